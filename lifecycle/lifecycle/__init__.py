@@ -1,0 +1,3 @@
+"""The registry of jobs: API, authorization, deployments, infrastructure targets."""
+
+__version__ = "3.0.0"

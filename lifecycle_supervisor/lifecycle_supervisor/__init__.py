@@ -1,0 +1,3 @@
+"""Periodic tasks over Lifecycle's domain."""
+
+__version__ = "3.0.0"

@@ -1,0 +1,3 @@
+"""The gateway to jobs."""
+
+__version__ = "3.0.0"

@@ -1,0 +1,3 @@
+"""What two Racetrack services need."""
+
+__version__ = "3.0.0"

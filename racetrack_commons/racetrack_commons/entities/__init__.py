@@ -1,0 +1,1 @@
+"""Values that services exchange, and typed clients of their APIs."""

@@ -1,0 +1,184 @@
+"""Values that services exchange. Times are whole UNIX seconds, UTC, unless a field says otherwise."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from racetrack_client.manifest import Manifest
+
+
+class JobStatus(StrEnum):
+    """What a job is doing."""
+
+    STARTING = "starting"
+    """Created, not ready yet."""
+    RUNNING = "running"
+    ERROR = "error"
+    """Found on its infrastructure target, and failing."""
+    ORPHANED = "orphaned"
+    """Found, but unknown to the registry; never stored."""
+    LOST = "lost"
+    """Expected, but not found."""
+
+
+class DeploymentStatus(StrEnum):
+    """How a deployment stands."""
+
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class JobDto(BaseModel):
+    """A job: one version of a job family, as the registry knows it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    version: str
+    status: str
+    create_time: int
+    update_time: int
+    id: str | None = None
+    manifest: Manifest | None = None
+    manifest_yaml: str | None = None
+    internal_name: str | None = None
+    """`host:port` that PUB dials."""
+    pub_url: str | None = None
+    error: str | None = None
+    notice: str | None = None
+    image_tag: str | None = None
+    deployed_by: str | None = None
+    last_call_time: int | None = None
+    infrastructure_target: str | None = None
+    replica_internal_names: list[str] = Field(default_factory=list)
+    job_type_version: str = ""
+    """The resolved job type, `name:version`."""
+    infrastructure_stats: dict[str, Any] = Field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+class JobFamilyDto(BaseModel):
+    """All versions of a job share a name: the family."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    id: str | None = None
+
+
+class DeploymentDto(BaseModel):
+    """One attempt to build and provision a job."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    status: DeploymentStatus
+    create_time: int
+    update_time: int
+    manifest_yaml: str
+    job_name: str
+    job_version: str
+    error: str | None = None
+    deployed_by: str | None = None
+    phase: str | None = None
+    image_name: str | None = None
+    infrastructure_target: str | None = None
+    warnings: str | None = None
+    job: JobDto | None = None
+
+
+class Credentials(BaseModel):
+    """What git asks for."""
+
+    username: str
+    password: str
+
+
+class SecretVars(BaseModel):
+    """Secret variables of a job, from the files that its manifest names."""
+
+    build_env: dict[str, str] = Field(default_factory=dict)
+    runtime_env: dict[str, str] = Field(default_factory=dict)
+
+
+class DeployPayload(BaseModel):
+    """Body of `POST /api/v1/deploy` and `/api/v1/build`."""
+
+    manifest: dict[str, Any]
+    git_credentials: Credentials | None = None
+    secret_vars: SecretVars | None = None
+    build_context: str | None = None
+    """Base64 of a gzip-compressed tar of the job's directory; null means: clone `git.remote`."""
+    force: bool | None = None
+    build_flags: list[str] = Field(default_factory=list)
+
+
+class BuildPayload(BaseModel):
+    """Body of the Image Builder's `POST /api/v1/build` and `/api/v1/build/sse`."""
+
+    manifest: dict[str, Any]
+    tag: str
+    deployment_id: str
+    git_credentials: Credentials | None = None
+    secret_build_env: dict[str, str] | None = None
+    build_context: str | None = None
+    build_flags: list[str] = Field(default_factory=list)
+    image_kind: str = "docker"
+    """`docker`: container images; `process`: a directory with source and environment."""
+    job_type_version: str | None = None
+    """The resolved job type, when Lifecycle has resolved it already; null: the builder resolves it."""
+
+
+class BuildResult(BaseModel):
+    """What a build ended with."""
+
+    image_names: list[str] = Field(default_factory=list)
+    logs: str = ""
+    error: str | None = None
+    image_tag: str | None = None
+    """The tag to provision: the one asked for, or that of an existing image with the same content."""
+    job_type_version: str = ""
+
+
+class BuildEventKind(StrEnum):
+    """Names of the events in a build's stream; each carries one JSON value as its data."""
+
+    PHASE = "phase"
+    """Data: a string, one of the contract's phase texts."""
+    LOG = "log"
+    """Data: a string, one or more lines."""
+    WARNING = "warning"
+    """Data: a string."""
+    RESULT = "result"
+    """Data: `{"result": BuildResult}` or `{"error": text}`. The last event."""
+
+
+class ChangeKind(StrEnum):
+    """What a change event is about; see Lifecycle's `GET /api/v1/events`."""
+
+    JOB = "job"
+    """A job was added, switched to another instance, changed its status, or is gone; subject: its name."""
+    AUTH = "auth"
+    """Tokens, permissions, public endpoints or users changed; subject: null."""
+    MAINTENANCE = "maintenance"
+    """Maintenance mode went on or off; subject: null."""
+
+
+class ChangeEvent(BaseModel):
+    """One line of Lifecycle's event stream."""
+
+    id: int
+    kind: ChangeKind
+    subject: str | None = None
+
+
+class JobCallAuthData(BaseModel):
+    """Answer of `GET /api/v1/auth/can-call-job/…`: the caller may call this job."""
+
+    job: JobDto
+    caller: str | None = None
+    remote_gateway_url: str | None = None
+    remote_gateway_token: str | None = None
