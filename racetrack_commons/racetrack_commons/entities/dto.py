@@ -1,10 +1,21 @@
 """Values that services exchange. Times are whole UNIX seconds, UTC, unless a field says otherwise."""
 
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from racetrack_client.manifest import Manifest
+
+
+def _whole_seconds(value: object) -> object:
+    if isinstance(value, datetime):
+        return int(value.timestamp())
+    return int(value) if isinstance(value, float) else value
+
+
+UnixSeconds = Annotated[int, BeforeValidator(_whole_seconds)]
+"""Whole UNIX seconds; rows hold aware datetimes and plugins floats, both become seconds here."""
 
 
 class JobStatus(StrEnum):
@@ -37,8 +48,8 @@ class JobDto(BaseModel):
     name: str
     version: str
     status: str
-    create_time: int
-    update_time: int
+    create_time: UnixSeconds
+    update_time: UnixSeconds
     id: str | None = None
     manifest: Manifest | None = None
     manifest_yaml: str | None = None
@@ -49,7 +60,7 @@ class JobDto(BaseModel):
     notice: str | None = None
     image_tag: str | None = None
     deployed_by: str | None = None
-    last_call_time: int | None = None
+    last_call_time: UnixSeconds | None = None
     infrastructure_target: str | None = None
     replica_internal_names: list[str] = Field(default_factory=list)
     job_type_version: str = ""
@@ -76,8 +87,8 @@ class DeploymentDto(BaseModel):
 
     id: str
     status: DeploymentStatus
-    create_time: int
-    update_time: int
+    create_time: UnixSeconds
+    update_time: UnixSeconds
     manifest_yaml: str
     job_name: str
     job_version: str

@@ -1,0 +1,36 @@
+# Settings of the embedded shape, sourced by `embedded/stack` and by each component's `make run`.
+# Every value can be set from outside; the secrets come from .env.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+set -a
+# shellcheck disable=SC1091
+source "$root/.env"
+RACETRACK_BIN=${RACETRACK_BIN:-$root/venv/bin}
+RACETRACK_DATA=${RACETRACK_DATA:-$root/data}
+PATH=$RACETRACK_BIN:$PATH
+
+IMAGE_BUILDER_PORT=${IMAGE_BUILDER_PORT:-7201}
+LIFECYCLE_PORT=${LIFECYCLE_PORT:-7202}
+PUB_PORT=${PUB_PORT:-7205}
+SUPERVISOR_PORT=${SUPERVISOR_PORT:-7206}
+HTTP_ADDR=${HTTP_ADDR:-127.0.0.1}
+
+IMAGE_BUILDER_URL=http://127.0.0.1:$IMAGE_BUILDER_PORT
+LIFECYCLE_URL=http://127.0.0.1:$LIFECYCLE_PORT/lifecycle
+EXTERNAL_LIFECYCLE_URL=$LIFECYCLE_URL
+EXTERNAL_PUB_URL=http://127.0.0.1:$PUB_PORT/pub
+INTERNAL_PUB_URL=$EXTERNAL_PUB_URL
+
+INFRASTRUCTURE_TARGET=${INFRASTRUCTURE_TARGET:-process}
+DB_TYPE=sqlite
+DB_PATH=$RACETRACK_DATA/racetrack.sqlite3
+PLUGINS_DIR=$RACETRACK_DATA/plugins
+BUNDLED_PLUGINS_DIR=$root/build/plugins
+IMAGES_DIR=$RACETRACK_DATA/images
+ENVIRONMENTS_DIR=$RACETRACK_DATA/environments
+WORKSPACES_DIR=$RACETRACK_DATA/workspaces
+JOB_LOGS_DIR=$RACETRACK_DATA/logs/jobs
+BUILD_LOGS_DIR=$RACETRACK_DATA/logs/builds
+LOG_LEVEL=${LOG_LEVEL:-info}
+set +a
+mkdir -p "$RACETRACK_DATA/logs"
