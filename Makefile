@@ -4,21 +4,89 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 COMPONENTS := racetrack_client racetrack_commons lifecycle lifecycle_supervisor image_builder pub job_wrapper
+PACKAGES := racetrack_client racetrack_commons lifecycle lifecycle_supervisor image_builder pub racetrack_job_wrapper
+SOURCES := $(COMPONENTS) embedded tests conftest.py
 BIN := venv/bin
+T ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-
-constraints: ## compile constraints.txt anew from the pyproject files
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
-	  --upgrade --group dev $(COMPONENTS:%=%/pyproject.toml) | grep -v '^-e\|^\./\|racetrack' >constraints.txt
+# --- Set up -------------------------------------------------------------------------------------------------------------
 
 .PHONY: setup
-setup: venv/.installed ## create venv/ with every component and the tools
+setup: venv/.installed build/plugins/.bundled ## create venv/ with every component, the tools, and the bundled plugins
+	@echo "Ready. Activate with: . venv/bin/activate"
 
 venv/.installed: constraints.txt pyproject.toml $(COMPONENTS:%=%/pyproject.toml)
-	test -x $(BIN)/uv || { python3 -m venv venv && $(BIN)/pip install --quiet uv; }
-	VIRTUAL_ENV=venv $(BIN)/uv pip install --quiet --constraint constraints.txt --group dev $(COMPONENTS:%=--editable ./%)
-	touch $@
+	@test -x $(BIN)/uv || { python3 -m venv venv && $(BIN)/pip install --quiet --disable-pip-version-check uv; }
+	@echo "Installing the components and their dependencies into venv/"
+	@VIRTUAL_ENV=venv $(BIN)/uv pip install --quiet --constraint constraints.txt --group dev --group embedded \
+	  $(COMPONENTS:%=--editable ./%)
+	@touch $@
+
+build/plugins/.bundled: venv/.installed $(shell find job_wrapper -name '*.py' -not -path '*/tests/*' -o -name '*.Dockerfile' -o -name '*.yaml')
+	@$(BIN)/python job_wrapper/plugin/bundle.py
+	@touch $@
+
+.PHONY: constraints
+constraints: ## compile constraints.txt anew from the pyproject files
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+	  --upgrade --group dev --group embedded $(COMPONENTS:%=%/pyproject.toml) \
+	  | grep -v -e '^-e' -e '^\./' -e 'racetrack' >constraints.txt
+
+# --- Run: the embedded stack ----------------------------------------------------------------------------------------------
+
+.PHONY: up down status logs quickstart
+up: setup ## start Lifecycle, Image Builder, PUB and Supervisor on this machine, without Docker
+	@embedded/stack up
+
+down: ## stop them and the jobs; the data stays
+	@embedded/stack down
+
+status: ## what runs
+	@embedded/stack status
+
+logs: ## follow the services' logs
+	@embedded/stack logs
+
+quickstart: up ## set up, start, log in, deploy the sample adder and call it
+	@embedded/quickstart
+
+# --- Check ----------------------------------------------------------------------------------------------------------------
+
+.PHONY: check test test-unit test-e2e lint format typecheck
+check: lint typecheck test-unit ## format and lint, strict types, import contracts, unit tests on SQLite and PostgreSQL
+
+test: check test-e2e ## check, then end-to-end tests on the embedded stack
+
+lint: setup ## ruff and the import contracts
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/lint-imports
+
+format: setup ## let ruff rewrite
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+typecheck: setup ## mypy, strict
+	$(BIN)/mypy $(PACKAGES:%=-p %)
+
+test-unit: setup ## unit tests; `make test-unit T=lifecycle/tests/job` for some
+	tests/with-postgres $(BIN)/pytest -q -n 2 $(T)
+
+test-e2e: setup ## user journeys on an embedded stack of their own; T=… for some
+	$(BIN)/pytest -q -x $(or $(T),tests/e2e)
+
+.PHONY: bench-deploy
+bench-deploy: setup ## seconds from `racetrack deploy` to the first 200 through PUB, on the running stack (TARGET=process)
+	@$(BIN)/python tests/performance/bench_deploy.py --target $(or $(TARGET),process)
+
+# --- Clean ----------------------------------------------------------------------------------------------------------------
+
+.PHONY: clean
+clean: ## stop the stack and remove data/, build/ and what tools left; venv/ stays
+	@if [ -x $(BIN)/supervisorctl ]; then embedded/stack down; fi
+	@for folder in data build .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache; do \
+	  if [ -e $$folder ]; then rm -rf $$folder && echo "removed $$folder"; fi; done

@@ -1,0 +1,118 @@
+"""Services killed at any moment: deployments end right, and the version that served goes on serving."""
+
+import os
+import signal
+import threading
+import time
+
+import httpx
+import pytest
+
+SLOW = """
+import time
+class Job:
+    def __init__(self):
+        time.sleep(1.5)
+    def perform(self, x: int = 1):
+        return x
+"""
+
+
+class Caller(threading.Thread):
+    """Calls a job again and again, and keeps what failed."""
+
+    def __init__(self, stack, path, payload):
+        super().__init__()
+        self.stack, self.path, self.payload = stack, path, payload
+        self.failures, self.calls = [], 0
+        self.stopped = threading.Event()
+
+    def run(self):
+        with httpx.Client(headers={"X-Racetrack-Auth": self.stack.admin_token}, timeout=30) as client:
+            while not self.stopped.wait(0.02):
+                response = client.post(f"{self.stack.pub_url}/job/{self.path}", json=self.payload)
+                self.calls += 1
+                if response.status_code != 200:
+                    self.failures.append((response.status_code, response.text))
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.join()
+
+
+@pytest.mark.parametrize("service", ["lifecycle", "image-builder", "lifecycle-supervisor"])
+@pytest.mark.parametrize("delay", [0.0, 0.4, 1.2])
+def test_a_deployment_survives_the_kill_of_a_service(stack, job_directory, wait_until, service, delay):
+    name = f"killed-{service}-{int(delay * 10)}"
+    directory = job_directory(name, SLOW)
+    stack.racetrack("deploy", str(directory), "--build-context", "local")
+    with Caller(stack, f"{name}/latest/api/v1/perform", {"x": 3}) as caller:
+        wait_until(lambda: caller.calls > 3)
+        command = stack.start_racetrack("deploy", str(directory), "--force", "--build-context", "local")
+        wait_until(lambda: deployment_started(stack, name), what="the deployment's start")
+        time.sleep(delay)  # the moment of the kill, not a wait for a condition
+        os.kill(stack.service_pid(service), signal.SIGKILL)
+        output, _ = command.communicate(timeout=100)
+    assert command.returncode == 0, output + stack.log_tails()
+    assert caller.failures == []
+    assert stack.call(f"{name}/latest/api/v1/perform", {"x": 4}).json() == 4
+
+
+def deployment_started(stack, name):
+    deployments = stack.api("GET", "deploy?limit=5").json()
+    return any(d["job_name"] == name and d["status"] == "in_progress" for d in deployments)
+
+
+def test_pub_comes_back_after_a_kill(stack, wait_until):
+    stack.racetrack("deploy", "sample/python-class", "--force")
+    os.kill(stack.service_pid("pub"), signal.SIGKILL)
+
+    def answers():
+        try:
+            return stack.call("adder/latest/api/v1/perform", {"numbers": [40, 2]}).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    wait_until(answers)
+
+
+def test_a_crashed_job_is_restarted(stack, job_directory, wait_until):
+    code = "import os\nclass Job:\n    def perform(self, crash: bool = False):\n        if crash:\n            os._exit(1)\n        return 'alive'\n"
+    directory = job_directory("crashes", code)
+    stack.racetrack("deploy", str(directory), "--build-context", "local")
+    assert stack.call("crashes/latest/api/v1/perform", {"crash": True}).status_code == 502
+    wait_until(lambda: stack.call("crashes/latest/api/v1/perform", {}).status_code == 200, what="the restart")
+
+
+def test_two_deployments_of_one_version_at_once_do_not_mix(stack, job_directory):
+    directory = job_directory("twice", SLOW)
+    commands = [stack.start_racetrack("deploy", str(directory), "--force", "--build-context", "local") for _ in range(2)]
+    codes = sorted(command.wait(timeout=100) for command in commands)
+    assert codes == [0, 70]
+    assert stack.call("twice/latest/api/v1/perform", {"x": 2}).json() == 2
+
+
+def test_redeploys_under_load_lose_no_call(stack):
+    stack.racetrack("deploy", "sample/python-class", "--force")
+    with Caller(stack, "adder/latest/api/v1/perform", {"numbers": [40, 2]}) as caller:
+        for _ in range(5):
+            stack.racetrack("deploy", "sample/python-class", "--force")
+    assert caller.calls > 50
+    assert caller.failures == []
+
+
+def test_calls_outlive_the_control_plane(stack, wait_until):
+    stack.racetrack("deploy", "sample/python-class", "--force")
+    assert stack.call("adder/latest/api/v1/perform", {"numbers": [40, 2]}).json() == 42
+    pids = [stack.service_pid(service) for service in ("lifecycle", "lifecycle-supervisor")]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        assert stack.call("adder/latest/api/v1/perform", {"numbers": [40, 2]}).json() == 42
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
