@@ -50,7 +50,9 @@ class Stack:
             check=False,
         )
         if check and done.returncode:
-            raise AssertionError(f"racetrack {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.log_tails()}")
+            raise AssertionError(
+                f"racetrack {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.log_tails()}"
+            )
         return done
 
     def start_racetrack(self, *arguments: str) -> subprocess.Popen[str]:
@@ -66,12 +68,21 @@ class Stack:
 
     def control(self, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [ROOT / "embedded/stack", command], env=self.environment, capture_output=True, text=True, timeout=120, check=False
+            [ROOT / "embedded/stack", command],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
 
     def service_pid(self, service: str) -> int:
         done = subprocess.run(
-            ["bash", "-c", f'source {ROOT}/embedded/settings.sh; supervisorctl -c {ROOT}/embedded/supervisord.conf pid {service}'],
+            [
+                "bash",
+                "-c",
+                f"source {ROOT}/embedded/settings.sh; supervisorctl -c {ROOT}/embedded/supervisord.conf pid {service}",
+            ],
             env=self.environment,
             capture_output=True,
             text=True,
@@ -79,13 +90,23 @@ class Stack:
         )
         return int(done.stdout)
 
-    def call(self, path: str, payload: object = None, token: str | None = "admin") -> httpx.Response:
-        headers = {} if token is None else {"X-Racetrack-Auth": self.admin_token if token == "admin" else token}
+    def call(
+        self, path: str, payload: object = None, token: str | None = "admin"
+    ) -> httpx.Response:
+        headers = (
+            {}
+            if token is None
+            else {"X-Racetrack-Auth": self.admin_token if token == "admin" else token}
+        )
         return httpx.post(f"{self.pub_url}/job/{path}", json=payload, headers=headers, timeout=30)
 
     def api(self, method: str, path: str, body: object = None) -> httpx.Response:
         return httpx.request(
-            method, f"{self.lifecycle_url}/api/v1/{path}", json=body, headers={"X-Racetrack-Auth": self.admin_token}, timeout=60
+            method,
+            f"{self.lifecycle_url}/api/v1/{path}",
+            json=body,
+            headers={"X-Racetrack-Auth": self.admin_token},
+            timeout=60,
         )
 
     def jobs(self) -> list[dict[str, object]]:
@@ -114,12 +135,18 @@ def start_stack() -> Stack:
     data = Path(tempfile.mkdtemp(prefix="rt-"))
     names = ["IMAGE_BUILDER_PORT", "LIFECYCLE_PORT", "PUB_PORT", "SUPERVISOR_PORT"]
     ports = dict(zip(names, map(str, free_ports(4)), strict=True))
-    environment = os.environ | ports | {"RACETRACK_DATA": str(data), "RACETRACK_CONFIG": str(data / "client.yaml")}
+    environment = (
+        os.environ
+        | ports
+        | {"RACETRACK_DATA": str(data), "RACETRACK_CONFIG": str(data / "client.yaml")}
+    )
     stack = Stack(data=data, environment=environment)
     up = stack.control("up")
     if up.returncode:
         stack.control("down")
-        raise AssertionError(f"the stack did not start:\n{up.stdout}{up.stderr}\n{stack.log_tails()}")
+        raise AssertionError(
+            f"the stack did not start:\n{up.stdout}{up.stderr}\n{stack.log_tails()}"
+        )
     stack.racetrack("set", "remote", stack.lifecycle_url)
     stack.racetrack("login", stack.admin_token)
     return stack
@@ -139,7 +166,9 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def wait_until() -> Callable[..., None]:
-    def wait(condition: Callable[[], bool], seconds: float = 30, what: str = "the condition") -> None:
+    def wait(
+        condition: Callable[[], bool], seconds: float = 30, what: str = "the condition"
+    ) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s"

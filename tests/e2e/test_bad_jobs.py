@@ -4,7 +4,9 @@ GOOD = "class Job:\n    def perform(self, x: int = 1):\n        return x\n"
 
 
 def deploy(stack, directory, *options):
-    return stack.racetrack("deploy", str(directory), "--build-context", "local", *options, check=False)
+    return stack.racetrack(
+        "deploy", str(directory), "--build-context", "local", *options, check=False
+    )
 
 
 def test_a_job_that_raises_on_import_fails_with_its_error(stack, job_directory):
@@ -20,7 +22,9 @@ def test_a_job_that_raises_in_its_constructor_fails_with_its_error(stack, job_di
     assert "model is missing" in done.stderr
 
 
-def test_a_job_that_fails_its_own_example_never_replaces_the_good_one(stack, job_directory, tmp_path):
+def test_a_job_that_fails_its_own_example_never_replaces_the_good_one(
+    stack, job_directory, tmp_path
+):
     directory = job_directory("fails-example", GOOD)
     assert deploy(stack, directory).returncode == 0
     (directory / "job.py").write_text(
@@ -35,7 +39,10 @@ def test_a_job_that_fails_its_own_example_never_replaces_the_good_one(stack, job
 
 
 def test_a_job_that_exits_at_once_fails_with_its_last_log_lines(stack, job_directory):
-    done = deploy(stack, job_directory("exits", "import os\nprint('going away', flush=True)\nos._exit(3)\n" + GOOD))
+    done = deploy(
+        stack,
+        job_directory("exits", "import os\nprint('going away', flush=True)\nos._exit(3)\n" + GOOD),
+    )
     assert done.returncode == 70
     assert "going away" in done.stderr
 

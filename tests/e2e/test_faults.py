@@ -28,7 +28,9 @@ class Caller(threading.Thread):
         self.stopped = threading.Event()
 
     def run(self):
-        with httpx.Client(headers={"X-Racetrack-Auth": self.stack.admin_token}, timeout=30) as client:
+        with httpx.Client(
+            headers={"X-Racetrack-Auth": self.stack.admin_token}, timeout=30
+        ) as client:
             while not self.stopped.wait(0.02):
                 response = client.post(f"{self.stack.pub_url}/job/{self.path}", json=self.payload)
                 self.calls += 1
@@ -46,13 +48,17 @@ class Caller(threading.Thread):
 
 @pytest.mark.parametrize("service", ["lifecycle", "image-builder", "lifecycle-supervisor"])
 @pytest.mark.parametrize("delay", [0.0, 0.4, 1.2])
-def test_a_deployment_survives_the_kill_of_a_service(stack, job_directory, wait_until, service, delay):
+def test_a_deployment_survives_the_kill_of_a_service(
+    stack, job_directory, wait_until, service, delay
+):
     name = f"killed-{service}-{int(delay * 10)}"
     directory = job_directory(name, SLOW)
     stack.racetrack("deploy", str(directory), "--build-context", "local")
     with Caller(stack, f"{name}/latest/api/v1/perform", {"x": 3}) as caller:
         wait_until(lambda: caller.calls > 3)
-        command = stack.start_racetrack("deploy", str(directory), "--force", "--build-context", "local")
+        command = stack.start_racetrack(
+            "deploy", str(directory), "--force", "--build-context", "local"
+        )
         wait_until(lambda: deployment_started(stack, name), what="the deployment's start")
         time.sleep(delay)  # the moment of the kill, not a wait for a condition
         os.kill(stack.service_pid(service), signal.SIGKILL)
@@ -73,7 +79,9 @@ def test_pub_comes_back_after_a_kill(stack, wait_until):
 
     def answers():
         try:
-            return stack.call("adder/latest/api/v1/perform", {"numbers": [40, 2]}).status_code == 200
+            return (
+                stack.call("adder/latest/api/v1/perform", {"numbers": [40, 2]}).status_code == 200
+            )
         except httpx.TransportError:
             return False
 
@@ -85,12 +93,18 @@ def test_a_crashed_job_is_restarted(stack, job_directory, wait_until):
     directory = job_directory("crashes", code)
     stack.racetrack("deploy", str(directory), "--build-context", "local")
     assert stack.call("crashes/latest/api/v1/perform", {"crash": True}).status_code == 502
-    wait_until(lambda: stack.call("crashes/latest/api/v1/perform", {}).status_code == 200, what="the restart")
+    wait_until(
+        lambda: stack.call("crashes/latest/api/v1/perform", {}).status_code == 200,
+        what="the restart",
+    )
 
 
 def test_two_deployments_of_one_version_at_once_do_not_mix(stack, job_directory):
     directory = job_directory("twice", SLOW)
-    commands = [stack.start_racetrack("deploy", str(directory), "--force", "--build-context", "local") for _ in range(2)]
+    commands = [
+        stack.start_racetrack("deploy", str(directory), "--force", "--build-context", "local")
+        for _ in range(2)
+    ]
     codes = sorted(command.wait(timeout=100) for command in commands)
     assert codes == [0, 70]
     assert stack.call("twice/latest/api/v1/perform", {"x": 2}).json() == 2

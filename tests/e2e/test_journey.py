@@ -12,10 +12,19 @@ def test_the_adder_is_deployed_called_and_deleted(stack):
     assert stack.call("adder/0.x/api/v1/perform", {"numbers": [1, 2]}).json() == 3
 
     [job] = [job for job in stack.jobs() if job["name"] == "adder"]
-    assert (job["version"], job["status"], job["infrastructure_target"]) == ("0.0.2", "running", "process")
+    assert (job["version"], job["status"], job["infrastructure_target"]) == (
+        "0.0.2",
+        "running",
+        "process",
+    )
     assert "perform" in stack.racetrack("logs", "adder").stdout
     assert stack.racetrack("build-logs", "adder").returncode == 0
-    assert json.loads(stack.racetrack("call", "adder", "/api/v1/perform", '{"numbers": [40, 2]}').stdout) == 42
+    assert (
+        json.loads(
+            stack.racetrack("call", "adder", "/api/v1/perform", '{"numbers": [40, 2]}').stdout
+        )
+        == 42
+    )
 
     stack.racetrack("delete", "adder", "--version", "0.0.2")
     assert stack.call("adder/latest/api/v1/perform", {"numbers": [40, 2]}).status_code == 404
@@ -25,7 +34,9 @@ def test_the_adder_is_deployed_called_and_deleted(stack):
 def test_a_job_calls_another_job(stack):
     stack.racetrack("deploy", "sample/python-class", "--force")
     stack.racetrack("deploy", "sample/python-chain", "--force")
-    stack.api("POST", "auth/allow/job_family/python-chain/job/adder/scope/call_job").raise_for_status()
+    stack.api(
+        "POST", "auth/allow/job_family/python-chain/job/adder/scope/call_job"
+    ).raise_for_status()
     answer = stack.call("python-chain/latest/api/v1/perform", {"numbers": [40, 2.7]})
     assert (answer.status_code, answer.json()) == (200, 43)
 
@@ -41,7 +52,10 @@ def test_other_samples_answer(stack):
 def test_callers_without_a_valid_token_are_refused(stack):
     stack.racetrack("deploy", "sample/python-class", "--force")
     for token in (None, "invalid"):
-        assert stack.call("adder/latest/api/v1/perform", {"numbers": [1]}, token=token).status_code == 401
+        assert (
+            stack.call("adder/latest/api/v1/perform", {"numbers": [1]}, token=token).status_code
+            == 401
+        )
 
 
 def test_documentation_is_served_from_the_job_itself(stack):
@@ -49,7 +63,9 @@ def test_documentation_is_served_from_the_job_itself(stack):
 
     stack.racetrack("deploy", "sample/python-class", "--force")
     headers = {"X-Racetrack-Auth": stack.admin_token}
-    page = httpx.get(f"{stack.pub_url}/job/adder/latest/docs", headers=headers, follow_redirects=True)
+    page = httpx.get(
+        f"{stack.pub_url}/job/adder/latest/docs", headers=headers, follow_redirects=True
+    )
     assert page.status_code == 200
     assert "https://" not in page.text
     openapi = httpx.get(f"{stack.pub_url}/job/adder/latest/openapi.json", headers=headers).json()

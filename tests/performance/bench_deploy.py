@@ -57,7 +57,9 @@ class Load:
 
 def cli(*arguments: str) -> str:
     """Run the racetrack command; its output, or an exit with what it said."""
-    done = subprocess.run([RACETRACK, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [RACETRACK, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(f"racetrack {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
     return done.stdout.strip()
@@ -67,11 +69,16 @@ def deploy_to_200(base_url: str, headers: dict[str, str]) -> float:
     """Seconds from the start of `racetrack deploy --force` to the first 200 of the new instance."""
     with httpx.Client(headers=headers, timeout=30) as client:
         before = client.get(f"{base_url}/live").json()["deployment_timestamp"]
-        while int(time.time()) <= int(before):  # an instance is told from the one before by its second
+        while int(time.time()) <= int(
+            before
+        ):  # an instance is told from the one before by its second
             time.sleep(0.05)
         started = time.monotonic()
         command = subprocess.Popen(
-            [RACETRACK, "deploy", "sample/python-class", "--force"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            [RACETRACK, "deploy", "sample/python-class", "--force"],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
         while client.get(f"{base_url}/live").json()["deployment_timestamp"] == before:
             if command.poll() not in (None, 0):
@@ -88,7 +95,11 @@ def deploy_to_200(base_url: str, headers: dict[str, str]) -> float:
 def main() -> None:
     """Print the figures and write them to .bench/deploy-<target>.json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--target", default="process", help="the infrastructure target of the running stack (name of the result file)")
+    parser.add_argument(
+        "--target",
+        default="process",
+        help="the infrastructure target of the running stack (name of the result file)",
+    )
     parser.add_argument("--rounds", type=int, default=5, help="redeploys that are timed")
     parser.add_argument("--redeploys", type=int, default=20, help="redeploys in all under load")
     options = parser.parse_args()
@@ -103,7 +114,10 @@ def main() -> None:
     with Load(f"{base_url}/api/v1/perform", headers) as load:
         for number in range(options.redeploys):
             deploy_to_200(base_url, headers)
-            print(f"redeploy {number + 1}/{options.redeploys}: {load.calls} calls, {len(load.failures)} failed", flush=True)
+            print(
+                f"redeploy {number + 1}/{options.redeploys}: {load.calls} calls, {len(load.failures)} failed",
+                flush=True,
+            )
     for failure in load.failures[:5]:
         print("failed call:", failure)
 
@@ -111,7 +125,11 @@ def main() -> None:
     result.parent.mkdir(exist_ok=True)
     result.write_text(
         json.dumps(
-            {"deploy_to_200_s": round(statistics.median(seconds), 3), "failed_calls": len(load.failures), "calls": load.calls}
+            {
+                "deploy_to_200_s": round(statistics.median(seconds), 3),
+                "failed_calls": len(load.failures),
+                "calls": load.calls,
+            }
         )
         + "\n"
     )
