@@ -1,0 +1,67 @@
+"""Source bundles: what clients packed, by its digest."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from lifecycle.database.statements import execute_counting
+from lifecycle.database.tables import DeploymentRow, DeploymentTaskRow, JobRow, SourceBundleRow
+
+
+class BundleRepository:
+    """The rows of `registry_sourcebundle`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, digest: str, content: bytes, now: datetime) -> None:
+        """Keep a bundle; one that is there already is kept longer."""
+        row = self._session.get(SourceBundleRow, digest)
+        if row is None:
+            row = SourceBundleRow(digest=digest, content=content, size=len(content))
+            self._session.add(row)
+        row.create_time = now
+        self._session.flush()
+
+    def find(self, digest: str) -> bytes | None:
+        """Find the bytes of a bundle."""
+        query = select(SourceBundleRow.content).where(SourceBundleRow.digest == digest)
+        return self._session.scalars(query).one_or_none()
+
+    def find_digest_of_job(self, image_tag: str, job_name: str, job_version: str) -> str | None:
+        """Find what the image of a job was built from; None when it came from git."""
+        query = (
+            select(DeploymentTaskRow.source_digest)
+            .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
+            .where(
+                DeploymentRow.job_name == job_name,
+                DeploymentRow.job_version == job_version,
+                DeploymentTaskRow.image_tag == image_tag,
+            )
+            .order_by(DeploymentTaskRow.created_at.desc())
+        )
+        return self._session.scalars(query.limit(1)).first()
+
+    def remove_unused(self, before: datetime) -> int:
+        """Forget bundles from before that moment that no open task and no job needs; count them."""
+        open_tasks = select(DeploymentTaskRow.source_digest).where(
+            DeploymentTaskRow.step != "ended", DeploymentTaskRow.source_digest.is_not(None)
+        )
+        jobs = (
+            select(DeploymentTaskRow.source_digest)
+            .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
+            .join(
+                JobRow,
+                (JobRow.name == DeploymentRow.job_name)
+                & (JobRow.version == DeploymentRow.job_version)
+                & (JobRow.image_tag == DeploymentTaskRow.image_tag),
+            )
+            .where(DeploymentTaskRow.source_digest.is_not(None))
+        )
+        statement = delete(SourceBundleRow).where(
+            SourceBundleRow.create_time < before,
+            SourceBundleRow.digest.not_in(open_tasks),
+            SourceBundleRow.digest.not_in(jobs),
+        )
+        return execute_counting(self._session, statement)

@@ -1,0 +1,177 @@
+"""What workers need to know of a deployment, and the leases under which they work."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+from racetrack_client.log.errors import EntityNotFound
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from lifecycle.database.statements import execute_counting
+from lifecycle.database.tables import DeploymentTaskRow
+
+
+class TaskKind(StrEnum):
+    """What was asked for."""
+
+    DEPLOY = "deploy"
+    BUILD = "build"
+    """Only the image."""
+    REDEPLOY = "redeploy"
+    """A new image from the same source, then as a deployment."""
+    REPROVISION = "reprovision"
+    """The same image, started anew."""
+    MOVE = "move"
+    """The same image on another infrastructure target."""
+
+
+class TaskStep(StrEnum):
+    """What is to be done next; every step can be repeated."""
+
+    BUILD = "build"
+    PROVISION = "provision"
+    SWITCH = "switch"
+    FINISH = "finish"
+    ENDED = "ended"
+
+
+class DeploymentTask(BaseModel):
+    """The worker's side of a deployment."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+    deployment_id: str
+    kind: TaskKind
+    step: TaskStep
+    created_at: datetime
+    attempt: int = 0
+    """How often it was claimed; a worker with an older number must not write any more."""
+    lease_owner: str | None = None
+    lease_expires_at: datetime | None = None
+    force: bool = False
+    build_flags: list[str] = Field(default_factory=list)
+    source_digest: str | None = None
+    """Of the source bundle; None: clone the manifest's git remote."""
+    secrets: bytes | None = None
+    """Encrypted; removed when the deployment has ended."""
+    image_kind: str = "docker"
+    image_tag: str | None = None
+    image_names: list[str] = Field(default_factory=list)
+    job_type_version: str = ""
+    auth_subject_id: str | None = None
+    """Who gets permissions on the job when this is its first deployment."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to work on a deployment, until another attempt begins."""
+
+    deployment_id: str
+    owner: str
+    attempt: int
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the deployment over; this one must not write any more."""
+
+
+class DeploymentTaskRepository:
+    """Tasks of deployments."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, task: DeploymentTask) -> None:
+        """Insert a new task."""
+        self._session.add(DeploymentTaskRow(**task.model_dump()))
+        self._session.flush()
+
+    def find(self, deployment_id: str) -> DeploymentTask | None:
+        """Find a task; deployments made before there were tasks have none."""
+        row = self._session.get(DeploymentTaskRow, deployment_id, populate_existing=True)
+        return DeploymentTask.model_validate(row) if row else None
+
+    def get(self, deployment_id: str) -> DeploymentTask:
+        """Return a task."""
+        task = self.find(deployment_id)
+        if task is None:
+            raise EntityNotFound(f"deployment {deployment_id} has no task")
+        return task
+
+    def list_open(self) -> list[DeploymentTask]:
+        """List what is still to be done, oldest first."""
+        query = (
+            select(DeploymentTaskRow)
+            .where(DeploymentTaskRow.step != TaskStep.ENDED)
+            .order_by(DeploymentTaskRow.created_at, DeploymentTaskRow.deployment_id)
+        )
+        return [DeploymentTask.model_validate(row) for row in self._session.scalars(query)]
+
+    def claim(self, seen: DeploymentTask, owner: str, expires_at: datetime) -> Lease | None:
+        """Take a task as it was seen; None when somebody else was faster."""
+        free = (
+            select(DeploymentTaskRow.deployment_id)
+            .where(
+                DeploymentTaskRow.deployment_id == seen.deployment_id,
+                DeploymentTaskRow.attempt == seen.attempt,
+                DeploymentTaskRow.step != TaskStep.ENDED,
+            )
+            .with_for_update(skip_locked=True)  # Says nothing on SQLite, which has one writer.
+        )
+        attempt = seen.attempt + 1
+        statement = (
+            update(DeploymentTaskRow)
+            .where(DeploymentTaskRow.deployment_id.in_(free))
+            .values(attempt=attempt, lease_owner=owner, lease_expires_at=expires_at)
+        )
+        if not execute_counting(self._session, statement):
+            return None
+        return Lease(seen.deployment_id, owner, attempt)
+
+    def renew(self, lease: Lease, expires_at: datetime) -> None:
+        """Make the lease last longer, and lock the task until commit.
+
+        LeaseLost when another worker has it.
+        """
+        self._change(lease, lease_expires_at=expires_at)
+
+    def release(self, lease: Lease, claimable_at: datetime) -> None:
+        """Give the lease back; another worker may claim the task from then on."""
+        self._change(lease, lease_owner=None, lease_expires_at=claimable_at)
+
+    def advance(self, lease: Lease, step: TaskStep) -> None:
+        """Say what is to be done next."""
+        self._change(lease, step=step)
+
+    def store_image(
+        self, lease: Lease, image_tag: str, image_names: list[str], job_type_version: str
+    ) -> None:
+        """Remember what was built."""
+        self._change(
+            lease,
+            image_tag=image_tag,
+            image_names=image_names,
+            job_type_version=job_type_version,
+        )
+
+    def end(self, lease: Lease) -> None:
+        """There is nothing left to do: forget the secrets and the lease."""
+        self._change(
+            lease, step=TaskStep.ENDED, secrets=None, lease_owner=None, lease_expires_at=None
+        )
+
+    def _change(self, lease: Lease, **values: object) -> None:
+        statement = (
+            update(DeploymentTaskRow)
+            .where(
+                DeploymentTaskRow.deployment_id == lease.deployment_id,
+                DeploymentTaskRow.attempt == lease.attempt,
+                DeploymentTaskRow.lease_owner == lease.owner,
+                DeploymentTaskRow.step != TaskStep.ENDED,
+            )
+            .values(**values)
+        )
+        if not execute_counting(self._session, statement):
+            raise LeaseLost(f"another worker has taken over deployment {lease.deployment_id}")

@@ -1,0 +1,140 @@
+"""Deployments as users see them."""
+
+from datetime import datetime
+
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
+from sqlalchemy import Select, func, select, text, update
+from sqlalchemy.orm import Session, defer
+
+from lifecycle.database.statements import execute_counting
+from lifecycle.database.tables import DeploymentRow, DeploymentTaskRow
+
+
+class DeploymentRepository:
+    """The rows of `registry_deployment`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, deployment: DeploymentDto, now: datetime) -> None:
+        """Insert a new deployment."""
+        values = deployment.model_dump(
+            exclude={"manifest_yaml", "job", "create_time", "update_time"}
+        )
+        row = DeploymentRow(
+            **values, manifest=deployment.manifest_yaml, create_time=now, update_time=now
+        )
+        self._session.add(row)
+        self._session.flush()
+
+    def find(self, deployment_id: str) -> DeploymentDto | None:
+        """Find one by its id."""
+        query = self._query().where(DeploymentRow.id == deployment_id)
+        row = self._session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+        return _to_dto(row) if row else None
+
+    def get(self, deployment_id: str) -> DeploymentDto:
+        """Return one by its id."""
+        deployment = self.find(deployment_id)
+        if deployment is None:
+            raise EntityNotFound(f"there is no deployment {deployment_id}")
+        return deployment
+
+    def list_newest(self, limit: int) -> list[DeploymentDto]:
+        """List them, the last changed first; a limit of 0 means all."""
+        query = self._query().order_by(DeploymentRow.update_time.desc(), DeploymentRow.id)
+        rows = self._session.scalars(query.limit(limit) if limit else query)
+        return [_to_dto(row) for row in rows]
+
+    def find_in_progress(self, job_name: str, job_version: str) -> DeploymentDto | None:
+        """Find the one that is at work on a job; rows that no worker knows of don't count."""
+        query = (
+            self._query()
+            .join(DeploymentTaskRow, DeploymentTaskRow.deployment_id == DeploymentRow.id)
+            .where(
+                DeploymentRow.job_name == job_name,
+                DeploymentRow.job_version == job_version,
+                DeploymentRow.status == DeploymentStatus.IN_PROGRESS,
+                DeploymentTaskRow.step != "ended",
+            )
+        )
+        row = self._session.scalars(query.limit(1)).first()
+        return _to_dto(row) if row else None
+
+    def lock_job(self, job_name: str, job_version: str) -> None:
+        """Let nobody else add a deployment of this job before this transaction ends."""
+        if self._session.get_bind().dialect.name == "postgresql":
+            key = text("SELECT pg_advisory_xact_lock(hashtextextended(:job, 0))")
+            self._session.execute(key, {"job": f"{job_name} {job_version}"})
+        else:  # SQLite has one writer: a write that changes nothing makes this transaction the one.
+            statement = update(DeploymentRow).where(DeploymentRow.id == "").values(phase=None)
+            execute_counting(self._session, statement)
+
+    def set_phase(self, deployment_id: str, phase: str, now: datetime) -> None:
+        """Say what the deployment is doing."""
+        self._update(deployment_id, phase=phase, update_time=now)
+
+    def append_warnings(self, deployment_id: str, warnings: str, now: datetime) -> None:
+        """Add lines to the warnings."""
+        known = self.get(deployment_id).warnings
+        joined = f"{known}\n{warnings}" if known else warnings
+        self._update(deployment_id, warnings=joined, update_time=now)
+
+    def set_image(self, deployment_id: str, image_name: str) -> None:
+        """Say which image was built."""
+        self._update(deployment_id, image_name=image_name)
+
+    def end(
+        self, deployment_id: str, status: DeploymentStatus, error: str | None, now: datetime
+    ) -> None:
+        """Say how it ended; a failed one keeps its last phase."""
+        values: dict[str, object] = {"status": status, "error": error, "update_time": now}
+        if status == DeploymentStatus.DONE:
+            values["phase"] = None
+        self._update(deployment_id, **values)
+
+    def set_build_logs(self, deployment_id: str, logs: str) -> None:
+        """Replace the build log."""
+        self._update(deployment_id, build_logs=logs)
+
+    def append_build_logs(self, deployment_id: str, logs: str) -> None:
+        """Add to the build log."""
+        self._update(
+            deployment_id, build_logs=func.coalesce(DeploymentRow.build_logs, "").concat(logs)
+        )
+
+    def find_build_logs(self, job_name: str, job_version: str) -> str | None:
+        """Find the build log of the newest deployment of a job; None when it had no deployment."""
+        query = (
+            select(func.coalesce(DeploymentRow.build_logs, ""))
+            .where(DeploymentRow.job_name == job_name, DeploymentRow.job_version == job_version)
+            .order_by(DeploymentRow.update_time.desc(), DeploymentRow.create_time.desc())
+        )
+        return self._session.scalars(query.limit(1)).first()
+
+    def _update(self, deployment_id: str, **values: object) -> None:
+        statement = update(DeploymentRow).where(DeploymentRow.id == deployment_id).values(**values)
+        if not execute_counting(self._session, statement):
+            raise EntityNotFound(f"there is no deployment {deployment_id}")
+
+    def _query(self) -> Select[DeploymentRow]:
+        return select(DeploymentRow).options(defer(DeploymentRow.build_logs, raiseload=True))
+
+
+def _to_dto(row: DeploymentRow) -> DeploymentDto:
+    return DeploymentDto(
+        id=row.id,
+        status=DeploymentStatus(row.status),
+        create_time=row.create_time,
+        update_time=row.update_time,
+        manifest_yaml=row.manifest,
+        job_name=row.job_name,
+        job_version=row.job_version,
+        error=row.error,
+        deployed_by=row.deployed_by,
+        phase=row.phase,
+        image_name=row.image_name,
+        infrastructure_target=row.infrastructure_target,
+        warnings=row.warnings,
+    )

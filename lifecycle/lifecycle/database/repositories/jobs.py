@@ -1,0 +1,144 @@
+"""Jobs, as the registry knows them."""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from uuid import uuid4
+
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_client.manifest import Manifest
+from racetrack_client.utils.datamodel import load_yaml_map
+from racetrack_commons.entities.dto import JobDto, JobStatus
+from sqlalchemy import Select, delete, select
+from sqlalchemy.orm import Session
+
+from lifecycle.database.statements import execute_counting
+from lifecycle.database.tables import JobFamilyRow, JobRow
+
+_COLUMNS_AS_IN_DTO = (
+    "internal_name",
+    "error",
+    "notice",
+    "image_tag",
+    "deployed_by",
+    "infrastructure_target",
+    "replica_internal_names",
+    "job_type_version",
+    "infrastructure_stats",
+)
+
+
+class JobRepository:
+    """The rows of `registry_job`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def find(self, name: str, version: str) -> JobDto | None:
+        """Find the job of exactly that name and version."""
+        row = self._find_row(name, version)
+        return _to_dto(row) if row else None
+
+    def get(self, name: str, version: str) -> JobDto:
+        """Return the job of exactly that name and version."""
+        job = self.find(name, version)
+        if job is None:
+            raise EntityNotFound(f"there is no job {name} {version}")
+        return job
+
+    def list_all(self) -> list[JobDto]:
+        """List all jobs, the last deployed first."""
+        return self._list(select(JobRow).order_by(JobRow.update_time.desc(), JobRow.name))
+
+    def list_family(self, name: str) -> list[JobDto]:
+        """List all versions of a job."""
+        return self._list(select(JobRow).where(JobRow.name == name).order_by(JobRow.version))
+
+    def save(self, job: JobDto) -> JobDto:
+        """Insert the job, or change the one of the same name and version; return it with its id."""
+        row = self._find_row(job.name, job.version)
+        if row is None:
+            row = JobRow(
+                id=job.id or str(uuid4()),
+                family_id=self._get_family_id(job.name),
+                name=job.name,
+                version=job.version,
+                create_time=_to_datetime(job.create_time),
+            )
+            self._session.add(row)
+        row.status = job.status
+        row.update_time = _to_datetime(job.update_time)
+        row.manifest = job.manifest_yaml
+        row.last_call_time = _to_datetime(job.last_call_time) if job.last_call_time else None
+        for column in _COLUMNS_AS_IN_DTO:
+            setattr(row, column, getattr(job, column))
+        self._session.flush()
+        return _to_dto(row)
+
+    def remove(self, name: str, version: str) -> None:
+        """Remove a job with its public endpoints and permissions; the database cascades."""
+        statement = delete(JobRow).where(JobRow.name == name, JobRow.version == version)
+        execute_counting(self._session, statement)
+        self._session.expire_all()
+
+    def set_manifest(self, name: str, version: str, manifest_yaml: str) -> None:
+        """Replace the manifest; the next redeploy uses it."""
+        row = self._find_row(name, version)
+        if row is None:
+            raise EntityNotFound(f"there is no job {name} {version}")
+        row.manifest = manifest_yaml
+        self._session.flush()
+
+    def _find_row(self, name: str, version: str) -> JobRow | None:
+        query = select(JobRow).where(JobRow.name == name, JobRow.version == version)
+        return self._session.scalars(query).one_or_none()
+
+    def _list(self, query: Select[JobRow]) -> list[JobDto]:
+        return [_to_dto(row) for row in self._session.scalars(query)]
+
+    def _get_family_id(self, name: str) -> str:
+        query = select(JobFamilyRow.id).where(JobFamilyRow.name == name)
+        family_id = self._session.scalars(query).one_or_none()
+        if family_id is None:
+            family_id = str(uuid4())
+            self._session.add(JobFamilyRow(id=family_id, name=name))
+            self._session.flush()
+        return family_id
+
+
+def _to_dto(row: JobRow) -> JobDto:
+    values: dict[str, Any] = {column: getattr(row, column) for column in _COLUMNS_AS_IN_DTO}
+    return JobDto(
+        **values | {"infrastructure_stats": row.infrastructure_stats or {}},
+        id=row.id,
+        name=row.name,
+        version=row.version,
+        status=JobStatus(row.status),
+        create_time=row.create_time,
+        update_time=row.update_time,
+        last_call_time=row.last_call_time,
+        manifest=_find_manifest(row.manifest),
+        manifest_yaml=row.manifest,
+    )
+
+
+def _find_manifest(manifest_yaml: str | None) -> Manifest | None:
+    if manifest_yaml is None:
+        return None
+    manifest = _parse_manifest(manifest_yaml)
+    return manifest.model_copy(deep=True) if manifest else None
+
+
+@lru_cache(maxsize=1024)  # Parsing YAML takes longer than all the rest of listing jobs.
+def _parse_manifest(manifest_yaml: str) -> Manifest | None:
+    try:
+        data = load_yaml_map(manifest_yaml)
+        manifest = Manifest.model_validate(data)
+    except ValueError:
+        return None  # Written by an older release, with other rules.
+    manifest.set_origin(data)
+    return manifest
+
+
+def _to_datetime(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,1 @@
+"""Use cases of deployments: submit, build, provision, switch, finish; delete, redeploy, move."""
