@@ -1,0 +1,12 @@
+"""How Alembic runs the migrations: on the connection that `upgrade.py` gives it."""
+
+from alembic import context
+
+from lifecycle.database.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,
+)
+context.run_migrations()

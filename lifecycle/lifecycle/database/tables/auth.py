@@ -1,0 +1,80 @@
+"""Rows about who may do what: subjects, their tokens and permissions."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from lifecycle.database.tables.base import Base, Id, Serial, Str32, Str256
+from lifecycle.database.tables.esc import EscRow
+from lifecycle.database.tables.job import JobFamilyRow, JobRow
+from lifecycle.database.tables.user import UserRow
+
+
+class AuthSubjectRow(Base):
+    """A user, an ESC or a job family, as somebody who may be permitted something."""
+
+    __tablename__ = "registry_authsubject"
+    __table_args__ = (
+        CheckConstraint(
+            "(user_id IS NOT NULL AND esc_id IS NULL AND job_family_id IS NULL)"
+            " OR (user_id IS NULL AND esc_id IS NOT NULL AND job_family_id IS NULL)"
+            " OR (user_id IS NULL AND esc_id IS NULL AND job_family_id IS NOT NULL)",
+            name="one_kind",
+        ),
+    )
+
+    id: Mapped[Id]
+    user_id: Mapped[int | None] = mapped_column(
+        ForeignKey("auth_user.id", ondelete="CASCADE"), unique=True
+    )
+    esc_id: Mapped[str | None] = mapped_column(
+        ForeignKey("registry_esc.id", ondelete="CASCADE"), unique=True
+    )
+    job_family_id: Mapped[str | None] = mapped_column(
+        ForeignKey("registry_jobfamily.id", ondelete="CASCADE"), unique=True
+    )
+
+    user: Mapped[UserRow | None] = relationship(lazy="raise")
+    esc: Mapped[EscRow | None] = relationship(lazy="raise")
+    job_family: Mapped[JobFamilyRow | None] = relationship(lazy="raise")
+
+
+class AuthTokenRow(Base):
+    """A token that a subject shows."""
+
+    __tablename__ = "registry_authtoken"
+    __table_args__ = (Index("token_idx", "token"),)
+
+    id: Mapped[Id]
+    auth_subject_id: Mapped[str] = mapped_column(
+        ForeignKey("registry_authsubject.id", ondelete="CASCADE"), index=True
+    )
+    token: Mapped[str] = mapped_column(String(1024))
+    expiry_time: Mapped[datetime | None]
+    active: Mapped[bool] = mapped_column(default=True)
+    last_use_time: Mapped[datetime | None]
+
+    auth_subject: Mapped[AuthSubjectRow] = relationship(lazy="raise")
+
+
+class PermissionRow(Base):
+    """A scope granted to a subject; a null family, job or endpoint does not restrict it."""
+
+    __tablename__ = "registry_authresourcepermission"
+
+    id: Mapped[Serial]
+    auth_subject_id: Mapped[str] = mapped_column(
+        ForeignKey("registry_authsubject.id", ondelete="CASCADE"), index=True
+    )
+    scope: Mapped[Str32]
+    job_family_id: Mapped[str | None] = mapped_column(
+        ForeignKey("registry_jobfamily.id", ondelete="CASCADE"), index=True
+    )
+    job_id: Mapped[str | None] = mapped_column(
+        ForeignKey("registry_job.id", ondelete="CASCADE"), index=True
+    )
+    endpoint: Mapped[Str256 | None]
+
+    job_family: Mapped[JobFamilyRow | None] = relationship(lazy="raise")
+    job: Mapped[JobRow | None] = relationship(lazy="raise")

@@ -1,0 +1,91 @@
+"""The unit of work: one transaction, and the repositories that work in it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from racetrack_commons.entities.dto import ChangeKind
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from lifecycle.database.engine import for_reading
+from lifecycle.database.errors import translate_error
+from lifecycle.database.repositories.bundles import BundleRepository
+from lifecycle.database.repositories.changes import ChangeRepository
+from lifecycle.database.repositories.deployment_tasks import DeploymentTaskRepository
+from lifecycle.database.repositories.deployments import DeploymentRepository
+from lifecycle.database.repositories.instances import InstanceRepository
+from lifecycle.database.repositories.jobs import JobRepository
+from lifecycle.database.repositories.public_endpoints import PublicEndpointRepository
+from lifecycle.database.repositories.trash import TrashRepository
+from lifecycle.database.tables import ChangeRow
+
+ChangeListener = Callable[[], None]
+"""Called, in the thread that committed, after a transaction with changes; it must not block."""
+
+
+class UnitOfWork:
+    """One transaction: commits at the end of the `with` block, rolls back when the block raises."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.jobs = JobRepository(session)
+        self.deployments = DeploymentRepository(session)
+        self.deployment_tasks = DeploymentTaskRepository(session)
+        self.bundles = BundleRepository(session)
+        self.instances = InstanceRepository(session)
+        self.changes = ChangeRepository(session)
+        self.public_endpoints = PublicEndpointRepository(session)
+        self.trash = TrashRepository(session)
+        self.has_changes = False
+        self.callbacks: list[Callable[[], None]] = []
+
+    def record_change(self, kind: ChangeKind, subject: str | None = None) -> None:
+        """Tell readers of the event stream, once this is committed, that something changed."""
+        self.session.add(ChangeRow(kind=kind, subject=subject, create_time=datetime.now(UTC)))
+        self.has_changes = True
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call it once this unit of work is committed; never when it is rolled back."""
+        self.callbacks.append(callback)
+
+
+class UnitOfWorkFactory:
+    """Opens units of work on one database, and wakes listeners when one has committed changes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._reading_engine = for_reading(engine)
+        self._listeners: list[ChangeListener] = []
+
+    @contextmanager
+    def __call__(self) -> Iterator[UnitOfWork]:
+        """Open a unit of work that may write."""
+        with translate_error(), Session(self.engine) as session:
+            uow = UnitOfWork(session)
+            yield uow
+            session.commit()
+        self._finish(uow)
+
+    @contextmanager
+    def reading(self) -> Iterator[UnitOfWork]:
+        """Open a unit of work that only reads; on SQLite it does not wait for writers."""
+        with translate_error(), Session(self._reading_engine) as session:
+            yield UnitOfWork(session)
+            if session.new or session.dirty or session.deleted:
+                raise RuntimeError("a unit of work that was opened for reading was asked to write")
+
+    def add_listener(self, listener: ChangeListener) -> None:
+        """Call the listener after each commit that recorded changes in this process."""
+        self._listeners.append(listener)
+
+    def remove_listener(self, listener: ChangeListener) -> None:
+        """Call the listener no more."""
+        self._listeners.remove(listener)
+
+    def _finish(self, uow: UnitOfWork) -> None:
+        for callback in uow.callbacks:
+            callback()
+        if uow.has_changes:
+            for listener in list(self._listeners):
+                listener()

@@ -1,0 +1,1 @@
+"""What tests of Lifecycle and of its supervisor share: builders and fakes."""
