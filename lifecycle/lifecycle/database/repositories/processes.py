@@ -1,0 +1,92 @@
+"""Processes that run jobs on this machine."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from lifecycle.database.tables import JobProcessRow
+
+
+class ProcessState(StrEnum):
+    """Where a process is in its life."""
+
+    STARTING = "starting"
+    """Its port is taken for it; its pid is not known yet."""
+    STARTED = "started"
+    STOPPING = "stopping"
+    """Being ended: nobody may start it again."""
+
+
+class JobProcess(BaseModel):
+    """One replica of an instance."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    instance_id: str
+    job_name: str
+    job_version: str
+    replica: int
+    port: int
+    state: ProcessState
+    launch: bytes
+    log_path: str
+    create_time: datetime
+    pid: int | None = None
+    pid_create_time: float | None = None
+    restarts: int = 0
+    next_start_at: datetime | None = None
+
+
+class ProcessRepository:
+    """The rows of `registry_jobprocess`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list_of_instance(self, instance_id: str) -> list[JobProcess]:
+        """List the replicas of an instance in their order."""
+        query = select(JobProcessRow).where(JobProcessRow.instance_id == instance_id)
+        rows = self._session.scalars(query.order_by(JobProcessRow.replica))
+        return [JobProcess.model_validate(row) for row in rows]
+
+    def list_all(self) -> list[JobProcess]:
+        """List every process."""
+        rows = self._session.scalars(select(JobProcessRow).order_by(JobProcessRow.create_time))
+        return [JobProcess.model_validate(row) for row in rows]
+
+    def list_ports(self) -> set[int]:
+        """List the ports that are given away."""
+        return set(self._session.scalars(select(JobProcessRow.port)))
+
+    def add(self, process: JobProcess) -> None:
+        """Insert one; AlreadyExists when another took the port first."""
+        self._session.add(JobProcessRow(**process.model_dump()))
+        self._session.flush()
+
+    def save(self, process: JobProcess) -> None:
+        """Replace one."""
+        self._session.merge(JobProcessRow(**process.model_dump()))
+        self._session.flush()
+
+    def claim_restart(self, process: JobProcess, next_start_at: datetime) -> bool:
+        """Claim the restart of a dead process, against others who saw it dead too; false when they were first."""
+        statement = (
+            update(JobProcessRow)
+            .where(JobProcessRow.id == process.id, JobProcessRow.restarts == process.restarts)
+            .where(JobProcessRow.state != ProcessState.STOPPING)
+            .values(restarts=process.restarts + 1, next_start_at=next_start_at)
+        )
+        return bool(self._session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+    def mark_stopping(self, instance_id: str) -> None:
+        """Let nobody start the replicas of an instance again."""
+        statement = update(JobProcessRow).where(JobProcessRow.instance_id == instance_id)
+        self._session.execute(statement.values(state=ProcessState.STOPPING))
+
+    def remove_instance(self, instance_id: str) -> None:
+        """Forget the replicas of an instance."""
+        self._session.execute(delete(JobProcessRow).where(JobProcessRow.instance_id == instance_id))

@@ -1,0 +1,1 @@
+"""Ports through which Lifecycle runs jobs on infrastructure targets."""

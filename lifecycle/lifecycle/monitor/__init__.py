@@ -1,0 +1,1 @@
+"""Ports through which Lifecycle watches jobs, and how their health is asked for."""

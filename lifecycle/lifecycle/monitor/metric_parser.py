@@ -1,0 +1,28 @@
+"""Reading the metrics of a job."""
+
+from collections.abc import Iterable
+
+import httpx
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+LAST_CALL_METRIC = "last_call_timestamp"
+
+
+def scrape_metrics(metrics_url: str, headers: dict[str, str] | None = None) -> Iterable[Metric]:
+    """Fetch metrics; none when the job offers none."""
+    response = httpx.get(
+        metrics_url, headers=headers, timeout=3, trust_env=False, follow_redirects=True
+    )
+    if response.status_code == 404:
+        return []
+    response.raise_for_status()
+    return list(text_string_to_metric_families(response.text))
+
+
+def read_last_call_timestamp_metric(metrics: Iterable[Metric]) -> float | None:
+    """Return the UNIX seconds of the last call; None before the first."""
+    for metric in metrics:
+        for sample in metric.samples if metric.name == LAST_CALL_METRIC else ():
+            return sample.value or None
+    return None
