@@ -1,0 +1,31 @@
+"""The `racetrack` command line. Data goes to standard output, all else to standard error."""
+
+import os
+import sys
+import traceback
+
+from racetrack_client.commands.app import make_app
+
+UNEXPECTED_HINT = "run `racetrack -v …` to see where the error comes from"
+
+
+def main() -> None:
+    """Run a command; an error ends it with one message and exit code 70."""
+    try:
+        make_app()()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(os.EX_OK)
+    except Exception as error:  # noqa: BLE001 the edge of the program
+        if {"-v", "--verbose"} & set(sys.argv[1:2]):
+            traceback.print_exc()
+        text = str(error) or f"{type(error).__name__}; {UNEXPECTED_HINT}"
+        sys.stderr.write(f"error: {text}\n")
+        sys.exit(os.EX_SOFTWARE)
+
+
+if __name__ == "__main__":
+    main()

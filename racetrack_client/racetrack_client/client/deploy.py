@@ -1,0 +1,177 @@
+"""Deploying: send the job to Lifecycle and watch the deployment to its end."""
+
+import base64
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from racetrack_client.client.pack import pack_directory
+from racetrack_client.client.session import Environment, Session
+from racetrack_client.client_config.client_config import (
+    ClientConfig,
+    Credentials,
+    default_config_path,
+)
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.manifest.load import find_manifest_path, load_merged_content
+from racetrack_client.manifest.manifest import Manifest
+from racetrack_client.manifest.parse import ManifestError, parse_manifest
+from racetrack_client.utils.request import RequestError, ResponseError
+
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+SAMPLE_OWNER = "sample@example.com"
+MAX_OUTAGE_SECONDS = 60
+MAX_DEPLOYMENT_SECONDS = 3600
+
+
+class DeploymentError(RuntimeError):
+    """The deployment failed; the message is the server's."""
+
+
+class BuildContextMethod(StrEnum):
+    """Where the builder takes the source from."""
+
+    local = "local"
+    """The directory is sent."""
+    git = "git"
+    """The builder clones `git.remote`."""
+    default = "default"
+    """`local` for samples on this machine, else `git`."""
+
+
+@dataclass(frozen=True)
+class DeployOptions:
+    """How to deploy."""
+
+    force: bool = False
+    build_context: BuildContextMethod = BuildContextMethod.default
+    no_cache: bool = False
+    extra_vars: dict[str, str] | None = None
+
+
+def send_deploy_request(  # noqa: PLR0913 scripts call it with these names
+    workdir: str | Path,
+    client_config: ClientConfig | None = None,
+    lifecycle_url: str | None = None,
+    force: bool = False,
+    build_context_method: BuildContextMethod = BuildContextMethod.default,
+    extra_vars: dict[str, str] | None = None,
+    build_flags: Sequence[str] = (),
+) -> None:
+    """Deploy a job and wait until it runs; for scripts."""
+    session = Session(Environment(default_config_path()), lifecycle_url, client_config)
+    options = DeployOptions(force, build_context_method, "--no-cache" in build_flags, extra_vars)
+    _manifest, payload = make_payload(Path(workdir), options, session)
+    deployment = session.call("POST", "deploy", payload)
+    follow_deployment(session, deployment["id"], lambda _deployment: None)
+
+
+def make_payload(
+    workdir: Path, options: DeployOptions, session: Session
+) -> tuple[Manifest, dict[str, Any]]:
+    """Load the job and make the body of the deploy call."""
+    content = load_merged_content(workdir, options.extra_vars)
+    manifest = parse_manifest(content)
+    directory = find_manifest_path(workdir).parent
+    secret_files = [
+        name for name in (manifest.secret_build_env_file, manifest.secret_runtime_env_file) if name
+    ]
+    return manifest, {
+        "manifest": content,
+        "git_credentials": _find_credentials(manifest.git.remote, session.config.git_credentials),
+        "secret_vars": {
+            "build_env": read_secret_vars(directory, manifest.secret_build_env_file),
+            "runtime_env": read_secret_vars(directory, manifest.secret_runtime_env_file),
+        },
+        "build_context": _pack(directory, manifest, secret_files)
+        if _is_local(options, manifest, session)
+        else None,
+        "force": options.force,
+        "build_flags": ["--no-cache"] if options.no_cache else [],
+    }
+
+
+def follow_deployment(
+    session: Session, deployment_id: str, on_progress: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """Poll the deployment until it is done; DeploymentError when it failed.
+
+    A short outage of Lifecycle is waited out.
+    """
+    started = answered = time.monotonic()
+    while True:
+        try:
+            deployment = session.call("GET", f"deploy/{deployment_id}")
+            answered = time.monotonic()
+        except (RequestError, ResponseError) as error:
+            if not _is_transient(error) or time.monotonic() - answered > MAX_OUTAGE_SECONDS:
+                raise
+            time.sleep(0.2)
+            continue
+        on_progress(deployment)
+        status = str(deployment["status"]).lower()
+        if status == "failed":
+            raise DeploymentError(deployment["error"] or "no cause is known")
+        if status == "done":
+            return dict(deployment)
+        elapsed = time.monotonic() - started
+        if elapsed > MAX_DEPLOYMENT_SECONDS:
+            raise DeploymentError(
+                f"not done after {MAX_DEPLOYMENT_SECONDS} s; "
+                f"deployment {deployment_id} goes on at the server"
+            )
+        time.sleep(min(0.5, max(0.03, elapsed / 20)))
+
+
+def _is_transient(error: Exception) -> bool:
+    # A Lifecycle that restarts refuses connections, or a proxy before it says so.
+    return isinstance(error, RequestError) or getattr(error, "status_code", 0) >= 500
+
+
+def read_secret_vars(directory: Path, name: str | None) -> dict[str, str]:
+    """Read an env file with dotenv's rules, without expansion."""
+    if not name:
+        return {}
+    file = directory / name
+    if not file.is_file():
+        raise ValidationError(
+            f"secret variables {file} are not there; the manifest names that file"
+        )
+    return {key: value or "" for key, value in dotenv_values(file, interpolate=False).items()}
+
+
+def _is_local(options: DeployOptions, manifest: Manifest, session: Session) -> bool:
+    if options.build_context != BuildContextMethod.default:
+        return options.build_context == BuildContextMethod.local
+    return (
+        urlsplit(session.lifecycle_url).hostname in LOCAL_HOSTS
+        and manifest.owner_email == SAMPLE_OWNER
+    )
+
+
+def _pack(directory: Path, manifest: Manifest, secret_files: list[str]) -> str:
+    entrypoint = manifest.get_jobtype_extra().get("entrypoint_path")
+    if isinstance(entrypoint, str) and not (directory / entrypoint).is_file():
+        raise ManifestError(
+            [("jobtype_extra.entrypoint_path", f"there is no file {entrypoint} in {directory}")]
+        )
+    return base64.b64encode(pack_directory(directory, secret_files)).decode()
+
+
+def _find_credentials(remote: str, known: dict[str, Credentials]) -> dict[str, str] | None:
+    parts = urlsplit(remote)
+    for key in (
+        remote,
+        f"{parts.scheme}://{parts.netloc}{parts.path}",
+        f"{parts.scheme}://{parts.netloc}",
+        parts.netloc,
+    ):
+        if key.rstrip("/") in known:
+            return known[key.rstrip("/")].model_dump()
+    return None

@@ -1,0 +1,77 @@
+"""The commands and where each is; a command's module is imported when the command is called."""
+
+import importlib
+import sys
+from typing import Annotated
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from racetrack_client import __version__
+
+COMMANDS = {
+    "deploy": "racetrack_client.commands.deploy",
+    "validate": "racetrack_client.commands.deploy",
+    "list": "racetrack_client.commands.jobs",
+    "logs": "racetrack_client.commands.jobs",
+    "build-logs": "racetrack_client.commands.jobs",
+    "delete": "racetrack_client.commands.jobs",
+    "move": "racetrack_client.commands.jobs",
+    "call": "racetrack_client.commands.call",
+    "login": "racetrack_client.commands.settings",
+    "logout": "racetrack_client.commands.settings",
+    "set": "racetrack_client.commands.settings",
+    "get": "racetrack_client.commands.settings",
+    "plugin": "racetrack_client.commands.plugins",
+    "version": "racetrack_client.commands.version",
+}
+"""Module of each command."""
+
+
+class LazyGroup(TyperGroup):
+    """Knows the names of its commands, and imports the module of the one that is called.
+
+    Each module has an `app` with its commands; importing all of them takes longer than most
+    commands run.
+    """
+
+    def list_commands(self, _ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return list(COMMANDS)
+
+    def get_command(  # type: ignore[override]
+        self, ctx: typer.Context, cmd_name: str
+    ) -> TyperCommand | TyperGroup | None:
+        if cmd_name not in COMMANDS:
+            return None
+        group = get_command(importlib.import_module(COMMANDS[cmd_name]).app)
+        found = group.get_command(ctx, cmd_name) if isinstance(group, TyperGroup) else None
+        return found if isinstance(found, TyperCommand | TyperGroup) else None
+
+
+def make_app() -> typer.Typer:
+    """Put the command line together."""
+    app = typer.Typer(
+        cls=LazyGroup,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_root)
+    return app
+
+
+def _root(
+    context: typer.Context,
+    _verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show where an error comes from.")
+    ] = False,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Deploy jobs to Racetrack and look after them.
+
+    Start with: racetrack set remote URL, racetrack login --username NAME, racetrack deploy DIR.
+    """
+    if show_version:
+        sys.stdout.write(f"racetrack-client version {__version__}\n")
+    elif context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")

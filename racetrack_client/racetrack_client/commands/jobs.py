@@ -1,0 +1,145 @@
+"""`racetrack list`, `logs`, `build-logs`, `delete`, `move` and `call`."""
+
+import json
+import sys
+import time
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from racetrack_client.client.session import Session
+from racetrack_client.commands.options import (
+    JobName,
+    JobVersion,
+    Output,
+    OutputOption,
+    Remote,
+    open_session,
+    print_data,
+    say,
+)
+from racetrack_client.utils.time import days_ago_text
+
+app = typer.Typer()
+
+ExactVersion = Annotated[str, typer.Option("--version", help="The exact version.")]
+
+
+class Column(StrEnum):
+    """Further columns of the list."""
+
+    JOB_TYPE = "job_type"
+    INFRASTRUCTURE = "infrastructure"
+    DEPLOYED_BY = "deployed_by"
+    UPDATED_AT = "updated_at"
+    LAST_CALL_AT = "last_call_at"
+    PUB_URL = "pub_url"
+    ALL = "all"
+
+
+FIELDS = {
+    Column.JOB_TYPE: "job_type_version",
+    Column.INFRASTRUCTURE: "infrastructure_target",
+    Column.DEPLOYED_BY: "deployed_by",
+    Column.UPDATED_AT: "update_time",
+    Column.LAST_CALL_AT: "last_call_time",
+    Column.PUB_URL: "pub_url",
+}
+
+
+@app.command("list")
+def list_jobs(
+    remote: Remote = None,
+    column: Annotated[
+        list[Column] | None, typer.Option("--column", "-c", help="Add a column; repeatable.")
+    ] = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List the deployed jobs."""
+    jobs = open_session(remote).call("GET", "job")
+    if not jobs and output == Output.TEXT:
+        say("no jobs are deployed")
+        return
+    chosen = [each for each in FIELDS if column and (each in column or Column.ALL in column)]
+    rows = [["NAME", "VERSION", "STATUS", *(each.replace("_", " ").upper() for each in chosen)]]
+    rows += [
+        [job["name"], job["version"], job["status"].upper(), *(_cell(job, each) for each in chosen)]
+        for job in jobs
+    ]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    lines = [
+        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    print_data(jobs, output, "\n".join(lines))
+
+
+@app.command("logs", no_args_is_help=True)
+def logs(
+    name: JobName,
+    remote: Remote = None,
+    version: JobVersion = "latest",
+    tail: Annotated[int, typer.Option(help="How many of the last lines.")] = 20,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show what a running job logged."""
+    session = open_session(remote)
+    exact = session.call("GET", f"job/{name}/{version}")["version"]
+    if follow:
+        _follow_logs(session, f"job/{name}/{exact}/logs/follow?tail={tail}")
+        return
+    answer = session.call("GET", f"job/{name}/{exact}/logs?tail={tail}")
+    print_data(answer, output, answer["logs"].rstrip("\n"))
+
+
+@app.command("build-logs", no_args_is_help=True)
+def build_logs(
+    name: JobName,
+    remote: Remote = None,
+    version: JobVersion = "latest",
+    tail: Annotated[int, typer.Option(help="How many of the last lines; 0: all.")] = 0,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show the log of a job's last build."""
+    answer = open_session(remote).call("GET", f"job/{name}/{version}/build-logs?tail={tail}")
+    print_data(answer, output, answer["logs"].rstrip("\n"))
+
+
+@app.command("delete", no_args_is_help=True)
+def delete(name: JobName, version: ExactVersion, remote: Remote = None) -> None:
+    """Delete one version of a job."""
+    open_session(remote).call("DELETE", f"job/{name}/{version}")
+    say(f"{name} {version} is deleted")
+
+
+@app.command("move", no_args_is_help=True)
+def move(
+    name: JobName,
+    version: ExactVersion,
+    infrastructure: Annotated[str, typer.Option(help="The infrastructure target to move to.")],
+    remote: Remote = None,
+) -> None:
+    """Move a job to another infrastructure target."""
+    open_session(remote).call(
+        "POST", f"job/{name}/{version}/move", {"infrastructure_target": infrastructure}
+    )
+    say(f"{name} {version} is moved to {infrastructure}")
+
+
+def _cell(job: dict[str, Any], column: Column) -> str:
+    value = job.get(FIELDS[column])
+    if column in (Column.UPDATED_AT, Column.LAST_CALL_AT):
+        return days_ago_text(value, int(time.time()))
+    return "" if value is None else str(value)
+
+
+def _follow_logs(session: Session, path: str) -> None:
+    with session.stream_lines(path) as lines:
+        for line in lines:
+            if line.startswith("data: "):
+                sys.stdout.write(json.loads(line.removeprefix("data: ")).rstrip() + "\n")
+                sys.stdout.flush()

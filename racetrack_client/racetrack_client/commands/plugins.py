@@ -1,0 +1,128 @@
+"""`racetrack plugin`: install, uninstall, list, bundle, download."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from racetrack_client.client.session import ERROR_CONTEXT
+from racetrack_client.commands.options import (
+    Output,
+    OutputOption,
+    Remote,
+    open_environment,
+    open_session,
+    print_data,
+    say,
+)
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.plugin.bundle import bundle_plugin, load_plugin_manifest
+from racetrack_client.plugin.install import upload_plugin
+from racetrack_client.plugin.source import GithubAccess, fetch_plugin
+from racetrack_client.utils.request import parse_response
+
+plugin_app = typer.Typer(
+    no_args_is_help=True, help="Manage the plugins of a Racetrack, and bundle your own."
+)
+app = typer.Typer()
+app.add_typer(plugin_app, name="plugin")
+
+
+@app.callback()
+def _group() -> None:
+    """Keep the group a command of a group."""
+
+
+@plugin_app.command("install", no_args_is_help=True)
+def install(
+    plugin_uri: Annotated[
+        str, typer.Argument(help="A zip file, its URL, or github.com/OWNER/REPO[==VERSION].")
+    ],
+    remote: Remote = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Remove all other versions of the plugin.")
+    ] = False,
+) -> None:
+    """Install a plugin."""
+    session = open_session(remote)
+    github = GithubAccess(token=open_environment().github_token)
+    manifest = upload_plugin(session, fetch_plugin(plugin_uri, github), replace=replace)
+    say(f"plugin {manifest.name} {manifest.version} is installed")
+
+
+@plugin_app.command("uninstall", no_args_is_help=True)
+def uninstall(
+    plugin_name: Annotated[str, typer.Argument(help="Name of the plugin.")],
+    version: Annotated[str, typer.Option("--version", help="The exact version.")],
+    remote: Remote = None,
+) -> None:
+    """Uninstall one version of a plugin."""
+    open_session(remote).call("DELETE", f"plugin/{plugin_name}/{version}")
+    say(f"plugin {plugin_name} {version} is uninstalled")
+
+
+@plugin_app.command("list")
+def list_plugins(
+    remote: Remote = None,
+    job_types: Annotated[
+        bool, typer.Option("--job-types", help="List the job types that plugins offer.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List the installed plugins."""
+    session = open_session(remote)
+    if job_types:
+        names = session.call("GET", "plugin/job_type/versions")
+        print_data(names, output, "\n".join(names))
+        return
+    plugins = session.call("GET", "plugin")
+    print_data(
+        plugins, output, "\n".join(f"{plugin['name']}=={plugin['version']}" for plugin in plugins)
+    )
+
+
+@plugin_app.command("download", no_args_is_help=True)
+def download(
+    name: Annotated[str, typer.Argument(help="Name of the plugin.")],
+    version: Annotated[str, typer.Argument(help="The exact version.")],
+    remote: Remote = None,
+    out_dir: Annotated[Path, typer.Option(help="Directory to write to.")] = Path(),
+    out_filename: Annotated[
+        str | None, typer.Option(help="Name of the file.", show_default=False)
+    ] = None,
+) -> None:
+    """Download an installed plugin as a zip."""
+    if not out_dir.is_dir():
+        raise ValidationError(f"{out_dir} is not a directory")
+    session = open_session(remote)
+    response = session.request("GET", session.api_url(f"plugin/{name}/{version}/download"))
+    parse_response(response, ERROR_CONTEXT)
+    target = out_dir / (out_filename or f"{name}-{version}.zip")
+    target.write_bytes(response.content)
+    say(f"wrote {target}")
+
+
+@plugin_app.command("bundle")
+def bundle(
+    workdir: Annotated[
+        Path, typer.Argument(help="Directory with plugin.py and plugin-manifest.yaml.")
+    ] = Path(),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Directory to write to; default: workdir.", show_default=False),
+    ] = None,
+    out_filename: Annotated[
+        str | None, typer.Option(help="Name of the zip.", show_default=False)
+    ] = None,
+    plugin_version: Annotated[
+        str | None, typer.Option(help="Override the manifest's version.", show_default=False)
+    ] = None,
+) -> None:
+    """Bundle a plugin's directory into a zip."""
+    target_directory = out or workdir
+    if not target_directory.is_dir():
+        raise ValidationError(f"{target_directory} is not a directory")
+    manifest = load_plugin_manifest(workdir, plugin_version)
+    target = target_directory / (out_filename or f"{manifest.name}-{manifest.version}.zip")
+    bundle_plugin(workdir, target, manifest)
+    say(f"wrote {target}")

@@ -1,0 +1,151 @@
+"""`racetrack set`, `get`, `login` and `logout`."""
+
+from typing import Annotated
+
+import typer
+import yaml
+
+from racetrack_client.client_config.client_config import Credentials
+from racetrack_client.commands.options import (
+    Output,
+    OutputOption,
+    Remote,
+    open_session,
+    print_data,
+    say,
+)
+from racetrack_client.log.errors import EntityNotFound, ValidationError
+
+app = typer.Typer()
+
+set_app = typer.Typer(no_args_is_help=True, help="Set the remote, aliases and git credentials.")
+get_app = typer.Typer(no_args_is_help=True, help="Print what is set.")
+app.add_typer(set_app, name="set")
+app.add_typer(get_app, name="get")
+
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print the value alone, also on a terminal.")
+]
+
+
+@set_app.command("remote", no_args_is_help=True)
+def set_remote(
+    remote: Annotated[str, typer.Argument(help="Lifecycle's URL, or an alias.")],
+) -> None:
+    """Choose the Racetrack that all commands talk to."""
+    session = open_session()
+    session.config.lifecycle_url = remote
+    session.save()
+    say(f"remote is now {remote}")
+
+
+@set_app.command("alias", no_args_is_help=True)
+def set_alias(
+    alias: Annotated[str, typer.Argument(help="The short name.")],
+    racetrack_url: Annotated[
+        str, typer.Argument(help="Lifecycle's URL, such as http://localhost:7202.")
+    ],
+) -> None:
+    """Give a Racetrack a short name."""
+    session = open_session()
+    session.config.lifecycle_url_aliases[alias] = racetrack_url.rstrip("/")
+    session.save()
+    say(f"alias {alias} is now {racetrack_url}")
+
+
+@set_app.command("credentials", no_args_is_help=True)
+def set_credentials(
+    repo_url: Annotated[str, typer.Argument(help="A repository, or the host of several.")],
+    username: Annotated[str, typer.Argument(help="User name at the git host.")],
+    token_password: Annotated[
+        str, typer.Argument(help="Token or password with the right to read.")
+    ],
+) -> None:
+    """Keep the credentials with which the builder clones private repositories."""
+    session = open_session()
+    session.config.git_credentials[repo_url.rstrip("/")] = Credentials(
+        username=username, password=token_password
+    )
+    session.save()
+    say(f"credentials for {repo_url} are set")
+
+
+@get_app.command("remote")
+def get_remote(
+    remote: Remote = None, quiet: Quiet = False, output: OutputOption = Output.TEXT
+) -> None:
+    """Print the URL of the current remote."""
+    session = open_session(remote)
+    if not quiet and session.remote_name != session.lifecycle_url:
+        say(f"remote {session.remote_name}")
+    print_data(
+        {"name": session.remote_name, "url": session.lifecycle_url}, output, session.lifecycle_url
+    )
+
+
+@get_app.command("pub")
+def get_pub(
+    remote: Remote = None, quiet: Quiet = False, output: OutputOption = Output.TEXT
+) -> None:
+    """Print the URL of the gateway to jobs."""
+    url = open_session(remote).call("GET", "info", token="")["external_pub_url"]
+    if not url:
+        raise EntityNotFound(
+            "the remote does not tell the URL of its gateway; its operator sets external_pub_url"
+        )
+    if not quiet:
+        say("gateway to jobs:")
+    print_data({"url": url}, output, url)
+
+
+@get_app.command("config")
+def get_config(output: OutputOption = Output.TEXT) -> None:
+    """Print all settings, secrets included."""
+    config = open_session().config.model_dump()
+    print_data(config, output, yaml.safe_dump(config))
+
+
+@get_app.command("auth-token")
+def get_auth_token(remote: Remote = None, output: OutputOption = Output.TEXT) -> None:
+    """Print the token for the remote, for use in scripts."""
+    token = open_session(remote).token
+    print_data({"token": token}, output, token)
+
+
+@app.command("login", no_args_is_help=True)
+def login(
+    user_token: Annotated[
+        str | None, typer.Argument(help="Token, from your profile page.", show_default=False)
+    ] = None,
+    username: Annotated[
+        str | None,
+        typer.Option(help="Log in by name; the password is asked for.", show_default=False),
+    ] = None,
+    remote: Remote = None,
+) -> None:
+    """Log in to a Racetrack by token, or by user name and password."""
+    session = open_session(remote)
+    if user_token:
+        name = session.call("GET", "users/validate_user_auth", token=user_token)["username"]
+        token = user_token
+    elif username:
+        password = typer.prompt("Password", hide_input=True, err=True)
+        profile = session.call(
+            "POST", "users/login", {"username": username, "password": password}, token=""
+        )
+        name, token = profile["username"], profile["token"]
+    else:
+        raise ValidationError("give a token, or --username NAME")
+    session.config.user_auths[session.lifecycle_url] = token
+    session.save()
+    say(f"logged in as {name} to {session.lifecycle_url}")
+
+
+@app.command("logout")
+def logout(remote: Remote = None) -> None:
+    """Forget the token for the remote."""
+    session = open_session(remote)
+    if session.config.user_auths.pop(session.lifecycle_url, None) is None:
+        raise EntityNotFound(f"not logged in to {session.lifecycle_url}")
+    session.save()
+    say(f"logged out of {session.lifecycle_url}")

@@ -1,0 +1,1 @@
+"""Errors that callers cause, and how commands and services log."""

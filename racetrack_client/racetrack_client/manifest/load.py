@@ -1,0 +1,102 @@
+"""Reading a manifest from its file: base manifests and overrides merged in."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.manifest.manifest import Manifest
+from racetrack_client.manifest.parse import parse_manifest
+
+JOB_FILE = "job.yaml"
+LEGACY_JOB_FILE = "fatman.yaml"
+
+
+def find_manifest_path(path: Path) -> Path:
+    """Find the manifest of a directory, or take the file; ValidationError when there is none."""
+    if path.is_file():
+        return path
+    for name in (JOB_FILE, LEGACY_JOB_FILE):
+        if (path / name).is_file():
+            return path / name
+    raise ValidationError(
+        f"there is no {JOB_FILE} in {path}; run the command in a job's directory, or name one"
+    )
+
+
+def load_manifest(path: Path, extra_vars: dict[str, str] | None = None) -> Manifest:
+    """Load, merge and validate the manifest of a directory or file."""
+    return parse_manifest(load_merged_content(path, extra_vars))
+
+
+def load_merged_content(path: Path, extra_vars: dict[str, str] | None = None) -> dict[str, Any]:
+    """Load a manifest as a mapping: its base manifest below it, the extra variables above it."""
+    file = find_manifest_path(path)
+    content = _load_mapping(file)
+    if base_path := content.get("extends"):
+        content = _extend(file, str(base_path), content)
+    for key, value in (extra_vars or {}).items():
+        _override(content, key, value)
+    return content
+
+
+def parse_extra_vars(pairs: list[str]) -> dict[str, str]:
+    """Split `KEY=VALUE` pairs at their first `=`."""
+    variables = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key:
+            raise ValidationError(
+                f"extra variable {pair!r} must be KEY=VALUE, such as -e git.branch=main"
+            )
+        variables[key] = value
+    return variables
+
+
+def _load_mapping(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text())
+    except FileNotFoundError as error:
+        raise ValidationError(f"manifest {file} is not there") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValidationError(f"{file} is not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ValidationError(f"{file} must hold keys and values, such as name: my-model")
+    return {str(key): value for key, value in content.items()}
+
+
+def _extend(file: Path, base_path: str, overlay: dict[str, Any]) -> dict[str, Any]:
+    if Path(base_path).is_absolute():
+        raise ValidationError(f"extends: {base_path!r} must be relative to {file.parent}")
+    base = _load_mapping(file.parent / base_path)
+    if base.get("extends"):
+        raise ValidationError(
+            f"extends: {base_path} extends another manifest; only one level is allowed"
+        )
+    return _merge(base, overlay) | {"extends": None}
+
+
+def _merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in overlay.items():
+        under = merged.get(key)
+        merged[key] = (
+            _merge(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+        )
+    return merged
+
+
+def _override(content: dict[str, Any], key: str, value: str) -> None:
+    *parents, last = key.split(".")
+    target = content
+    for parent in parents:
+        if target.get(parent) is None:
+            target[parent] = {}
+        if not isinstance(target[parent], dict):
+            raise ValidationError(f"extra variable {key}: {parent} is not a mapping")
+        target = target[parent]
+    try:
+        target[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ValidationError(f"extra variable {key}: {value!r} is not valid YAML") from error

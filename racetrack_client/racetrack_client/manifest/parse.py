@@ -1,0 +1,73 @@
+"""A map becomes a manifest, or one error that names everything that is wrong with it."""
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+import pydantic
+
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.manifest.manifest import (
+    GitManifest,
+    Manifest,
+    ResourcesManifest,
+    without_nulls,
+)
+from racetrack_client.manifest.rules import list_broken_rules
+
+_MODELS: dict[str, type[pydantic.BaseModel]] = {
+    "": Manifest,
+    "git": GitManifest,
+    "resources": ResourcesManifest,
+}
+
+
+class ManifestError(ValidationError):
+    """A manifest can't be deployed; `problems` has every reason, each with its path."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        count = "an error" if len(problems) == 1 else f"{len(problems)} errors"
+        lines = [f"  {path}: {problem}" if path else f"  {problem}" for path, problem in problems]
+        super().__init__("\n".join([f"{count} in the manifest:", *lines]))
+        self.problems = problems
+
+
+def parse_manifest(content: dict[str, Any]) -> Manifest:
+    """Make a manifest of a map; ManifestError names every key that is unknown, missing or wrong."""
+    problems = []
+    manifest = None
+    try:
+        manifest = Manifest.model_validate(content)
+    except pydantic.ValidationError as error:
+        problems += list(_describe_type_errors(error))
+    problems += list_broken_rules(content)
+    if problems or manifest is None:
+        raise ManifestError(problems)
+    manifest.set_origin(without_nulls(content))
+    return manifest
+
+
+def check_manifest(manifest: Manifest) -> None:
+    """Raise ManifestError with every value that can't be deployed."""
+    if problems := list_broken_rules(manifest.model_dump(mode="json", exclude_none=True)):
+        raise ManifestError(problems)
+
+
+def _describe_type_errors(error: pydantic.ValidationError) -> Iterator[tuple[str, str]]:
+    for each in error.errors(include_url=False):
+        path = ".".join(str(part) for part in each["loc"])
+        if each["type"] == "extra_forbidden":
+            yield path, f"there is no such key; {_suggest(each['loc'])}"
+        elif each["type"] == "missing":
+            yield path, "is missing"
+        elif each["type"] == "string_type":
+            yield path, f"must be a text, not {each['input']!r}; put it in quotes"
+        else:
+            reason = each["msg"].removeprefix("Value error, ")
+            yield path, f"{reason[:1].lower()}{reason[1:]}; it is {each['input']!r}"
+
+
+def _suggest(location: tuple[int | str, ...]) -> str:
+    model = _MODELS.get(".".join(str(part) for part in location[:-1]), Manifest)
+    close = difflib.get_close_matches(str(location[-1]), model.model_fields, n=1)
+    return f"did you mean {close[0]}?" if close else "remove it"

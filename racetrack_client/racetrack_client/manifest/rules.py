@@ -1,0 +1,156 @@
+"""What a manifest must obey beyond its types.
+
+Each rule looks at the raw map, so that a wrong type hides no other error.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from racetrack_client.utils.quantity import Quantity
+
+MAX_RESOURCE_NAME_LENGTH = 63
+"""Containers, services and hosts are named after the job, and a DNS label is no longer."""
+MAX_REPLICAS = 50
+EXTRA_KEYS = ("jobtype_extra", "python", "golang", "wrapper_properties")
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_NUMBER = r"(0|[1-9][0-9]*)"
+_SEMVER = re.compile(
+    rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}"
+    r"(-(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*))*)?"
+    r"(?P<build>\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?"
+)
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+Errors = Iterator[tuple[str, str]]
+"""Path of a key, and what is wrong with it and what to do."""
+
+
+def list_broken_rules(content: dict[str, Any]) -> list[tuple[str, str]]:
+    """List every value that can't be deployed: its path, and what is wrong and what to do."""
+    return [
+        *_check_name_and_version(content),
+        *_check_owner(content),
+        *_check_job_type(content),
+        *_check_source(content),
+        *_check_environment(content),
+        *_check_public_endpoints(content),
+        *_check_scale(content),
+        *_check_resources(content),
+    ]
+
+
+def _check_name_and_version(content: dict[str, Any]) -> Errors:
+    name, version = content.get("name"), content.get("version", "0.0.1")
+    if isinstance(name, str) and not _NAME.fullmatch(name):
+        yield "name", f"{name!r} may hold only a-z, 0-9 and inner dashes, such as my-model"
+    if isinstance(version, str):
+        yield from _check_version(version)
+    if isinstance(name, str) and isinstance(version, str):
+        resource_name = f"job-{name}-v-{version}".replace(".", "-")
+        if len(resource_name) > MAX_RESOURCE_NAME_LENGTH:
+            yield (
+                "name",
+                f"{resource_name!r}, the name of the job's container, is longer than "
+                f"{MAX_RESOURCE_NAME_LENGTH} characters; shorten the name or the version's label",
+            )
+
+
+def _check_version(version: str) -> Errors:
+    match = _SEMVER.fullmatch(version)
+    if match is None:
+        yield "version", f"{version!r} must be a semantic version such as 1.2.3 or 1.2.3-beta"
+    elif match["build"]:
+        yield (
+            "version",
+            f"{version!r} has build metadata (+…), which names of containers can't hold; "
+            "use a label (-…)",
+        )
+    elif version != version.lower() or version.endswith("-"):
+        yield (
+            "version",
+            f"the label of {version!r} goes into the name of a container; "
+            "use a-z, 0-9 and inner dashes",
+        )
+
+
+def _check_owner(content: dict[str, Any]) -> Errors:
+    owner = content.get("owner_email")
+    if isinstance(owner, str) and not re.search(r".+@.+", owner):
+        yield "owner_email", f"{owner!r} must be an e-mail address, such as me@example.com"
+
+
+def _check_job_type(content: dict[str, Any]) -> Errors:
+    given = [key for key in ("jobtype", "lang") if content.get(key) is not None]
+    if len(given) != 1:
+        yield (
+            "jobtype",
+            "give exactly one of jobtype and its deprecated name lang, "
+            "such as jobtype: python3:latest",
+        )
+    for key in given:
+        value = content[key]
+        if isinstance(value, str) and not re.fullmatch(r"[^:\s]+:[^:\s]+", value):
+            yield key, f"{value!r} must be name:version, such as python3:latest"
+    extras = [key for key in EXTRA_KEYS if content.get(key) is not None]
+    for key in extras[1:]:
+        yield key, f"{extras[0]} is there already; give only one of {', '.join(EXTRA_KEYS)}"
+    if isinstance(content.get("image_type"), str) and content["image_type"] != "docker":
+        yield "image_type", f"{content['image_type']!r} is not supported; leave it out"
+
+
+def _check_source(content: dict[str, Any]) -> Errors:
+    git = content.get("git")
+    if not isinstance(git, dict):
+        return
+    remote, directory = git.get("remote"), git.get("directory")
+    if isinstance(remote, str) and not re.match(r"https://[^/\s]+", remote):
+        yield "git.remote", f"{remote!r} must be an https:// URL of a repository"
+    if isinstance(directory, str) and (directory.startswith("/") or ".." in directory.split("/")):
+        yield "git.directory", f"{directory!r} must be a path inside the repository"
+
+
+def _check_environment(content: dict[str, Any]) -> Errors:
+    for key in ("build_env", "runtime_env"):
+        variables = content.get(key)
+        for name in variables if isinstance(variables, dict) else ():
+            if isinstance(name, str) and not _ENV_NAME.fullmatch(name):
+                yield (
+                    f"{key}.{name}",
+                    "the name of a variable holds only letters, digits and _, and no digit first",
+                )
+
+
+def _check_public_endpoints(content: dict[str, Any]) -> Errors:
+    endpoints = content.get("public_endpoints")
+    for index, path in enumerate(endpoints if isinstance(endpoints, list) else ()):
+        if isinstance(path, str) and not re.fullmatch(r"/[^\s?#]*", path):
+            yield f"public_endpoints.{index}", f"{path!r} must be a path such as /api/v1/webview"
+
+
+def _check_scale(content: dict[str, Any]) -> Errors:
+    replicas = content.get("replicas")
+    if isinstance(replicas, bool):
+        yield "replicas", "must be a whole number"
+    elif isinstance(replicas, int) and not 1 <= replicas <= MAX_REPLICAS:
+        yield "replicas", f"{replicas} must be between 1 and {MAX_REPLICAS}"
+
+
+def _check_resources(content: dict[str, Any]) -> Errors:
+    resources = content.get("resources")
+    if not isinstance(resources, dict):
+        return
+    for kind in ("memory", "cpu"):
+        least, most = (_read_quantity(resources.get(f"{kind}_{end}")) for end in ("min", "max"))
+        if least and most and most < least:
+            yield f"resources.{kind}_max", f"{most} is less than {kind}_min, {least}"
+
+
+def _read_quantity(value: object) -> Quantity | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Quantity):
+        return None
+    try:
+        return Quantity(str(value))
+    except ValueError:
+        return None  # Its type error is reported by the model.

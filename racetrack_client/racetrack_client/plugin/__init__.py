@@ -1,0 +1,1 @@
+"""Plugin packages: their manifest and how a directory becomes one."""

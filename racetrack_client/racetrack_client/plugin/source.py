@@ -1,0 +1,86 @@
+"""Where `racetrack plugin install` finds a plugin: a file, a URL, a release on GitHub."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from racetrack_client.log.errors import EntityNotFound, ValidationError
+from racetrack_client.utils.request import Requests, parse_response, parse_response_list
+from racetrack_client.utils.semver import SemanticVersion
+
+GITHUB_API = "https://api.github.com"
+
+
+@dataclass(frozen=True)
+class PluginFile:
+    """A plugin's zip and its file name."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class GithubAccess:
+    """How releases are asked for; a token opens private repositories."""
+
+    api_url: str = GITHUB_API
+    token: str | None = None
+
+
+def fetch_plugin(uri: str, github: GithubAccess) -> PluginFile:
+    """Read or download the plugin that a URI names."""
+    if Path(uri).is_file():
+        return PluginFile(Path(uri).name, Path(uri).read_bytes())
+    url = urlsplit(uri)
+    if url.scheme in {"http", "https"} and url.path.endswith(".zip"):
+        return PluginFile(url.path.rsplit("/", 1)[-1], _download(uri, {}))
+    if match := re.fullmatch(r"(?:https://)?github\.com/([^/]+)/([^/=]+)(?:==(.+))?", uri):
+        return _fetch_release(match[1], match[2], match[3], github)
+    raise ValidationError(
+        f"{uri} is no plugin: give a zip file, its URL, or github.com/OWNER/REPO[==VERSION]"
+    )
+
+
+def _fetch_release(owner: str, repo: str, version: str | None, github: GithubAccess) -> PluginFile:
+    headers = {
+        "Accept": "application/vnd.github+json",
+        "User-Agent": "racetrack-client",
+        "X-GitHub-Api-Version": "2022-11-28",
+    }
+    if github.token:
+        headers["Authorization"] = f"Bearer {github.token}"
+    url = f"{github.api_url}/repos/{owner}/{repo}/releases?per_page=100"
+    releases = parse_response_list(Requests.get(url, headers=headers), "GitHub API response")
+    assets = dict(found for release in releases if (found := _find_asset(release)))
+    candidates = [
+        each
+        for each in assets
+        if (each.is_stable if version is None else str(each) == version.removeprefix("v"))
+    ]
+    if not candidates:
+        known = ", ".join(str(each) for each in sorted(assets)) or "none"
+        raise EntityNotFound(
+            f"{owner}/{repo} has no release {version or 'that is stable'} with a zip; "
+            f"there are: {known}"
+        )
+    asset = assets[max(candidates)]
+    # A private repository hands out its files only through the API, and only as octets.
+    download = {**headers, "Accept": "application/octet-stream"}
+    url = asset["url"] if github.token and asset.get("url") else asset["browser_download_url"]
+    return PluginFile(asset["browser_download_url"].rsplit("/", 1)[-1], _download(url, download))
+
+
+def _find_asset(release: dict[str, Any]) -> tuple[SemanticVersion, dict[str, Any]] | None:
+    names = (release.get("name") or "", release.get("tag_name") or "")
+    versions = [found for name in names if (found := SemanticVersion.find(name.removeprefix("v")))]
+    assets = release.get("assets") or []
+    zips = [asset for asset in assets if asset["browser_download_url"].endswith(".zip")]
+    return (versions[0], zips[0]) if versions and zips else None
+
+
+def _download(url: str, headers: dict[str, str]) -> bytes:
+    response = Requests.get(url, headers=headers)
+    parse_response(response, f"downloading {url}")
+    return response.content

@@ -1,0 +1,1 @@
+"""Small things that the client, the services and plugins share."""

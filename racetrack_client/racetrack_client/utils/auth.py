@@ -1,0 +1,17 @@
+"""How a caller shows who it is."""
+
+from racetrack_client.log.errors import UnauthorizedError
+
+RT_AUTH_HEADER = "X-Racetrack-Auth"
+
+
+class AuthError(UnauthorizedError):
+    """The user is not logged in, or the token is not accepted."""
+
+    def __str__(self) -> str:
+        return f"authentication error: {super().__str__()}"
+
+
+def get_auth_request_headers(auth_token: str | None) -> dict[str, str]:
+    """Headers that carry the token; none without a token."""
+    return {RT_AUTH_HEADER: auth_token} if auth_token else {}

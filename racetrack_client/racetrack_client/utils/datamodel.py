@@ -1,0 +1,78 @@
+"""Models to and from YAML, JSON and maps."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel
+
+from racetrack_client.log.context_error import wrap_context
+from racetrack_client.log.errors import ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_dict_datamodel(data: dict[str, Any], model_class: type[Model]) -> Model:
+    """A model from a map."""
+    return model_class.model_validate(data)
+
+
+def parse_yaml_datamodel(text: str, model_class: type[Model]) -> Model:
+    """A model from YAML; an empty text is an empty map."""
+    return parse_dict_datamodel(load_yaml_map(text), model_class)
+
+
+def parse_yaml_file_datamodel(path: Path, model_class: type[Model]) -> Model:
+    """A model from a YAML file; an empty file gives the defaults."""
+    with wrap_context(f"reading {path}"):
+        return parse_yaml_datamodel(path.read_text(encoding="utf-8"), model_class)
+
+
+def load_yaml_map(text: str) -> dict[str, Any]:
+    """The map that a YAML document is; an empty document is an empty map."""
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as e:
+        raise ValidationError(f"this is not YAML: {describe_yaml_error(e)}") from e
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ValidationError(
+            f"the YAML document is a {_kind_of(data)}, but must be a map of keys to values"
+        )
+    return data
+
+
+def describe_yaml_error(error: yaml.YAMLError) -> str:
+    """What is wrong, and in which line; in one line of text."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
+    return " ".join(str(error).split())
+
+
+def datamodel_to_dict(model: Any) -> Any:
+    """A model, and models inside lists and maps, as plain values without nulls."""
+    if isinstance(model, BaseModel):
+        return datamodel_to_dict(model.model_dump(mode="json"))
+    if isinstance(model, dict):
+        return {key: datamodel_to_dict(value) for key, value in model.items() if value is not None}
+    if isinstance(model, list | tuple | set | frozenset):
+        return [datamodel_to_dict(value) for value in model]
+    return model
+
+
+def convert_to_json(model: Any) -> str:
+    """Models or maps as JSON text, nulls dropped."""
+    return json.dumps(datamodel_to_dict(model), default=str, ensure_ascii=False)
+
+
+def convert_to_yaml(model: Any) -> str:
+    """Models or maps as YAML text, keys sorted, nulls dropped."""
+    text = yaml.safe_dump(datamodel_to_dict(model), sort_keys=True, allow_unicode=True)
+    return str(text)
+
+
+def _kind_of(value: object) -> str:
+    return "list" if isinstance(value, list) else type(value).__name__

@@ -1,0 +1,266 @@
+"""HTTP for the command line and for plugins.
+
+Built on the standard library because a command must start fast: importing httpx takes longer than
+most commands run.
+"""
+
+import json as json_module
+import socket
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from http.client import HTTPException, HTTPResponse
+from typing import Any
+
+from racetrack_client.utils.auth import RT_AUTH_HEADER
+
+DEFAULT_TIMEOUT_SECONDS = 60.0
+_SECRET_HEADERS = {RT_AUTH_HEADER.lower(), "authorization", "cookie"}
+
+
+class RequestError(RuntimeError):
+    """No answer came: the server is unreachable, or broke the connection."""
+
+
+class ResponseError(RuntimeError):
+    """The answer is an error, or not what was expected."""
+
+    def __init__(self, message: str, status_code: int) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer, read completely."""
+
+    method: str
+    url: str
+    status_code: int
+    status_reason: str
+    headers: Message
+    content: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status says success."""
+        return self.status_code < 400
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.content.decode(self.headers.get_content_charset("utf-8"), errors="replace")
+
+    def is_json(self) -> bool:
+        """Whether the answer says that it is JSON."""
+        return self.headers.get_content_type().endswith(("/json", "+json"))
+
+    def json(self) -> Any:
+        """The body, decoded."""
+        return json_module.loads(self.content)
+
+
+class Requests:
+    """One HTTP request, one answer, whatever its status; raises RequestError without an answer."""
+
+    @staticmethod
+    def get(url: str, **options: Any) -> Response:
+        """GET; the options are those of `request`."""
+        return Requests.request("GET", url, **options)
+
+    @staticmethod
+    def post(url: str, **options: Any) -> Response:
+        """POST; the options are those of `request`."""
+        return Requests.request("POST", url, **options)
+
+    @staticmethod
+    def put(url: str, **options: Any) -> Response:
+        """PUT; the options are those of `request`."""
+        return Requests.request("PUT", url, **options)
+
+    @staticmethod
+    def delete(url: str, **options: Any) -> Response:
+        """DELETE; the options are those of `request`."""
+        return Requests.request("DELETE", url, **options)
+
+    @staticmethod
+    def request(  # noqa: PLR0913 plugins call it with these names
+        method: str,
+        url: str,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+        verify_tls: bool = True,
+    ) -> Response:
+        """Send `json`, or the bytes in `data`; headers without a value are left out."""
+        request = _build_request(method, url, params, json, data, headers)
+        with _open(request, timeout, verify_tls) as answer:
+            content = answer.read()
+            return Response(
+                method, url, answer.status, answer.reason or "", answer.headers, content
+            )
+
+    @staticmethod
+    @contextmanager
+    def stream_lines(
+        url: str,
+        headers: Mapping[str, str | None] | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+        verify_tls: bool = True,
+    ) -> Iterator[Iterator[str]]:
+        """GET an answer that comes line by line; raises ResponseError when it is an error."""
+        request = _build_request("GET", url, None, None, None, headers)
+        with _open(request, timeout, verify_tls) as answer:
+            if answer.status >= 400:
+                parse_response(
+                    Response(
+                        "GET", url, answer.status, answer.reason, answer.headers, answer.read()
+                    ),
+                    "Response error",
+                )
+            yield (line.decode("utf-8", errors="replace").rstrip("\r\n") for line in answer)
+
+
+def parse_response(response: Response, error_context: str) -> Any:
+    """The JSON in an answer, or None; raises ResponseError when the answer is an error."""
+    if not response.ok:
+        raise ResponseError(_describe_error(response, error_context), response.status_code)
+    if not response.is_json():
+        return None
+    try:
+        return response.json()
+    except ValueError as e:
+        raise ResponseError(
+            f"{error_context}: the answer says that it is JSON, but is not: {_origin(response)}",
+            response.status_code,
+        ) from e
+
+
+def parse_response_object(response: Response, error_context: str) -> dict[str, Any]:
+    """The JSON object in an answer."""
+    value = parse_response(response, error_context)
+    if not isinstance(value, dict):
+        raise _unexpected(response, error_context, "a JSON object")
+    return value
+
+
+def parse_response_list(response: Response, error_context: str) -> list[Any]:
+    """The JSON list in an answer."""
+    value = parse_response(response, error_context)
+    if not isinstance(value, list):
+        raise _unexpected(response, error_context, "a JSON list")
+    return value
+
+
+def _unexpected(response: Response, error_context: str, expected: str) -> ResponseError:
+    return ResponseError(
+        f"{error_context}: expected {expected}, got {response.headers.get_content_type()} "
+        f"with status {response.status_code}: {_origin(response)}; "
+        "is this really the URL of Lifecycle? `racetrack get remote` shows it",
+        response.status_code,
+    )
+
+
+def _describe_error(response: Response, error_context: str) -> str:
+    if response.is_json():
+        try:
+            body = response.json()
+        except ValueError:
+            body = None
+        if isinstance(body, dict) and body.get("error"):
+            return f"{error_context}: {response.status_reason}: {body['error']}"
+    return (
+        f"{error_context}: {response.status_code} {response.status_reason} for url: "
+        f"{_origin(response)}"
+    )
+
+
+def _origin(response: Response) -> str:
+    return f"{response.method} {response.url}"
+
+
+def _build_request(
+    method: str,
+    url: str,
+    params: Mapping[str, Any] | None,
+    json: Any,
+    data: bytes | None,
+    headers: Mapping[str, str | None] | None,
+) -> urllib.request.Request:
+    if urllib.parse.urlsplit(url).scheme not in {"http", "https"}:
+        raise RequestError(f"'{url}' is not an http or https URL")
+    if params:
+        url = f"{url}{'&' if '?' in url else '?'}{urllib.parse.urlencode(params)}"
+    sent = {"Accept": "application/json, */*", "User-Agent": "racetrack-client"}
+    if json is not None:
+        data = json_module.dumps(json).encode()
+        sent["Content-Type"] = "application/json; charset=utf-8"
+    elif data is not None:
+        sent["Content-Type"] = "application/octet-stream"
+    sent.update({key: value for key, value in (headers or {}).items() if value is not None})
+    return urllib.request.Request(url, data=data, headers=sent, method=method)
+
+
+@contextmanager
+def _open(
+    request: urllib.request.Request, timeout: float | None, verify_tls: bool
+) -> Iterator[HTTPResponse]:
+    handlers: list[urllib.request.BaseHandler] = [_CarefulRedirects()]
+    if request.type == "https" and not verify_tls:
+        handlers.append(urllib.request.HTTPSHandler(context=_unverified_context()))
+    opener = urllib.request.build_opener(*handlers)
+    try:
+        answer = opener.open(request, timeout=timeout)
+    except urllib.error.HTTPError as e:
+        answer = e  # an answer like any other; what its status means is for the caller
+    except (OSError, HTTPException) as e:
+        raise _request_error(request, e) from e
+    with answer:
+        try:
+            yield answer
+        except (OSError, HTTPException) as e:
+            raise _request_error(request, e) from e
+
+
+def _request_error(request: urllib.request.Request, error: Exception) -> RequestError:
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    hint = ""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        hint = "; install the server's certificate authority on this machine"
+    elif isinstance(cause, ConnectionRefusedError | socket.gaierror):
+        hint = "; is it running, and the remote right? `racetrack get remote` shows it"
+    text = str(cause) or type(cause).__name__
+    return RequestError(f"{request.get_method()} {request.full_url} failed: {text}{hint}")
+
+
+def _unverified_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class _CarefulRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but never shows a token to another host."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        redirected = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if redirected is not None and not _is_same_origin(req.full_url, newurl):
+            for key in list(redirected.headers):
+                if key.lower() in _SECRET_HEADERS:
+                    redirected.remove_header(key)
+        return redirected
+
+
+def _is_same_origin(first: str, second: str) -> bool:
+    a, b = urllib.parse.urlsplit(first), urllib.parse.urlsplit(second)
+    return (a.scheme, a.netloc) == (b.scheme, b.netloc)

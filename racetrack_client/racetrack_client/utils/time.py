@@ -1,0 +1,42 @@
+"""Times as users read them."""
+
+from datetime import UTC, datetime
+
+_STEPS = [
+    (10, 1, "just now"),
+    (60, 1, "{} seconds ago"),
+    (120, 60, "a minute ago"),
+    (3600, 60, "{} minutes ago"),
+    (7200, 3600, "an hour ago"),
+    (86400, 3600, "{} hours ago"),
+    (2 * 86400, 86400, "yesterday"),
+    (7 * 86400, 86400, "{} days ago"),
+    (14 * 86400, 7 * 86400, "a week ago"),
+    (31 * 86400, 7 * 86400, "{} weeks ago"),
+    (60 * 86400, 30 * 86400, "a month ago"),
+    (365 * 86400, 30 * 86400, "{} months ago"),
+    (730 * 86400, 365 * 86400, "a year ago"),
+]
+
+
+def now() -> datetime:
+    """Return the time, aware, UTC."""
+    return datetime.now(UTC)
+
+
+def datetime_to_timestamp(moment: datetime) -> int:
+    """Return whole UNIX seconds."""
+    return int(moment.timestamp())
+
+
+def days_ago_text(timestamp: int | None, now_timestamp: int) -> str:
+    """Say how long ago a moment was: `never` without one, empty for the future."""
+    if not timestamp:
+        return "never"
+    seconds = now_timestamp - timestamp
+    if seconds < 0:
+        return ""
+    for limit, unit, text in _STEPS:
+        if seconds < limit:
+            return text.format(seconds // unit)
+    return f"{seconds // (365 * 86400)} years ago"
