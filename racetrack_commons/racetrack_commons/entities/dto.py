@@ -1,4 +1,4 @@
-"""Values that services exchange. Times are whole UNIX seconds, UTC, unless a field says otherwise."""
+"""Values that services exchange. Times are whole UNIX seconds, UTC."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -140,7 +140,7 @@ class BuildPayload(BaseModel):
     image_kind: str = "docker"
     """`docker`: container images; `process`: a directory with source and environment."""
     job_type_version: str | None = None
-    """The resolved job type, when Lifecycle has resolved it already; null: the builder resolves it."""
+    """The resolved job type, when Lifecycle has resolved it; null: the builder does."""
 
 
 class BuildResult(BaseModel):
@@ -150,7 +150,7 @@ class BuildResult(BaseModel):
     logs: str = ""
     error: str | None = None
     image_tag: str | None = None
-    """The tag to provision: the one asked for, or that of an existing image with the same content."""
+    """The tag to provision: the one asked for, or that of an image with the same content."""
     job_type_version: str = ""
 
 
@@ -171,7 +171,7 @@ class ChangeKind(StrEnum):
     """What a change event is about; see Lifecycle's `GET /api/v1/events`."""
 
     JOB = "job"
-    """A job was added, switched to another instance, changed its status, or is gone; subject: its name."""
+    """A job was added, switched, changed its status, or is gone; subject: its name."""
     AUTH = "auth"
     """Tokens, permissions, public endpoints or users changed; subject: null."""
     MAINTENANCE = "maintenance"

@@ -1,0 +1,76 @@
+"""What is noted of each request: a line in the log, and the counts of requests."""
+
+import time
+
+from racetrack_client.log.logs import get_logger
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from racetrack_commons.api.metrics import CommonsMetrics
+from racetrack_commons.api.probes import PROBE_PATHS
+from racetrack_commons.api.tracing import (
+    current_tracing_id,
+    get_caller_header_name,
+    get_tracing_header_name,
+)
+
+logger = get_logger(__name__)
+_LONGEST_ID = 128
+
+
+class AccessLogMiddleware:
+    """Counts and logs requests; answers of probes that went well are not logged."""
+
+    def __init__(self, app: ASGIApp, metrics: CommonsMetrics, base_path: str) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._base_path = base_path
+        self._tracing_header = get_tracing_header_name()
+        self._caller_header = get_caller_header_name()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status: int | None = None
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        token = current_tracing_id.set(_clean(Headers(scope=scope).get(self._tracing_header, "")))
+        self._metrics.requests_started.inc()
+        started = time.perf_counter()
+        try:
+            await self._app(scope, receive, watch)
+        finally:
+            self._metrics.requests_done.inc()
+            self._metrics.request_duration.observe(time.perf_counter() - started)
+            self._log(scope, status)
+            current_tracing_id.reset(token)
+
+    def _log(self, scope: Scope, status: int | None) -> None:
+        if status == 200 and scope["path"].removeprefix(self._base_path) in PROBE_PATHS:
+            return
+        extra = {
+            "tracing_id": current_tracing_id.get(),
+            "caller_name": _clean(Headers(scope=scope).get(self._caller_header, "")),
+        }
+        # A caller that leaves before the answer starts gets none: there is no status to tell.
+        result = "cancelled" if status is None else status
+        logger.info(f"{scope['method']} {_uri(scope)} {result}", extra=extra)
+
+
+def _uri(scope: Scope) -> str:
+    query = scope.get("query_string", b"").decode("latin-1")
+    raw = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    path = raw.partition("?")[0]
+    return _clean(f"{path}?{query}" if query else path, 2000)
+
+
+def _clean(text: str, longest: int = _LONGEST_ID) -> str:
+    """Keep a caller from writing lines of its own into the log."""
+    return "".join(character for character in text[:longest] if character.isprintable())

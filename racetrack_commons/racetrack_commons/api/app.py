@@ -1,0 +1,121 @@
+"""The base of every service's ASGI app."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from racetrack_commons.api.access_log import AccessLogMiddleware
+from racetrack_commons.api.base_path import BasePathMiddleware
+from racetrack_commons.api.docs import add_docs
+from racetrack_commons.api.errors import STATUSES, ErrorMiddleware, answer_invalid_request
+from racetrack_commons.api.metrics import CommonsMetrics, create_registry, metrics_router
+from racetrack_commons.api.probes import Probes, probes_router
+from racetrack_commons.auth.headers import AUTH_HEADER
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True)
+class ApiOptions:
+    """What few services need to say."""
+
+    version: str = "1.0.0"
+    """Of the API, shown in its OpenAPI document."""
+    description: str = ""
+    error_statuses: Mapping[type[Exception], int] = field(default_factory=dict)
+    """Statuses of the service's own errors; their texts are shown to callers."""
+    max_body_bytes: int = 1024**3
+    """Longer requests are refused with 413."""
+
+
+class ApiApp(FastAPI):
+    """A FastAPI app whose OpenAPI document asks for the auth token, and names both mounts."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        if not self.openapi_schema:
+            schema = get_openapi(
+                title=self.title,
+                version=self.version,
+                description=self.description,
+                routes=self.routes,
+                servers=self.servers,
+            )
+            scheme = {"type": "apiKey", "in": "header", "name": AUTH_HEADER}
+            schemes = schema.setdefault("components", {}).setdefault("securitySchemes", {})
+            schemes["racetrackAuth"] = scheme
+            schema["security"] = [{"racetrackAuth": []}]
+            self.openapi_schema = schema
+        return self.openapi_schema
+
+
+def create_api_app(
+    *,
+    title: str,
+    base_path: str = "",
+    probes: Probes | None = None,
+    registry: CollectorRegistry | None = None,
+    lifespan: Lifespan | None = None,
+    options: ApiOptions | None = None,
+) -> FastAPI:
+    """Make an app with errors, probes, metrics, docs, CORS and access log; add routers at the root.
+
+    Each route also answers under `base_path` (`/lifecycle`). `registry` takes the metrics that
+    `/metrics` shows, the service's own among them; without one a new registry is made.
+    """
+    options = options or ApiOptions()
+    registry = registry or create_registry()
+    app = ApiApp(
+        title=title,
+        version=options.version,
+        description=options.description,
+        servers=_servers(base_path),
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        root_path_in_servers=False,
+        # Older clients post JSON without naming its type.
+        strict_content_type=False,
+        max_body_size=options.max_body_bytes,
+        lifespan=lifespan,
+        middleware=_middleware(base_path.rstrip("/"), CommonsMetrics.create(registry), options),
+        exception_handlers={RequestValidationError: answer_invalid_request},
+    )
+    app.include_router(probes_router(probes or Probes(title.lower())))
+    app.include_router(metrics_router(registry))
+    add_docs(app)
+    return app
+
+
+def _middleware(base_path: str, metrics: CommonsMetrics, options: ApiOptions) -> list[Middleware]:
+    """The outermost first: faults are answered inside CORS, so that browsers can read them."""
+    statuses = {**STATUSES, **options.error_statuses}
+    layers = [
+        Middleware(AccessLogMiddleware, metrics=metrics, base_path=base_path),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=["*"],
+            allow_credentials=True,
+            allow_methods=["*"],
+            allow_headers=["*"],
+        ),
+        Middleware(ErrorMiddleware, metrics=metrics, statuses=statuses),
+    ]
+    if base_path:
+        layers.append(Middleware(BasePathMiddleware, base_path=base_path))
+    return layers
+
+
+def _servers(base_path: str) -> list[dict[str, Any]]:
+    root = {"url": "/", "description": "Direct access to the service"}
+    if not base_path:
+        return [root]
+    return [{"url": base_path, "description": "Access through the platform's address"}, root]

@@ -1,0 +1,169 @@
+"""How errors become answers: the one table from exception classes to statuses."""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pydantic
+from fastapi import Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from racetrack_client.log.context_error import ContextError
+from racetrack_client.log.errors import (
+    AlreadyExists,
+    EntityNotFound,
+    ServiceUnavailable,
+    UnauthorizedError,
+    ValidationError,
+)
+from racetrack_client.log.logs import get_logger
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from racetrack_commons.api.metrics import CommonsMetrics
+from racetrack_commons.api.tracing import current_tracing_id
+
+logger = get_logger(__name__)
+
+STATUSES: Mapping[type[Exception], int] = {
+    ValidationError: 400,
+    UnauthorizedError: 401,
+    EntityNotFound: 404,
+    AlreadyExists: 409,
+    ServiceUnavailable: 503,
+}
+"""What a caller can cause, or wait for. Everything else is a fault of ours: 500."""
+_LONGEST_INPUT = 200
+
+
+@dataclass(frozen=True)
+class ErrorAnswer:
+    """The answer to a request that failed."""
+
+    status: int
+    body: dict[str, Any]
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the service is to blame."""
+        return self.status == 500
+
+
+def describe_failure(error: Exception, statuses: Mapping[type[Exception], int]) -> ErrorAnswer:
+    """Choose status and text by the error's class, then by the classes of its causes."""
+    error = _single_member(error)
+    for cause in _causes(error):
+        if status := _find_status(cause, statuses):
+            return ErrorAnswer(status, {"error": str(error), "type": type(cause).__name__})
+    if isinstance(error, pydantic.ValidationError):
+        return ErrorAnswer(400, {"error": _describe_model_error(error), "type": "ValidationError"})
+    if isinstance(error, ValueError):
+        return ErrorAnswer(400, {"error": str(error), "type": type(error).__name__})
+    return _describe_fault(error)
+
+
+class ErrorMiddleware:
+    """Answers errors that no handler caught, and logs faults once, with their traceback."""
+
+    def __init__(
+        self, app: ASGIApp, metrics: CommonsMetrics, statuses: Mapping[type[Exception], int]
+    ) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._statuses = statuses
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal is_started
+            is_started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except Exception as error:
+            if is_started:
+                # Too late for another status: the server must break the connection, and logs why.
+                self._metrics.internal_server_errors.inc()
+                raise
+            await self._answer(error, scope)(scope, receive, send)
+
+    def _answer(self, error: Exception, scope: Scope) -> JSONResponse:
+        answer = describe_failure(error, self._statuses)
+        where = f"{scope['method']} {scope['path']}"
+        if answer.is_fault:
+            self._metrics.internal_server_errors.inc()
+            logger.error(f"{where} failed: {answer.body['error']}", exc_info=error)
+        elif not _is_expected(error, self._statuses):
+            logger.warning(f"{where} refused: {answer.body['error']}", exc_info=error)
+        return JSONResponse(answer.body, status_code=answer.status)
+
+
+async def answer_invalid_request(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+    """Answer a request that breaks its schema: FastAPI's list of details, and one line of text."""
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    text = "; ".join(_describe_problem(problem) for problem in problems)
+    details = [_without_long_input(problem) for problem in problems]
+    return JSONResponse({"detail": details, "error": text}, status_code=422)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def _find_status(error: BaseException, statuses: Mapping[type[Exception], int]) -> int | None:
+    return next((statuses[name] for name in type(error).__mro__ if name in statuses), None)
+
+
+def _is_expected(error: Exception, statuses: Mapping[type[Exception], int]) -> bool:
+    return any(_find_status(cause, statuses) for cause in _causes(_single_member(error)))
+
+
+def _single_member(error: Exception) -> Exception:
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def _describe_fault(error: Exception) -> ErrorAnswer:
+    """Say nothing of the inside but our own words around it; the reference leads to the log."""
+    reference = current_tracing_id.get() or uuid.uuid4().hex[:12]
+    words = [*_contexts(error), f"internal error, see the service's log for reference {reference}"]
+    return ErrorAnswer(500, {"error": ": ".join(words), "type": type(error).__name__})
+
+
+def _contexts(error: Exception) -> Iterator[str]:
+    for cause in _causes(error):
+        if isinstance(cause, ContextError):
+            inside = str(cause.__cause__) if cause.__cause__ else ""
+            yield str(cause).removesuffix(inside).removesuffix(": ")
+
+
+def _describe_model_error(error: pydantic.ValidationError) -> str:
+    problems = error.errors(include_input=False, include_url=False)
+    return "; ".join(_describe_problem(dict(problem)) for problem in problems)
+
+
+def _describe_problem(problem: Mapping[str, Any]) -> str:
+    place = ".".join(str(part) for part in problem.get("loc", ()))
+    return f"{place}: {problem['msg']}" if place else str(problem["msg"])
+
+
+def _without_long_input(problem: Mapping[str, Any]) -> dict[str, Any]:
+    detail: dict[str, Any] = jsonable_encoder(
+        {key: problem.get(key) for key in ("type", "loc", "msg", "input")}
+    )
+    if len(json.dumps(detail["input"])) > _LONGEST_INPUT:
+        # A whole request body would come back here, with the secrets that were in it.
+        detail["input"] = f"{type(problem.get('input')).__name__}, too long to repeat"
+    return detail

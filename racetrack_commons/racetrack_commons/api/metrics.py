@@ -1,0 +1,77 @@
+"""Metrics that every service has, in a registry of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Response
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+DURATION_BUCKETS: Sequence[float] = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75),
+    *(1, 2.5, 5, 7.5, 10, 25, 50, 75, 100, 250, 500, 750, 1000),
+)
+"""Seconds; the dashboards know these buckets."""
+
+
+def create_registry() -> CollectorRegistry:
+    """Return a new registry with what there is to know of any Python process."""
+    registry = CollectorRegistry()
+    GCCollector(registry)
+    PlatformCollector(registry)
+    ProcessCollector(registry=registry)
+    return registry
+
+
+@dataclass(frozen=True)
+class CommonsMetrics:
+    """Counts of requests."""
+
+    internal_server_errors: Counter
+    requests_started: Counter
+    requests_done: Counter
+    request_duration: Histogram
+
+    @classmethod
+    def create(cls, registry: CollectorRegistry) -> "CommonsMetrics":
+        """Declare the metrics, under their contract names."""
+        return cls(
+            internal_server_errors=Counter(
+                "commons_internal_server_errors",
+                "Requests that ended as faults",
+                registry=registry,
+            ),
+            requests_started=Counter(
+                "commons_requests_started", "Requests that arrived", registry=registry
+            ),
+            requests_done=Counter(
+                "commons_requests_done", "Requests that ended", registry=registry
+            ),
+            request_duration=Histogram(
+                "commons_request_duration",
+                "Seconds from a request's arrival to the end of its answer",
+                buckets=DURATION_BUCKETS,
+                registry=registry,
+            ),
+        )
+
+
+def metrics_router(registry: CollectorRegistry) -> APIRouter:
+    """Serve the metrics as Prometheus reads them; both spellings of the path without a redirect."""
+    router = APIRouter(tags=["root"])
+
+    def read_metrics() -> Response:
+        """Show metrics for Prometheus."""
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    router.add_api_route("/metrics", read_metrics, methods=["GET"])
+    router.add_api_route("/metrics/", read_metrics, methods=["GET"], include_in_schema=False)
+    return router

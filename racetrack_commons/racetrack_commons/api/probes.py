@@ -1,0 +1,67 @@
+"""The probes `/live`, `/ready` and `/health`; each service says what they answer."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+PROBE_PATHS = frozenset({"/live", "/ready", "/health", "/metrics", "/metrics/"})
+
+
+@dataclass(frozen=True)
+class ProbeAnswer:
+    """What a probe says; any status but 200 means no."""
+
+    body: dict[str, Any]
+    status: int = 200
+
+
+Probe = Callable[[], ProbeAnswer | Awaitable[ProbeAnswer]]
+"""Plain functions may block, they run in a thread; coroutine functions must not."""
+
+
+@dataclass(frozen=True)
+class Probes:
+    """The probes of one service. Those not given answer that all is well."""
+
+    service: str
+    live: Probe | None = None
+    """The process runs."""
+    ready: Probe | None = None
+    """What the service needs answers."""
+    health: Probe | None = None
+    """Both, in detail."""
+
+
+def probes_router(probes: Probes) -> APIRouter:
+    """Serve the probes, open to everybody."""
+    router = APIRouter(tags=["root"])
+    service = probes.service
+    _add(router, "live", probes.live or _always({"service": service, "live": True}))
+    _add(router, "ready", probes.ready or _always({"service": service, "ready": True}))
+    _add(router, "health", probes.health or _always({"service": service, "status": "pass"}))
+    return router
+
+
+def _always(body: dict[str, Any]) -> Probe:
+    async def answer() -> ProbeAnswer:
+        return ProbeAnswer(body)
+
+    return answer
+
+
+def _add(router: APIRouter, name: str, probe: Probe) -> None:
+    async def endpoint() -> JSONResponse:
+        answer = await _ask(probe)
+        return JSONResponse(answer.body, status_code=answer.status)
+
+    router.add_api_route(f"/{name}", endpoint, methods=["GET"], name=name)
+
+
+async def _ask(probe: Probe) -> ProbeAnswer:
+    answer = probe() if inspect.iscoroutinefunction(probe) else await run_in_threadpool(probe)
+    return await answer if inspect.isawaitable(answer) else answer

@@ -1,0 +1,47 @@
+"""The HTTP server of a service."""
+
+import signal
+from types import FrameType
+
+import uvicorn
+from racetrack_client.log.logs import get_logger
+from starlette.types import ASGIApp
+
+logger = get_logger(__name__)
+
+GRACE_SECONDS = 3
+"""How long running requests may take after the service was told to stop."""
+
+
+def serve(app: ASGIApp, addr: str, port: int) -> None:
+    """Serve an app until SIGTERM or SIGINT, then let running requests end."""
+    create_server(app, addr, port).run()
+
+
+def create_server(app: ASGIApp, addr: str, port: int) -> uvicorn.Server:
+    """Make the server; port 0 takes a free one."""
+    return _Server(
+        uvicorn.Config(
+            app,
+            host=addr,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            backlog=2048,
+            limit_concurrency=2000,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+    )
+
+
+class _Server(uvicorn.Server):
+    """Says why it stops."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop."""
+        if not self.should_exit:
+            logger.info(f"stopping, told by {signal.Signals(sig).name}")
+        super().handle_exit(sig, frame)

@@ -1,0 +1,1 @@
+"""Tokens: what they say of their bearer, and how they are signed."""

@@ -1,0 +1,106 @@
+"""Tokens: JSON Web Tokens signed with HS256, compatible byte for byte with those in use."""
+
+import base64
+import binascii
+import json
+import uuid
+from typing import Any
+
+import jwt
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ValidationError as ModelError
+from racetrack_client.log.errors import UnauthorizedError
+
+from racetrack_commons.auth.headers import AUTH_HEADER
+from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
+
+__all__ = [
+    "AUTH_HEADER",
+    "AuthScope",
+    "AuthSubjectType",
+    "AuthTokenPayload",
+    "admin_token",
+    "decode_legacy_token",
+    "decode_token",
+    "encode_token",
+    "internal_token",
+]
+
+_ALGORITHM = "HS256"
+_ADMIN_SEED = "ce081b05-a4a0-414a-8f6a-84c0231916a6"
+_INVALID = "the auth token is not valid: log in again, or ask an admin for a new token"
+
+
+def _new_seed() -> str:
+    return str(uuid.uuid4())
+
+
+class AuthTokenPayload(BaseModel):
+    """The claims of a token. Any other claim makes it invalid: expiry lives in the database."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: str = Field(default_factory=_new_seed)
+    """Makes two tokens of one subject different."""
+    subject: str
+    """User: name; ESC: id; job family: name; internal: name of the service."""
+    subject_type: AuthSubjectType
+    scopes: list[str] | None = None
+    """Only of internal tokens; empty or absent means no limit."""
+
+    def allows(self, scope: AuthScope | None) -> bool:
+        """Tell whether an internal token may do this; None: something that names no scope."""
+        if not self.scopes or AuthScope.FULL_ACCESS in self.scopes:
+            return True
+        return scope is not None and scope in self.scopes
+
+
+def encode_token(payload: AuthTokenPayload, key: str) -> str:
+    """Sign a token. `scopes` is left out, unless the payload was made with them."""
+    claims: dict[str, Any] = payload.model_dump(mode="json")
+    if "scopes" not in payload.model_fields_set:
+        del claims["scopes"]
+    return jwt.encode(claims, key, algorithm=_ALGORITHM, sort_headers=True)
+
+
+def decode_token(text: str, key: str) -> AuthTokenPayload:
+    """Verify a token; UnauthorizedError, which never repeats the token, when it is not ours."""
+    try:
+        claims = jwt.decode(text, key, algorithms=[_ALGORITHM])
+        return AuthTokenPayload.model_validate(claims)
+    except (jwt.InvalidTokenError, ModelError):
+        raise UnauthorizedError(_INVALID) from None
+
+
+def decode_legacy_token(text: str) -> AuthTokenPayload | None:
+    """Read an ESC's token of the first generation: base64 of JSON, or None when it is none.
+
+    It carries no signature. Whoever accepts it must find the exact text among the stored tokens.
+    """
+    try:
+        claims = json.loads(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        return None
+    if not isinstance(claims, dict) or set(claims) != {"esc-id", "api-key"}:
+        return None
+    return AuthTokenPayload(
+        seed="", subject=str(claims["esc-id"]), subject_type=AuthSubjectType.ESC
+    )
+
+
+def internal_token(subject: str, key: str) -> str:
+    """Sign a token with full access, for a service of the platform."""
+    payload = AuthTokenPayload(
+        subject=subject,
+        subject_type=AuthSubjectType.INTERNAL,
+        scopes=[AuthScope.FULL_ACCESS.value],
+    )
+    return encode_token(payload, key)
+
+
+def admin_token(key: str) -> str:
+    """Sign the first admin's token: the same for everybody who knows the key."""
+    payload = AuthTokenPayload(
+        seed=_ADMIN_SEED, subject="admin", subject_type=AuthSubjectType.USER, scopes=None
+    )
+    return encode_token(payload, key)

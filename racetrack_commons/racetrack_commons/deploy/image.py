@@ -1,0 +1,7 @@
+"""Names of container images."""
+
+
+def get_job_image(registry: str, namespace: str, name: str, tag: str, index: int = 0) -> str:
+    """Return the name of a job's image; further containers of the job have an index from 1 up."""
+    kind = "job-entrypoint" if index == 0 else f"job-{index}"
+    return "/".join(part for part in (registry, namespace, kind, f"{name}:{tag}") if part)

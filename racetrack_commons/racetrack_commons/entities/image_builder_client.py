@@ -1,0 +1,81 @@
+"""Typed client of the Image Builder."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from racetrack_client.log.errors import ServiceUnavailable
+
+from racetrack_commons.auth.token import AUTH_HEADER
+from racetrack_commons.entities.dto import BuildEventKind, BuildPayload, BuildResult
+
+
+class BuildFailed(RuntimeError):
+    """The build ended without an image."""
+
+
+@dataclass(frozen=True)
+class BuildEvent:
+    """One event of a build's stream."""
+
+    kind: BuildEventKind
+    text: str = ""
+    result: BuildResult | None = None
+
+
+class ImageBuilderClient:
+    """Asks for builds and follows them."""
+
+    def __init__(self, url: str, token: str, timeout_seconds: float = 3600) -> None:
+        self.url = url.rstrip("/")
+        # Heartbeats come every 15 s: after two missing ones the builder is gone.
+        timeout = httpx.Timeout(timeout_seconds, connect=5, read=40)
+        self._http = httpx.Client(headers={AUTH_HEADER: token}, timeout=timeout, trust_env=False)
+
+    def is_healthy(self) -> bool:
+        """Tell whether the builder answers."""
+        try:
+            return self._http.get(f"{self.url}/health", timeout=5).is_success
+        except httpx.HTTPError:
+            return False
+
+    def build(self, payload: BuildPayload) -> Iterator[BuildEvent]:
+        """Start or join a build; the last event is its result.
+
+        ServiceUnavailable when the builder is not there or goes away; ask again to join it.
+        """
+        try:
+            with self._http.stream(
+                "POST", f"{self.url}/api/v1/build/sse", json=payload.model_dump(mode="json")
+            ) as response:
+                if response.status_code >= 400:
+                    response.read()
+                    raise BuildFailed(f"the Image Builder refused the build: {response.text[:500]}")
+                yield from _read_events(response.iter_lines())
+        except httpx.TransportError as error:
+            raise ServiceUnavailable(
+                f"the Image Builder at {self.url} does not answer: {error}"
+            ) from error
+
+
+def _read_events(lines: Iterator[str]) -> Iterator[BuildEvent]:
+    kind = ""
+    for line in lines:
+        if line.startswith("event: "):
+            kind = line.removeprefix("event: ").strip()
+        elif line.startswith("data: ") and kind in set(BuildEventKind):
+            event = _make_event(BuildEventKind(kind), json.loads(line.removeprefix("data: ")))
+            yield event
+            if event.kind == BuildEventKind.RESULT:
+                return
+    raise ServiceUnavailable("the Image Builder ended its stream without a result")
+
+
+def _make_event(kind: BuildEventKind, data: Any) -> BuildEvent:
+    if kind != BuildEventKind.RESULT:
+        return BuildEvent(kind, text=str(data))
+    if "result" not in data:
+        return BuildEvent(kind, result=BuildResult(error=data.get("error") or "the build failed"))
+    return BuildEvent(kind, result=BuildResult.model_validate(data["result"]))

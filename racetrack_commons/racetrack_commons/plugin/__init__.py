@@ -1,0 +1,1 @@
+"""Plugins: their hooks, packages on disk, loading and calling."""

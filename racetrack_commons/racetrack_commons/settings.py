@@ -1,0 +1,122 @@
+"""Settings of a service: environment over YAML file over default, read once when it starts."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any, Self
+
+import pydantic
+from pydantic import SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.utils.datamodel import load_yaml_map
+
+from racetrack_commons.development_secrets import is_development_secret
+
+
+class SettingsError(ValidationError):
+    """The settings are wrong; the service can't start. The text never holds a value."""
+
+
+class Settings(BaseSettings):
+    """Base of each service's `Config`: the variable of a field is its name in capitals."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    development_mode: bool = False
+    """Accept the published development secrets; only for machines that nobody else reaches."""
+    log_level: str = "info"
+    """`debug`, `info`, `warn`, `error`, `crit` or `off`."""
+    git_version: str = "dev"
+    """Version of the source that the service was built from."""
+    docker_tag: str = ""
+    """Tag of the service's own image."""
+
+    @classmethod
+    def load(cls, config_file: str | None = None) -> Self:
+        """Read the file, by default that of CONFIG_FILE, and the environment, which wins.
+
+        SettingsError tells everything that is wrong at once. Only this method checks secrets.
+        """
+        path = config_file or read_variable("CONFIG_FILE")
+        try:
+            values = _read_yaml(Path(path), cls) if path else {}
+            settings = cls(**(values | EnvSettingsSource(cls)()))
+        except pydantic.ValidationError as e:
+            raise SettingsError(_describe(e)) from None
+        settings.check_secrets()
+        return settings
+
+    def check_secrets(self) -> None:
+        """Refuse secrets that are missing or known to everybody, outside development mode."""
+        if self.development_mode:
+            return
+        if problems := [*self._missing_secrets(), *self._known_secrets()]:
+            raise SettingsError(
+                f"{'; '.join(problems)}. Set a secret of your own (`openssl rand -hex 32` makes"
+                " one), or DEVELOPMENT_MODE=true on a machine that nobody else reaches"
+            )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments and the environment, no other files."""
+        return init_settings, env_settings
+
+    def _missing_secrets(self) -> list[str]:
+        """A field of type `SecretStr` must be set; `SecretStr | None` says that it need not."""
+        return [
+            f"{name.upper()} is missing"
+            for name, field in type(self).model_fields.items()
+            if field.annotation is SecretStr and not getattr(self, name).get_secret_value().strip()
+        ]
+
+    def _known_secrets(self) -> list[str]:
+        return [
+            f"{name.upper()} is a default that everybody knows"
+            for name, value in self
+            if isinstance(value, SecretStr) and is_development_secret(value.get_secret_value())
+        ]
+
+
+def read_variable(name: str, default: str = "") -> str:
+    """Return one of the few variables that plugins ask for without a Config."""
+    return os.environ.get(name) or default  # noqa: TID251 - the one place beside __main__
+
+
+def _read_yaml(path: Path, settings: type[Settings]) -> dict[str, Any]:
+    try:
+        values = load_yaml_map(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise SettingsError(f"the settings file {path} can't be read: {e}") from e
+    known = set(settings.model_fields)
+    if unknown := [str(key) for key in values if key not in known]:
+        hints = "; ".join(_hint(key, known) for key in unknown)
+        raise SettingsError(f"unknown keys in the settings file {path}: {hints}")
+    return values
+
+
+def _hint(key: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(key, sorted(known), n=1)
+    return f"{key} (did you mean {close[0]}?)" if close else key
+
+
+def _describe(error: pydantic.ValidationError) -> str:
+    problems = [
+        f"{str(problem['loc'][0]).upper() if problem['loc'] else 'settings'}: {problem['msg']}"
+        for problem in error.errors(include_input=False, include_url=False)
+    ]
+    return f"wrong settings, in the environment or the settings file: {'; '.join(problems)}"

@@ -1,0 +1,95 @@
+import pytest
+from pydantic import SecretStr
+from racetrack_commons.settings import Settings, SettingsError
+
+OWN_SECRET = "a-secret-that-nobody-else-has-0123456789"
+
+
+class Config(Settings):
+    http_port: int = 7202
+    image_builder_url: str = "http://127.0.0.1:7201"
+    auth_key: SecretStr = SecretStr("")
+    admin_password: SecretStr | None = None
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    for name in ("CONFIG_FILE", "DEVELOPMENT_MODE", "HTTP_PORT", "ADMIN_PASSWORD", "LOG_LEVEL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AUTH_KEY", OWN_SECRET)
+
+
+def test_the_environment_wins_over_the_file_and_the_file_over_the_default(monkeypatch, tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text("http_port: 1\nlog_level: debug\n")
+    monkeypatch.setenv("CONFIG_FILE", str(file))
+    monkeypatch.setenv("HTTP_PORT", "2")
+
+    config = Config.load()
+
+    assert (config.http_port, config.log_level) == (2, "debug")
+    assert config.image_builder_url == "http://127.0.0.1:7201"
+
+
+def test_arguments_win_over_the_environment(monkeypatch):
+    monkeypatch.setenv("HTTP_PORT", "2")
+
+    assert Config(http_port=3).http_port == 3
+
+
+def test_an_unknown_key_is_refused_with_the_key_that_was_meant(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text("http_prot: 1\n")
+
+    with pytest.raises(SettingsError, match=r"http_prot \(did you mean http_port\?\)"):
+        Config.load(str(file))
+
+
+@pytest.mark.parametrize("content", [None, "a: [", "- 1"])
+def test_a_file_that_is_missing_or_no_map_is_named(tmp_path, content):
+    file = tmp_path / "config.yaml"
+    if content is not None:
+        file.write_text(content)
+
+    with pytest.raises(SettingsError, match=r"config\.yaml"):
+        Config.load(str(file))
+
+
+def test_every_wrong_value_is_named_and_none_is_shown(monkeypatch):
+    monkeypatch.setenv("HTTP_PORT", "not-a-port")
+    monkeypatch.setenv("DEVELOPMENT_MODE", "perhaps")
+
+    with pytest.raises(SettingsError, match=r"HTTP_PORT.*|DEVELOPMENT_MODE") as caught:
+        Config.load()
+
+    assert "HTTP_PORT" in str(caught.value)
+    assert "DEVELOPMENT_MODE" in str(caught.value)
+    assert "not-a-port" not in str(caught.value)
+
+
+def test_a_missing_secret_stops_the_service(monkeypatch):
+    monkeypatch.delenv("AUTH_KEY")
+
+    with pytest.raises(SettingsError, match="AUTH_KEY is missing"):
+        Config.load()
+
+
+@pytest.mark.parametrize("secret", ["QaPU2UW8r7KXfRtLJVCKahCK93TKhVB5", "dev", "changeme"])
+def test_a_secret_that_everybody_knows_stops_the_service(monkeypatch, secret):
+    monkeypatch.setenv("ADMIN_PASSWORD", secret)
+
+    with pytest.raises(SettingsError, match="ADMIN_PASSWORD is a default") as caught:
+        Config.load()
+
+    assert secret not in str(caught.value).replace("DEVELOPMENT", "").replace("default", "")
+
+
+def test_development_mode_accepts_known_secrets(monkeypatch):
+    monkeypatch.setenv("DEVELOPMENT_MODE", "true")
+    monkeypatch.setenv("AUTH_KEY", "dev")
+
+    assert Config.load().auth_key.get_secret_value() == "dev"
+
+
+def test_secrets_do_not_show_when_settings_are_printed():
+    assert OWN_SECRET not in repr(Config.load())
