@@ -10,14 +10,22 @@ from sqlalchemy.orm import Session
 
 from lifecycle.database.engine import for_reading
 from lifecycle.database.errors import translate_error
+from lifecycle.database.repositories.audit import AuditRepository
+from lifecycle.database.repositories.auth_subjects import AuthSubjectRepository
+from lifecycle.database.repositories.auth_tokens import AuthTokenRepository
 from lifecycle.database.repositories.bundles import BundleRepository
 from lifecycle.database.repositories.changes import ChangeRepository
 from lifecycle.database.repositories.deployment_tasks import DeploymentTaskRepository
 from lifecycle.database.repositories.deployments import DeploymentRepository
+from lifecycle.database.repositories.escs import EscRepository
+from lifecycle.database.repositories.families import FamilyRepository
 from lifecycle.database.repositories.instances import InstanceRepository
 from lifecycle.database.repositories.jobs import JobRepository
+from lifecycle.database.repositories.permissions import PermissionRepository
 from lifecycle.database.repositories.public_endpoints import PublicEndpointRepository
+from lifecycle.database.repositories.settings import SettingRepository
 from lifecycle.database.repositories.trash import TrashRepository
+from lifecycle.database.repositories.users import UserRepository
 from lifecycle.database.tables import ChangeRow
 
 ChangeListener = Callable[[], None]
@@ -29,6 +37,14 @@ class UnitOfWork:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.users = UserRepository(session)
+        self.auth_subjects = AuthSubjectRepository(session)
+        self.auth_tokens = AuthTokenRepository(session)
+        self.permissions = PermissionRepository(session)
+        self.escs = EscRepository(session)
+        self.families = FamilyRepository(session)
+        self.audit = AuditRepository(session)
+        self.settings = SettingRepository(session)
         self.jobs = JobRepository(session)
         self.deployments = DeploymentRepository(session)
         self.deployment_tasks = DeploymentTaskRepository(session)

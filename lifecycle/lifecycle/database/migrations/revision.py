@@ -1,6 +1,6 @@
 """Which revision the tables must have, and which one they have."""
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 HEAD = "0001"

@@ -1,0 +1,84 @@
+"""Values that only Lifecycle knows, as repositories give them."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from racetrack_commons.auth.scope import AuthSubjectType
+
+
+class RowDto(BaseModel):
+    """A value made from a row."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class UserDto(RowDto):
+    """A person who may log in."""
+
+    id: int
+    username: str
+    password: str = Field(repr=False)
+    """A hash."""
+    is_active: bool
+    is_staff: bool
+
+
+class EscDto(RowDto):
+    """An external service consumer."""
+
+    name: str
+    id: str
+
+
+class AuthSubjectDto(RowDto):
+    """Somebody who may hold tokens and permissions."""
+
+    id: str
+    subject_type: AuthSubjectType
+    name: str
+    """What tokens say: name of the user, id of the ESC, name of the job family."""
+    display_name: str
+    """What people read."""
+    is_active: bool = True
+    """False: a user who was switched off."""
+
+
+class AuthTokenDto(RowDto):
+    """A stored token."""
+
+    id: str
+    auth_subject_id: str
+    token: str = Field(repr=False)
+    expiry_time: datetime | None = None
+    active: bool = True
+    last_use_time: datetime | None = None
+
+    def is_valid(self, now: datetime) -> bool:
+        """Tell whether it may be used."""
+        return self.active and (self.expiry_time is None or self.expiry_time > now)
+
+
+class PermissionDto(RowDto):
+    """A scope granted to a subject; what is None does not restrict it."""
+
+    auth_subject_id: str
+    scope: str
+    job_family_id: str | None = None
+    job_family_name: str | None = None
+    job_id: str | None = None
+    endpoint: str | None = None
+
+
+class AuditEventDto(RowDto):
+    """Something that somebody did."""
+
+    id: str
+    version: int = 1
+    timestamp: datetime
+    event_type: str
+    properties: dict[str, Any] = Field(default_factory=dict)
+    username_executor: str | None = None
+    username_subject: str | None = None
+    job_name: str | None = None
+    job_version: str | None = None

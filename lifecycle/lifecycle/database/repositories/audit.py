@@ -1,0 +1,66 @@
+"""The audit log."""
+
+import json
+from dataclasses import dataclass
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from lifecycle.database.dto import AuditEventDto
+from lifecycle.database.tables import AuditLogEventRow
+
+NEWEST_EVENTS = 100
+
+
+@dataclass(frozen=True)
+class AuditFilter:
+    """Which events to list; what is None or empty does not restrict."""
+
+    job_name: str | None = None
+    job_version: str | None = None
+    username: str | None = None
+    """Who did it, or whom it happened to."""
+
+
+class AuditRepository:
+    """The rows of `registry_auditlogevent`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, event: AuditEventDto) -> None:
+        """Write an event."""
+        values = event.model_dump(exclude={"properties"})
+        properties = json.dumps(event.properties) if event.properties else None
+        self._session.add(AuditLogEventRow(**values, properties=properties))
+
+    def list_newest(self, wanted: AuditFilter) -> list[AuditEventDto]:
+        """List the newest events, the last first."""
+        table = AuditLogEventRow
+        query = select(table).order_by(table.timestamp.desc(), table.id)
+        if wanted.job_name:
+            query = query.where(table.job_name == wanted.job_name)
+        if wanted.job_version:
+            query = query.where(table.job_version == wanted.job_version)
+        if wanted.username:
+            query = query.where(
+                or_(
+                    table.username_executor == wanted.username,
+                    table.username_subject == wanted.username,
+                )
+            )
+        return [_to_dto(row) for row in self._session.scalars(query.limit(NEWEST_EVENTS))]
+
+
+def _to_dto(row: AuditLogEventRow) -> AuditEventDto:
+    return AuditEventDto(
+        id=row.id,
+        version=row.version,
+        timestamp=row.timestamp,
+        event_type=row.event_type,
+        properties=json.loads(row.properties) if row.properties else {},
+        username_executor=row.username_executor,
+        username_subject=row.username_subject,
+        job_name=row.job_name,
+        job_version=row.job_version,
+    )

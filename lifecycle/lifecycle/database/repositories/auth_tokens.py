@@ -1,0 +1,58 @@
+"""Tokens that subjects show."""
+
+from datetime import datetime
+
+from racetrack_client.log.errors import EntityNotFound
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from lifecycle.database.dto import AuthTokenDto
+from lifecycle.database.tables import AuthTokenRow
+
+
+class AuthTokenRepository:
+    """The rows of `registry_authtoken`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def find(self, token: str) -> AuthTokenDto | None:
+        """Find a stored token by its exact text."""
+        row = self._session.scalars(select(AuthTokenRow).where(AuthTokenRow.token == token)).first()
+        return AuthTokenDto.model_validate(row) if row else None
+
+    def list_of_subject(self, subject_id: str) -> list[AuthTokenDto]:
+        """List the tokens of a subject."""
+        query = select(AuthTokenRow).where(AuthTokenRow.auth_subject_id == subject_id)
+        rows = self._session.scalars(query.order_by(AuthTokenRow.id))
+        return [AuthTokenDto.model_validate(row) for row in rows]
+
+    def add(self, subject_id: str, token: str, expiry_time: datetime | None = None) -> AuthTokenDto:
+        """Store a token."""
+        row = AuthTokenRow(auth_subject_id=subject_id, token=token, expiry_time=expiry_time)
+        self._session.add(row)
+        self._session.flush()
+        return AuthTokenDto.model_validate(row)
+
+    def replace(self, token_id: str, token: str) -> None:
+        """Give a stored token another text; whether it is active and when it expires stays."""
+        row = self._get_row(token_id)
+        row.token = token
+        row.last_use_time = None
+
+    def note_use(self, token_id: str, now: datetime) -> None:
+        """Remember when a token was used."""
+        self._get_row(token_id).last_use_time = now
+
+    def remove(self, subject_id: str, token_id: str) -> None:
+        """Remove a token of that subject."""
+        row = self._session.get(AuthTokenRow, token_id)
+        if row is None or row.auth_subject_id != subject_id:
+            raise EntityNotFound(f"there is no such token with the id {token_id}")
+        self._session.delete(row)
+
+    def _get_row(self, token_id: str) -> AuthTokenRow:
+        row = self._session.get(AuthTokenRow, token_id)
+        if row is None:
+            raise EntityNotFound(f"there is no token with the id {token_id}")
+        return row

@@ -1,0 +1,36 @@
+"""External service consumers."""
+
+from racetrack_client.log.errors import AlreadyExists, EntityNotFound
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from lifecycle.database.dto import EscDto
+from lifecycle.database.tables import EscRow
+
+
+class EscRepository:
+    """The rows of `registry_esc`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list_all(self) -> list[EscDto]:
+        """List all ESCs by name."""
+        rows = self._session.scalars(select(EscRow).order_by(EscRow.name, EscRow.id))
+        return [EscDto.model_validate(row) for row in rows]
+
+    def get(self, esc_id: str) -> EscDto:
+        """Return the ESC with that id."""
+        row = self._session.get(EscRow, esc_id)
+        if row is None:
+            raise EntityNotFound(f"there is no ESC with the id {esc_id}")
+        return EscDto.model_validate(row)
+
+    def add(self, name: str, esc_id: str | None) -> EscDto:
+        """Add an ESC; without an id it gets one."""
+        if esc_id is not None and self._session.get(EscRow, esc_id) is not None:
+            raise AlreadyExists(f"there is an ESC with the id {esc_id} already")
+        row = EscRow(name=name, **({"id": esc_id} if esc_id else {}))
+        self._session.add(row)
+        self._session.flush()
+        return EscDto.model_validate(row)
