@@ -1,0 +1,29 @@
+"""Auth subjects of job families, under the name that plugins import."""
+
+from dataclasses import dataclass, field
+
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.clock import Clock
+from racetrack_commons.entities.dto import JobFamilyDto
+
+from lifecycle.auth.tokens import Tokens
+from lifecycle.context import get_context
+
+
+@dataclass(frozen=True)
+class JobFamilySubject:
+    """The auth subject of a job family, with a token that is valid."""
+
+    id: str
+    token: str = field(repr=False)
+
+
+def get_auth_subject_by_job_family(job_family: JobFamilyDto) -> JobFamilySubject:
+    """Return the auth subject of a family; it and its token are created at the first time."""
+    if job_family.id is None:
+        raise EntityNotFound(f"job family {job_family.name} is not in the registry")
+    context = get_context()
+    tokens = Tokens(context.auth_key, Clock())
+    with context.unit_of_work() as uow:
+        subject = uow.auth_subjects.ensure_of_family(job_family.id)
+        return JobFamilySubject(subject.id, tokens.ensure(uow, subject))
