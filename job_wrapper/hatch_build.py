@@ -1,0 +1,21 @@
+"""Puts Swagger UI's files into the wrapper, from the package that distributes them; nothing is fetched from another host."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import fastapi_offline
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
+
+
+class SwaggerUiHook(BuildHookInterface):
+    """Copies the files before each build, editable ones too."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+        source = Path(fastapi_offline.__file__).parent / "static"
+        target = Path(self.root) / "racetrack_job_wrapper/swagger_ui"
+        target.mkdir(exist_ok=True)
+        for name in FILES:
+            shutil.copyfile(source / name, target / name)

@@ -1,0 +1,126 @@
+"""A loaded job: the object, its endpoints and examples, checked once at the start."""
+
+import mimetypes
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from racetrack_job_wrapper.calls import CallLimits, CallRunner
+from racetrack_job_wrapper.context import request_context, request_extra
+from racetrack_job_wrapper.encoding import to_json
+from racetrack_job_wrapper.environment import JobEnvironment
+from racetrack_job_wrapper.metrics import JobMetrics
+
+PERFORM = "/perform"
+MAX_EXAMPLE_BYTES = 1024 * 1024
+
+
+class InvalidExample(ValueError):
+    """A documented example can't be sent as JSON."""
+
+
+@dataclass(frozen=True)
+class StaticFile:
+    """A file that the job serves as it is."""
+
+    path: Path
+    content_type: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """What answers calls."""
+
+    endpoints: dict[str, Callable[..., Any]]
+    examples: dict[str, dict[str, Any]]
+    static_files: dict[str, StaticFile]
+    runner: CallRunner
+    home_page: str
+    metrics: JobMetrics = field(default_factory=JobMetrics)
+
+
+def make_job(instance: Any, environment: JobEnvironment) -> Job:
+    """Read everything that the object offers; raises when an example or static file is wrong."""
+    instance.request_context = request_context
+    instance.request_extra = request_extra
+    endpoints = {PERFORM: getattr(instance, "perform", _missing_perform)}
+    if hasattr(instance, "auxiliary_endpoints"):
+        endpoints |= {
+            _absolute(path): handler for path, handler in instance.auxiliary_endpoints().items()
+        }
+    job = Job(
+        endpoints=endpoints,
+        examples=_read_examples(instance, endpoints),
+        static_files=_read_static_files(instance),
+        runner=CallRunner(CallLimits.of(environment.extra)),
+        home_page=str(environment.extra.get("home_page") or "/docs"),
+    )
+    if hasattr(instance, "metrics"):
+        instance.metrics()
+        job.metrics.add_source(instance.metrics)
+    return job
+
+
+def _missing_perform(**_: Any) -> Any:
+    raise ValueError("entrypoint doesn't have 'perform' method implemented")
+
+
+def _read_examples(
+    instance: Any, endpoints: dict[str, Callable[..., Any]]
+) -> dict[str, dict[str, Any]]:
+    examples: dict[str, Any] = {}
+    if hasattr(instance, "docs_input_example"):
+        examples[PERFORM] = instance.docs_input_example()
+    if hasattr(instance, "docs_input_examples"):
+        given = instance.docs_input_examples()
+        if not isinstance(given, dict):
+            raise InvalidExample(
+                "invalid docs input example: docs_input_examples must return a dict of endpoint to payload"
+            )
+        examples |= {_absolute(path): example for path, example in given.items()}
+    for path, example in examples.items():
+        _check_example(path, example)
+    return {path: example for path, example in examples.items() if path in endpoints}
+
+
+def _check_example(path: str, example: Any) -> None:
+    if not isinstance(example, dict):
+        raise InvalidExample(
+            f"invalid docs input example: {path}: it must be a dict, not {type(example).__name__}"
+        )
+    try:
+        size = len(to_json(example))
+    except (TypeError, ValueError) as error:
+        raise InvalidExample(f"invalid docs input example: {path}: {error}") from error
+    if size > MAX_EXAMPLE_BYTES:
+        raise InvalidExample(
+            f"invalid docs input example: {path}: it is {size} bytes of JSON, more than {MAX_EXAMPLE_BYTES}"
+        )
+
+
+def _read_static_files(instance: Any) -> dict[str, StaticFile]:
+    if not hasattr(instance, "static_endpoints"):
+        return {}
+    files: dict[str, StaticFile] = {}
+    for endpoint, target in instance.static_endpoints().items():
+        name, content_type = target if isinstance(target, tuple) else (target, None)
+        path = Path(name)
+        if path.is_dir():
+            for file in sorted(each for each in path.rglob("*") if each.is_file()):
+                inner = f"{_absolute(endpoint).rstrip('/')}/{file.relative_to(path).as_posix()}"
+                files[inner] = StaticFile(file, _guess_type(file))
+        elif path.is_file():
+            files[_absolute(endpoint)] = StaticFile(path, content_type or _guess_type(path))
+        else:
+            raise FileNotFoundError(f"static file doesn't exist: {path}")
+    return files
+
+
+def _guess_type(path: Path) -> str:
+    guessed = mimetypes.guess_type(path.name)[0] or "text/plain"
+    return f"{guessed}; charset=utf-8" if guessed.startswith("text/") else guessed
+
+
+def _absolute(path: str) -> str:
+    return path if path.startswith("/") else f"/{path}"

@@ -1,0 +1,1 @@
+"""Errors that jobs raise to choose a status, and how jobs log."""

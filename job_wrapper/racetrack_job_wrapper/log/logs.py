@@ -1,0 +1,76 @@
+"""Logs of a job: lines on standard output, with the tracing id and caller of the call they belong to."""
+
+import json
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+
+from racetrack_job_wrapper.context import request_context
+from racetrack_job_wrapper.environment import header_names
+
+
+def configure_logs(*, structured: bool = False, with_caller: bool = False) -> None:
+    """Send records to standard output, as text or as JSON lines."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(_CallFilter(with_caller))
+    handler.setFormatter(_JsonFormatter() if structured else _TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    logging.getLogger("racetrack").setLevel(logging.DEBUG)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def describe_error(error: BaseException) -> str:
+    """Say an error in one line: message, root cause, and where it came from."""
+    root = error
+    frames: list[str] = []
+    current: BaseException | None = error
+    while current is not None:
+        frames += [
+            f"{frame.filename}:{frame.lineno}"
+            for frame in traceback.extract_tb(current.__traceback__)
+        ]
+        root, current = current, current.__cause__
+    return f"{error}, cause={type(root).__name__}, traceback={', '.join(frames)}"
+
+
+class _CallFilter(logging.Filter):
+    def __init__(self, with_caller: bool) -> None:
+        super().__init__()
+        self.with_caller = with_caller
+        self.tracing_header, self.caller_header = header_names()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = request_context.get(None)
+        details = {}
+        if request is not None:
+            details["tracing_id"] = request.header(self.tracing_header)
+            if self.with_caller:
+                details["caller_name"] = request.header(self.caller_header)
+        record.call_details = {key: value for key, value in details.items() if value}
+        return True
+
+
+class _TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created).strftime("%Y-%m-%d %H:%M:%S")
+        level = {"WARNING": "WARN ", "CRITICAL": "CRIT "}.get(
+            record.levelname, record.levelname.ljust(5)
+        )
+        details = "".join(
+            f", {key}={value}" for key, value in getattr(record, "call_details", {}).items()
+        )
+        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
+        return f"[{moment}] {level} {record.getMessage()}{details}{trace}"
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+        line = {"time": moment, "lvl": record.levelname, "msg": record.getMessage()}
+        line |= getattr(record, "call_details", {})
+        if record.exc_info:
+            line["exc_info"] = self.formatException(record.exc_info)
+        return json.dumps(line)

@@ -1,0 +1,85 @@
+"""Documentation of a job: OpenAPI 3.1 and a page with Swagger UI, whose files come with the wrapper."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from racetrack_job_wrapper.environment import JobEnvironment
+from racetrack_job_wrapper.job import Job
+from racetrack_job_wrapper.parameters import payload_schema
+
+ASSETS = Path(__file__).parent / "swagger_ui"
+ASSET_TYPES = {".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
+
+
+def make_openapi(job: Job | None, environment: JobEnvironment) -> dict[str, Any]:
+    """Describe the job's endpoints; without a job, only those of its server."""
+    paths: dict[str, Any] = {
+        f"/{name}": {
+            "get": {
+                "tags": ["root"],
+                "summary": summary,
+                "responses": {"200": {"description": "OK"}},
+            }
+        }
+        for name, summary in (
+            ("live", "The process runs"),
+            ("ready", "The job takes calls"),
+            ("health", "How the job is"),
+        )
+    }
+    for endpoint, handler in job.endpoints.items() if job else ():
+        paths[f"/api/v1{endpoint}"] = {"post": _describe_call(endpoint, handler, job)}
+    for endpoint in job.static_files if job else ():
+        operation = {
+            "tags": ["API"],
+            "summary": "A file",
+            "responses": {"200": {"description": "the file"}},
+        }
+        paths[f"/api/v1{endpoint}"] = {"get": operation}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"Job - {environment.name}", "version": environment.version},
+        "servers": [{"url": environment.base_url}, {"url": "/"}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "racetrackAuth": {"type": "apiKey", "in": "header", "name": "X-Racetrack-Auth"}
+            }
+        },
+        "security": [{"racetrackAuth": []}],
+    }
+
+
+def docs_page(environment: JobEnvironment) -> bytes:
+    """Make the page; relative addresses work under every prefix."""
+    if not (ASSETS / "swagger-ui-bundle.js").is_file():
+        return b'<!doctype html><title>Job</title><a href="openapi.json">openapi.json</a>'
+    return f"""<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Job - {environment.name}</title><link rel="stylesheet" href="docs/swagger-ui.css"></head>
+<body><div id="ui"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({{url: "openapi.json", dom_id: "#ui", displayRequestDuration: true}})</script>
+</body>
+</html>
+""".encode()
+
+
+def _describe_call(endpoint: str, handler: Any, job: Job | None) -> dict[str, Any]:
+    example = job.examples.get(endpoint, {}) if job else {}
+    return {
+        "tags": ["API"],
+        "summary": f"Call {endpoint.lstrip('/')}",
+        "description": inspect.getdoc(handler) or "",
+        "operationId": "perform"
+        if endpoint == "/perform"
+        else f"auxiliary_endpoint{endpoint.replace('/', '_')}",
+        "requestBody": {
+            "content": {"application/json": {"schema": payload_schema(handler, example)}}
+        },
+        "responses": {
+            "200": {"description": "the result"},
+            "400": {"description": "wrong arguments"},
+        },
+    }

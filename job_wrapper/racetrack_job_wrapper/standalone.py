@@ -1,0 +1,21 @@
+"""Serving a job from one's own program."""
+
+import os
+from typing import Any
+
+from racetrack_job_wrapper.environment import read_environment
+from racetrack_job_wrapper.log.logs import configure_logs
+from racetrack_job_wrapper.server import serve
+
+PORT = 7000
+
+
+def serve_job_class(entrypoint_class: type) -> None:
+    """Make an object of the class in the background and serve it."""
+    configure_logs()
+    serve(read_environment(os.environ, None), entrypoint_class, "0.0.0.0", PORT)  # noqa: S104
+
+
+def serve_job_instance(entrypoint: Any) -> None:
+    """Serve an object."""
+    serve(read_environment(os.environ, None), lambda: entrypoint, "0.0.0.0", PORT)  # noqa: S104
