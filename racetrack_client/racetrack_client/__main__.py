@@ -12,7 +12,7 @@ UNEXPECTED_HINT = "run `racetrack -v …` to see where the error comes from"
 def main() -> None:
     """Run a command; an error ends it with one message and exit code 70."""
     try:
-        make_app()()
+        make_app()(prog_name="racetrack")
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

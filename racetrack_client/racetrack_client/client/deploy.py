@@ -19,7 +19,12 @@ from racetrack_client.client_config.client_config import (
     default_config_path,
 )
 from racetrack_client.log.errors import ValidationError
-from racetrack_client.manifest.load import find_manifest_path, load_merged_content
+from racetrack_client.manifest.load import (
+    find_manifest_path,
+    load_merged_content,
+    merge_content,
+    read_mapping,
+)
 from racetrack_client.manifest.manifest import Manifest
 from racetrack_client.manifest.parse import ManifestError, parse_manifest
 from racetrack_client.utils.request import RequestError, ResponseError
@@ -32,6 +37,9 @@ MAX_DEPLOYMENT_SECONDS = 3600
 
 class DeploymentError(RuntimeError):
     """The deployment failed; the message is the server's."""
+
+    def __str__(self) -> str:
+        return f"deployment error: {super().__str__()}"
 
 
 class BuildContextMethod(StrEnum):
@@ -52,7 +60,26 @@ class DeployOptions:
     force: bool = False
     build_context: BuildContextMethod = BuildContextMethod.default
     no_cache: bool = False
-    extra_vars: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class JobSource:
+    """A merged manifest, not validated yet, and the directory that it speaks of."""
+
+    content: dict[str, Any]
+    directory: Path
+
+    @classmethod
+    def load(cls, workdir: Path, extra_vars: dict[str, str] | None) -> "JobSource":
+        """Read the manifest of a directory, or a manifest file."""
+        directory = find_manifest_path(workdir).parent
+        return cls(load_merged_content(workdir, extra_vars), directory)
+
+    @classmethod
+    def read(cls, text: str, extra_vars: dict[str, str] | None) -> "JobSource":
+        """Take a manifest as text, for the current directory."""
+        content = read_mapping(text, "the manifest on standard input")
+        return cls(merge_content(content, Path.cwd(), extra_vars), Path.cwd())
 
 
 def send_deploy_request(  # noqa: PLR0913 scripts call it with these names
@@ -66,19 +93,19 @@ def send_deploy_request(  # noqa: PLR0913 scripts call it with these names
 ) -> None:
     """Deploy a job and wait until it runs; for scripts."""
     session = Session(Environment(default_config_path()), lifecycle_url, client_config)
-    options = DeployOptions(force, build_context_method, "--no-cache" in build_flags, extra_vars)
-    _manifest, payload = make_payload(Path(workdir), options, session)
+    options = DeployOptions(force, build_context_method, "--no-cache" in build_flags)
+    source = JobSource.load(Path(workdir), extra_vars)
+    _manifest, payload = make_payload(source, options, session)
     deployment = session.call("POST", "deploy", payload)
     follow_deployment(session, deployment["id"], lambda _deployment: None)
 
 
 def make_payload(
-    workdir: Path, options: DeployOptions, session: Session
+    source: JobSource, options: DeployOptions, session: Session
 ) -> tuple[Manifest, dict[str, Any]]:
-    """Load the job and make the body of the deploy call."""
-    content = load_merged_content(workdir, options.extra_vars)
+    """Validate the job and make the body of the deploy call."""
+    content, directory = source.content, source.directory
     manifest = parse_manifest(content)
-    directory = find_manifest_path(workdir).parent
     secret_files = [
         name for name in (manifest.secret_build_env_file, manifest.secret_runtime_env_file) if name
     ]

@@ -2,7 +2,9 @@
 
 import gzip
 import io
+import os
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
@@ -10,6 +12,7 @@ from pathspec import GitIgnoreSpec
 from racetrack_client.log.errors import ValidationError
 
 MAX_PACKED_BYTES = 256 * 1024 * 1024
+MAX_PACKED_FILES = 10_000
 _ALWAYS_IGNORED = [
     "*.zip",
     ".git",
@@ -21,50 +24,92 @@ _ALWAYS_IGNORED = [
     ".venv",
     "venv",
 ]
+_ADVICE = "name what the job does not need in .gitignore, or deploy with --build-context git"
 
 
-def pack_directory(directory: Path, secret_files: list[str]) -> bytes:
+def pack_directory(
+    directory: Path, secret_files: list[str], max_bytes: int = MAX_PACKED_BYTES
+) -> bytes:
     """Pack the files of a directory; ValidationError when they are too many bytes."""
     content = io.BytesIO()
     with (
-        gzip.GzipFile(fileobj=content, mode="wb", mtime=0) as zipped,
+        gzip.GzipFile(fileobj=content, mode="wb", mtime=0, compresslevel=6) as zipped,
         tarfile.open(fileobj=zipped, mode="w|") as tar,
     ):
         packed = 0
         for file in list_packed_files(directory, secret_files):
             packed += file.stat().st_size
-            if packed > MAX_PACKED_BYTES:
+            if packed > max_bytes:
                 raise ValidationError(
-                    f"{directory} holds more than {MAX_PACKED_BYTES >> 20} MiB; "
-                    "name what the job does not need in .gitignore"
+                    f"{directory} holds more than {max_bytes / 1024**2:g} MiB; {_ADVICE}"
                 )
             _add(tar, directory, file)
     return content.getvalue()
 
 
-def list_packed_files(directory: Path, secret_files: list[str]) -> list[Path]:
+def list_packed_files(
+    directory: Path, secret_files: list[str], max_files: int = MAX_PACKED_FILES
+) -> list[Path]:
     """List the files that are packed, in a fixed order; links that lead outside are refused."""
-    ignore_file = directory / ".gitignore"
-    lines = ignore_file.read_text().splitlines() if ignore_file.exists() else []
-    ignored = GitIgnoreSpec.from_lines(
-        [*lines, *_ALWAYS_IGNORED, *(f"/{Path(name).as_posix()}" for name in secret_files)]
-    )
+    # Secrets are named from the job's directory, perhaps by a path with `./` or `sub/../`.
+    secrets = {os.path.normpath(name) for name in secret_files}
     files = []
-    for path in sorted(directory.rglob("*")):
-        if ignored.match_file(path.relative_to(directory).as_posix()) or not path.is_file():
+    for path in _walk(directory, directory, []):
+        if os.path.normpath(path.relative_to(directory)) in secrets:
             continue
         if path.is_symlink() and not path.resolve().is_relative_to(directory.resolve()):
             raise ValidationError(
                 f"{path} is a link that leads outside the job's directory; "
                 "copy the file there instead"
             )
+        if path.resolve() in {(directory / name).resolve() for name in secrets}:
+            continue
         files.append(path)
+        if len(files) > max_files:
+            raise ValidationError(f"{directory} holds more than {max_files} files; {_ADVICE}")
     return files
+
+
+_Specs = list[tuple[Path, GitIgnoreSpec]]
+
+
+def _walk(directory: Path, root: Path, outer_specs: _Specs) -> Iterator[Path]:
+    """Yield the regular files below a directory; ignored directories are never entered."""
+    specs = [*outer_specs, *_read_ignore_file(directory)]
+    always = GitIgnoreSpec.from_lines(_ALWAYS_IGNORED)
+    for path in sorted(directory.iterdir()):
+        is_directory = path.is_dir() and not path.is_symlink()
+        name = path.relative_to(root).as_posix()
+        if always.match_file(name) or _is_ignored(path, is_directory, specs):
+            continue
+        if is_directory:
+            yield from _walk(path, root, specs)
+        elif path.is_file():
+            yield path
+
+
+def _read_ignore_file(directory: Path) -> _Specs:
+    file = directory / ".gitignore"
+    if not file.is_file():
+        return []
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [(directory, GitIgnoreSpec.from_lines(lines))]
+
+
+def _is_ignored(path: Path, is_directory: bool, specs: _Specs) -> bool:
+    # The ignore file nearest to the path has the last word, as in git.
+    for base, spec in reversed(specs):
+        name = path.relative_to(base).as_posix() + ("/" if is_directory else "")
+        verdict = spec.check_file(name).include
+        if verdict is not None:
+            return bool(verdict)
+    return False
 
 
 def _add(tar: tarfile.TarFile, directory: Path, file: Path) -> None:
     entry = tarfile.TarInfo(file.relative_to(directory).as_posix())
-    entry.size = file.stat().st_size
-    entry.mode = 0o755 if file.stat().st_mode & 0o100 else 0o644
     with file.open("rb") as opened:
+        status = os.fstat(opened.fileno())
+        entry.size = status.st_size
+        entry.mode = 0o755 if status.st_mode & 0o100 else 0o644
         tar.addfile(entry, opened)

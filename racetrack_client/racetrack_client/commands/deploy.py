@@ -1,21 +1,16 @@
 """`racetrack deploy` and `racetrack validate`."""
 
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
-from rich.console import Console
-from rich.status import Status
 
 from racetrack_client.client.deploy import (
     BuildContextMethod,
     DeployOptions,
+    JobSource,
     follow_deployment,
     make_payload,
 )
@@ -28,48 +23,12 @@ from racetrack_client.commands.options import (
     print_data,
     say,
 )
-from racetrack_client.manifest.load import load_manifest, parse_extra_vars
+from racetrack_client.commands.progress import Progress
+from racetrack_client.manifest.load import parse_extra_vars
+from racetrack_client.manifest.parse import parse_manifest
+from racetrack_client.manifest.rules import list_deprecations
 
 app = typer.Typer()
-
-
-class Progress:
-    """Shows the phase and the elapsed time of a deployment.
-
-    On a terminal this is one live line; elsewhere each phase gets a line.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.started = time.monotonic()
-        self.phase = ""
-        self.warnings = ""
-        self.status: Status | None = (
-            console.status("submitting the job") if console.is_terminal else None
-        )
-
-    @contextmanager
-    def shown(self) -> Iterator["Progress"]:
-        """Show the live line while the block runs."""
-        if self.status:
-            self.status.start()
-        try:
-            yield self
-        finally:
-            if self.status:
-                self.status.stop()
-
-    def update(self, deployment: dict[str, Any]) -> None:
-        """Take in a newer state of the deployment."""
-        phase, elapsed = deployment.get("phase") or self.phase, time.monotonic() - self.started
-        if self.status:
-            self.status.update(f"{phase or 'submitted'} ({elapsed:.0f} s)")
-        elif phase != self.phase:
-            say(f"[{elapsed:5.1f} s] {phase}")
-        warnings = deployment.get("warnings") or ""
-        if warnings != self.warnings:
-            say("warning: " + warnings.removeprefix(self.warnings).strip())
-        self.phase, self.warnings = phase, warnings
 
 
 @app.command("deploy")
@@ -80,6 +39,7 @@ def deploy(  # noqa: PLR0913 each is an option of the command
             help="Directory with job.yaml, a manifest file, or - for a manifest on standard input."
         ),
     ] = ".",
+    old_remote: Annotated[str | None, typer.Argument(hidden=True)] = None,
     remote: Remote = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the version when it is deployed already.")
@@ -93,23 +53,25 @@ def deploy(  # noqa: PLR0913 each is an option of the command
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Deploy the job of a directory; prints its URL."""
-    session = open_session(remote)
-    options = DeployOptions(
-        force=force,
-        build_context=build_context,
-        no_cache=no_cache,
-        extra_vars=parse_extra_vars(extra_vars or []),
+    session = open_session(remote or old_remote)
+    variables = parse_extra_vars(extra_vars or [])
+    source = (
+        JobSource.read(sys.stdin.read(), variables)
+        if workdir == "-"
+        else JobSource.load(Path(workdir), variables)
     )
-    with _workdir(workdir) as path:
-        manifest, payload = make_payload(path, options, session)
+    options = DeployOptions(force, build_context, no_cache)
+    manifest, payload = make_payload(source, options, session)
+    _warn_of_deprecations(source.content)
     say(f"deploying {manifest.name} {manifest.version} to {session.lifecycle_url}")
-    with Progress(Console(stderr=True)).shown() as progress:
-        deployment_id = session.call("POST", "deploy", payload)["id"]
+    progress = Progress(sys.stderr)
+    try:
+        deployment_id = session.call("POST", "deploy", payload, timeout_seconds=600)["id"]
         deployment = follow_deployment(session, deployment_id, progress.update)
-        elapsed = time.monotonic() - progress.started
-    say(f"{manifest.name} {manifest.version} is deployed after {elapsed:.1f} s")
-    url = deployment["job"]["pub_url"]
-    print_data(deployment, output, url)
+    finally:
+        progress.clear()
+    say(f"{manifest.name} {manifest.version} is deployed after {progress.elapsed_seconds:.1f} s")
+    print_data(deployment, output, (deployment.get("job") or {}).get("pub_url") or "")
 
 
 @app.command("validate")
@@ -121,16 +83,13 @@ def validate(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Check a manifest and print it with defaults filled in."""
-    manifest = load_manifest(path, parse_extra_vars(extra_vars or []))
+    source = JobSource.load(path, parse_extra_vars(extra_vars or []))
+    manifest = parse_manifest(source.content)
+    _warn_of_deprecations(source.content)
     content = manifest.model_dump(mode="json", exclude_none=True)
     print_data(content, output, yaml.safe_dump(content))
 
 
-@contextmanager
-def _workdir(workdir: str) -> Iterator[Path]:
-    if workdir != "-":
-        yield Path(workdir)
-        return
-    with tempfile.TemporaryDirectory() as directory:
-        (Path(directory) / "job.yaml").write_text(sys.stdin.read())
-        yield Path(directory)
+def _warn_of_deprecations(content: dict[str, Any]) -> None:
+    for deprecation in list_deprecations(content):
+        say(f"warning: {deprecation}")

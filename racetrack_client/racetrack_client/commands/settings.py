@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 import yaml
 
+from racetrack_client.client.login import check_token, log_in
 from racetrack_client.client_config.client_config import Credentials
 from racetrack_client.commands.options import (
     Output,
@@ -126,14 +127,10 @@ def login(
     """Log in to a Racetrack by token, or by user name and password."""
     session = open_session(remote)
     if user_token:
-        name = session.call("GET", "users/validate_user_auth", token=user_token)["username"]
-        token = user_token
+        name, token = check_token(session, user_token), user_token
     elif username:
         password = typer.prompt("Password", hide_input=True, err=True)
-        profile = session.call(
-            "POST", "users/login", {"username": username, "password": password}, token=""
-        )
-        name, token = profile["username"], profile["token"]
+        name, token = username, log_in(session, username, password)
     else:
         raise ValidationError("give a token, or --username NAME")
     session.config.user_auths[session.lifecycle_url] = token

@@ -8,6 +8,7 @@ import yaml
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.manifest import Manifest
 from racetrack_client.manifest.parse import parse_manifest
+from racetrack_client.utils.datamodel import describe_yaml_error
 
 JOB_FILE = "job.yaml"
 LEGACY_JOB_FILE = "fatman.yaml"
@@ -33,9 +34,15 @@ def load_manifest(path: Path, extra_vars: dict[str, str] | None = None) -> Manif
 def load_merged_content(path: Path, extra_vars: dict[str, str] | None = None) -> dict[str, Any]:
     """Load a manifest as a mapping: its base manifest below it, the extra variables above it."""
     file = find_manifest_path(path)
-    content = _load_mapping(file)
+    return merge_content(_load_mapping(file), file.parent, extra_vars)
+
+
+def merge_content(
+    content: dict[str, Any], directory: Path, extra_vars: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """Put a manifest that lies in a directory over its base, and the extra variables over both."""
     if base_path := content.get("extends"):
-        content = _extend(file, str(base_path), content)
+        content = _extend(directory, str(base_path), content)
     for key, value in (extra_vars or {}).items():
         _override(content, key, value)
     return content
@@ -54,22 +61,33 @@ def parse_extra_vars(pairs: list[str]) -> dict[str, str]:
     return variables
 
 
-def _load_mapping(file: Path) -> dict[str, Any]:
+def read_mapping(text: str, origin: str) -> dict[str, Any]:
+    """Read keys and values from YAML; `origin` is named in the error."""
     try:
-        content = yaml.safe_load(file.read_text())
-    except FileNotFoundError as error:
-        raise ValidationError(f"manifest {file} is not there") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValidationError(f"{file} is not valid YAML: {error}") from error
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValidationError(
+            f"{origin} is not valid YAML: {describe_yaml_error(error)}"
+        ) from error
     if not isinstance(content, dict):
-        raise ValidationError(f"{file} must hold keys and values, such as name: my-model")
+        raise ValidationError(f"{origin} must hold keys and values, such as name: my-model")
     return {str(key): value for key, value in content.items()}
 
 
-def _extend(file: Path, base_path: str, overlay: dict[str, Any]) -> dict[str, Any]:
+def _load_mapping(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ValidationError(f"manifest {file} is not there") from error
+    except UnicodeDecodeError as error:
+        raise ValidationError(f"{file} is not valid YAML: it is not text") from error
+    return read_mapping(text, str(file))
+
+
+def _extend(directory: Path, base_path: str, overlay: dict[str, Any]) -> dict[str, Any]:
     if Path(base_path).is_absolute():
-        raise ValidationError(f"extends: {base_path!r} must be relative to {file.parent}")
-    base = _load_mapping(file.parent / base_path)
+        raise ValidationError(f"extends: {base_path!r} must be relative to {directory}")
+    base = _load_mapping(directory / base_path)
     if base.get("extends"):
         raise ValidationError(
             f"extends: {base_path} extends another manifest; only one level is allowed"

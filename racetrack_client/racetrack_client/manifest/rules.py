@@ -14,6 +14,15 @@ MAX_RESOURCE_NAME_LENGTH = 63
 MAX_REPLICAS = 50
 EXTRA_KEYS = ("jobtype_extra", "python", "golang", "wrapper_properties")
 
+DEPRECATED_KEYS = {
+    "lang": "jobtype",
+    "golang": "jobtype_extra",
+    "python": "jobtype_extra",
+    "docker": "jobtype_extra",
+    "wrapper_properties": "jobtype_extra",
+}
+"""What to write instead."""
+
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _NUMBER = r"(0|[1-9][0-9]*)"
 _SEMVER = re.compile(
@@ -38,6 +47,15 @@ def list_broken_rules(content: dict[str, Any]) -> list[tuple[str, str]]:
         *_check_public_endpoints(content),
         *_check_scale(content),
         *_check_resources(content),
+    ]
+
+
+def list_deprecations(content: dict[str, Any]) -> list[str]:
+    """List what still works, but should be written in another way."""
+    return [
+        f"{key} in the manifest is deprecated; write {replacement} instead"
+        for key, replacement in DEPRECATED_KEYS.items()
+        if content.get(key) is not None
     ]
 
 

@@ -1,0 +1,206 @@
+import base64
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from racetrack_client.client import deploy
+from racetrack_client.client.deploy import (
+    BuildContextMethod,
+    DeploymentError,
+    DeployOptions,
+    JobSource,
+    follow_deployment,
+    make_payload,
+    read_secret_vars,
+    send_deploy_request,
+)
+from racetrack_client.client.session import Environment, Session
+from racetrack_client.client_config.client_config import ClientConfig, Credentials
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.manifest.parse import ManifestError
+from racetrack_client.utils.request import RequestError, ResponseError
+
+MANIFEST = """
+name: adder
+owner_email: sample@example.com
+git: {remote: https://github.com/example/jobs}
+jobtype: python3:latest
+jobtype_extra: {entrypoint_path: adder.py}
+secret_runtime_env_file: secret.env
+"""
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    directory = tmp_path / "job"
+    directory.mkdir()
+    (directory / "job.yaml").write_text(MANIFEST)
+    (directory / "adder.py").write_text("class Adder: ...")
+    (directory / "secret.env").write_text("export TOKEN='a$b'  # mine\nURL=http://x?a=b\n")
+    return directory
+
+
+def a_session(url: str, tmp_path: Path, config: ClientConfig | None = None) -> Session:
+    return Session(Environment(tmp_path / "config.yaml", token="the-token"), url, config)
+
+
+def payload_of(job: Path, session: Session, **options: Any) -> dict[str, Any]:
+    return make_payload(JobSource.load(job, {}), DeployOptions(**options), session)[1]
+
+
+def test_the_payload_has_the_merged_manifest_the_secrets_and_the_files(job: Path, tmp_path: Path):
+    payload = payload_of(job, a_session("http://localhost:7002", tmp_path), force=True)
+
+    assert payload["manifest"]["name"] == "adder"
+    assert payload["force"] is True
+    assert payload["build_flags"] == []
+    assert payload["secret_vars"]["runtime_env"] == {"TOKEN": "a$b", "URL": "http://x?a=b"}
+    assert payload["secret_vars"]["build_env"] == {}
+    content = io.BytesIO(base64.b64decode(payload["build_context"]))
+    with tarfile.open(fileobj=content) as tar:
+        assert tar.getnames() == ["adder.py", "job.yaml"]
+
+
+def test_secret_files_lie_beside_a_manifest_named_as_a_file(job: Path, tmp_path: Path):
+    payload = payload_of(job / "job.yaml", a_session("http://localhost:7002", tmp_path))
+
+    assert payload["secret_vars"]["runtime_env"]["TOKEN"] == "a$b"
+
+
+@pytest.mark.parametrize(
+    ("url", "owner", "method", "is_local"),
+    [
+        ("http://localhost:7002", "sample@example.com", "default", True),
+        ("http://[::1]:7002", "sample@example.com", "default", True),
+        ("http://127.0.0.1:7002", "me@example.com", "default", False),
+        ("https://racetrack.example.com", "sample@example.com", "default", False),
+        ("https://racetrack.example.com", "me@example.com", "local", True),
+        ("http://localhost:7002", "sample@example.com", "git", False),
+    ],
+)
+def test_the_source_comes_from_the_directory_or_from_git(
+    job: Path, tmp_path: Path, url: str, owner: str, method: str, is_local: bool
+):
+    (job / "job.yaml").write_text(MANIFEST.replace("sample@example.com", owner))
+
+    payload = payload_of(
+        job, a_session(url, tmp_path), build_context=BuildContextMethod(method), no_cache=True
+    )
+
+    assert (payload["build_context"] is not None) == is_local
+    assert payload["build_flags"] == ["--no-cache"]
+
+
+def test_a_missing_entrypoint_file_is_named_before_anything_is_sent(job: Path, tmp_path: Path):
+    (job / "adder.py").unlink()
+
+    with pytest.raises(ManifestError, match=r"entrypoint_path: there is no file adder\.py"):
+        payload_of(job, a_session("http://localhost", tmp_path))
+
+
+def test_an_entrypoint_in_git_is_not_looked_for(job: Path, tmp_path: Path):
+    (job / "adder.py").unlink()
+
+    session = a_session("http://localhost", tmp_path)
+    assert payload_of(job, session, build_context=BuildContextMethod.git)["build_context"] is None
+
+
+def test_a_missing_secret_file_is_named(tmp_path: Path):
+    with pytest.raises(ValidationError, match=r"secret\.env are not there"):
+        read_secret_vars(tmp_path, "secret.env")
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["https://github.com/example/jobs", "https://github.com", "github.com"],
+)
+def test_git_credentials_are_found_by_repository_or_host(job: Path, tmp_path: Path, key: str):
+    config = ClientConfig(git_credentials={key: Credentials(username="me", password="pw")})
+
+    payload = payload_of(job, a_session("http://localhost", tmp_path, config))
+
+    assert payload["git_credentials"] == {"username": "me", "password": "pw"}
+
+
+def test_a_deployment_is_followed_to_its_end(lifecycle, answer, tmp_path: Path, no_waiting):
+    lifecycle.on(
+        "GET deploy/1",
+        answer({"status": "in_progress", "phase": "building image"}),
+        answer({"status": "IN_PROGRESS", "phase": "starting Job server"}),
+        answer({"status": "done", "job": {"pub_url": "http://pub"}}),
+    )
+    seen: list[Any] = []
+
+    deployment = follow_deployment(a_session(lifecycle.url, tmp_path), "1", seen.append)
+
+    assert deployment["job"]["pub_url"] == "http://pub"
+    assert [each.get("phase") for each in seen] == ["building image", "starting Job server", None]
+
+
+def test_a_failed_deployment_says_why(lifecycle, answer, tmp_path: Path):
+    lifecycle.on("GET deploy/1", answer({"status": "failed", "error": "no disk"}))
+
+    with pytest.raises(DeploymentError, match=r"^deployment error: no disk$"):
+        follow_deployment(a_session(lifecycle.url, tmp_path), "1", lambda _: None)
+
+
+def test_a_short_outage_of_lifecycle_is_waited_out(lifecycle, answer, tmp_path, no_waiting):
+    lifecycle.on(
+        "GET deploy/1",
+        answer({"error": "restarting"}, 503),
+        answer({"status": "done", "job": {}}),
+    )
+
+    assert follow_deployment(a_session(lifecycle.url, tmp_path), "1", lambda _: None)
+
+
+def test_a_long_outage_ends_the_waiting(tmp_path: Path, no_waiting):
+    session = a_session("http://127.0.0.1:9", tmp_path)
+
+    with pytest.raises(RequestError, match="is it running"):
+        follow_deployment(session, "1", lambda _: None)
+
+
+def test_an_answer_that_will_not_change_ends_the_waiting(lifecycle, tmp_path: Path):
+    with pytest.raises(ResponseError) as caught:
+        follow_deployment(a_session(lifecycle.url, tmp_path), "unknown", lambda _: None)
+
+    assert caught.value.status_code == 404
+
+
+def test_scripts_deploy_with_one_call(lifecycle, answer, job: Path):
+    lifecycle.on("POST deploy", answer({"id": "7"}))
+    lifecycle.on("GET deploy/7", answer({"status": "done", "job": {"pub_url": "http://pub"}}))
+    config = ClientConfig(user_auths={lifecycle.url: "script-token"})
+
+    send_deploy_request(job, config, lifecycle.url, force=True)
+
+    (sent,) = lifecycle.requests_to("/deploy")
+    assert sent.headers["X-Racetrack-Auth"] == "script-token"
+    assert sent.json()["force"] is True
+
+
+def test_a_script_sees_the_status_of_a_refusal(lifecycle, answer, job: Path):
+    lifecycle.on("POST deploy", answer({"error": "invalid token"}, 401))
+
+    with pytest.raises(ResponseError, match="Unauthorized: invalid token") as caught:
+        send_deploy_request(job, ClientConfig(user_auths={lifecycle.url: "bad"}), lifecycle.url)
+
+    assert caught.value.status_code == 401
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    class JumpingTime:
+        def __init__(self) -> None:
+            self.now = 0.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+        def sleep(self, seconds: float) -> None:
+            self.now += seconds
+
+    monkeypatch.setattr(deploy, "time", JumpingTime())

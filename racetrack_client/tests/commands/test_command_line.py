@@ -1,0 +1,307 @@
+import json
+import shlex
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+
+JOB = """
+name: adder
+owner_email: sample@example.com
+git: {remote: https://github.com/example/jobs}
+jobtype: python3:latest
+"""
+JOBS = [
+    {"name": "adder", "version": "0.0.2", "status": "running", "job_type_version": "python3:3.0.0",
+     "infrastructure_target": "process", "deployed_by": "admin", "update_time": 1,
+     "last_call_time": None, "pub_url": "http://pub/job/adder/0.0.2"},
+    {"name": "primer", "version": "0.0.1", "status": "lost"},
+]  # fmt: skip
+
+
+def test_bare_racetrack_prints_help_and_succeeds(racetrack):
+    done = racetrack()
+
+    assert done.returncode == 0
+    assert "Usage: racetrack" in done.stdout
+    for command in ("deploy", "validate", "list", "logs", "call", "login", "plugin", "version"):
+        assert command in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["frobnicate"], ["list", "--frobnicate"], ["delete", "adder"], ["logs"], ["set"], ["login"]],
+)
+def test_a_command_used_wrongly_ends_with_2(racetrack, arguments):
+    assert racetrack(*arguments).returncode == 2
+
+
+def test_version_is_data(racetrack):
+    assert racetrack("version").stdout.startswith("racetrack-client version ")
+    assert json.loads(racetrack("version", "-o", "json").stdout)["version"]
+
+
+def test_the_settings_file_is_only_for_its_owner(racetrack):
+    assert racetrack("set", "alias", "home", "http://localhost:7202/").returncode == 0
+    assert racetrack("set", "remote", "home").returncode == 0
+    assert racetrack("set", "credentials", "https://git.example.com/", "me", "pw").returncode == 0
+
+    assert stat.S_IMODE(racetrack.config_path.stat().st_mode) == 0o600
+    assert yaml.safe_load(racetrack.config_path.read_text()) == {
+        "lifecycle_url": "home",
+        "lifecycle_url_aliases": {"home": "http://localhost:7202"},
+        "git_credentials": {"https://git.example.com": {"username": "me", "password": "pw"}},
+        "user_auths": {},
+    }
+    assert racetrack("get", "remote").stdout == "http://localhost:7202/lifecycle\n"
+    assert json.loads(racetrack("get", "remote", "--output", "json").stdout)["name"] == "home"
+
+
+def test_a_broken_settings_file_is_named_without_its_secrets(racetrack):
+    racetrack.config_path.parent.mkdir()
+    racetrack.config_path.write_text("user_auths: [hunter2]\n")
+
+    done = racetrack("get", "config")
+
+    assert done.returncode == 70
+    assert "user_auths" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_login_by_token_and_logout(racetrack, lifecycle, answer):
+    lifecycle.on("GET users/validate_user_auth", answer({"username": "admin"}))
+
+    done = racetrack("login", "my-token", "--remote", lifecycle.url)
+
+    assert done.returncode == 0, done.stderr
+    assert "admin" in done.stderr
+    assert "my-token" not in done.stderr
+    shown = racetrack("get", "auth-token", "--remote", lifecycle.url)
+    assert shown.stdout == "my-token\n"
+    assert racetrack("logout", "--remote", lifecycle.url).returncode == 0
+    assert racetrack("logout", "--remote", lifecycle.url).returncode == 70
+
+
+def test_a_refused_token_is_not_kept(racetrack, lifecycle, answer):
+    lifecycle.on("GET users/validate_user_auth", answer({"error": "no"}, 401))
+
+    done = racetrack("login", "bad", "--remote", lifecycle.url)
+
+    assert done.returncode == 70
+    assert "authentication error: the token is not valid" in done.stderr
+    assert not racetrack.config_path.exists()
+
+
+def test_without_a_token_the_command_says_how_to_log_in(racetrack, lifecycle):
+    done = racetrack("list", RACETRACK_REMOTE=lifecycle.url)
+
+    assert done.returncode == 70
+    assert "racetrack login" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Traceback" in racetrack("-v", "list", RACETRACK_REMOTE=lifecycle.url).stderr
+
+
+def test_no_token_is_needed_where_none_is_asked_for(racetrack, lifecycle, answer):
+    lifecycle.on("GET info", answer({"auth_required": False}))
+    lifecycle.on("GET job", answer([]))
+
+    done = racetrack("list", RACETRACK_REMOTE=lifecycle.url)
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "X-Racetrack-Auth" not in lifecycle.requests_to("/job")[0].headers
+
+
+def test_the_list_is_a_table(logged_in, lifecycle, answer):
+    lifecycle.on("GET job", answer(JOBS))
+
+    assert logged_in("list").stdout == (
+        "NAME     VERSION   STATUS \n"
+        "adder    0.0.2     RUNNING\n"
+        "primer   0.0.1     LOST   \n"
+    )  # fmt: skip
+    header = logged_in("list", "-c", "all").stdout.splitlines()[0]
+    assert header.split("   ")[3].strip() == "JOB TYPE"
+    assert lifecycle.requests_to("/job")[0].headers["X-Racetrack-Auth"] == "the-token"
+
+
+def test_the_list_as_json_is_what_lifecycle_says(logged_in, lifecycle, answer):
+    lifecycle.on("GET job", answer(JOBS))
+
+    assert json.loads(logged_in("list", "--output", "json").stdout) == JOBS
+
+
+def test_pub_is_data(logged_in, lifecycle):
+    assert logged_in("get", "pub").stdout == f"{lifecycle.root}/pub\n"
+
+
+def test_logs_are_asked_for_the_exact_version(logged_in, lifecycle, answer):
+    lifecycle.on("GET job/adder/latest", answer(JOBS[0]))
+    lifecycle.on("GET job/adder/0.0.2/logs?tail=5", answer({"logs": "one\ntwo\n"}))
+
+    assert logged_in("logs", "adder", "--tail", "5").stdout == "one\ntwo\n"
+
+
+def test_followed_logs_come_line_by_line(logged_in, lifecycle, answer):
+    lifecycle.on("GET job/adder/latest", answer(JOBS[0]))
+    events = b'data: "one"\n\n: keep-alive\n\ndata: "tw\\u00f6"\n\n'
+    lifecycle.on(
+        "GET job/adder/0.0.2/logs/follow?tail=20", answer(events, 200, "text/event-stream")
+    )
+
+    done = logged_in("logs", "adder", "--follow")
+
+    assert (done.returncode, done.stdout) == (0, "one\ntwö\n"), done.stderr
+    assert lifecycle.received[-1].headers["X-Racetrack-Auth"] == "the-token"
+
+
+def test_build_logs_delete_and_move_call_their_endpoints(logged_in, lifecycle, answer):
+    lifecycle.on("GET job/adder/1.x/build-logs?tail=0", answer({"logs": "built"}))
+    lifecycle.on("DELETE job/adder/0.0.2", answer(None))
+    lifecycle.on("POST job/adder/0.0.2/move", answer(None))
+
+    assert logged_in("build-logs", "adder", "--version", "1.x").stdout == "built\n"
+    assert logged_in("delete", "adder", "--version", "0.0.2").returncode == 0
+    moved = logged_in("move", "adder", "--version", "0.0.2", "--infrastructure", "docker")
+    assert (moved.returncode, moved.stdout) == (0, "")
+    assert lifecycle.received[-1].json() == {"infrastructure_target": "docker"}
+
+
+def test_the_words_of_the_server_are_shown(logged_in, lifecycle, answer):
+    lifecycle.on("DELETE job/adder/9.9.9", answer({"error": "no job adder 9.9.9"}, 404))
+
+    done = logged_in("delete", "adder", "--version", "9.9.9")
+
+    assert done.returncode == 70
+    assert done.stderr == "error: Lifecycle response error: Not Found: no job adder 9.9.9\n"
+
+
+def test_an_unreachable_lifecycle_is_named(racetrack):
+    done = racetrack("get", "pub", "--remote", "http://127.0.0.1:9")
+
+    assert done.returncode == 70
+    assert "http://127.0.0.1:9/lifecycle/api/v1/info" in done.stderr
+    assert "is it running" in done.stderr
+
+
+def test_a_call_prints_the_answer(logged_in, lifecycle, answer):
+    lifecycle.on("GET job/adder/latest", answer({"pub_url": f"{lifecycle.root}/pub/job/adder/1"}))
+    lifecycle.on("POST /pub/job/adder/1/api/v1/perform", answer({"sum": 42}))
+
+    done = logged_in("call", "adder", "api/v1/perform", "numbers: [40, 2]")
+
+    assert json.loads(done.stdout) == {"sum": 42}
+    assert lifecycle.received[-1].json() == {"numbers": [40, 2]}
+
+
+def test_a_call_refuses_what_is_no_mapping(logged_in):
+    assert "must be a mapping" in logged_in("call", "adder", "/x", "[1]").stderr
+
+
+def test_curl_survives_quotes(logged_in, lifecycle, answer):
+    lifecycle.on("GET job/adder/latest", answer({"pub_url": "http://pub/job/adder/1"}))
+    payload = {"text": 'it\'s "quoted" $HOME `id`'}
+
+    done = logged_in("call", "adder", "/api/v1/perform", json.dumps(payload), "--curl")
+
+    words = shlex.split(done.stdout.replace("\\\n", ""))
+    assert words[:4] == ["curl", "-X", "POST", "http://pub/job/adder/1/api/v1/perform"]
+    assert "X-Racetrack-Auth: the-token" in words
+    assert json.loads(words[words.index("-d") + 1]) == payload
+
+
+def test_deploy_prints_the_url_and_tells_phases_and_warnings_beside(logged_in, lifecycle, answer):
+    (logged_in.workdir / "job.yaml").write_text(JOB)
+    lifecycle.on("POST deploy", answer({"id": "1"}))
+    lifecycle.on(
+        "GET deploy/1",
+        answer({"status": "in_progress", "phase": "building image", "warnings": "old job type"}),
+        answer({"status": "done", "job": {"pub_url": "http://pub/job/adder/0.0.1"}}),
+    )
+
+    done = logged_in("deploy", ".", "--force")
+
+    assert (done.returncode, done.stdout) == (0, "http://pub/job/adder/0.0.1\n"), done.stderr
+    assert "building image" in done.stderr
+    assert "warning: old job type" in done.stderr
+
+
+def test_a_failed_deployment_ends_with_70_and_its_cause(logged_in, lifecycle, answer):
+    (logged_in.workdir / "job.yaml").write_text(JOB)
+    lifecycle.on("POST deploy", answer({"id": "1"}))
+    lifecycle.on("GET deploy/1", answer({"status": "failed", "error": "it broke; mend it"}))
+
+    done = logged_in("deploy")
+
+    assert (done.returncode, done.stdout) == (70, "")
+    assert "error: deployment error: it broke; mend it" in done.stderr
+
+
+def test_a_manifest_is_read_from_standard_input_only_when_asked(logged_in, lifecycle, answer):
+    lifecycle.on("POST deploy", answer({"id": "1"}))
+    lifecycle.on("GET deploy/1", answer({"status": "done", "job": {"pub_url": "http://pub"}}))
+
+    assert logged_in("deploy", stdin=JOB).returncode == 70
+    done = logged_in("deploy", "-", stdin=JOB)
+
+    assert done.returncode == 0, done.stderr
+    assert lifecycle.requests_to("/deploy")[0].json()["manifest"]["name"] == "adder"
+
+
+def test_validate_prints_the_manifest_with_defaults(racetrack):
+    (racetrack.workdir / "job.yaml").write_text(JOB.replace("jobtype:", "lang:"))
+
+    done = racetrack("validate", "-e", "replicas=2")
+
+    assert done.returncode == 0, done.stderr
+    assert yaml.safe_load(done.stdout)["version"] == "0.0.1"
+    assert "warning: lang in the manifest is deprecated" in done.stderr
+
+
+def test_validate_names_every_error_of_a_bad_file(racetrack):
+    (racetrack.workdir / "job.yaml").write_text("name: Bad\nreplicas: 99\ncolour: red\n")
+
+    done = racetrack("validate")
+
+    assert (done.returncode, done.stdout) == (70, "")
+    for path in ("name", "owner_email", "git", "jobtype", "replicas", "colour"):
+        assert f"\n  {path}: " in done.stderr
+
+
+def test_plugins_are_listed_uninstalled_and_downloaded(logged_in, lifecycle, answer):
+    lifecycle.on("GET plugin", answer([{"name": "python3", "version": "3.0.0"}]))
+    lifecycle.on("GET plugin/job_type/versions", answer(["python3:3.0.0"]))
+    lifecycle.on("DELETE plugin/python3/3.0.0", answer(None))
+    lifecycle.on("GET plugin/python3/3.0.0/download", answer(b"PK", 200, "application/zip"))
+
+    assert logged_in("plugin", "list").stdout == "python3==3.0.0\n"
+    assert logged_in("plugin", "list", "--job-types").stdout == "python3:3.0.0\n"
+    assert logged_in("plugin", "uninstall", "python3", "--version", "3.0.0").returncode == 0
+    logged_in("plugin", "download", "python3", "3.0.0", "--out-filename", "my.zip")
+    assert (logged_in.workdir / "my.zip").read_bytes() == b"PK"
+    assert logged_in("plugin", "download", "python3", "9.9.9").returncode == 70
+
+
+def test_a_bundle_is_made_and_installed(logged_in, lifecycle, answer):
+    (logged_in.workdir / "plugin.py").write_text("class Plugin: ...")
+    manifest = Path(logged_in.workdir / "plugin-manifest.yaml")
+    manifest.write_text("name: mine\nversion: 1.0.0\n")
+    lifecycle.on(
+        "POST plugin/upload/mine-1.0.0.zip?replace=1", answer({"name": "mine", "version": "1.0.0"})
+    )
+
+    assert logged_in("plugin", "bundle").returncode == 0
+    done = logged_in("plugin", "install", "mine-1.0.0.zip", "--replace")
+
+    assert done.returncode == 0, done.stderr
+    assert lifecycle.received[-1].body == (logged_in.workdir / "mine-1.0.0.zip").read_bytes()
+
+
+def test_the_shell_completes_names_of_jobs(logged_in, lifecycle, answer):
+    lifecycle.on("GET job", answer([*JOBS, JOBS[0] | {"version": "0.0.3"}]))
+
+    done = logged_in(
+        _RACETRACK_COMPLETE="complete_bash", COMP_WORDS="racetrack logs ad", COMP_CWORD="2"
+    )
+
+    assert done.stdout.split() == ["adder"]
