@@ -20,8 +20,10 @@ from lifecycle.database.repositories.deployments import DeploymentRepository
 from lifecycle.database.repositories.escs import EscRepository
 from lifecycle.database.repositories.families import FamilyRepository
 from lifecycle.database.repositories.instances import InstanceRepository
+from lifecycle.database.repositories.job_secrets import JobSecretRepository
 from lifecycle.database.repositories.jobs import JobRepository
 from lifecycle.database.repositories.permissions import PermissionRepository
+from lifecycle.database.repositories.processes import ProcessRepository
 from lifecycle.database.repositories.public_endpoints import PublicEndpointRepository
 from lifecycle.database.repositories.settings import SettingRepository
 from lifecycle.database.repositories.trash import TrashRepository
@@ -53,6 +55,8 @@ class UnitOfWork:
         self.changes = ChangeRepository(session)
         self.public_endpoints = PublicEndpointRepository(session)
         self.trash = TrashRepository(session)
+        self.processes = ProcessRepository(session)
+        self.job_secrets = JobSecretRepository(session)
         self.has_changes = False
         self.callbacks: list[Callable[[], None]] = []
 

@@ -14,7 +14,7 @@ class JobDeployer(ABC):
     """Runs jobs on one infrastructure target."""
 
     @abstractmethod
-    def deploy_job(
+    def deploy_job(  # noqa: PLR0913 - the contract of plugins
         self,
         manifest: Manifest,
         config: Config,

@@ -1,0 +1,249 @@
+"""Deployer of the target `process`."""
+
+import signal
+import uuid
+from pathlib import Path
+from typing import Any
+
+from racetrack_client.client_config.client_config import Credentials
+from racetrack_client.log.errors import AlreadyExists, EntityNotFound
+from racetrack_client.log.logs import get_logger
+from racetrack_client.manifest import Manifest
+from racetrack_commons.clock import Clock
+from racetrack_commons.deploy.resource import job_resource_name
+from racetrack_commons.entities.dto import JobDto, JobFamilyDto
+
+from lifecycle.config import Config
+from lifecycle.database.encryption import SecretBox
+from lifecycle.database.repositories.processes import JobProcess, ProcessState
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.deployer.instances import (
+    Instance,
+    InstanceDeployer,
+    InstanceNotStarted,
+    InstanceSpec,
+    JobCrashed,
+)
+from lifecycle.deployer.secrets import JobSecrets
+from lifecycle.infrastructure.process.environment import make_environment
+from lifecycle.infrastructure.process.image import load_image
+from lifecycle.infrastructure.process.launch import (
+    Launch,
+    StartedProcess,
+    is_alive,
+    signal_group,
+    start_process,
+)
+from lifecycle.infrastructure.process.log_file import read_last_lines
+from lifecycle.infrastructure.process.ports import list_free_ports
+
+logger = get_logger(__name__)
+EVIDENCE_LINES = 20
+STOP_POLL_SECONDS = 0.05
+
+
+class ProcessDeployer(InstanceDeployer):
+    """Runs each replica as a process; what it knows of them is in the database."""
+
+    def __init__(
+        self, config: Config, uow: UnitOfWorkFactory, secrets: SecretBox, clock: Clock
+    ) -> None:
+        self.config = config
+        self.uow = uow
+        self.secrets = secrets
+        self.clock = clock
+
+    def start_instance(self, spec: InstanceSpec) -> Instance:
+        """Start the replicas that do not run yet."""
+        with self.uow() as uow:
+            known = {
+                process.replica: process
+                for process in uow.processes.list_of_instance(spec.instance_id)
+            }
+        processes = [
+            known.get(replica) or self._reserve(spec, replica)
+            for replica in range(spec.manifest.replicas)
+        ]
+        for process in processes:
+            if started_process(process) is None:
+                self.launch(process)
+        return self._describe(processes)
+
+    def stop_instance(self, instance_id: str, grace_seconds: float) -> None:
+        """Ask the processes to end, then kill their groups."""
+        with self.uow() as uow:
+            uow.processes.mark_stopping(instance_id)
+            processes = uow.processes.list_of_instance(instance_id)
+        running = [found for each in processes if (found := started_process(each))]
+        for process in running:
+            signal_group(process, signal.SIGTERM)
+        deadline = self.clock.monotonic() + grace_seconds
+        while any(is_alive(process) for process in running) and self.clock.monotonic() < deadline:
+            self.clock.sleep(STOP_POLL_SECONDS)
+        for process in running:
+            signal_group(process, signal.SIGKILL)
+        with self.uow() as uow:
+            uow.processes.remove_instance(instance_id)
+
+    def has_instance(self, instance_id: str) -> bool:
+        """Tell whether there are rows of it."""
+        with self.uow.reading() as uow:
+            return bool(uow.processes.list_of_instance(instance_id))
+
+    def check_instance(self, instance_id: str) -> None:
+        """Raise JobCrashed with the last log lines when a replica is dead."""
+        with self.uow.reading() as uow:
+            processes = uow.processes.list_of_instance(instance_id)
+        for process in processes:
+            found = started_process(process)
+            if found is None or not is_alive(found):
+                lines = read_last_lines(Path(process.log_path), EVIDENCE_LINES)
+                raise JobCrashed(
+                    f"the job's process ended by itself. Its last log lines:\n{lines}".rstrip()
+                )
+
+    def list_instances(self) -> list[Instance]:
+        """List the instances with a row."""
+        with self.uow.reading() as uow:
+            processes = uow.processes.list_all()
+        instances: dict[str, list[JobProcess]] = {}
+        for process in processes:
+            instances.setdefault(process.instance_id, []).append(process)
+        return [self._describe(replicas) for replicas in instances.values()]
+
+    def launch(self, process: JobProcess) -> None:
+        """Start the process of a row and write down which one it is."""
+        launch = Launch.model_validate(self.secrets.decrypt_json(process.launch))
+        try:
+            started = start_process(launch, Path(process.log_path))
+        except OSError as error:
+            raise InstanceNotStarted(
+                f"{process.job_name} {process.job_version} can't be started: {error}"
+            ) from error
+        process.pid, process.pid_create_time = started.pid, started.create_time
+        process.state = ProcessState.STARTED
+        with self.uow() as uow:
+            uow.processes.save(process)
+        logger.info(
+            f"job {process.job_name} {process.job_version} runs as process {started.pid} on port {process.port}"
+        )
+
+    def deploy_job(  # noqa: PLR0913 - the contract of plugins
+        self,
+        manifest: Manifest,
+        config: Config,
+        plugin_engine: Any,
+        tag: str,
+        runtime_env_vars: dict[str, str],
+        family: JobFamilyDto,
+        containers_num: int = 1,
+        runtime_secret_vars: dict[str, str] | None = None,
+    ) -> JobDto:
+        """Not offered: this target starts instances side by side."""
+        raise NotImplementedError("the target process starts instances; use start_instance")
+
+    def delete_job(self, job_name: str, job_version: str) -> None:
+        """Stop all instances of the job and forget its secrets."""
+        for instance in self.list_instances():
+            if (instance.job_name, instance.job_version) == (job_name, job_version):
+                self.stop_instance(instance.instance_id, grace_seconds=5)
+        with self.uow() as uow:
+            uow.job_secrets.remove(job_name, job_version)
+
+    def job_exists(self, job_name: str, job_version: str) -> bool:
+        """Tell whether an instance of the job is known."""
+        return any(
+            (each.job_name, each.job_version) == (job_name, job_version)
+            for each in self.list_instances()
+        )
+
+    def save_job_secrets(self, job_name: str, job_version: str, job_secrets: JobSecrets) -> None:
+        """Keep the secrets, encrypted."""
+        credentials = job_secrets.git_credentials
+        content = {
+            "git_credentials": credentials.model_dump() if credentials else None,
+            "secret_build_env": job_secrets.secret_build_env,
+            "secret_runtime_env": job_secrets.secret_runtime_env,
+        }
+        with self.uow() as uow:
+            uow.job_secrets.save(job_name, job_version, self.secrets.encrypt_json(content))
+
+    def get_job_secrets(self, job_name: str, job_version: str) -> JobSecrets:
+        """Return the kept secrets."""
+        with self.uow.reading() as uow:
+            content = uow.job_secrets.find(job_name, job_version)
+        if content is None:
+            raise EntityNotFound(
+                f"no secrets are kept for {job_name} {job_version}; deploy it again with --force"
+            )
+        kept = self.secrets.decrypt_json(content)
+        credentials = kept["git_credentials"]
+        return JobSecrets(
+            git_credentials=Credentials(**credentials) if credentials else None,
+            secret_build_env=kept["secret_build_env"],
+            secret_runtime_env=kept["secret_runtime_env"],
+        )
+
+    def _reserve(self, spec: InstanceSpec, replica: int) -> JobProcess:
+        with self.uow.reading() as uow:
+            taken = uow.processes.list_ports()
+        for port in list_free_ports(self.config, taken):
+            process = self._make_process(spec, replica, port)
+            try:
+                with self.uow() as uow:
+                    uow.processes.add(process)
+            except AlreadyExists:
+                continue  # another service took the port in between
+            return process
+        raise InstanceNotStarted("no port is free")
+
+    def _make_process(self, spec: InstanceSpec, replica: int, port: int) -> JobProcess:
+        manifest = spec.manifest
+        image, workdir = load_image(self.config.images_dir, manifest.name, spec.image_tag)
+        places = {"{python}": image.python, "{host}": self.config.job_host, "{port}": str(port)}
+        launch = Launch(
+            command=[places.get(part, part) for part in image.command],
+            workdir=str(workdir),
+            environment=make_environment(spec, image, self.config),
+            memory_bytes=memory_limit(manifest, self.config),
+        )
+        folder = self.config.job_logs_dir.resolve() / job_resource_name(
+            manifest.name, manifest.version
+        )
+        suffix = f"-{replica}" if replica else ""
+        return JobProcess(
+            id=str(uuid.uuid4()),
+            instance_id=spec.instance_id,
+            job_name=manifest.name,
+            job_version=manifest.version,
+            replica=replica,
+            port=port,
+            state=ProcessState.STARTING,
+            launch=self.secrets.encrypt_json(launch.model_dump()),
+            log_path=str(folder / f"{spec.instance_id}{suffix}.log"),
+            create_time=self.clock.now(),
+        )
+
+    def _describe(self, processes: list[JobProcess]) -> Instance:
+        names = [f"{self.config.job_host}:{process.port}" for process in processes]
+        first = processes[0]
+        return Instance(first.instance_id, first.job_name, first.job_version, names[0], names)
+
+
+def memory_limit(manifest: Manifest, config: Config) -> int:
+    """Return the bytes that a job may use; InstanceNotStarted when it asks for more than the platform allows."""
+    wanted = (
+        manifest.resources.memory_max if manifest.resources else None
+    ) or config.default_job_memory_max
+    if wanted > config.max_job_memory_limit:
+        raise InstanceNotStarted(
+            f"resources.memory_max {wanted} is more than this platform allows: {config.max_job_memory_limit}"
+        )
+    return int(wanted.plain_number)
+
+
+def started_process(process: JobProcess) -> StartedProcess | None:
+    """Return which process a row became; None before its start."""
+    if process.pid is None or process.pid_create_time is None:
+        return None
+    return StartedProcess(pid=process.pid, create_time=process.pid_create_time)

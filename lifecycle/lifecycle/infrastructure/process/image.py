@@ -1,0 +1,30 @@
+"""Images of process jobs: directories that Image Builder wrote."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lifecycle.deployer.instances import InstanceNotStarted
+
+
+class ProcessImage(BaseModel):
+    """What `image.json` says; see docs/architecture.md."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    command: list[str]
+    python: str
+    workdir: str = "source"
+    environment: dict[str, str] = {}
+
+
+def load_image(images_dir: Path, job_name: str, tag: str) -> tuple[ProcessImage, Path]:
+    """Read an image and the directory that its command runs in; InstanceNotStarted when it is gone."""
+    folder = images_dir / job_name / tag
+    try:
+        image = ProcessImage.model_validate_json((folder / "image.json").read_text())
+    except (OSError, ValidationError) as error:
+        raise InstanceNotStarted(
+            f"image {tag} of job {job_name} is gone or damaged; deploy the job again"
+        ) from error
+    return image, (folder / image.workdir).resolve()

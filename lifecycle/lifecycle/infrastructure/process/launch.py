@@ -1,0 +1,122 @@
+"""Starting, finding and ending the operating system's processes of jobs."""
+
+import os
+import resource
+import signal
+import subprocess
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel
+
+INSTANCE_VARIABLE = "RACETRACK_INSTANCE_ID"
+_PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+)
+
+
+class Launch(BaseModel):
+    """How one replica is started; kept encrypted, for it holds secrets."""
+
+    command: list[str]
+    workdir: str
+    environment: dict[str, str]
+    memory_bytes: int | None = None
+
+
+class StartedProcess(BaseModel):
+    """Which process it became; the time tells it from a later process of the same pid."""
+
+    pid: int
+    create_time: float
+
+
+def start_process(launch: Launch, log_path: Path) -> StartedProcess:
+    """Start a replica in a session of its own, its output appended to the log; it outlives the service that started it."""
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    with log_path.open("ab") as log:
+        child = subprocess.Popen(
+            launch.command,
+            cwd=launch.workdir,
+            env=launch.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            close_fds=True,
+        )
+    _limit_memory(child.pid, launch.memory_bytes)
+    # A child of ours must be waited for when it ends, or it stays as a zombie.
+    threading.Thread(target=child.wait, name=f"wait-{child.pid}", daemon=True).start()
+    return StartedProcess(pid=child.pid, create_time=_create_time(child.pid))
+
+
+def basic_environment(variables: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Choose what a job may see of the service's own environment: nothing secret."""
+    return {name: value for name, value in variables if name in _PASSED_ON}
+
+
+def is_alive(process: StartedProcess) -> bool:
+    """Tell whether exactly this process runs; zombies don't."""
+    try:
+        found = psutil.Process(process.pid)
+        return (
+            abs(found.create_time() - process.create_time) < 1
+            and found.status() != psutil.STATUS_ZOMBIE
+        )
+    except psutil.NoSuchProcess:
+        return False
+
+
+def signal_group(process: StartedProcess, number: signal.Signals) -> None:
+    """Send a signal to the process and all it started, if it still is the one."""
+    if is_alive(process):
+        try:
+            os.killpg(process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return
+
+
+def list_marked_processes(data_mark: str) -> list[tuple[StartedProcess, str]]:
+    """Find the leading processes of instances of this data directory; with their instance ids."""
+    found = []
+    for process in psutil.process_iter(["pid"]):
+        try:
+            variables = process.environ()
+            is_leader = os.getsid(process.pid) == process.pid
+        except (psutil.Error, ProcessLookupError, PermissionError):
+            continue
+        if (
+            is_leader
+            and variables.get("RACETRACK_INSTANCES") == data_mark
+            and INSTANCE_VARIABLE in variables
+        ):
+            started = StartedProcess(pid=process.pid, create_time=process.create_time())
+            found.append((started, variables[INSTANCE_VARIABLE]))
+    return found
+
+
+def _limit_memory(pid: int, memory_bytes: int | None) -> None:
+    # RLIMIT_DATA counts what the process itself allocates; set from outside, because code between fork and exec is
+    # not safe in a program with threads. Not there on every system.
+    if memory_bytes and hasattr(resource, "prlimit"):
+        try:
+            resource.prlimit(pid, resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+        except (ProcessLookupError, PermissionError):
+            return
+
+
+def _create_time(pid: int) -> float:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return 0.0

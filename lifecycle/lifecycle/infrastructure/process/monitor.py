@@ -1,0 +1,143 @@
+"""Monitor of the target `process`."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from threading import Event
+
+import httpx
+import psutil
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_client.log.logs import get_logger
+from racetrack_commons.entities.dto import JobDto, JobStatus
+
+from lifecycle.config import Config
+from lifecycle.database.repositories.processes import JobProcess
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.infrastructure.process.deployer import started_process
+from lifecycle.infrastructure.process.launch import is_alive
+from lifecycle.infrastructure.process.log_file import follow_lines, read_last_lines
+from lifecycle.monitor.base import JobMonitor
+from lifecycle.monitor.health import (
+    JobNotHealthy,
+    check_until_job_is_operational,
+    quick_check_job_condition,
+)
+from lifecycle.monitor.metric_parser import read_last_call_timestamp_metric, scrape_metrics
+
+logger = get_logger(__name__)
+
+
+class ProcessMonitor(JobMonitor):
+    """Observes the processes of serving instances."""
+
+    def __init__(self, config: Config, uow: UnitOfWorkFactory) -> None:
+        self.config = config
+        self.uow = uow
+
+    def list_jobs(self, config: Config) -> Iterable[JobDto]:  # noqa: ARG002 - the port's signature
+        """List the jobs that have a serving instance, as they answer now."""
+        with self.uow.reading() as uow:
+            serving = {instance.id for instance in uow.instances.list_serving()}
+            processes = [
+                process for process in uow.processes.list_all() if process.instance_id in serving
+            ]
+        instances: dict[str, list[JobProcess]] = {}
+        for process in processes:
+            instances.setdefault(process.instance_id, []).append(process)
+        return [self._observe(replicas) for replicas in instances.values()]
+
+    def check_job_condition(
+        self,
+        job: JobDto,
+        deployment_timestamp: int = 0,
+        on_job_alive: Callable[[], None] | None = None,
+        logs_on_error: bool = True,
+    ) -> None:
+        """Wait until the job answers; its last log lines stand behind the cause when it does not."""
+        try:
+            check_until_job_is_operational(
+                f"http://{job.internal_name}", deployment_timestamp, on_job_alive
+            )
+        except JobNotHealthy as error:
+            logs = f"\nJob logs:\n{self.read_recent_logs(job)}" if logs_on_error else ""
+            raise JobNotHealthy(f"{error}{logs}") from error
+
+    def read_recent_logs(self, job: JobDto, tail: int = 20) -> str:
+        """Return the end of the log of the serving instance, replica by replica."""
+        return "".join(read_last_lines(path, tail) for path in self._log_paths(job))
+
+    def follow_lines(self, job: JobDto, tail: int, stop: Event) -> Iterator[str]:
+        """Yield the last lines of the first replica, then each new one until `stop` is set."""
+        return follow_lines(self._log_paths(job)[0], tail, stop)
+
+    def _log_paths(self, job: JobDto) -> list[Path]:
+        with self.uow.reading() as uow:
+            instances = {
+                instance.id for instance in uow.instances.list_of_job(job.name, job.version)
+            }
+            processes = [each for each in uow.processes.list_all() if each.instance_id in instances]
+        names = {job.internal_name, *job.replica_internal_names}
+        paths = [
+            Path(each.log_path)
+            for each in processes
+            if f"{self.config.job_host}:{each.port}" in names
+        ]
+        if not paths:
+            raise EntityNotFound(f"{job} has no log: no process of it is known")
+        return paths
+
+    def _observe(self, replicas: list[JobProcess]) -> JobDto:
+        names = [f"{self.config.job_host}:{process.port}" for process in replicas]
+        first = replicas[0]
+        created = int(first.create_time.timestamp())
+        error = next(
+            (problem for process in replicas if (problem := self._find_problem(process))), None
+        )
+        return JobDto(
+            name=first.job_name,
+            version=first.job_version,
+            status=JobStatus.ERROR if error else JobStatus.RUNNING,
+            create_time=created,
+            update_time=created,
+            error=error,
+            internal_name=names[0],
+            replica_internal_names=names,
+            infrastructure_target="process",
+            last_call_time=_last_call(names),
+            infrastructure_stats=_statistics(replicas),
+        )
+
+    def _find_problem(self, process: JobProcess) -> str | None:
+        found = started_process(process)
+        if found is None or not is_alive(found):
+            return f"the job's process is not running; it crashed {process.restarts} times and is started again"
+        try:
+            quick_check_job_condition(f"http://{self.config.job_host}:{process.port}")
+        except JobNotHealthy as error:
+            return str(error)
+        return None
+
+
+def _last_call(names: list[str]) -> int | None:
+    moments = []
+    for name in names:
+        try:
+            moments.append(
+                read_last_call_timestamp_metric(scrape_metrics(f"http://{name}/metrics"))
+            )
+        except httpx.HTTPError as error:
+            logger.debug(f"metrics of {name} can't be read: {error}")
+    return max((int(moment) for moment in moments if moment), default=None)
+
+
+def _statistics(replicas: list[JobProcess]) -> dict[str, int]:
+    memory = 0
+    for process in replicas:
+        try:
+            memory += psutil.Process(process.pid).memory_info().rss if process.pid else 0
+        except psutil.Error:
+            continue
+    return {
+        "number_of_restarts": sum(process.restarts for process in replicas),
+        "memory_bytes": memory,
+    }
