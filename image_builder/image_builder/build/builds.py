@@ -1,0 +1,140 @@
+"""The builds of this service: so many at once, the others wait; a build is one, however often it is asked for."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable, ValidationError
+from racetrack_client.log.logs import get_logger
+from racetrack_commons.entities.dto import BuildEventKind, BuildResult
+
+from image_builder.build.build import Build
+from image_builder.build.cancellation import BuildCancelled
+from image_builder.build.command import CommandFailed
+from image_builder.build.journal import BuildEvent
+from image_builder.build.log_file import BuildLogFile
+from image_builder.build.progress import BuildProgress
+from image_builder.build.redaction import Redactor
+from image_builder.build.request import BuildRequest
+from image_builder.metrics import BuilderMetrics
+
+logger = get_logger(__name__)
+
+RunBuild = Callable[[BuildRequest, BuildProgress], BuildResult]
+_EXPECTED = (ValidationError, CommandFailed, BuildCancelled)
+
+
+@dataclass(frozen=True)
+class BuildLimits:
+    """The most that builds may take."""
+
+    max_concurrent_builds: int
+    max_log_bytes: int
+    max_remembered_builds: int = 50
+    """So many builds can still be joined after their end; later ones find the image by its content."""
+
+
+class Builds:
+    """Runs builds in threads of its own."""
+
+    def __init__(self, run_build: RunBuild, logs_dir: Path, limits: BuildLimits, metrics: BuilderMetrics) -> None:
+        self._run_build = run_build
+        self._logs_dir = logs_dir
+        self._limits = limits
+        self._metrics = metrics
+        self._lock = threading.Lock()
+        self._builds: OrderedDict[str, Build] = OrderedDict()
+        self._stopping = False
+        self._executor = ThreadPoolExecutor(limits.max_concurrent_builds, thread_name_prefix="build")
+
+    def submit(self, request: BuildRequest) -> Build:
+        """Begin a build, or return the one of the same deployment that runs or made its image already."""
+        with self._lock:
+            if self._stopping:
+                raise ServiceUnavailable("the Image Builder is stopping; ask again in some seconds")
+            build = self._builds.get(request.deployment_id)
+            if build is not None and build.is_joinable:
+                return build
+            build = self._builds[request.deployment_id] = Build(request.deployment_id)
+            self._builds.move_to_end(request.deployment_id)
+            self._tell_queue(build)
+            self._forget_oldest()
+            self._executor.submit(self._run, build, request)
+        self._metrics.requests.labels(request.manifest.name, request.manifest.version).inc()
+        return build
+
+    def cancel(self, deployment_id: str) -> None:
+        """End a build that waits or runs; EntityNotFound when there is none."""
+        with self._lock:
+            build = self._builds.get(deployment_id)
+        if build is None or build.has_ended:
+            raise EntityNotFound(f"no build of deployment {deployment_id} waits or runs")
+        logger.info(f"cancelling the build of deployment {deployment_id}")
+        build.cancellation.cancel()
+
+    def stop(self) -> None:
+        """End all builds and wait for their ends."""
+        with self._lock:
+            self._stopping = True
+            builds = list(self._builds.values())
+        for build in builds:
+            build.cancellation.cancel()
+        self._executor.shutdown(wait=True)
+
+    def _tell_queue(self, build: Build) -> None:
+        unfinished = sum(not other.has_ended for other in self._builds.values()) - 1
+        if unfinished >= self._limits.max_concurrent_builds:
+            ahead = unfinished - self._limits.max_concurrent_builds + 1
+            text = f"waiting for other builds ({ahead} before this one)"
+            build.journal.append(BuildEvent(BuildEventKind.PHASE, text))
+
+    def _forget_oldest(self) -> None:
+        ended = [build for build in self._builds.values() if build.has_ended]
+        for build in ended[: max(0, len(ended) - self._limits.max_remembered_builds)]:
+            del self._builds[build.deployment_id]
+
+    def _run(self, build: Build, request: BuildRequest) -> None:
+        start = time.monotonic()
+        labels = (request.manifest.name, request.manifest.version)
+        redactor = Redactor(request.secrets)
+        with self._metrics.active_building_tasks.track_inprogress():
+            try:
+                build.succeed(self._build(build, request, redactor))
+                self._metrics.images_built.inc()
+                logger.info(f"built job {request.job}", extra={"deployment": build.deployment_id})
+            except Exception as error:  # noqa: BLE001 - whatever happens, those who wait must hear of it
+                self._metrics.images_building_errors.inc()
+                text = redactor.redact(str(error))
+                _log_failure(request, error, text)
+                build.fail(error, text)
+        self._metrics.done_requests.labels(*labels).inc()
+        self._metrics.request_duration.labels(*labels).inc(time.monotonic() - start)
+
+    def _build(self, build: Build, request: BuildRequest, redactor: Redactor) -> BuildResult:
+        def count_phase(phase: str, seconds: float) -> None:
+            self._metrics.count_phase(request.manifest.name, request.manifest.version, phase, seconds)
+
+        path = self._logs_dir / f"{request.deployment_id}.log"
+        with BuildLogFile(path, self._limits.max_log_bytes) as log_file:
+            progress = BuildProgress(build.journal, log_file, redactor, build.cancellation, count_phase)
+            try:
+                return self._run_build(request, progress)
+            except Exception as error:
+                progress.log(f"the build failed: {error}")
+                raise
+
+
+def _log_failure(request: BuildRequest, error: Exception, text: str) -> None:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, _EXPECTED):
+        cause = cause.__cause__
+    # A fault of ours needs its traceback; one of the job's author does not.
+    logger.error(
+        f"building job {request.job} failed: {text}",
+        exc_info=error if cause is None else None,
+        extra={"deployment": request.deployment_id},
+    )

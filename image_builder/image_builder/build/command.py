@@ -1,0 +1,108 @@
+"""Running the programs that builds need: git, uv, docker."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from image_builder.build.cancellation import Cancellation
+
+_MAX_LINE_BYTES = 16 * 1024
+_REMEMBERED_LINES = 20
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program, its arguments, and all it may see of the environment."""
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    directory: Path | None = None
+    timeout_seconds: float = 3600
+
+    @property
+    def program(self) -> str:
+        """The program's name, for messages: arguments may be long, and hold paths of this machine."""
+        return Path(self.arguments[0]).name
+
+
+class CommandFailed(Exception):
+    """A program ended with another code than zero."""
+
+    def __init__(self, reason: str, last_lines: Sequence[str]) -> None:
+        super().__init__("\n".join([f"{reason}:", *last_lines] if last_lines else [reason]))
+        self.reason = reason
+        self.last_lines = tuple(last_lines)
+        """The end of what it printed."""
+
+
+def run_command(
+    command: Command, on_line: Callable[[str], str], cancellation: Cancellation
+) -> None:
+    """Run a program and hand over its lines as they come; `on_line` returns the line without secrets.
+
+    Raises CommandFailed when it fails or takes too long, BuildCancelled when the build was cancelled.
+    """
+    cancellation.check()
+    last_lines: deque[str] = deque(maxlen=_REMEMBERED_LINES)
+    with _start(command) as process:
+        deadline = _Deadline(process, command.timeout_seconds)
+        with cancellation.interrupting(lambda: _kill_group(process)), deadline:
+            for line in _read_lines(process):
+                last_lines.append(on_line(line))
+            code = process.wait()
+    if deadline.passed:
+        reason = f"{command.program} did not end within {command.timeout_seconds:.0f} s"
+        raise CommandFailed(reason, list(last_lines))
+    if code != 0:
+        raise CommandFailed(f"{command.program} failed with exit code {code}", list(last_lines))
+
+
+class _Deadline:
+    """Kills a process that takes too long."""
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        self.passed = False
+        self._process = process
+        self._timer = threading.Timer(seconds, self._pass)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def _pass(self) -> None:
+        self.passed = True
+        _kill_group(self._process)
+
+
+def _start(command: Command) -> subprocess.Popen[bytes]:
+    # A group of its own: what the program started ends with it.
+    return subprocess.Popen(
+        list(command.arguments),
+        cwd=command.directory,
+        env=dict(command.environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def _read_lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
+    if process.stdout is None:
+        return
+    while line := process.stdout.readline(_MAX_LINE_BYTES):
+        yield line.decode(errors="replace").rstrip("\r\n")
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,38 @@
+"""The log of a build, kept in a file."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+
+class BuildLogFile:
+    """Collects the lines of one build, up to a size."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._written = 0
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> "BuildLogFile":
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("wb")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def write(self, line: str) -> bool:
+        """Write a line; false when the log is full and the line was dropped."""
+        if self._file is None or self._written > self._max_bytes:
+            return False
+        content = f"{line}\n".encode(errors="replace")
+        self._written += len(content)
+        if self._written > self._max_bytes:
+            content = f"(the log is cut here: it is longer than {self._max_bytes} bytes)\n".encode()
+        self._file.write(content)
+        self._file.flush()
+        return self._written <= self._max_bytes

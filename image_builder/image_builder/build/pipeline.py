@@ -1,0 +1,91 @@
+"""One build, step by step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from racetrack_commons.entities.dto import BuildResult
+
+from image_builder.build.consistency import find_manifest_difference
+from image_builder.build.maker import ImageMaker, ImageOrder, MadeImages
+from image_builder.build.progress import BuildProgress
+from image_builder.build.request import BuildRequest, ImageKind
+from image_builder.build.workspace import Workspaces
+from image_builder.job_type.job_type import JobType
+from image_builder.job_type.resolve import JobTypes
+from image_builder.source.fetch import SourceFetcher
+from image_builder.source.source import Source
+
+_MANIFEST_FILE = "job.yaml"
+_DEPRECATED = {
+    "lang": "jobtype",
+    "golang": "jobtype_extra",
+    "python": "jobtype_extra",
+    "docker": "jobtype_extra",
+    "wrapper_properties": "jobtype_extra",
+}
+
+
+@dataclass(frozen=True)
+class BuildPipeline:
+    """Fetches a source, resolves its job type, and has the images made."""
+
+    workspaces: Workspaces
+    sources: SourceFetcher
+    job_types: JobTypes
+    makers: Mapping[ImageKind, ImageMaker]
+    racetrack_version: str
+    verify_manifest_consistency: bool = True
+
+    def run(self, request: BuildRequest, progress: BuildProgress) -> BuildResult:
+        """Build, and leave nothing behind but images; raises what went wrong, its phase in front."""
+        _warn_of_deprecated_keys(request, progress)
+        with self.workspaces.open(request.deployment_id) as workspace:
+            with progress.phase("fetching the source code"):
+                source = self._fetch(request, workspace, progress)
+            with progress.phase("preparing job type builder"):
+                job_type = self._resolve(request, progress)
+                order = ImageOrder(request, source, job_type, workspace, self.racetrack_version)
+                self.makers[request.image_kind].prepare(order, progress)
+            made = self.makers[request.image_kind].make(order, progress)
+            with progress.phase("cleaning up the workspace"):
+                self.workspaces.clean(workspace)
+        with progress.phase("finalizing the build"):
+            return _make_result(job_type, made)
+
+    def _fetch(self, request: BuildRequest, workspace: Path, progress: BuildProgress) -> Source:
+        source = self.sources.fetch(request, workspace, progress)
+        if source.is_from_git and self.verify_manifest_consistency:
+            difference = find_manifest_difference(source, request.manifest.origin_dict_ or {})
+            if difference:
+                progress.warn(difference)
+        _write_manifest(request, source)
+        return source
+
+    def _resolve(self, request: BuildRequest, progress: BuildProgress) -> JobType:
+        wanted = request.job_type_version or request.manifest.get_jobtype()
+        job_type = self.job_types.resolve(wanted, request.image_kind)
+        job_type.validate(request.manifest)
+        progress.log(f"job type {job_type}, source {_describe_source(request)}")
+        return job_type
+
+
+def _write_manifest(request: BuildRequest, source: Source) -> None:
+    path = source.directory / _MANIFEST_FILE
+    # A link would lead the text elsewhere.
+    path.unlink(missing_ok=True)
+    path.write_text(request.manifest.origin_yaml_ or "")
+
+
+def _describe_source(request: BuildRequest) -> str:
+    return "from the archive" if request.build_context else f"from {request.manifest.git.remote}"
+
+
+def _warn_of_deprecated_keys(request: BuildRequest, progress: BuildProgress) -> None:
+    for key, successor in _DEPRECATED.items():
+        if getattr(request.manifest, key) is not None:
+            progress.warn(f"manifest key {key!r} is deprecated; use {successor!r}")
+
+
+def _make_result(job_type: JobType, made: MadeImages) -> BuildResult:
+    return BuildResult(image_names=list(made.names), image_tag=made.tag, job_type_version=str(job_type))

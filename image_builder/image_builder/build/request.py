@@ -1,0 +1,106 @@
+"""What is asked of a build."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import pydantic
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.manifest import Manifest
+from racetrack_commons.entities.dto import BuildPayload, Credentials
+
+_PATH_COMPONENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+_NO_CACHE = "--no-cache"
+
+
+class ImageKind(StrEnum):
+    """What a build makes."""
+
+    DOCKER = "docker"
+    """Container images."""
+    PROCESS = "process"
+    """A directory with source, and an environment."""
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """A build that was asked for, its values checked."""
+
+    manifest: Manifest
+    tag: str
+    deployment_id: str
+    image_kind: ImageKind
+    git_credentials: Credentials | None = None
+    secret_build_env: Mapping[str, str] = field(default_factory=dict)
+    build_context: str | None = field(default=None, repr=False)
+    no_cache: bool = False
+    job_type_version: str | None = None
+    """The job type that Lifecycle resolved, or None: the builder resolves what the manifest names."""
+
+    @property
+    def job(self) -> str:
+        """The job's name and version, for messages."""
+        return f"{self.manifest.name} {self.manifest.version}"
+
+    @property
+    def secrets(self) -> list[str]:
+        """Values that no log or error may show."""
+        credentials = [self.git_credentials.password] if self.git_credentials else []
+        return [*credentials, *self.secret_build_env.values()]
+
+
+def parse_request(payload: BuildPayload) -> BuildRequest:
+    """Check what a caller sent; ValidationError says what is wrong."""
+    manifest = parse_manifest_types(payload.manifest)
+    _check_path_component("manifest name", manifest.name)
+    _check_path_component("tag", payload.tag)
+    _check_path_component("deployment_id", payload.deployment_id)
+    return BuildRequest(
+        manifest=manifest,
+        tag=payload.tag,
+        deployment_id=payload.deployment_id,
+        image_kind=_parse_kind(payload.image_kind),
+        git_credentials=payload.git_credentials,
+        secret_build_env=payload.secret_build_env or {},
+        build_context=payload.build_context,
+        no_cache=_parse_flags(payload.build_flags),
+        job_type_version=payload.job_type_version,
+    )
+
+
+def parse_manifest_types(content: Mapping[str, object]) -> Manifest:
+    """Make a manifest of a mapping; its types are checked here, its rules were by Lifecycle."""
+    known = {key: value for key, value in content.items() if not key.startswith("origin_")}
+    try:
+        manifest = Manifest.model_validate(known)
+    except pydantic.ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise ValidationError(f"the manifest is wrong: {problems}") from error
+    manifest.set_origin(known)
+    return manifest
+
+
+def _check_path_component(what: str, text: str) -> None:
+    # These become names of directories and images.
+    if not _PATH_COMPONENT.fullmatch(text):
+        raise ValidationError(
+            f"{what} {text!r} must begin with a letter or digit and hold only letters, digits, '_', '.' and '-'"
+        )
+
+
+def _parse_kind(text: str) -> ImageKind:
+    try:
+        return ImageKind(text)
+    except ValueError as error:
+        kinds = ", ".join(ImageKind)
+        raise ValidationError(f"image kind {text!r} can't be built; choose one of {kinds}") from error
+
+
+def _parse_flags(flags: list[str]) -> bool:
+    if illegal := [flag for flag in flags if flag != _NO_CACHE]:
+        raise ValidationError(f"build flag {illegal[0]!r} is not allowed; the only one is {_NO_CACHE}")
+    return _NO_CACHE in flags

@@ -1,0 +1,54 @@
+"""What routes need, and who may call them."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from pydantic import SecretStr
+from racetrack_client.log.errors import UnauthorizedError
+from racetrack_commons.auth.headers import find_auth_token
+from racetrack_commons.auth.token import AuthSubjectType, AuthTokenPayload, decode_token
+
+from image_builder.build.builds import Builds
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the app keeps for its routes."""
+
+    builds: Builds
+    auth_key: SecretStr
+    heartbeat_seconds: float
+
+
+def get_services(request: Request) -> Services:
+    """Return what the app was made with."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(get_services)]
+
+
+def get_builds(services: ServicesDep) -> Builds:
+    """Return the builds of this service."""
+    return services.builds
+
+
+BuildsDep = Annotated[Builds, Depends(get_builds)]
+
+
+def check_internal_caller(request: Request, services: ServicesDep) -> AuthTokenPayload:
+    """Let only services of the platform in: builds run what they are given."""
+    token = find_auth_token(request.headers)
+    if not token:
+        raise UnauthorizedError(
+            "the Image Builder needs the token of a service in X-Racetrack-Auth"
+        )
+    payload = decode_token(token, services.auth_key.get_secret_value())
+    if payload.subject_type != AuthSubjectType.INTERNAL or not payload.allows(None):
+        raise UnauthorizedError("only services of the platform may build; deploy through Lifecycle")
+    return payload
+
+
+InternalCaller = Annotated[AuthTokenPayload, Depends(check_internal_caller)]

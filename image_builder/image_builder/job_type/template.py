@@ -1,0 +1,63 @@
+"""Rendering the templates of job types.
+
+Templates come with plugins and, for some job types, with the source of a job: so they are rendered in Jinja's sandbox.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.manifest import Manifest
+from racetrack_commons.deploy.resource import job_resource_name
+
+
+class TemplateError(ValidationError):
+    """A template can't be rendered; the message says where."""
+
+
+@dataclass(frozen=True)
+class TemplateContext:
+    """What a build knows when it renders templates."""
+
+    manifest: Manifest
+    git_version: str
+    job_type_version: str
+    """The version alone, without the job type's name."""
+    racetrack_version: str
+
+
+def make_variables(context: TemplateContext) -> dict[str, Any]:
+    """Return the variables of templates; plugins rely on each name."""
+    manifest = context.manifest
+    return {
+        "manifest": manifest,
+        "manifest_jobtype_extra": manifest.get_jobtype_extra(),
+        "env_vars": manifest.build_env or {},
+        "git_version": context.git_version,
+        "deployed_by_racetrack_version": context.racetrack_version or "latest",
+        "job_type_version": context.job_type_version,
+        "resource_name": job_resource_name(manifest.name, manifest.version),
+        "base_image": "",
+    }
+
+
+class TemplateRenderer:
+    """Renders templates; a name that is not there is empty."""
+
+    def __init__(self) -> None:
+        # No autoescape: the texts are Dockerfiles and arguments, not web pages.
+        self._jinja = ImmutableSandboxedEnvironment(autoescape=False)
+
+    def render(self, template: str, variables: Mapping[str, Any], what: str) -> str:
+        """Render a text; TemplateError names `what` could not be rendered."""
+        try:
+            return self._jinja.from_string(template).render(variables)
+        except jinja2.TemplateSyntaxError as error:
+            raise TemplateError(
+                f"{what} is not a valid template: line {error.lineno}: {error}"
+            ) from error
+        except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise TemplateError(f"{what} can't be rendered: {error}") from error

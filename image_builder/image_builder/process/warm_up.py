@@ -1,0 +1,52 @@
+"""Making environments before anybody waits for them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from racetrack_client.log.logs import get_logger
+
+from image_builder.build.cancellation import BuildCancelled, Cancellation
+from image_builder.build.journal import BuildJournal
+from image_builder.build.log_file import BuildLogFile
+from image_builder.build.progress import BuildProgress
+from image_builder.build.redaction import Redactor
+from image_builder.job_type.job_type import JobType
+from image_builder.job_type.resolve import JobTypes
+from image_builder.process.maker import ProcessImageMaker
+
+logger = get_logger(__name__)
+
+_MAX_LOG_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class EnvironmentWarmer:
+    """Makes, for each job type, the environment that its jobs without requirements share."""
+
+    maker: ProcessImageMaker
+    job_types: JobTypes
+    logs_dir: Path
+    cancellation: Cancellation = field(default_factory=Cancellation)
+
+    def run(self) -> None:
+        """Make all of them; what fails now is tried again by the first build that needs it."""
+        for job_type in self.job_types.list_all():
+            if self.cancellation.is_cancelled:
+                return
+            self._warm_up(job_type)
+
+    def stop(self) -> None:
+        """Leave the rest to the builds."""
+        self.cancellation.cancel()
+
+    def _warm_up(self, job_type: JobType) -> None:
+        try:
+            with BuildLogFile(self.logs_dir / "warm-up.log", _MAX_LOG_BYTES) as log_file:
+                progress = BuildProgress(
+                    BuildJournal(), log_file, Redactor([]), self.cancellation, lambda *_: None
+                )
+                self.maker.warm_up(job_type, progress)
+        except BuildCancelled:
+            return
+        except Exception as error:  # noqa: BLE001 - nobody waits for it: a plugin may be broken, the index away
+            logger.warning(f"the environment of job type {job_type} can't be made yet: {error}")

@@ -1,0 +1,88 @@
+"""Job types without plugins."""
+
+import base64
+import hashlib
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.manifest import Manifest
+
+from image_builder.build.request import ImageKind
+from image_builder.job_type.job_type import ImageTemplate, JobType
+from image_builder.job_type.resolve import JobTypes
+
+RECIPE: dict[str, Any] = {
+    "packages": [],
+    "python_version": "{{ manifest_jobtype_extra.python_version or '' }}",
+    "requirements_path": "{{ manifest_jobtype_extra.requirements_path or '' }}",
+    "command": [
+        "{python}",
+        "{{ manifest_jobtype_extra.entrypoint_path }}",
+        "{{ manifest_jobtype_extra.entrypoint_class or '' }}",
+        "--port",
+        "{port}",
+    ],
+}
+
+
+@dataclass
+class FakeJobTypes(JobTypes):
+    """The job types that a test puts in."""
+
+    all: list[JobType] = field(default_factory=list)
+
+    def resolve(self, wanted: str, kind: ImageKind) -> JobType:
+        """Return the first of the name, whatever the version."""
+        for job_type in self.all:
+            if job_type.name == wanted.partition(":")[0]:
+                return job_type
+        raise ValidationError(f"job type {wanted} is not supported")
+
+    def list_all(self) -> Sequence[JobType]:
+        """Return all."""
+        return self.all
+
+
+def _accept(_: Manifest) -> None:
+    return
+
+
+def a_job_type(
+    plugin_directory: Path,
+    *,
+    name: str = "python3",
+    version: str = "3.0.0",
+    process: dict[str, Any] | None = None,
+    images: Sequence[ImageTemplate] = (),
+    validate: Callable[[Manifest], None] = _accept,
+) -> JobType:
+    """Make a job type; by default one that runs as a process and brings no package."""
+    recipe = RECIPE if process is None else process
+    return JobType(name, version, plugin_directory, images, recipe or None, validate)
+
+
+def write_wheel(
+    directory: Path, name: str = "tiny", version: str = "1.0.0", text: str = "x = 1\n"
+) -> Path:
+    """Write a wheel of one module that requires nothing, so that installing it needs no index."""
+    path = directory / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": text,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{file},{_hash(content)},{len(content)}\n" for file, content in files.items())
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, content in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
+            archive.writestr(file, content)
+    return path
+
+
+def _hash(content: str) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content.encode()).digest())
+    return f"sha256={digest.rstrip(b'=').decode()}"
