@@ -26,7 +26,7 @@ class Progress:
 
     def update(self, deployment: dict[str, Any]) -> None:
         """Take in a newer state of the deployment."""
-        warnings = deployment.get("warnings") or ""
+        warnings = deployment.get("warnings") or self._warnings
         if warnings != self._warnings:
             self.clear()
             self._write(f"warning: {warnings.removeprefix(self._warnings).strip()}\n")

@@ -1,0 +1,140 @@
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from racetrack_client.client_config.client_config import ClientConfig
+from racetrack_client.log.errors import EntityNotFound, ValidationError
+from racetrack_client.plugin.bundle import bundle_plugin, load_plugin_manifest
+from racetrack_client.plugin.install import install_plugin
+from racetrack_client.plugin.source import GithubAccess, fetch_plugin
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    directory = tmp_path / "plugin"
+    directory.mkdir()
+    (directory / "plugin.py").write_text("class Plugin: ...")
+    (directory / "plugin-manifest.yaml").write_text("name: mine\nversion: 1.2.3\n")
+    return directory
+
+
+def test_a_bundle_has_the_files_and_the_checked_manifest(plugin: Path, tmp_path: Path):
+    (plugin / ".racetrackignore").write_text("*.tmp\n")
+    (plugin / "junk.tmp").write_text("x")
+    (plugin / "old.zip").write_text("x")
+
+    bundle_plugin(plugin, tmp_path / "a.zip", load_plugin_manifest(plugin, "2.0.0"))
+
+    with zipfile.ZipFile(tmp_path / "a.zip") as bundle:
+        assert bundle.namelist() == ["plugin-manifest.yaml", "plugin.py"]
+        manifest = yaml.safe_load(bundle.read("plugin-manifest.yaml"))
+    assert (manifest["version"], manifest["priority"]) == ("2.0.0", 0)
+
+
+def test_the_same_plugin_gives_the_same_bytes(plugin: Path, tmp_path: Path):
+    manifest = load_plugin_manifest(plugin)
+
+    bundle_plugin(plugin, tmp_path / "a.zip", manifest)
+    (plugin / "plugin.py").touch()
+    bundle_plugin(plugin, tmp_path / "b.zip", manifest)
+
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("manifest", "says"),
+    [
+        ("name: x\nversion: '1'\n", "must look like"),
+        ("name: x\nverzion: 1.0.0\n", "verzion"),
+        ("- a", "wrong"),
+    ],
+)
+def test_a_bad_plugin_manifest_is_refused(plugin: Path, manifest: str, says: str):
+    (plugin / "plugin-manifest.yaml").write_text(manifest)
+
+    with pytest.raises(ValidationError, match=says):
+        load_plugin_manifest(plugin)
+
+
+def test_a_missing_file_is_named(plugin: Path):
+    (plugin / "plugin.py").unlink()
+
+    with pytest.raises(ValidationError, match=r"plugin\.py is missing"):
+        load_plugin_manifest(plugin)
+
+
+def test_a_plugin_comes_from_a_file_or_a_url(lifecycle, answer, tmp_path: Path):
+    (tmp_path / "p.zip").write_bytes(b"PK1")
+    lifecycle.on("GET /files/p.zip?x=1", answer(b"PK2", 200, "application/zip"))
+
+    assert fetch_plugin(str(tmp_path / "p.zip"), GithubAccess()).content == b"PK1"
+    found = fetch_plugin(f"{lifecycle.root}/files/p.zip?x=1", GithubAccess())
+    assert (found.name, found.content) == ("p.zip", b"PK2")
+    with pytest.raises(ValidationError, match="is no plugin"):
+        fetch_plugin("somewhere", GithubAccess())
+
+
+@pytest.fixture
+def github(lifecycle, answer) -> GithubAccess:
+    def release(tag: str, *names: str):
+        assets = [
+            {
+                "browser_download_url": f"{lifecycle.root}/web/{name}",
+                "url": f"{lifecycle.root}/api/{name}",
+            }
+            for name in names
+        ]
+        return {"name": None, "tag_name": tag, "assets": assets}
+
+    releases = [
+        release("v1.9.0", "p-1.9.0.zip"),
+        release("v1.10.0", "notes.txt", "p-1.10.0.zip"),
+        release("2.0.0-rc1", "p-2.0.0-rc1.zip"),
+        release("nightly", "p-n.zip"),
+        release("v3.0.0"),
+    ]
+    lifecycle.on("GET /repos/me/p/releases?per_page=100", answer(releases))
+    for name in ("p-1.9.0", "p-1.10.0", "p-2.0.0-rc1"):
+        for kind in ("web", "api"):
+            lifecycle.on(f"GET /{kind}/{name}.zip", answer(kind.encode(), 200, "application/zip"))
+    return GithubAccess(lifecycle.root)
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("github.com/me/p", "p-1.10.0.zip"),
+        ("github.com/me/p==1.9.0", "p-1.9.0.zip"),
+        ("github.com/me/p==v1.9.0", "p-1.9.0.zip"),
+        ("github.com/me/p==2.0.0-rc1", "p-2.0.0-rc1.zip"),
+    ],
+)
+def test_a_release_is_found_by_its_version(github: GithubAccess, uri: str, name: str):
+    found = fetch_plugin(uri, github)
+
+    assert (found.name, found.content) == (name, b"web")
+
+
+def test_a_private_release_is_fetched_with_the_token(github: GithubAccess, lifecycle):
+    found = fetch_plugin("github.com/me/p", GithubAccess(github.api_url, token="gh"))
+
+    assert found.content == b"api"
+    assert lifecycle.received[-1].headers["Authorization"] == "Bearer gh"
+
+
+def test_an_unknown_release_lists_those_that_are_there(github: GithubAccess):
+    with pytest.raises(EntityNotFound, match=r"there are: 1\.9\.0, 1\.10\.0, 2\.0\.0-rc1"):
+        fetch_plugin("github.com/me/p==9.9.9", github)
+
+
+def test_scripts_install_with_one_call(lifecycle, answer, plugin: Path, tmp_path: Path):
+    bundle_plugin(plugin, tmp_path / "mine.zip", load_plugin_manifest(plugin))
+    lifecycle.on("POST plugin/upload/mine.zip?replace=1", answer({"name": "mine", "version": "1"}))
+    config = ClientConfig(user_auths={lifecycle.url: "admin"})
+
+    install_plugin(str(tmp_path / "mine.zip"), lifecycle.url, config, replace=True)
+
+    with zipfile.ZipFile(io.BytesIO(lifecycle.received[-1].body)) as sent:
+        assert "plugin.py" in sent.namelist()
