@@ -22,9 +22,16 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 the edge of the program
         if {"-v", "--verbose"} & set(sys.argv[1:2]):
             traceback.print_exc()
-        text = str(error) or f"{type(error).__name__}; {UNEXPECTED_HINT}"
+        text = _describe(error)
         sys.stderr.write(f"error: {text}\n")
         sys.exit(os.EX_SOFTWARE)
+
+
+def _describe(error: Exception) -> str:
+    # An error of ours says what to do; a bug, such as a missing key, only confuses.
+    if isinstance(error, KeyError | TypeError | AttributeError | AssertionError | IndexError):
+        return f"{type(error).__name__}: {error}; {UNEXPECTED_HINT}"
+    return str(error) or f"{type(error).__name__}; {UNEXPECTED_HINT}"
 
 
 if __name__ == "__main__":

@@ -54,7 +54,8 @@ def list_packed_files(
     # Secrets are named from the job's directory, perhaps by a path with `./` or `sub/../`.
     secrets = {os.path.normpath(name) for name in secret_files}
     files = []
-    for path in _walk(directory, directory, []):
+    always_ignored = GitIgnoreSpec.from_lines(_ALWAYS_IGNORED)
+    for path in _walk(directory, [(directory, always_ignored)]):
         if os.path.normpath(path.relative_to(directory)) in secrets:
             continue
         if path.is_symlink() and not path.resolve().is_relative_to(directory.resolve()):
@@ -71,19 +72,18 @@ def list_packed_files(
 
 
 _Specs = list[tuple[Path, GitIgnoreSpec]]
+"""Ignore files from the outermost in; the first is what is always ignored."""
 
 
-def _walk(directory: Path, root: Path, outer_specs: _Specs) -> Iterator[Path]:
+def _walk(directory: Path, outer_specs: _Specs) -> Iterator[Path]:
     """Yield the regular files below a directory; ignored directories are never entered."""
     specs = [*outer_specs, *_read_ignore_file(directory)]
-    always = GitIgnoreSpec.from_lines(_ALWAYS_IGNORED)
     for path in sorted(directory.iterdir()):
         is_directory = path.is_dir() and not path.is_symlink()
-        name = path.relative_to(root).as_posix()
-        if always.match_file(name) or _is_ignored(path, is_directory, specs):
+        if _is_ignored(path, is_directory, specs):
             continue
         if is_directory:
-            yield from _walk(path, root, specs)
+            yield from _walk(path, specs)
         elif path.is_file():
             yield path
 
@@ -97,8 +97,9 @@ def _read_ignore_file(directory: Path) -> _Specs:
 
 
 def _is_ignored(path: Path, is_directory: bool, specs: _Specs) -> bool:
+    always_ignored, *ignore_files = specs
     # The ignore file nearest to the path has the last word, as in git.
-    for base, spec in reversed(specs):
+    for base, spec in [always_ignored, *reversed(ignore_files)]:
         name = path.relative_to(base).as_posix() + ("/" if is_directory else "")
         verdict = spec.check_file(name).include
         if verdict is not None:

@@ -1,5 +1,6 @@
 """`racetrack list`, `logs`, `build-logs`, `delete`, `move` and `call`."""
 
+import contextlib
 import json
 import sys
 import time
@@ -138,7 +139,8 @@ def _cell(job: dict[str, Any], column: Column) -> str:
 
 
 def _follow_logs(session: Session, path: str) -> None:
-    with session.stream_lines(path) as lines:
+    # Ctrl-C is how a reader says that it was enough.
+    with contextlib.suppress(KeyboardInterrupt), session.stream_lines(path) as lines:
         for line in lines:
             if line.startswith("data: "):
                 sys.stdout.write(json.loads(line.removeprefix("data: ")).rstrip() + "\n")

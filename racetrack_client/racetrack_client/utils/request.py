@@ -101,11 +101,8 @@ class Requests:
     ) -> Response:
         """Send `json`, or the bytes in `data`; headers without a value are left out."""
         request = _build_request(method, url, params, json, data, headers)
-        with _open(request, timeout, verify_tls) as answer:
-            content = answer.read()
-            return Response(
-                method, url, answer.status, answer.reason or "", answer.headers, content
-            )
+        with _translated_errors(request), _open(request, timeout, verify_tls) as answer:
+            return _read(request, answer)
 
     @staticmethod
     @contextmanager
@@ -117,15 +114,13 @@ class Requests:
     ) -> Iterator[Iterator[str]]:
         """GET an answer that comes line by line; raises ResponseError when it is an error."""
         request = _build_request("GET", url, None, None, None, headers)
-        with _open(request, timeout, verify_tls) as answer:
-            if answer.status >= 400:
-                parse_response(
-                    Response(
-                        "GET", url, answer.status, answer.reason, answer.headers, answer.read()
-                    ),
-                    "Response error",
-                )
-            yield (line.decode("utf-8", errors="replace").rstrip("\r\n") for line in answer)
+        with _translated_errors(request):
+            answer = _open(request, timeout, verify_tls)
+        with answer:
+            if (answer.status or 0) >= 400:
+                with _translated_errors(request):
+                    parse_response(_read(request, answer), "Response error")
+            yield _read_lines(request, answer)
 
 
 def parse_response(response: Response, error_context: str) -> Any:
@@ -200,7 +195,7 @@ def _build_request(
         url = f"{url}{'&' if '?' in url else '?'}{urllib.parse.urlencode(params)}"
     sent = {"Accept": "application/json, */*", "User-Agent": "racetrack-client"}
     if json is not None:
-        data = json_module.dumps(json).encode()
+        data = json_module.dumps(json, default=str).encode()
         sent["Content-Type"] = "application/json; charset=utf-8"
     elif data is not None:
         sent["Content-Type"] = "application/octet-stream"
@@ -208,32 +203,60 @@ def _build_request(
     return urllib.request.Request(url, data=data, headers=sent, method=method)
 
 
-@contextmanager
 def _open(
     request: urllib.request.Request, timeout: float | None, verify_tls: bool
-) -> Iterator[HTTPResponse]:
+) -> HTTPResponse | urllib.error.HTTPError:
     handlers: list[urllib.request.BaseHandler] = [_CarefulRedirects()]
     if request.type == "https" and not verify_tls:
         handlers.append(urllib.request.HTTPSHandler(context=_unverified_context()))
-    opener = urllib.request.build_opener(*handlers)
     try:
-        answer = opener.open(request, timeout=timeout)
-    except urllib.error.HTTPError as e:
-        answer = e  # an answer like any other; what its status means is for the caller
-    except (OSError, HTTPException) as e:
-        raise _request_error(request, e) from e
-    with answer:
-        try:
-            yield answer
-        except (OSError, HTTPException) as e:
-            raise _request_error(request, e) from e
+        answer: HTTPResponse = urllib.request.build_opener(*handlers).open(request, timeout=timeout)
+    except urllib.error.HTTPError as error:
+        return error  # An answer like any other; what its status means is for the caller.
+    return answer
+
+
+def _read(
+    request: urllib.request.Request, answer: HTTPResponse | urllib.error.HTTPError
+) -> Response:
+    return Response(
+        method=request.get_method(),
+        url=request.full_url,
+        status_code=answer.status or 0,
+        status_reason=answer.reason or "",
+        headers=answer.headers,
+        content=answer.read(),
+    )
+
+
+def _read_lines(
+    request: urllib.request.Request, answer: HTTPResponse | urllib.error.HTTPError
+) -> Iterator[str]:
+    while True:
+        # Only reading: what the reader does with a line may fail in its own ways.
+        with _translated_errors(request):
+            line = answer.readline()
+        if not line:
+            return
+        yield line.decode("utf-8", errors="replace").rstrip("\r\n")
+
+
+@contextmanager
+def _translated_errors(request: urllib.request.Request) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, HTTPException) as error:
+        raise _request_error(request, error) from error
 
 
 def _request_error(request: urllib.request.Request, error: Exception) -> RequestError:
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     hint = ""
     if isinstance(cause, ssl.SSLCertVerificationError):
-        hint = "; install the server's certificate authority on this machine"
+        hint = (
+            "; install the server's certificate authority on this machine, "
+            "or set RACETRACK_INSECURE_TLS=true when you trust the network"
+        )
     elif isinstance(cause, ConnectionRefusedError | socket.gaierror):
         hint = "; is it running, and the remote right? `racetrack get remote` shows it"
     text = str(cause) or type(cause).__name__

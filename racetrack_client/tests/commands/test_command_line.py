@@ -1,6 +1,10 @@
 import json
 import shlex
+import signal
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -305,3 +309,52 @@ def test_the_shell_completes_names_of_jobs(logged_in, lifecycle, answer):
     )
 
     assert done.stdout.split() == ["adder"]
+
+
+def interrupt_after_first_request(racetrack, lifecycle, path, *arguments):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "racetrack_client", *arguments],
+        cwd=racetrack.workdir,
+        env=racetrack.variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 20
+    while not lifecycle.requests_to(path) and time.monotonic() < deadline:
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _out, err = process.communicate(timeout=20)
+    return process.returncode, err
+
+
+def test_an_interrupted_deployment_ends_with_130(logged_in, lifecycle, answer):
+    (logged_in.workdir / "job.yaml").write_text(JOB)
+    lifecycle.on("POST deploy", answer({"id": "1"}))
+    lifecycle.on("GET deploy/1", answer({"status": "in_progress"}))
+
+    code, err = interrupt_after_first_request(logged_in, lifecycle, "/deploy/1", "deploy")
+
+    assert code == 130
+    assert "Traceback" not in err
+
+
+def test_a_bug_asks_for_the_verbose_option(logged_in, lifecycle, answer):
+    lifecycle.on("GET job/adder/latest", answer({}))
+
+    done = logged_in("logs", "adder")
+
+    assert done.returncode == 70
+    assert "KeyError: 'version'; run `racetrack -v" in done.stderr
+
+
+def test_a_closed_pipe_is_no_error(logged_in, lifecycle, answer):
+    lifecycle.on("GET job", answer(JOBS * 2000))
+    command = f"{sys.executable} -m racetrack_client list | head -1; echo ${{PIPESTATUS[0]}}"
+
+    done = subprocess.run(
+        ["bash", "-c", command], env=logged_in.variables, capture_output=True, text=True, check=True
+    )
+
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[0].startswith("NAME")
