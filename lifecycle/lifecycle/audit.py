@@ -44,7 +44,7 @@ class AuditEvent:
     properties: dict[str, str] = field(default_factory=dict)
 
 
-def record_event(uow: UnitOfWork, event: AuditEvent, now: datetime) -> None:
+def write_event(uow: UnitOfWork, event: AuditEvent, now: datetime) -> None:
     """Write what somebody did."""
     uow.audit.add(
         AuditEventDto(

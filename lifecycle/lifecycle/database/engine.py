@@ -73,8 +73,8 @@ def _connect_postgres(config: Config) -> Engine:
 
 
 def postgres_schema(config: Config) -> str | None:
-    """Name of the schema with the placeholders of the cluster filled in."""
-    schema = config.postgres_schema
+    """Return the name of the schema, placeholders of the cluster filled in; None on SQLite."""
+    schema = config.postgres_schema if config.db_type == "postgres" else None
     for placeholder in ("{CLUSTER_NAME}", "{CLUSTER_FQDN}"):
         schema = schema.replace(placeholder, config.cluster_name) if schema else None
     return schema

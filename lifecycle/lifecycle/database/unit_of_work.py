@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from racetrack_commons.entities.dto import ChangeKind
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from lifecycle.database.engine import for_reading
@@ -54,6 +54,8 @@ class UnitOfWork:
         self.instances = InstanceRepository(session)
         self.changes = ChangeRepository(session)
         self.public_endpoints = PublicEndpointRepository(session)
+        self.processes = ProcessRepository(session)
+        self.job_secrets = JobSecretRepository(session)
         self.trash = TrashRepository(session)
         self.processes = ProcessRepository(session)
         self.job_secrets = JobSecretRepository(session)
@@ -64,6 +66,10 @@ class UnitOfWork:
         """Tell readers of the event stream, once this is committed, that something changed."""
         self.session.add(ChangeRow(kind=kind, subject=subject, create_time=datetime.now(UTC)))
         self.has_changes = True
+
+    def check_connection(self) -> None:
+        """Ask the database for nothing; ServiceUnavailable when it does not answer."""
+        self.session.execute(text("SELECT 1"))
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call it once this unit of work is committed; never when it is rolled back."""

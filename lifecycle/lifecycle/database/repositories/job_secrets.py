@@ -24,5 +24,7 @@ class JobSecretRepository:
 
     def remove(self, name: str, version: str) -> None:
         """Forget them."""
-        statement = delete(JobSecretRow).where(JobSecretRow.name == name, JobSecretRow.version == version)
+        statement = delete(JobSecretRow).where(
+            JobSecretRow.name == name, JobSecretRow.version == version
+        )
         self._session.execute(statement)

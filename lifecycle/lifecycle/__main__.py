@@ -1,0 +1,66 @@
+"""The command line of Lifecycle: `serve`, `migrate`, `generate-auth`."""
+
+import sys
+from typing import Annotated
+
+import typer
+from racetrack_client.log.errors import ServiceUnavailable, ValidationError
+from racetrack_client.log.logs import configure_logs, get_logger
+from racetrack_commons.api.server import serve as serve_app
+from racetrack_commons.auth.token import internal_token
+
+from lifecycle.app import create_app
+from lifecycle.config import Config
+from lifecycle.database.engine import connect, postgres_schema
+from lifecycle.database.migrations.ensure import migrate as migrate_database
+
+logger = get_logger("lifecycle")
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+
+@cli.command()
+def serve() -> None:
+    """Serve the API."""
+    config = _load_config()
+    try:
+        app = create_app(config)
+    except ServiceUnavailable as e:
+        sys.exit(f"lifecycle can't start: {e}")
+    serve_app(app, config.http_addr, config.http_port)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the tables of the database up to date."""
+    config = _load_config()
+    engine = connect(config)
+    try:
+        is_changed = migrate_database(engine, postgres_schema(config))
+    except ServiceUnavailable as e:
+        sys.exit(f"the database can't be migrated: {e}")
+    finally:
+        engine.dispose()
+    typer.echo("the tables were migrated" if is_changed else "the tables are up to date")
+
+
+@cli.command()
+def generate_auth(
+    subject: str, short: Annotated[bool, typer.Option(help="Print the token only.")] = False
+) -> None:
+    """Print a token for a service of the platform."""
+    token = internal_token(subject, _load_config().auth_key.get_secret_value())
+    typer.echo(token if short else f"token of service {subject}: {token}")
+
+
+def _load_config() -> Config:
+    try:
+        config = Config.load()
+    except ValidationError as e:
+        sys.exit(str(e))
+    configure_logs(config.log_level)
+    return config
+
+
+if __name__ == "__main__":
+    cli()

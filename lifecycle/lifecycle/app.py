@@ -1,0 +1,112 @@
+"""The composition root: settings become parts, and parts an app."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from anyio import to_thread
+from fastapi import FastAPI
+from racetrack_client.log.logs import get_logger
+from racetrack_commons.api.app import create_api_app
+
+from lifecycle.auth.authenticate import Authenticator
+from lifecycle.auth.first_admin import FirstAdminSettings, create_first_admin
+from lifecycle.auth.passwords import Passwords
+from lifecycle.auth.tokens import Tokens
+from lifecycle.auth.users import Users
+from lifecycle.config import Config
+from lifecycle.core import Core, create_core
+from lifecycle.database.engine import connect, postgres_schema
+from lifecycle.database.migrations.ensure import check_current, migrate
+from lifecycle.endpoints import audit, auth, call_auth, escs, info, plugins, users
+from lifecycle.endpoints.health import HealthProbes
+from lifecycle.endpoints.services import Services
+
+logger = get_logger(__name__)
+
+_ROUTERS = (
+    info.router,
+    users.router,
+    call_auth.router,
+    auth.router,
+    escs.router,
+    audit.router,
+    plugins.router,
+)
+
+
+def create_app(config: Config) -> FastAPI:
+    """Build Lifecycle; its background work begins when the app starts to serve."""
+    prepare_database(config)
+    core = create_core(config)
+    services = create_services(core)
+    create_admin(core, services.users.passwords)
+    app = create_api_app(
+        title="Lifecycle API Server",
+        base_path="/lifecycle",
+        probes=HealthProbes(config, core.unit_of_work, core.metrics).probes(),
+        registry=core.metrics_registry,
+        lifespan=lambda _: _run(core),
+    )
+    app.state.services = services
+    for router in _ROUTERS:
+        app.include_router(router)
+    return app
+
+
+def prepare_database(config: Config) -> None:
+    """Bring the tables up to date, or refuse outdated ones."""
+    engine = connect(config)
+    try:
+        if config.migrate_on_start:
+            migrate(engine, postgres_schema(config))
+        else:
+            check_current(engine)
+    finally:
+        engine.dispose()
+
+
+def create_services(core: Core) -> Services:
+    """Build what routes work with."""
+    tokens = Tokens(core.config.auth_key, core.clock)
+    return Services(
+        config=core.config,
+        clock=core.clock,
+        unit_of_work=core.unit_of_work,
+        authenticator=Authenticator(
+            auth_key=core.config.auth_key,
+            clock=core.clock,
+            reading=core.unit_of_work.reading,
+            writing=core.unit_of_work,
+            auth_required=core.config.auth_required,
+        ),
+        users=Users(Passwords(), tokens, core.clock),
+        tokens=tokens,
+        plugins=core.plugins,
+        infrastructure=core.infrastructure,
+        metrics=core.metrics,
+    )
+
+
+def create_admin(core: Core, passwords: Passwords) -> None:
+    """Add the first user of a fresh installation; a generated password is shown once."""
+    config = core.config
+    settings = FirstAdminSettings(config.auth_key, config.development_mode, config.admin_password)
+    with core.unit_of_work.reading() as uow:
+        if not uow.users.is_empty():
+            return
+    with core.unit_of_work() as uow:
+        generated = create_first_admin(uow, settings, passwords, core.clock)
+    if generated is not None:
+        # Not through the logger: logs are kept and collected.
+        print(f"User admin was created with the password {generated}: note it")  # noqa: T201
+
+
+@contextlib.asynccontextmanager
+async def _run(core: Core) -> AsyncIterator[None]:
+    threads = core.config.http_worker_thread_pool
+    if threads is not None:
+        to_thread.current_default_thread_limiter().total_tokens = threads
+    try:
+        yield
+    finally:
+        core.close()

@@ -1,0 +1,79 @@
+"""What Lifecycle and its supervisor are both built from."""
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+from racetrack_client.log.logs import get_logger
+from racetrack_commons.api.metrics import create_registry
+from racetrack_commons.clock import Clock
+from racetrack_commons.plugin.core import PluginCore
+from racetrack_commons.plugin.engine import PluginEngine
+
+from lifecycle.config import Config
+from lifecycle.context import PluginContext, set_context
+from lifecycle.database.encryption import SecretBox
+from lifecycle.database.engine import connect
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.infrastructure.model import InfrastructureTarget
+from lifecycle.infrastructure.process.target import make_process_target
+from lifecycle.infrastructure.registry import PROCESS_TARGET, InfrastructureRegistry
+from lifecycle.metrics import LifecycleMetrics
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Core:
+    """The database, the plugins and the infrastructure targets of one process."""
+
+    config: Config
+    clock: Clock
+    unit_of_work: UnitOfWorkFactory
+    secret_box: SecretBox
+    plugins: PluginEngine
+    infrastructure: InfrastructureRegistry
+    metrics: LifecycleMetrics
+    metrics_registry: CollectorRegistry
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self.plugins.stop()
+        set_context(None)
+        self.unit_of_work.engine.dispose()
+
+
+def create_core(config: Config, clock: Clock | None = None) -> Core:
+    """Build it; whoever calls has seen that the tables are up to date."""
+    clock = clock or Clock()
+    unit_of_work = UnitOfWorkFactory(connect(config))
+    set_context(PluginContext(unit_of_work, config.auth_key))
+    secret_box = SecretBox(config.secret_key)
+    plugins = PluginEngine(config.plugins_dir)
+    if config.bundled_plugins_dir is not None:
+        plugins.install_bundled(config.bundled_plugins_dir)
+    process = make_process_target(config, unit_of_work, secret_box, clock)
+    targets = _PluginTargets(plugins)
+    registry = create_registry()
+    return Core(
+        config=config,
+        clock=clock,
+        unit_of_work=unit_of_work,
+        secret_box=secret_box,
+        plugins=plugins,
+        infrastructure=InfrastructureRegistry({PROCESS_TARGET: process}, targets.find),
+        metrics=LifecycleMetrics.create(registry),
+        metrics_registry=registry,
+    )
+
+
+@dataclass(frozen=True)
+class _PluginTargets:
+    """The infrastructure targets of plugins, asked for afresh each time."""
+
+    plugins: PluginEngine
+
+    def find(self) -> dict[str, InfrastructureTarget]:
+        targets: dict[str, InfrastructureTarget] = {}
+        for _, given in self.plugins.invoke_hook_isolated(PluginCore.infrastructure_targets):
+            targets.update(given or {})
+        return targets

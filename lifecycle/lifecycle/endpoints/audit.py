@@ -1,0 +1,104 @@
+"""Routes of the audit log."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from racetrack_commons.entities.dto import UnixSeconds
+
+from lifecycle.audit import describe_age, explain
+from lifecycle.database.dto import AuditEventDto
+from lifecycle.database.repositories.audit import AuditFilter
+from lifecycle.endpoints.dependencies import (
+    CurrentSubject,
+    ReadingDep,
+    ServicesDep,
+    UserSubject,
+)
+
+router = APIRouter(prefix="/api/v1/audit", tags=["API"])
+
+_TRUE = {"true", "yes", "1"}
+
+
+class AuditLogEventDto(BaseModel):
+    """Something that somebody did."""
+
+    id: str
+    version: int
+    timestamp: UnixSeconds
+    event_type: str
+    properties: dict[str, Any]
+    username_executor: str | None
+    username_subject: str | None
+    job_name: str | None
+    job_version: str | None
+
+
+class ExplainedEvent(AuditLogEventDto):
+    """The same, for people."""
+
+    explanation: str
+    time_ago: str
+
+
+class ActivityPayload(BaseModel):
+    """What happened lately."""
+
+    filter_job_name: str
+    filter_job_version: str
+    filter_related_to_me: bool
+    events: list[ExplainedEvent]
+
+
+@router.get("/activity")
+def get_activity(
+    user: UserSubject,
+    services: ServicesDep,
+    uow: ReadingDep,
+    job_name: str = "",
+    job_version: str = "",
+    related_to_me: str = "",
+) -> ActivityPayload:
+    """Show what happened lately, explained."""
+    is_mine = related_to_me.lower() in _TRUE
+    wanted = AuditFilter(job_name, job_version, user.name if is_mine else None)
+    now = services.clock.now()
+    return ActivityPayload(
+        filter_job_name=job_name,
+        filter_job_version=job_version,
+        filter_related_to_me=is_mine,
+        events=[_explain(event, now) for event in uow.audit.list_newest(wanted)],
+    )
+
+
+@router.get("/user_events")
+@router.get("/user_events/job/{job_name}")
+@router.get("/user_events/job/{job_name}/{job_version}")
+def list_user_events(
+    user: UserSubject, uow: ReadingDep, job_name: str = "", job_version: str = ""
+) -> list[AuditLogEventDto]:
+    """List what the user who calls did, or what happened to their jobs."""
+    return _list_events(uow.audit.list_newest(AuditFilter(job_name, job_version, user.name)))
+
+
+@router.get("/events")
+@router.get("/events/job/{job_name}")
+@router.get("/events/job/{job_name}/{job_version}")
+def list_events(
+    _: CurrentSubject, uow: ReadingDep, job_name: str = "", job_version: str = ""
+) -> list[AuditLogEventDto]:
+    """List what happened."""
+    return _list_events(uow.audit.list_newest(AuditFilter(job_name, job_version)))
+
+
+def _list_events(events: list[AuditEventDto]) -> list[AuditLogEventDto]:
+    return [AuditLogEventDto.model_validate(event.model_dump()) for event in events]
+
+
+def _explain(event: AuditEventDto, now: datetime) -> ExplainedEvent:
+    age = (now - event.timestamp).total_seconds()
+    return ExplainedEvent(
+        **event.model_dump(), explanation=explain(event), time_ago=describe_age(age)
+    )

@@ -1,0 +1,166 @@
+"""What routes ask for in their signatures: services, units of work, and who may call."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.auth.headers import find_auth_token
+from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
+from racetrack_commons.entities.dto import JobDto
+
+from lifecycle.auth.authenticate import AuthSubject
+from lifecycle.auth.authorize import (
+    NotPermitted,
+    check_internal_unlimited,
+    check_job,
+    check_scope,
+)
+from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.endpoints.services import Services
+from lifecycle.job.versions import find_by_alias, is_alias
+from lifecycle.maintenance import check_no_maintenance
+
+
+def get_services(request: Request) -> Services:
+    """Return what the composition root made."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(get_services)]
+
+
+def open_unit_of_work(services: ServicesDep) -> Iterator[UnitOfWork]:
+    """Open a unit of work that is committed before the answer is sent."""
+    with services.unit_of_work() as uow:
+        yield uow
+
+
+def open_reading(services: ServicesDep) -> Iterator[UnitOfWork]:
+    """Open a unit of work that only reads."""
+    with services.unit_of_work.reading() as uow:
+        yield uow
+
+
+UnitOfWorkDep = Annotated[UnitOfWork, Depends(open_unit_of_work, scope="function")]
+ReadingDep = Annotated[UnitOfWork, Depends(open_reading, scope="function")]
+
+
+def check_maintenance(services: ServicesDep) -> None:
+    """Refuse the request in maintenance mode."""
+    with services.unit_of_work.reading() as uow:
+        check_no_maintenance(uow)
+
+
+NotInMaintenance = Depends(check_maintenance)
+"""For routes that change jobs: `dependencies=[NotInMaintenance]`."""
+
+
+def get_auth_token(request: Request) -> str | None:
+    """Return the token that the request shows."""
+    return find_auth_token(request.headers)
+
+
+AuthToken = Annotated[str | None, Depends(get_auth_token)]
+
+
+def get_subject(token: AuthToken, services: ServicesDep) -> AuthSubject:
+    """Return who calls, whoever it is."""
+    subject = services.authenticator.authenticate(token)
+    check_internal_unlimited(subject)
+    return subject
+
+
+CurrentSubject = Annotated[AuthSubject, Depends(get_subject)]
+"""Guard `any`: any valid token."""
+
+
+def get_user(subject: CurrentSubject) -> AuthSubject:
+    """Return the user who calls."""
+    if subject.subject_type is not AuthSubjectType.USER:
+        raise NotPermitted("only users may do this, not services, ESCs or job families")
+    return subject
+
+
+UserSubject = Annotated[AuthSubject, Depends(get_user)]
+"""Guard `user`."""
+
+
+def get_staff_user(user: UserSubject, services: ServicesDep) -> AuthSubject:
+    """Return the staff user who calls."""
+    if user.is_anonymous:
+        return user
+    with services.unit_of_work.reading() as uow:
+        row = uow.users.find(user.name)
+    if row is None or not row.is_active or not row.is_staff:
+        raise NotPermitted(f"user {user.name} is not one of the staff: ask an admin")
+    return user
+
+
+StaffUser = Annotated[AuthSubject, Depends(get_staff_user)]
+"""Guard `staff`."""
+
+
+class ScopePermission:
+    """Guard `scope(X)`: a permission of that scope on anything."""
+
+    def __init__(self, scope: AuthScope) -> None:
+        self._scope = scope
+
+    def __call__(self, token: AuthToken, services: ServicesDep) -> AuthSubject:
+        """Return who calls."""
+        subject = services.authenticator.authenticate(token)
+        with services.unit_of_work.reading() as uow:
+            check_scope(uow, subject, self._scope)
+        return subject
+
+
+class JobPermission:
+    """Guard `job(X)`: a permission on the job in the path, whose version may be an alias."""
+
+    def __init__(self, scope: AuthScope) -> None:
+        self._scope = scope
+
+    def __call__(
+        self, job_name: str, job_version: str, token: AuthToken, services: ServicesDep
+    ) -> JobDto:
+        """Return the job."""
+        subject = services.authenticator.authenticate(token)
+        with services.unit_of_work.reading() as uow, services.metrics.job_fetch_duration.time():
+            job = find_job(uow, job_name, job_version)
+            check_job(uow, subject, job_name, job, self._scope)
+        return check_found(job, job_name, job_version)
+
+
+class ExactJobPermission(JobPermission):
+    """Guard `job(X)` where an alias does not do: nobody deletes `latest`."""
+
+    def __call__(
+        self, job_name: str, job_version: str, token: AuthToken, services: ServicesDep
+    ) -> JobDto:
+        """Return the job."""
+        job = super().__call__(job_name, job_version, token, services)
+        exact = job if job.version == job_version else None
+        return check_found(exact, job_name, job_version)
+
+
+def find_job(uow: UnitOfWork, name: str, version: str) -> JobDto | None:
+    """Find a job by its version or an alias of it."""
+    if is_alias(version):
+        return find_by_alias(uow.jobs.list_family(name), version)
+    return uow.jobs.find(name, version)
+
+
+def check_found(job: JobDto | None, name: str, version: str) -> JobDto:
+    """Return the job, or refuse what is not there."""
+    if job is None:
+        raise EntityNotFound(f"there is no job {name} {version}")
+    return job
+
+
+Reader = Annotated[AuthSubject, Depends(ScopePermission(AuthScope.READ_JOB))]
+Administrator = Annotated[AuthSubject, Depends(ScopePermission(AuthScope.CALL_ADMIN_API))]
+ReadableJob = Annotated[JobDto, Depends(JobPermission(AuthScope.READ_JOB))]
+DeployableJob = Annotated[JobDto, Depends(ExactJobPermission(AuthScope.DEPLOY_JOB))]
+DeletableJob = Annotated[JobDto, Depends(ExactJobPermission(AuthScope.DELETE_JOB))]

@@ -1,0 +1,29 @@
+"""What routes work with; the composition root makes it."""
+
+from dataclasses import dataclass
+
+from racetrack_commons.clock import Clock
+from racetrack_commons.plugin.engine import PluginEngine
+
+from lifecycle.auth.authenticate import Authenticator
+from lifecycle.auth.tokens import Tokens
+from lifecycle.auth.users import Users
+from lifecycle.config import Config
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.infrastructure.registry import InfrastructureRegistry
+from lifecycle.metrics import LifecycleMetrics
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of a running Lifecycle."""
+
+    config: Config
+    clock: Clock
+    unit_of_work: UnitOfWorkFactory
+    authenticator: Authenticator
+    users: Users
+    tokens: Tokens
+    plugins: PluginEngine
+    infrastructure: InfrastructureRegistry
+    metrics: LifecycleMetrics
