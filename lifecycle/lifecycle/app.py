@@ -17,9 +17,10 @@ from lifecycle.config import Config
 from lifecycle.core import Core, create_core
 from lifecycle.database.engine import connect, postgres_schema
 from lifecycle.database.migrations.ensure import check_current, migrate
-from lifecycle.endpoints import audit, auth, call_auth, escs, info, plugins, users
+from lifecycle.endpoints import audit, auth, call_auth, escs, events, info, plugins, users
 from lifecycle.endpoints.health import HealthProbes
 from lifecycle.endpoints.services import Services
+from lifecycle.event_stream.feed import ChangeFeed
 
 logger = get_logger(__name__)
 
@@ -31,6 +32,7 @@ _ROUTERS = (
     escs.router,
     audit.router,
     plugins.router,
+    events.router,
 )
 
 
@@ -45,7 +47,7 @@ def create_app(config: Config) -> FastAPI:
         base_path="/lifecycle",
         probes=HealthProbes(config, core.unit_of_work, core.metrics).probes(),
         registry=core.metrics_registry,
-        lifespan=lambda _: _run(core),
+        lifespan=lambda _: _run(core, services),
     )
     app.state.services = services
     for router in _ROUTERS:
@@ -84,6 +86,7 @@ def create_services(core: Core) -> Services:
         plugins=core.plugins,
         infrastructure=core.infrastructure,
         metrics=core.metrics,
+        changes=ChangeFeed(core.unit_of_work),
     )
 
 
@@ -102,11 +105,13 @@ def create_admin(core: Core, passwords: Passwords) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _run(core: Core) -> AsyncIterator[None]:
+async def _run(core: Core, services: Services) -> AsyncIterator[None]:
     threads = core.config.http_worker_thread_pool
     if threads is not None:
         to_thread.current_default_thread_limiter().total_tokens = threads
+    services.changes.start()
     try:
         yield
     finally:
+        services.changes.stop()
         core.close()

@@ -10,6 +10,7 @@ from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import Users
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.event_stream.feed import ChangeFeed
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.metrics import LifecycleMetrics
 
@@ -27,3 +28,4 @@ class Services:
     plugins: PluginEngine
     infrastructure: InfrastructureRegistry
     metrics: LifecycleMetrics
+    changes: ChangeFeed

@@ -1,0 +1,1 @@
+"""Telling other services, while it happens, what changed."""
