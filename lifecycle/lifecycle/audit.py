@@ -60,6 +60,21 @@ def write_event(uow: UnitOfWork, event: AuditEvent, now: datetime) -> None:
     )
 
 
+def record_job_event(  # noqa: PLR0913 - the parts of one sentence: what, to which job, when, by whom
+    uow: UnitOfWork,
+    event_type: AuditEventType,
+    job: tuple[str, str],
+    now: datetime,
+    *,
+    executor: str | None,
+    owner: str | None = None,
+) -> None:
+    """Write what somebody did to a job, given by name and version."""
+    name, version = job
+    event = AuditEvent(event_type, executor, owner, job_name=name, job_version=version)
+    write_event(uow, event, now)
+
+
 def explain(event: AuditEventDto) -> str:
     """Tell in one line what happened."""
     executor = event.username_executor or "somebody"
