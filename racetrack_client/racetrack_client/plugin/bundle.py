@@ -56,7 +56,7 @@ def bundle_plugin(
     files = {
         path.relative_to(directory).as_posix(): path
         for path in directory.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.resolve() != target.resolve()
     }
     chosen = {name: path for name, path in files.items() if not ignored.match_file(name)} | (
         extra_files or {}
@@ -65,4 +65,6 @@ def bundle_plugin(
     contents[MANIFEST_FILE] = yaml.safe_dump(manifest.model_dump(exclude_none=True)).encode()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name in sorted(contents):
-            bundle.writestr(zipfile.ZipInfo(name, _EPOCH), contents[name], zipfile.ZIP_DEFLATED)
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = 0o644 << 16
+            bundle.writestr(entry, contents[name], zipfile.ZIP_DEFLATED)

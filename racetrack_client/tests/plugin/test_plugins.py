@@ -33,6 +33,15 @@ def test_a_bundle_has_the_files_and_the_checked_manifest(plugin: Path, tmp_path:
     assert (manifest["version"], manifest["priority"]) == ("2.0.0", 0)
 
 
+def test_a_bundle_never_holds_itself(plugin: Path):
+    for _ in range(2):
+        bundle_plugin(plugin, plugin / "bundle.bin", load_plugin_manifest(plugin))
+
+    with zipfile.ZipFile(plugin / "bundle.bin") as bundle:
+        assert "bundle.bin" not in bundle.namelist()
+        assert bundle.getinfo("plugin.py").external_attr >> 16 == 0o644
+
+
 def test_the_same_plugin_gives_the_same_bytes(plugin: Path, tmp_path: Path):
     manifest = load_plugin_manifest(plugin)
 
