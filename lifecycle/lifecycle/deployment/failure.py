@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from racetrack_commons.entities.dto import SecretVars
-
 MASK = "***"
 _SHORTEST_SECRET = 3  # A shorter value would tear holes into innocent text.
 _LONGEST_ERROR = 20_000
@@ -42,12 +40,6 @@ def describe_failure(error: BaseException, mask: SecretMask) -> str:
     if len(text) > _LONGEST_ERROR:
         text = text[: _LONGEST_ERROR // 2] + "\n[…]\n" + text[-_LONGEST_ERROR // 2 :]
     return text
-
-
-def list_secret_values(secrets: SecretVars, git_password: str | None) -> list[str]:
-    """List what must never be seen of the secrets of a deployment."""
-    values = [*secrets.build_env.values(), *secrets.runtime_env.values()]
-    return [*values, git_password] if git_password else values
 
 
 def _join(cause: str, evidence: str, hint: str) -> str:

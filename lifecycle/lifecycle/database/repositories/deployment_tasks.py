@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from lifecycle.database.statements import execute_counting
-from lifecycle.database.tables import DeploymentTaskRow
+from lifecycle.database.tables import DeploymentRow, DeploymentTaskRow
 
 
 class TaskKind(StrEnum):
@@ -108,6 +108,21 @@ class DeploymentTaskRepository:
             .order_by(DeploymentTaskRow.created_at, DeploymentTaskRow.deployment_id)
         )
         return [DeploymentTask.model_validate(row) for row in self._session.scalars(query)]
+
+    def find_image_names(self, job_name: str, job_version: str, image_tag: str | None) -> list[str]:
+        """Find the full names of the images that a tag of a job stands for."""
+        query = (
+            select(DeploymentTaskRow)
+            .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
+            .where(
+                DeploymentRow.job_name == job_name,
+                DeploymentRow.job_version == job_version,
+                DeploymentTaskRow.image_tag == image_tag,
+            )
+            .order_by(DeploymentTaskRow.created_at.desc())
+        )
+        row = self._session.scalars(query.limit(1)).first()
+        return row.image_names if row else []
 
     def claim(self, seen: DeploymentTask, owner: str, expires_at: datetime) -> Lease | None:
         """Take a task as it was seen; None when somebody else was faster."""

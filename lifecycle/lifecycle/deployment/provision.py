@@ -1,0 +1,84 @@
+"""The second step: start an instance beside the serving one, and see that it works."""
+
+from racetrack_client.log.context_error import wrap_context
+from racetrack_client.log.logs import get_logger
+from racetrack_commons.deploy.resource import job_resource_name
+from racetrack_commons.entities.dto import ChangeKind, JobStatus
+
+from lifecycle.database.repositories.deployment_tasks import TaskStep
+from lifecycle.database.repositories.instances import JobInstance
+from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.deployer.instances import InstanceDeployer
+from lifecycle.deployment.failure import DeploymentFailed
+from lifecycle.deployment.in_place import InPlaceProvisioner
+from lifecycle.deployment.phases import Phase
+from lifecycle.deployment.rows import make_instance, make_job
+from lifecycle.deployment.side_by_side import SideBySideProvisioner, SideBySideTarget
+from lifecycle.deployment.step import DeploymentState
+from lifecycle.deployment.work import ClaimedDeployment
+from lifecycle.infrastructure.registry import InfrastructureRegistry
+from lifecycle.maintenance import is_maintenance_mode
+
+logger = get_logger(__name__)
+
+
+class ProvisionStep:
+    """Hands the image to the infrastructure target, the way the target can take it."""
+
+    def __init__(
+        self,
+        infrastructure: InfrastructureRegistry,
+        side_by_side: SideBySideProvisioner,
+        in_place: InPlaceProvisioner,
+    ) -> None:
+        self._infrastructure = infrastructure
+        self._side_by_side = side_by_side
+        self._in_place = in_place
+
+    def run(self, claimed: ClaimedDeployment, state: DeploymentState) -> TaskStep:
+        """Start an instance, wait until it works, and remember where it is."""
+        self._prepare(claimed, state)
+        with wrap_context("creating job resource"):
+            instance = self._provision(claimed, state)
+        with claimed.writing() as uow:
+            uow.instances.save(instance)
+            uow.deployment_tasks.advance(claimed.lease, TaskStep.SWITCH)
+        return TaskStep.SWITCH
+
+    def _prepare(self, claimed: ClaimedDeployment, state: DeploymentState) -> None:
+        """Make the rows that show what is being started, before anything is."""
+        with claimed.writing() as uow:
+            if is_maintenance_mode(uow):
+                raise DeploymentFailed(
+                    "maintenance mode was switched on meanwhile", hint="deploy again after it"
+                )
+            _check_resource_name(uow, state)
+            uow.deployments.set_phase(
+                claimed.deployment_id, Phase.CREATING_RESOURCES, claimed.clock.now()
+            )
+            uow.instances.save(make_instance(claimed, state))
+            name, version = state.manifest.name, state.manifest.version
+            if uow.jobs.find(name, version) is None:
+                uow.jobs.save(make_job(state, JobStatus.STARTING))
+                uow.record_change(ChangeKind.JOB, name)
+
+    def _provision(self, claimed: ClaimedDeployment, state: DeploymentState) -> JobInstance:
+        target = self._infrastructure.get(state.deployment.infrastructure_target or "")
+        known = make_instance(claimed, state)
+        if isinstance(target.job_deployer, InstanceDeployer):
+            both = SideBySideTarget(target.job_deployer, target.job_monitor)
+            return self._side_by_side.provision(claimed, state, known, both)
+        return self._in_place.provision(claimed, state, known, target)
+
+
+def _check_resource_name(uow: UnitOfWork, state: DeploymentState) -> None:
+    """Dots become dashes in names of resources: two jobs may want the same one."""
+    name, version = state.manifest.name, state.manifest.version
+    wanted = job_resource_name(name, version)
+    for job in uow.jobs.list_all():
+        is_other = (job.name, job.version) != (name, version)
+        if is_other and job_resource_name(job.name, job.version) == wanted:
+            raise DeploymentFailed(
+                f"job {job} takes the name {wanted} on infrastructure targets already",
+                hint="choose another name or version",
+            )

@@ -1,0 +1,101 @@
+"""The secrets that travel with a deployment."""
+
+from pydantic import BaseModel, Field
+from racetrack_client.client_config.client_config import Credentials as ClientCredentials
+from racetrack_client.log.context_error import wrap_context
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_client.log.logs import get_logger
+from racetrack_commons.entities.dto import Credentials, DeployPayload, SecretVars
+
+from lifecycle.database.encryption import SecretBox
+from lifecycle.deployer.base import JobDeployer
+from lifecycle.deployer.secrets import JobSecrets
+from lifecycle.deployment.failure import SecretMask
+
+logger = get_logger(__name__)
+
+
+class DeploymentSecrets(BaseModel):
+    """What a job needs to know and nobody else may."""
+
+    git_credentials: Credentials | None = None
+    build_env: dict[str, str] = Field(default_factory=dict)
+    runtime_env: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def of_payload(cls, payload: DeployPayload) -> "DeploymentSecrets":
+        """Take them out of what a client sent."""
+        secret_vars = payload.secret_vars or SecretVars()
+        return cls(
+            git_credentials=payload.git_credentials,
+            build_env=secret_vars.build_env,
+            runtime_env=secret_vars.runtime_env,
+        )
+
+    def encrypt(self, box: SecretBox) -> bytes:
+        """Make what may lie in the database."""
+        return box.encrypt_json(self.model_dump(mode="json"))
+
+    @classmethod
+    def decrypt(cls, content: bytes | None, box: SecretBox) -> "DeploymentSecrets":
+        """Read what `encrypt` made; nothing kept means no secrets."""
+        return cls.model_validate(box.decrypt_json(content)) if content else cls()
+
+    def mask(self) -> SecretMask:
+        """Return what hides these values in texts."""
+        values = [*self.build_env.values(), *self.runtime_env.values()]
+        if self.git_credentials:
+            values.append(self.git_credentials.password)
+        return SecretMask(values)
+
+    def __repr__(self) -> str:
+        return "DeploymentSecrets(***)"
+
+    __str__ = __repr__
+
+
+def save_job_secrets(
+    deployer: JobDeployer, name: str, version: str, secrets: DeploymentSecrets
+) -> None:
+    """Let the target keep the secrets of a job for redeployments, if it can."""
+    with wrap_context("saving job secrets"):
+        try:
+            deployer.save_job_secrets(
+                name,
+                version,
+                JobSecrets(
+                    git_credentials=_to_client_credentials(secrets),
+                    secret_build_env=secrets.build_env,
+                    secret_runtime_env=secrets.runtime_env,
+                ),
+            )
+        except NotImplementedError:
+            logger.warning(f"the target of job {name} {version} keeps no secrets")
+
+
+def load_job_secrets(deployer: JobDeployer, name: str, version: str) -> DeploymentSecrets:
+    """Return what the target kept of a job; a target that keeps nothing gives none."""
+    with wrap_context("retrieving job secrets"):
+        try:
+            kept = deployer.get_job_secrets(name, version)
+        except EntityNotFound:
+            return DeploymentSecrets()
+    return DeploymentSecrets(
+        git_credentials=_to_git_credentials(kept),
+        build_env=kept.secret_build_env,
+        runtime_env=kept.secret_runtime_env,
+    )
+
+
+def _to_git_credentials(kept: JobSecrets) -> Credentials | None:
+    credentials = kept.git_credentials
+    if credentials is None:
+        return None
+    return Credentials(username=credentials.username, password=credentials.password)
+
+
+def _to_client_credentials(secrets: DeploymentSecrets) -> ClientCredentials | None:
+    credentials = secrets.git_credentials
+    if credentials is None:
+        return None
+    return ClientCredentials(username=credentials.username, password=credentials.password)
