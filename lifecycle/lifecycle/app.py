@@ -14,7 +14,7 @@ from lifecycle.auth.passwords import Passwords
 from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import Users
 from lifecycle.config import Config
-from lifecycle.core import Core, create_core
+from lifecycle.core import Core, create_core, create_deployments
 from lifecycle.database.engine import connect, postgres_schema
 from lifecycle.database.migrations.ensure import check_current, migrate
 from lifecycle.endpoints import audit, auth, call_auth, escs, events, info, plugins, users
@@ -87,6 +87,7 @@ def create_services(core: Core) -> Services:
         infrastructure=core.infrastructure,
         metrics=core.metrics,
         changes=ChangeFeed(core.unit_of_work),
+        deployments=create_deployments(core),
     )
 
 
@@ -110,8 +111,10 @@ async def _run(core: Core, services: Services) -> AsyncIterator[None]:
     if threads is not None:
         to_thread.current_default_thread_limiter().total_tokens = threads
     services.changes.start()
+    services.deployments.start()
     try:
         yield
     finally:
+        services.deployments.stop()
         services.changes.stop()
         core.close()

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.api.metrics import create_registry
+from racetrack_commons.auth.token import internal_token
 from racetrack_commons.clock import Clock
+from racetrack_commons.entities.image_builder_client import ImageBuilderClient
 from racetrack_commons.plugin.core import PluginCore
 from racetrack_commons.plugin.engine import PluginEngine
 
@@ -14,6 +16,12 @@ from lifecycle.context import PluginContext, set_context
 from lifecycle.database.encryption import SecretBox
 from lifecycle.database.engine import connect
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.deployment.services import (
+    DeploymentNeeds,
+    DeploymentServices,
+    create_deployment_services,
+)
+from lifecycle.deployment.worker import WorkerSettings
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.infrastructure.process.target import make_process_target
 from lifecycle.infrastructure.registry import PROCESS_TARGET, InfrastructureRegistry
@@ -63,6 +71,22 @@ def create_core(config: Config, clock: Clock | None = None) -> Core:
         infrastructure=InfrastructureRegistry({PROCESS_TARGET: process}, targets.find),
         metrics=LifecycleMetrics.create(registry),
         metrics_registry=registry,
+    )
+
+
+def create_deployments(core: Core, worker: WorkerSettings | None = None) -> DeploymentServices:
+    """Build what deploys jobs; `worker` says how, when it is not as the settings say."""
+    token = internal_token("lifecycle", core.config.auth_key.get_secret_value())
+    return create_deployment_services(
+        DeploymentNeeds(
+            config=core.config,
+            unit_of_work=core.unit_of_work,
+            plugin_engine=core.plugins,
+            infrastructure=core.infrastructure,
+            image_builder=ImageBuilderClient(core.config.image_builder_url, token),
+            clock=core.clock,
+            worker=worker,
+        )
     )
 
 

@@ -10,6 +10,7 @@ from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import Users
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.deployment.services import DeploymentServices
 from lifecycle.event_stream.feed import ChangeFeed
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.metrics import LifecycleMetrics
@@ -29,3 +30,4 @@ class Services:
     infrastructure: InfrastructureRegistry
     metrics: LifecycleMetrics
     changes: ChangeFeed
+    deployments: DeploymentServices

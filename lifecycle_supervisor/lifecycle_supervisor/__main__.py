@@ -1,0 +1,41 @@
+"""`python -m lifecycle_supervisor`: serve; `stop-jobs`: end the processes of jobs, which come back at the next start."""
+
+import argparse
+import sys
+
+from lifecycle.core import create_core
+from racetrack_client.log.errors import ServiceUnavailable
+from racetrack_client.log.logs import configure_logs
+from racetrack_commons.api.server import serve
+from racetrack_commons.settings import SettingsError
+
+from lifecycle_supervisor.app import create_app
+from lifecycle_supervisor.config import Config
+from lifecycle_supervisor.tasks import make_keeper
+
+
+def main() -> None:
+    """Run a command."""
+    parser = argparse.ArgumentParser(prog="lifecycle_supervisor", description=__doc__)
+    parser.add_argument("command", nargs="?", choices=["serve", "stop-jobs"], default="serve")
+    command = parser.parse_args().command
+    try:
+        config = Config.load()
+        configure_logs(config.log_level)
+        if command == "stop-jobs":
+            stop_jobs(config)
+        else:
+            serve(create_app(config), config.http_addr, config.http_port)
+    except (SettingsError, ServiceUnavailable) as error:
+        sys.exit(f"lifecycle_supervisor: {error}")
+
+
+def stop_jobs(config: Config) -> None:
+    """End all processes of jobs; what should run stays in the database."""
+    core = create_core(config)
+    make_keeper(core).stop_all()
+    core.close()
+
+
+if __name__ == "__main__":
+    main()

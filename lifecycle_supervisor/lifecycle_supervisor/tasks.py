@@ -1,0 +1,63 @@
+"""What the Supervisor does again and again."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from lifecycle.core import Core
+from lifecycle.deployment.retention import forget_old_rows
+from lifecycle.deployment.services import DeploymentServices
+from lifecycle.infrastructure.process.deployer import ProcessDeployer
+from lifecycle.infrastructure.process.keeper import ProcessKeeper
+from lifecycle.infrastructure.registry import PROCESS_TARGET
+from lifecycle.job.sync import sync_jobs
+from racetrack_commons.entities.dto import JobStatus
+
+from lifecycle_supervisor.config import Config
+from lifecycle_supervisor.discovery_file import write_discovery_file
+from lifecycle_supervisor.periodic import PeriodicTask
+
+STRANGERS_INTERVAL_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class SupervisorTasks:
+    """The tasks, over the same domain as Lifecycle's."""
+
+    config: Config
+    core: Core
+    deployments: DeploymentServices
+
+    def list_all(self) -> list[PeriodicTask]:
+        """List them with their intervals."""
+        config = self.config
+        keeper = make_keeper(self.core)
+        return [
+            PeriodicTask("keep-processes", config.keep_interval_seconds, keeper.keep),
+            PeriodicTask("end-strangers", STRANGERS_INTERVAL_SECONDS, keeper.end_strangers),
+            PeriodicTask("sync-jobs", config.sync_interval_seconds, self.sync_jobs),
+            PeriodicTask("forget-old-rows", config.cleaning_interval_seconds, self.forget_old_rows),
+        ]
+
+    def sync_jobs(self) -> None:
+        """Bring the registry in line with what runs, and tell Prometheus where."""
+        result = sync_jobs(self.core.unit_of_work, self.core.infrastructure, self.config)
+        with self.core.unit_of_work.reading() as uow:
+            jobs = uow.jobs.list_all()
+        counts = Counter(JobStatus(job.status) for job in jobs)
+        counts[JobStatus.ORPHANED] = len(result.orphaned)
+        for status in JobStatus:
+            self.core.metrics.jobs_count_by_status.labels(status.value).set(counts[status])
+        write_discovery_file(self.config.plugins_dir / "metrics/sd_config_jobs.yaml", jobs)
+
+    def forget_old_rows(self) -> None:
+        """Remove rows that nobody needs any more."""
+        with self.core.unit_of_work() as uow:
+            forget_old_rows(uow, self.core.clock.now())
+
+
+def make_keeper(core: Core) -> ProcessKeeper:
+    """Make the keeper of this machine's job processes."""
+    deployer = core.infrastructure.get(PROCESS_TARGET).job_deployer
+    if not isinstance(deployer, ProcessDeployer):
+        raise TypeError("a plugin replaced the target process; its jobs can't be kept running")
+    return ProcessKeeper(deployer)
