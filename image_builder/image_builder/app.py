@@ -1,6 +1,5 @@
 """Wiring: settings become services, services become an app."""
 
-import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -109,7 +108,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(builder.start)
-        threading.Thread(target=builder.warmer.run, name="environment warm-up").start()
+        job_types.on_change(builder.warmer.start)
+        builder.warmer.start()
         yield
         await run_in_threadpool(builder.stop)
 

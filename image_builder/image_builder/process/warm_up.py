@@ -1,5 +1,6 @@
 """Making environments before anybody waits for them."""
 
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,10 @@ class EnvironmentWarmer:
     job_types: JobTypes
     logs_dir: Path
     cancellation: Cancellation = field(default_factory=Cancellation)
+
+    def start(self) -> None:
+        """Begin in the background; harmless when it runs already."""
+        threading.Thread(target=self.run, name="environment warm-up", daemon=True).start()
 
     def run(self) -> None:
         """Make all of them; what fails now is tried again by the first build that needs it."""

@@ -46,6 +46,9 @@ class FakeJobTypes(JobTypes):
         """Return all."""
         return self.all
 
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Nothing changes."""
+
 
 def _accept(_: Manifest) -> None:
     return

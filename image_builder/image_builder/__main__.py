@@ -1,0 +1,82 @@
+"""Command line of the Image Builder."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.log.logs import configure_logs
+from racetrack_commons.api.server import serve as serve_app
+
+from image_builder.app import create_app
+from image_builder.build.request import ImageKind
+from image_builder.config import Config
+from image_builder.job_type.plugins import PluginJobTypes
+from image_builder.local import LocalBuild, build_locally
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+_INHERITED = (
+    *("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO"),
+    *("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT"),
+)
+"""What programs of builds may see of our environment: never our secrets, for they run the code of strangers."""
+
+
+@cli.command()
+def serve() -> None:
+    """Serve the Image Builder's API."""
+    config = Config.load()
+    configure_logs(config.log_level)
+    job_types = PluginJobTypes(config.plugins_dir)
+    serve_app(
+        create_app(config, job_types, inherited_environment()), config.http_addr, config.http_port
+    )
+
+
+@cli.command()
+def build(
+    directory: Annotated[
+        Path, typer.Argument(help="The job's directory.", exists=True, file_okay=False)
+    ] = Path(),
+    image_kind: Annotated[ImageKind, typer.Option(help="What to make.")] = ImageKind.PROCESS,
+    tag: Annotated[str, typer.Option(help="Tag of the image.")] = "latest",
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Use nothing of earlier builds.")
+    ] = False,
+) -> None:
+    """Build the job of a directory alone, without the other services."""
+    config = Config.load()
+    configure_logs("warn")
+    plugins_dir = (
+        config.plugins_dir if any(config.plugins_dir.glob("*.zip")) else config.bundled_plugins_dir
+    )
+    job_types = PluginJobTypes(plugins_dir or config.plugins_dir)
+    order = LocalBuild(directory, image_kind, tag, no_cache)
+    build_locally(order, config, job_types, inherited_environment(), typer.echo)
+
+
+def inherited_environment() -> dict[str, str]:
+    """Return what programs of builds may see of this process's environment."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _INHERITED or name.startswith(("LC_", "UV_"))
+    }
+
+
+def main() -> None:
+    """Run the command line; an error of the caller's is one line of text."""
+    try:
+        cli()
+    except ValidationError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(2) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+import zipfile
+
+import pytest
+from image_builder.build.request import ImageKind, parse_manifest_types
+from image_builder.job_type.plugins import PluginJobTypes
+from image_builder.testing.payloads import a_manifest
+from racetrack_client.log.errors import ValidationError
+
+PLUGIN = """
+class Plugin:
+    def job_types(self):
+        recipe = {"command": ["{python}", "job.py"]}
+        return {
+            "python3:1.0.0": {"images": [{"dockerfile_path": "a.Dockerfile"}], "process": recipe},
+            "python3:2.0.0": {"images": [{"dockerfile_path": "a.Dockerfile", "source": "job", "template": False}]},
+            "old": {"images": []},
+        }
+
+    def validate_job_manifest(self, manifest, job_type):
+        if manifest.replicas > 1:
+            raise ValueError(f"{job_type} can't have replicas")
+"""
+
+
+@pytest.fixture
+def job_types(tmp_path):
+    plugins_dir = tmp_path / "plugins"
+    plugins_dir.mkdir()
+    with zipfile.ZipFile(plugins_dir / "types-1.0.0.zip", "w") as package:
+        package.writestr("plugin-manifest.yaml", "name: types\nversion: '1.0.0'\n")
+        package.writestr("plugin.py", PLUGIN)
+    job_types = PluginJobTypes(plugins_dir)
+    yield job_types
+    job_types.stop()
+
+
+def test_latest_is_the_highest_version_that_can_make_the_image(job_types):
+    assert str(job_types.resolve("python3:latest", ImageKind.PROCESS)) == "python3:1.0.0"
+    docker = job_types.resolve("python3:latest", ImageKind.DOCKER)
+    assert str(docker) == "python3:2.0.0"
+    assert (docker.images[0].is_in_job, docker.images[0].is_template) == (True, False)
+
+
+def test_what_cannot_run_is_refused_with_the_list_of_what_can(job_types):
+    with pytest.raises(ValidationError, match=r"python3:1\.0\.0"):
+        job_types.resolve("python3:2.0.0", ImageKind.PROCESS)
+
+
+def test_the_plugin_may_refuse_a_manifest(job_types):
+    job_type = job_types.resolve("python3:latest", ImageKind.PROCESS)
+
+    job_type.validate(parse_manifest_types(a_manifest()))
+    with pytest.raises(ValidationError, match="^python3:1.0.0 can't have replicas$"):
+        job_type.validate(parse_manifest_types(a_manifest(replicas=2)))
