@@ -1,0 +1,134 @@
+"""The job types that all plugins offer together, and which of them a job gets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.log.logs import get_logger
+from racetrack_client.utils.semver import SemanticVersionPattern, find_latest
+
+from racetrack_commons.plugin.core import PluginCore
+from racetrack_commons.plugin.engine import PluginEngine
+from racetrack_commons.plugin.job_type_definition import (
+    ImageDefinition,
+    JobTypeDefinition,
+    parse_definition,
+)
+from racetrack_commons.plugin.plugin_data import PluginData
+
+logger = get_logger(__name__)
+
+
+class JobTypeNotSupported(ValidationError):
+    """No plugin offers the job type that a manifest asks for, or not for this target."""
+
+
+@dataclass(frozen=True)
+class JobType:
+    """One version of a job type."""
+
+    name: str
+    version: str
+    plugin: PluginData
+    definition: JobTypeDefinition
+
+    @property
+    def images(self) -> Sequence[ImageDefinition]:
+        """Return the images, one for each container; none when it only runs as a process."""
+        return self.definition.images
+
+    @property
+    def process(self) -> Mapping[str, Any] | None:
+        """Return the recipe for processes, when there is one."""
+        return self.definition.process
+
+    @property
+    def plugin_dir(self) -> Path:
+        """Return the directory that paths of the definition start from."""
+        return self.plugin.plugin_dir
+
+    def can_run_as(self, kind: str) -> bool:
+        """Tell whether it has what a kind of target needs: `docker` images, `process` a recipe."""
+        return bool(self.process) if kind == "process" else bool(self.images)
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.version}"
+
+
+@dataclass(frozen=True)
+class JobTypes:
+    """The job types there are, by `name:version`."""
+
+    by_key: Mapping[str, JobType] = field(default_factory=dict)
+    malformed: Mapping[str, str] = field(default_factory=dict)
+    """Those that no job can have, and what is wrong with them."""
+
+    def resolve(self, requested: str, kind: str) -> JobType:
+        """Return the highest version that fits the request and can run as `kind`.
+
+        A version is exact, `latest`, or has asterisks: `1.2.*`. Versions with a label count too.
+        """
+        name, colon, version = requested.partition(":")
+        if not (name and colon and version):
+            raise JobTypeNotSupported(
+                f"jobtype {requested!r} must name a type and its version, for example python3:latest"
+            )
+        able = [each for each in self.by_key.values() if each.can_run_as(kind)]
+        found = _pick([each for each in able if each.name == name], version)
+        if found is None:
+            raise JobTypeNotSupported(self._explain(requested, kind, able))
+        return found
+
+    def _explain(self, requested: str, kind: str, able: Sequence[JobType]) -> str:
+        wanted = f"job type {requested} is not available for {kind} targets"
+        if requested in self.malformed:
+            wanted += f", for its definition is wrong: {self.malformed[requested]}"
+        elif _pick([each for each in self.by_key.values() if f"{each}" == requested], "latest"):
+            wanted += ", only for others"
+        if not able:
+            return f"{wanted}; no plugin offers one: an admin may install a plugin with job types"
+        return f"{wanted}; there are: {', '.join(sorted(map(str, able)))}"
+
+
+def gather_job_types(engine: PluginEngine) -> JobTypes:
+    """Ask all plugins for their job types; what is malformed is left out, and told in the log."""
+    by_key: dict[str, JobType] = {}
+    malformed: dict[str, str] = {}
+    for plugin, offered in engine.invoke_hook_isolated(PluginCore.job_types):
+        if not isinstance(offered, Mapping | None):
+            logger.error(f"job_types() of plugin {plugin} returned {type(offered).__name__}")
+            continue
+        for key, definition in (offered or {}).items():
+            try:
+                by_key[str(key)] = _make_job_type(str(key), definition, plugin)
+            except ValidationError as e:
+                logger.error(f"job type {key} of plugin {plugin} is malformed: {e}")
+                malformed[str(key)] = str(e)
+    return JobTypes(by_key, malformed)
+
+
+def resolve_job_type(engine: PluginEngine, requested: str, kind: str) -> JobType:
+    """Return the job type for a request such as `python3:latest`; kind: `docker` or `process`."""
+    return gather_job_types(engine).resolve(requested, kind)
+
+
+def _make_job_type(key: str, definition: object, plugin: PluginData) -> JobType:
+    name, _, version = key.partition(":")
+    if not name or not version or ":" in version:
+        raise ValidationError(f"its key {key!r} must be name:version")
+    return JobType(name, version, plugin, parse_definition(definition))
+
+
+def _pick(candidates: Sequence[JobType], version: str) -> JobType | None:
+    if version == "latest":
+        return find_latest(candidates, _version_of, only_stable=False)
+    if SemanticVersionPattern.is_asterisk_pattern(version):
+        pattern = SemanticVersionPattern.from_asterisk_pattern(version)
+        return find_latest(candidates, _version_of, pattern=pattern, only_stable=False)
+    return next((each for each in candidates if each.version == version), None)
+
+
+def _version_of(job_type: JobType) -> str:
+    return job_type.version
