@@ -17,7 +17,19 @@ from lifecycle.config import Config
 from lifecycle.core import Core, create_core, create_deployments
 from lifecycle.database.engine import connect, postgres_schema
 from lifecycle.database.migrations.ensure import check_current, migrate
-from lifecycle.endpoints import audit, auth, call_auth, escs, events, info, plugins, users
+from lifecycle.endpoints import (
+    audit,
+    auth,
+    call_auth,
+    deploy,
+    escs,
+    events,
+    info,
+    job,
+    job_logs,
+    plugins,
+    users,
+)
 from lifecycle.endpoints.health import HealthProbes
 from lifecycle.endpoints.services import Services
 from lifecycle.event_stream.feed import ChangeFeed
@@ -32,6 +44,9 @@ _ROUTERS = (
     escs.router,
     audit.router,
     plugins.router,
+    deploy.router,
+    job.router,
+    job_logs.router,
     events.router,
 )
 

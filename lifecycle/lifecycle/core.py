@@ -85,6 +85,7 @@ def create_deployments(core: Core, worker: WorkerSettings | None = None) -> Depl
             infrastructure=core.infrastructure,
             image_builder=ImageBuilderClient(core.config.image_builder_url, token),
             clock=core.clock,
+            metrics=core.metrics,
             worker=worker,
         )
     )

@@ -5,9 +5,10 @@ from datetime import datetime
 from racetrack_client.log.errors import AlreadyExists, ValidationError
 from racetrack_client.manifest import Manifest
 from racetrack_commons.auth.scope import AuthScope
+from racetrack_commons.entities.dto import DeploymentDto
 
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.auth.authorize import check_job, check_scope
+from lifecycle.auth.authorize import check_job, check_scope, has_global_scope, list_permitted_jobs
 from lifecycle.database.unit_of_work import UnitOfWork
 
 
@@ -59,3 +60,19 @@ def check_no_deployment(uow: UnitOfWork, job_name: str, job_version: str, now: d
             f" (by {other.deployed_by}, since {seconds} s{phase}; deployment {other.id}):"
             " wait until it has ended, then try again"
         )
+
+
+def list_visible(
+    uow: UnitOfWork, subject: AuthSubject, deployments: list[DeploymentDto]
+) -> list[DeploymentDto]:
+    """Keep the deployments of the caller, and those of jobs that the caller may read."""
+    if has_global_scope(uow, subject, AuthScope.READ_JOB):
+        return deployments
+    permitted = list_permitted_jobs(uow, subject, AuthScope.READ_JOB, uow.jobs.list_all())
+    readable = {(job.name, job.version) for job in permitted}
+    return [
+        deployment
+        for deployment in deployments
+        if deployment.deployed_by == subject.name
+        or (deployment.job_name, deployment.job_version) in readable
+    ]

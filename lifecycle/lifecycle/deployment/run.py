@@ -8,7 +8,7 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.entities.dto import ChangeKind, DeploymentDto, DeploymentStatus, JobStatus
 
 from lifecycle.database.encryption import SecretBox
-from lifecycle.database.repositories.deployment_tasks import LeaseLost, TaskStep
+from lifecycle.database.repositories.deployment_tasks import LeaseLost, TaskKind, TaskStep
 from lifecycle.database.repositories.instances import InstanceState, JobInstance
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.failure import (
@@ -21,6 +21,7 @@ from lifecycle.deployment.reaper import InstanceReaper
 from lifecycle.deployment.records import record_failure
 from lifecycle.deployment.step import DeploymentState, Step, load_state
 from lifecycle.deployment.work import ClaimedDeployment
+from lifecycle.metrics import LifecycleMetrics
 
 logger = get_logger(__name__)
 
@@ -35,6 +36,7 @@ class DeploymentRunner:
     steps: Mapping[TaskStep, Step]
     secret_box: SecretBox
     reaper: InstanceReaper
+    metrics: LifecycleMetrics
 
     def run(self, claimed: ClaimedDeployment) -> None:
         """Work on the deployment until it has ended, or must be left to another worker."""
@@ -59,10 +61,17 @@ class DeploymentRunner:
                 claimed.check_is_wanted()
                 step = self.steps[step].run(claimed, state)
                 state = load_state(claimed, self.secret_box)
-            logger.info(f"deployment {claimed.deployment_id} of {state.manifest.name} is done")
+            self._note_success(state)
         except Exception as error:  # noqa: BLE001 - whatever it is, the user must learn of it
             _raise_if_not_a_failure(error)
             self._fail(claimed, state, error)
+
+    def _note_success(self, state: DeploymentState) -> None:
+        self.metrics.done_job_deployments.inc()
+        if state.task.kind != TaskKind.BUILD:
+            self.metrics.deployed_job.inc()
+        name, version = state.manifest.name, state.manifest.version
+        logger.info(f"{state.task.kind} of {name} {version} is done")
 
     def _fail(
         self, claimed: ClaimedDeployment, state: DeploymentState | None, error: Exception
@@ -77,6 +86,7 @@ class DeploymentRunner:
             uow.deployment_tasks.end(claimed.lease)
             if state is not None:
                 record_failure(uow, state, now)
+        self.metrics.done_job_deployments.inc()
         if unneeded is not None:
             self.reaper.remove(unneeded)
 

@@ -19,6 +19,7 @@ from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployment.build import BuildStep
 from lifecycle.deployment.delete import JobDeleter
 from lifecycle.deployment.existing_job import ExistingJobs
+from lifecycle.deployment.failure import DeploymentFailed
 from lifecycle.deployment.finish import FinishStep
 from lifecycle.deployment.in_place import InPlaceProvisioner
 from lifecycle.deployment.probe import ProbeLimits
@@ -34,6 +35,7 @@ from lifecycle.deployment.switch import SwitchStep
 from lifecycle.deployment.waiting import DeploymentWaiter
 from lifecycle.deployment.worker import DeploymentWorker, WorkerSettings
 from lifecycle.infrastructure.registry import InfrastructureRegistry
+from lifecycle.metrics import LifecycleMetrics
 
 logger = get_logger(__name__)
 
@@ -48,8 +50,11 @@ class DeploymentNeeds:
     infrastructure: InfrastructureRegistry
     image_builder: ImageBuilderClient
     clock: Clock
+    metrics: LifecycleMetrics
     worker: WorkerSettings | None = None
     """None: as `config` says. The supervisor brings its own: one slot, fresh ones left to Lifecycle."""
+    job_transport: httpx.BaseTransport | None = None
+    """How jobs are reached; None: over the network."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,14 @@ class DeploymentServices:
         self.worker.start()
         self.reaper_thread.start()
 
+    def reconcile_and_wait(self) -> None:
+        """Start every lost job again; what fails is logged, and seen in its deployment."""
+        for deployment_id in self.existing_jobs.reconcile():
+            try:
+                self.waiter.wait(deployment_id)
+            except DeploymentFailed as error:
+                logger.error(f"a lost job could not be started again: {error}")
+
     def stop(self) -> None:
         """Stop; what is not finished is carried on by another process, or after the restart."""
         self.stopping.set()
@@ -83,10 +96,12 @@ def create_deployment_services(needs: DeploymentNeeds) -> DeploymentServices:
     """Put everything about deployments together; call `start()` and `stop()` on what is returned."""
     secret_box = SecretBox(needs.config.secret_key)
     stopping = threading.Event()
-    http = httpx.Client(trust_env=False)
+    http = httpx.Client(trust_env=False, transport=needs.job_transport)
     reaper = InstanceReaper(needs.unit_of_work, needs.infrastructure, needs.clock)
     reaper_thread = ReaperThread(reaper)
-    runner = DeploymentRunner(_make_steps(needs, http, reaper_thread), secret_box, reaper)
+    runner = DeploymentRunner(
+        _make_steps(needs, http, reaper_thread), secret_box, reaper, needs.metrics
+    )
     settings = needs.worker or WorkerSettings(
         slots=needs.config.deployment_workers, lease_seconds=needs.config.lease_seconds
     )

@@ -1,0 +1,97 @@
+"""Routes of deployments."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, DeployPayload
+
+from lifecycle.auth.authorize import NotPermitted
+from lifecycle.deployment.guard import list_visible
+from lifecycle.endpoints.dependencies import (
+    Administrator,
+    CurrentSubject,
+    NotInMaintenance,
+    ReadingDep,
+    ServicesDep,
+    UnitOfWorkDep,
+)
+from lifecycle.endpoints.presenting import with_pub_url
+
+router = APIRouter(prefix="/api/v1", tags=["API"])
+
+
+class DeploymentId(BaseModel):
+    """Which deployment to ask for."""
+
+    id: str
+
+
+class PhasePayload(BaseModel):
+    """What a deployment is doing."""
+
+    phase: str
+
+
+class WarningsPayload(BaseModel):
+    """What the owner of a job should know."""
+
+    warnings: str
+
+
+@router.post("/deploy", dependencies=[NotInMaintenance])
+def deploy(payload: DeployPayload, subject: CurrentSubject, services: ServicesDep) -> DeploymentId:
+    """Begin to deploy a job."""
+    deployment_id = services.deployments.submitter.deploy(payload, subject)
+    services.metrics.requested_job_deployments.inc()
+    return DeploymentId(id=deployment_id)
+
+
+@router.post("/build")
+def build(payload: DeployPayload, subject: CurrentSubject, services: ServicesDep) -> DeploymentId:
+    """Begin to build the image of a job, without deploying it."""
+    return DeploymentId(id=services.deployments.submitter.build(payload, subject))
+
+
+@router.get("/deploy")
+def list_deployments(
+    subject: CurrentSubject, uow: ReadingDep, limit: int = 100
+) -> list[DeploymentDto]:
+    """List the deployments that the caller may see, the last changed first."""
+    return list_visible(uow, subject, uow.deployments.list_newest(limit))
+
+
+@router.get("/deploy/{deploy_id}")
+def get_deployment(
+    deploy_id: str, subject: CurrentSubject, services: ServicesDep, uow: ReadingDep
+) -> DeploymentDto:
+    """Show how a deployment stands; with its job when it is done."""
+    deployment = uow.deployments.get(deploy_id)
+    if not list_visible(uow, subject, [deployment]):
+        raise NotPermitted(f"{subject.caller} may not read deployments of {deployment.job_name}")
+    if deployment.status == DeploymentStatus.DONE:
+        job = uow.jobs.find(deployment.job_name, deployment.job_version)
+        deployment.job = with_pub_url(job, services.config) if job else None
+    return deployment
+
+
+@router.put("/deploy/{deploy_id}/phase")
+def set_phase(
+    deploy_id: str,
+    payload: PhasePayload,
+    _: Administrator,
+    services: ServicesDep,
+    uow: UnitOfWorkDep,
+) -> None:
+    """Say what a deployment is doing."""
+    uow.deployments.set_phase(deploy_id, payload.phase, services.clock.now())
+
+
+@router.put("/deploy/{deploy_id}/warnings")
+def append_warnings(
+    deploy_id: str,
+    payload: WarningsPayload,
+    _: Administrator,
+    services: ServicesDep,
+    uow: UnitOfWorkDep,
+) -> None:
+    """Add lines to the warnings of a deployment."""
+    uow.deployments.append_warnings(deploy_id, payload.warnings, services.clock.now())

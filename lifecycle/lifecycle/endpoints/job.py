@@ -1,0 +1,131 @@
+"""Routes of jobs and job families."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.manifest.validate import parse_manifest
+from racetrack_client.utils.datamodel import load_yaml_map
+from racetrack_commons.auth.scope import AuthScope
+from racetrack_commons.entities.dto import JobDto, JobFamilyDto
+
+from lifecycle.auth.authorize import (
+    has_global_scope,
+    list_permitted_families,
+    list_permitted_jobs,
+)
+from lifecycle.endpoints.dependencies import (
+    Administrator,
+    CurrentSubject,
+    DeletableJob,
+    DeployableJob,
+    NotInMaintenance,
+    ReadableJob,
+    Reader,
+    ReadingDep,
+    ServicesDep,
+    UnitOfWorkDep,
+)
+from lifecycle.endpoints.presenting import with_pub_url
+
+router = APIRouter(prefix="/api/v1", tags=["API"])
+
+
+class PublicEndpointRequestDto(BaseModel):
+    """An endpoint that may be called without a token."""
+
+    job_name: str
+    job_version: str
+    endpoint: str
+    active: bool
+
+
+class MovePayload(BaseModel):
+    """Where a job shall move."""
+
+    infrastructure_target: str
+
+
+class ManifestPayload(BaseModel):
+    """A new manifest."""
+
+    manifest_yaml: str
+
+
+@router.get("/job")
+def list_jobs(subject: Reader, services: ServicesDep, uow: ReadingDep) -> list[JobDto]:
+    """List the jobs that the caller may read."""
+    jobs = list_permitted_jobs(uow, subject, AuthScope.READ_JOB, uow.jobs.list_all())
+    if not has_global_scope(uow, subject, AuthScope.READ_JOB):
+        jobs.sort(key=lambda job: (job.name, job.version))
+    return [with_pub_url(job, services.config) for job in jobs]
+
+
+@router.get("/job_family")
+def list_families(subject: Reader, uow: ReadingDep) -> list[JobFamilyDto]:
+    """List the families that the caller may read."""
+    return list_permitted_families(uow, subject, AuthScope.READ_JOB, uow.families.list_all())
+
+
+@router.post("/job/all/reconcile", dependencies=[NotInMaintenance])
+def reconcile(_: Administrator, services: ServicesDep) -> None:
+    """Start every lost job again, and wait until it is tried."""
+    services.deployments.reconcile_and_wait()
+
+
+@router.get("/job/{job_name}/{job_version}")
+def get_job(job: ReadableJob, services: ServicesDep) -> JobDto:
+    """Show a job."""
+    return with_pub_url(job, services.config)
+
+
+@router.delete("/job/{job_name}/{job_version}", dependencies=[NotInMaintenance])
+def delete_job(job: DeletableJob, subject: CurrentSubject, services: ServicesDep) -> None:
+    """Stop a job and remove it."""
+    services.deployments.deleter.delete(job, subject)
+
+
+@router.post("/job/{job_name}/{job_version}/redeploy", dependencies=[NotInMaintenance])
+def redeploy(job: DeployableJob, subject: CurrentSubject, services: ServicesDep) -> None:
+    """Build and deploy a job again from the same source, and wait until it serves."""
+    deployments = services.deployments
+    deployments.waiter.wait(deployments.existing_jobs.redeploy(job, subject))
+
+
+@router.post("/job/{job_name}/{job_version}/reprovision", dependencies=[NotInMaintenance])
+def reprovision(job: DeployableJob, subject: CurrentSubject, services: ServicesDep) -> None:
+    """Start the image of a job again, and wait until it serves."""
+    deployments = services.deployments
+    deployments.waiter.wait(deployments.existing_jobs.reprovision(job, subject))
+
+
+@router.post("/job/{job_name}/{job_version}/move", dependencies=[NotInMaintenance])
+def move(
+    payload: MovePayload, job: DeployableJob, subject: CurrentSubject, services: ServicesDep
+) -> None:
+    """Move a job to another infrastructure target, and wait until it serves there."""
+    deployments = services.deployments
+    target = payload.infrastructure_target
+    deployments.waiter.wait(deployments.existing_jobs.move(job, target, subject))
+
+
+@router.get("/job/{job_name}/{job_version}/public-endpoints")
+def list_public_endpoints(job: ReadableJob, uow: ReadingDep) -> list[PublicEndpointRequestDto]:
+    """List the endpoints of a job that anybody may call."""
+    return [
+        PublicEndpointRequestDto(
+            job_name=job.name, job_version=job.version, endpoint=endpoint, active=True
+        )
+        for endpoint in uow.public_endpoints.list_active(job.name, job.version)
+    ]
+
+
+@router.put("/job/{job_name}/{job_version}/manifest", dependencies=[NotInMaintenance])
+def update_manifest(payload: ManifestPayload, job: DeployableJob, uow: UnitOfWorkDep) -> None:
+    """Replace the manifest of a job; it counts from the next redeployment on."""
+    manifest = parse_manifest(load_yaml_map(payload.manifest_yaml))
+    if (manifest.name, manifest.version) != (job.name, job.version):
+        raise ValidationError(
+            f"the manifest is of {manifest.name} {manifest.version}, but the job is {job}:"
+            " name and version of a job can't change"
+        )
+    uow.jobs.set_manifest(job.name, job.version, payload.manifest_yaml)

@@ -1,0 +1,102 @@
+"""Routes of logs: of running jobs, and of builds."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import PlainTextResponse, StreamingResponse
+from pydantic import BaseModel
+from racetrack_client.log.context_error import wrap_context
+from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
+from racetrack_commons.auth.scope import AuthScope
+from racetrack_commons.entities.dto import JobDto
+
+from lifecycle.auth.authorize import check_job
+from lifecycle.endpoints.dependencies import (
+    AuthToken,
+    ReadableJob,
+    ServicesDep,
+    find_job,
+)
+from lifecycle.endpoints.presenting import keep_tail, strip_colours
+from lifecycle.endpoints.services import Services
+from lifecycle.event_stream.logs import stream_lines
+from lifecycle.infrastructure.model import InfrastructureTarget
+
+router = APIRouter(prefix="/api/v1/job/{job_name}/{job_version}", tags=["API"])
+
+
+class LogsPayload(BaseModel):
+    """Lines of a log."""
+
+    logs: str
+
+
+def read_build_logs(
+    job_name: str, job_version: str, token: AuthToken, services: ServicesDep
+) -> str:
+    """Return the log of the newest build, also of a job whose first deployment failed."""
+    subject = services.authenticator.authenticate(token)
+    with services.unit_of_work.reading() as uow:
+        job = find_job(uow, job_name, job_version)
+        check_job(uow, subject, job_name, job, AuthScope.READ_JOB)
+        version = job.version if job else job_version
+        logs = uow.deployments.find_build_logs(job_name, version)
+    if logs is None:
+        raise EntityNotFound(f"job {job_name} {version} was never built here")
+    return logs
+
+
+BuildLogs = Annotated[str, Depends(read_build_logs)]
+
+
+def read_runtime_logs(job: ReadableJob, services: ServicesDep, tail: int = 20) -> str:
+    """Return the last lines that a job logged."""
+    monitor = _find_target(job, services).job_monitor
+    if monitor is None:
+        raise ServiceUnavailable(f"the infrastructure target of job {job} shows no logs")
+    with wrap_context(f"reading the log of job {job}"):
+        return monitor.read_recent_logs(job, tail)
+
+
+RuntimeLogs = Annotated[str, Depends(read_runtime_logs)]
+
+
+@router.get("/logs")
+def get_logs(logs: RuntimeLogs) -> LogsPayload:
+    """Show the last lines that a job logged."""
+    return LogsPayload(logs=logs)
+
+
+@router.get("/logs/plain", response_class=PlainTextResponse)
+def get_plain_logs(logs: RuntimeLogs) -> str:
+    """Show the last lines that a job logged, as text without colours."""
+    return strip_colours(logs)
+
+
+@router.get("/logs/follow", response_class=StreamingResponse)
+async def follow_logs(job: ReadableJob, services: ServicesDep, tail: int = 20) -> StreamingResponse:
+    """Stream the log of a job as server-sent events, a JSON string each line."""
+    streamer = _find_target(job, services).logs_streamer
+    if streamer is None:
+        raise ServiceUnavailable(f"the infrastructure target of job {job} can't follow logs")
+    return StreamingResponse(
+        stream_lines(streamer, job, tail),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+@router.get("/build-logs")
+def get_build_logs(logs: BuildLogs, tail: int = 0) -> LogsPayload:
+    """Show the log of the newest build of a job."""
+    return LogsPayload(logs=keep_tail(logs, tail))
+
+
+@router.get("/build-logs/plain", response_class=PlainTextResponse)
+def get_plain_build_logs(logs: BuildLogs, tail: int = 0) -> str:
+    """Show the log of the newest build of a job, as text without colours."""
+    return strip_colours(keep_tail(logs, tail))
+
+
+def _find_target(job: JobDto, services: Services) -> InfrastructureTarget:
+    return services.infrastructure.get(job.infrastructure_target or "")

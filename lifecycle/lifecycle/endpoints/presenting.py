@@ -1,0 +1,33 @@
+"""Jobs as callers see them."""
+
+import re
+
+from racetrack_commons.entities.dto import JobDto
+
+from lifecycle.config import Config
+
+_ANSI_COLOUR = re.compile(r"\x1b\[\d+(;\d+)?m")
+
+
+def with_pub_url(job: JobDto, config: Config) -> JobDto:
+    """Say where the job can be called."""
+    return job.model_copy(
+        update={"pub_url": f"{find_pub_url(config)}/job/{job.name}/{job.version}"}
+    )
+
+
+def find_pub_url(config: Config) -> str:
+    """Return where callers reach PUB."""
+    if config.cluster_fqdn:
+        return f"https://{config.racetrack_subdomain}.{config.cluster_fqdn}/pub"
+    return config.external_pub_url.rstrip("/")
+
+
+def strip_colours(text: str) -> str:
+    """Take the colour codes of terminals out of a log."""
+    return _ANSI_COLOUR.sub("", text)
+
+
+def keep_tail(text: str, lines: int) -> str:
+    """Keep the last lines; 0 keeps all."""
+    return "".join(text.splitlines(keepends=True)[-lines:]) if lines > 0 else text

@@ -1,0 +1,122 @@
+"""Bringing the registry and the infrastructure together: the only writer of observed status."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from racetrack_client.log.logs import get_logger
+from racetrack_commons.deploy.resource import job_resource_name
+from racetrack_commons.entities.dto import ChangeKind, JobDto
+
+from lifecycle.config import Config
+from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lifecycle.infrastructure.model import InfrastructureTarget
+from lifecycle.infrastructure.registry import InfrastructureRegistry
+from lifecycle.job.status import Observation, decide
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class ObservedJobs:
+    """What all targets showed."""
+
+    by_resource_name: dict[str, JobDto] = field(default_factory=dict)
+    failed_targets: set[str] = field(default_factory=set)
+    """Targets that could not be asked: nothing is known of their jobs."""
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """What a sync saw and did."""
+
+    changed: list[JobDto]
+    orphaned: list[JobDto]
+    """On a target, but not in the registry; nothing is done about them."""
+
+
+def sync_jobs(
+    unit_of_work: UnitOfWorkFactory,
+    infrastructure: InfrastructureRegistry,
+    config: Config,
+    available_job_types: set[str] | None = None,
+) -> SyncResult:
+    """Observe every target, then store what became of the jobs.
+
+    Jobs that were deployed or deleted while the targets were being asked are left alone: what was
+    observed is older than they are.
+    """
+    with unit_of_work.reading() as uow:
+        before = {(job.name, job.version): job for job in uow.jobs.list_all()}
+    observed = observe(infrastructure.targets(), config)
+    with unit_of_work.reading() as uow:
+        decided = [
+            (job, _decide(job, observed, available_job_types))
+            for job in uow.jobs.list_all()
+            if job == before.get((job.name, job.version))
+        ]
+    changes = [(old, new) for old, new in decided if new != old]
+    if changes:
+        with unit_of_work() as uow:
+            changes = [pair for pair in changes if _store(uow, *pair)]
+    orphaned = _find_orphaned(observed, before.values())
+    return SyncResult([new for _, new in changes], orphaned)
+
+
+def observe(targets: dict[str, InfrastructureTarget], config: Config) -> ObservedJobs:
+    """Ask every target for its jobs; one that fails does not keep the others from answering."""
+    observed = ObservedJobs()
+    for name, target in targets.items():
+        if target.job_monitor is None:
+            continue
+        try:
+            jobs = list(target.job_monitor.list_jobs(config))
+        except Exception as error:  # noqa: BLE001 - monitors of plugins raise what they like
+            logger.warning(f"jobs of infrastructure target {name} can't be listed: {error}")
+            observed.failed_targets.add(name)
+            continue
+        for job in jobs:
+            seen = job.model_copy(
+                update={"infrastructure_target": job.infrastructure_target or name}
+            )
+            observed.by_resource_name[job_resource_name(job.name, job.version)] = seen
+    return observed
+
+
+def _decide(job: JobDto, observed: ObservedJobs, available_job_types: set[str] | None) -> JobDto:
+    seen = observed.by_resource_name.get(job_resource_name(job.name, job.version))
+    if seen is None and job.infrastructure_target in observed.failed_targets:
+        return job
+    observation = None
+    if seen is not None:
+        observation = Observation(seen, seen.internal_name, seen.replica_internal_names)
+    return decide(job, observation, available_job_types)
+
+
+def _store(uow: UnitOfWork, old: JobDto, new: JobDto) -> bool:
+    if uow.jobs.find(old.name, old.version) != old:
+        return False
+    uow.jobs.save(new)
+    if _is_news(old, new):
+        uow.record_change(ChangeKind.JOB, new.name)
+        logger.info(f"job {new} is {new.status}" + (f": {new.error}" if new.error else ""))
+    return True
+
+
+def _is_news(old: JobDto, new: JobDto) -> bool:
+    """Tell whether callers of the job must hear of it: statistics alone would wake them all the time."""
+    return (old.status, old.internal_name, old.replica_internal_names) != (
+        new.status,
+        new.internal_name,
+        new.replica_internal_names,
+    )
+
+
+def _find_orphaned(observed: ObservedJobs, known: Iterable[JobDto]) -> list[JobDto]:
+    names = {job_resource_name(job.name, job.version) for job in known}
+    orphaned = [job for name, job in observed.by_resource_name.items() if name not in names]
+    for job in orphaned:
+        logger.warning(
+            f"job {job} runs on infrastructure target {job.infrastructure_target},"
+            " but the registry does not know it"
+        )
+    return orphaned
