@@ -1,0 +1,57 @@
+"""Fresh databases for tests, made quickly."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import Engine, text
+
+from lifecycle.database.engine import connect_postgres, connect_sqlite
+from lifecycle.database.migrations.upgrade import upgrade
+from lifecycle.database.tables import Base
+
+
+def make_sqlite_template(path: Path) -> Path:
+    """Migrate an empty SQLite file, to be copied for each test."""
+    engine = connect_sqlite(path)
+    upgrade(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("ROLLBACK")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.exec_driver_sql("BEGIN")
+    engine.dispose()
+    return path
+
+
+@contextmanager
+def open_sqlite_copy(template: Path, path: Path) -> Iterator[Engine]:
+    """Copy a migrated file, and close it in the end."""
+    shutil.copy(template, path)
+    engine = connect_sqlite(path)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def open_postgres_schema(url: str) -> Iterator[Engine]:
+    """Make and migrate a schema of its own, and drop it in the end."""
+    schema = f"test_{uuid4().hex}"
+    engine = connect_postgres(url, schema=schema)
+    try:
+        upgrade(engine, schema=schema)
+        yield engine
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        engine.dispose()
+
+
+def empty_tables(engine: Engine) -> None:
+    """Remove all rows of a PostgreSQL database."""
+    names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
