@@ -32,9 +32,9 @@ build/plugins/.bundled: venv/.installed $(shell find job_wrapper -name '*.py' -n
 
 .PHONY: constraints
 constraints: ## compile constraints.txt anew from the pyproject files
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
-	  --upgrade --group dev --group embedded $(COMPONENTS:%=%/pyproject.toml) \
-	  | grep -v -e '^-e' -e '^\./' -e 'racetrack' >constraints.txt
+	printf -- '-e ./%s\n' $(COMPONENTS) | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+	  --no-emit-index-url --no-annotate --no-header --group dev --group embedded - >build/constraints.txt
+	grep -v -e '^-e' -e '^\./' build/constraints.txt >constraints.txt
 
 # --- Run: the embedded stack ----------------------------------------------------------------------------------------------
 

@@ -1,19 +1,55 @@
 """The command line of the wrapper."""
 
 import argparse
+import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from racetrack_job_wrapper.environment import read_environment
-from racetrack_job_wrapper.loading import load_entrypoint
+from racetrack_job_wrapper.environment import JobEnvironment, read_environment
+from racetrack_job_wrapper.loading import EntrypointError, load_entrypoint
 from racetrack_job_wrapper.log.logs import configure_logs
-from racetrack_job_wrapper.server import serve
+from racetrack_job_wrapper.rehearsal import rehearse
+from racetrack_job_wrapper.server import ServerOptions, serve
 
 TRUE = ("true", "t", "yes", "y", "1")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the arguments and serve."""
+    parser = _make_parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return 0
+    configure_logs(
+        structured=_flag(os.environ, "LOG_STRUCTURED"),
+        with_caller=_flag(os.environ, "LOG_CALLER_NAME"),
+    )
+    environment = read_environment(os.environ, options.manifest_path)
+
+    def load() -> Any:
+        return _load(options, environment)
+
+    if options.check or options.call is not None:
+        return rehearse(environment, load, options.call)
+    grace_seconds = int(os.environ.get("JOB_GRACE_SECONDS", "30"))
+    serve(environment, load, ServerOptions(options.host, options.port, grace_seconds))
+    return 0
+
+
+def _load(options: argparse.Namespace, environment: JobEnvironment) -> Any:
+    path = options.entrypoint_path or environment.extra.get("entrypoint_path")
+    name = options.entrypoint_classname or environment.extra.get("entrypoint_class")
+    if not path:
+        raise EntrypointError(
+            "no entrypoint: name the Python file, or set jobtype_extra.entrypoint_path in job.yaml"
+        )
+    return load_entrypoint(path, name)
+
+
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="job_wrapper",
         description="Serves a class with perform() over HTTP, as Racetrack runs it.",
@@ -23,37 +59,32 @@ def main() -> None:
         "run",
         help="serve a job",
         description="Serve a job; then POST its arguments as JSON to /api/v1/perform.",
+        epilog="Example: job_wrapper run adder.py --call '{\"numbers\": [40, 2]}'",
     )
-    run.add_argument("entrypoint_path", help="Python file with the class, such as adder.py")
-    run.add_argument(
-        "entrypoint_classname", nargs="?", help="name of the class; default: the one with perform()"
-    )
-    run.add_argument(
-        "--manifest-path", help="the job's manifest; default: job.yaml here, if there is one"
-    )
-    run.add_argument(
-        "--host", default="0.0.0.0", help="address to listen on (default: %(default)s)"
-    )
-    run.add_argument(
-        "--port", type=int, default=7000, help="port to listen on (default: %(default)s)"
-    )
-    options = parser.parse_args()
-    if options.command is None:
-        parser.print_help(sys.stderr)
-        return
-    configure_logs(structured=_flag("LOG_STRUCTURED"), with_caller=_flag("LOG_CALLER_NAME"))
-    environment = read_environment(os.environ, options.manifest_path)
-    serve(
-        environment,
-        lambda: load_entrypoint(options.entrypoint_path, options.entrypoint_classname),
-        options.host,
-        options.port,
-    )
+    add = run.add_argument
+    add("entrypoint_path", nargs="?", help="Python file with the class (default: from job.yaml)")
+    add("entrypoint_classname", nargs="?", help="its class (default: the one with perform())")
+    add("--manifest-path", help="the job's manifest (default: job.yaml here, if there is one)")
+    add("--host", default="0.0.0.0", help="address to listen on (default: %(default)s)")  # noqa: S104
+    add("--port", type=int, default=7000, help="port to listen on (default: %(default)s)")
+    add("--check", action="store_true", help="load the job, check its examples, and exit")
+    add("--call", type=_payload, metavar="JSON", help="call perform once, print its answer, exit")
+    return parser
 
 
-def _flag(name: str) -> bool:
-    return os.environ.get(name, "").lower() in TRUE
+def _payload(text: str) -> dict[str, Any]:
+    try:
+        payload = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from error
+    if not isinstance(payload, dict):
+        raise argparse.ArgumentTypeError("it must be a JSON object of arguments by name")
+    return payload
+
+
+def _flag(variables: Mapping[str, str], name: str) -> bool:
+    return variables.get(name, "").lower() in TRUE
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

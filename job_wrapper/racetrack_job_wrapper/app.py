@@ -1,40 +1,32 @@
 """The ASGI app of a job: answers probes from the start, and calls once the job is loaded."""
 
-import json
+import asyncio
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
+from racetrack_job_wrapper import probes
+from racetrack_job_wrapper.body import InvalidBody, Receive, parse_payload, read_body
 from racetrack_job_wrapper.calls import QueueFull
 from racetrack_job_wrapper.context import Headers, JobRequest, request_context, request_extra
 from racetrack_job_wrapper.encoding import to_json
-from racetrack_job_wrapper.environment import JobEnvironment
-from racetrack_job_wrapper.job import Job
-from racetrack_job_wrapper.log.logs import describe_error
-from racetrack_job_wrapper.openapi import ASSET_TYPES, ASSETS, docs_page, make_openapi
+from racetrack_job_wrapper.job import PERFORM, Job
+from racetrack_job_wrapper.metrics import CONTENT_TYPE, ServerMetrics
+from racetrack_job_wrapper.openapi import docs_page, find_asset, make_openapi
 from racetrack_job_wrapper.parameters import list_parameters
-from racetrack_job_wrapper.responses import Response, error_response, json_response
+from racetrack_job_wrapper.probes import JobState
+from racetrack_job_wrapper.responses import Response, json_response
 
 logger = logging.getLogger("racetrack.job")
 API = "/api/v1"
-_PREFIX = re.compile(r"/pub/(?:job|fatman)/[^/]+/[^/]+")
+WEBVIEW = f"{API}/webview"
+_PREFIX = re.compile(r"/pub/(?:job|fatman)/[^/]+/[^/]+(?=/|$)")
 _PROBES = ("/live", "/ready", "/health", "/metrics")
-_CORS = [(b"access-control-allow-origin", b"*"), (b"access-control-allow-credentials", b"true")]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Scope = dict[str, Any]
-
-
-@dataclass
-class JobState:
-    """What is known of the job so far."""
-
-    environment: JobEnvironment
-    job: Job | None = None
-    error: str | None = None
-    """Why the job could not be loaded."""
+Route = Callable[[], Response | Awaitable[Response]]
 
 
 class JobApp:
@@ -42,210 +34,206 @@ class JobApp:
 
     def __init__(self, state: JobState) -> None:
         self.state = state
+        self.metrics = ServerMetrics()
+        self._routes: dict[str, Route] = {
+            "/live": lambda: probes.live(state),
+            "/ready": lambda: probes.ready(state),
+            "/health": lambda: probes.health(state),
+            "/metrics": self._metrics,
+            "/docs": self._docs,
+            "/openapi.json": lambda: json_response(make_openapi(state.job, state.environment)),
+            f"{API}/parameters": self._parameters,
+            f"{API}/examples": self._examples,
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "lifespan":
             await _answer_lifespan(receive, send)
         elif scope["type"] == "http":
-            await self._answer(scope, receive, send)
+            await self._serve(scope, receive, send)
+        elif self._is_webview(scope):
+            await self._show_webview(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = (
-            _PREFIX.sub("", scope["path"], count=1)
-            if scope["path"].startswith("/pub/")
-            else scope["path"]
-        )
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = _relative_path(scope["path"])
         headers = Headers(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
         )
         request_context.set(JobRequest(scope["method"], scope["path"], headers))
         request_extra.set({})
-        if scope["method"] == "POST" and path.startswith(API):
-            response = await self._call(path.removeprefix(API), headers, receive)
+        began = self.metrics.begin()
+        if self._is_webview(scope):
+            status = await self._show_webview(scope, receive, send)
         else:
-            response = self._get(scope["method"], path, scope["path"])
-        if not (response.status == 200 and path.rstrip("/") in _PROBES):
-            logger.info("%s %s %s", scope["method"], scope["path"], response.status)
-        await _send(send, response, is_head=scope["method"] == "HEAD")
+            response = await self._respond(scope, path, headers, receive)
+            status = response.status
+            await _send(response, scope, receive, send, headers.get("origin"))
+        self.metrics.end(began, failed=status >= 500 and path not in _PROBES)
+        if not (status == 200 and path.rstrip("/") in _PROBES):
+            logger.info("%s %s %s", scope["method"], scope["path"], status)
 
-    async def _call(self, endpoint: str, headers: Headers, receive: Receive) -> Response:
+    async def _respond(
+        self, scope: Scope, path: str, headers: Headers, receive: Receive
+    ) -> Response:
+        method: str = scope["method"]
+        if method == "OPTIONS" and "access-control-request-method" in headers:
+            return _allow_other_origins(headers)
+        if path in ("", "/"):
+            return self._redirect(scope, path)
+        if method == "POST" and path.startswith(f"{API}/"):
+            found = await self._call(path.removeprefix(API), headers, receive)
+        elif method == "GET":
+            found = await self._get(path)
+        else:
+            found = None
+        return found or self._refuse(path)
+
+    async def _call(self, endpoint: str, headers: Headers, receive: Receive) -> Response | None:
         job = self.state.job
         if job is None:
-            return self._not_loaded()
-        handler = job.endpoints.get(endpoint.rstrip("/") or endpoint)
+            return probes.not_loaded(self.state)
+        endpoint = endpoint if endpoint in job.endpoints else endpoint.rstrip("/")
+        handler = job.endpoints.get(endpoint)
         if handler is None:
-            return json_response({"detail": "Not Found"}, 404)
-        body = await _read_body(receive)
-        payload = _parse_payload(body, headers)
-        if isinstance(payload, Response):
-            return payload
-        return await self._run(job, endpoint, handler, payload)
-
-    async def _run(
-        self, job: Job, endpoint: str, handler: Callable[..., Any], payload: dict[str, Any]
-    ) -> Response:
-        began = job.metrics.begin(endpoint)
-        failed = True
+            return None
         try:
-            response = Response(to_json(await job.runner.run(handler, payload)))
-            failed = False
-        except QueueFull as error:
-            response = json_response({"detail": str(error)}, 429, {"Retry-After": "1"})
-        except Exception as error:  # noqa: BLE001 - whatever a job raises is answered, never the end of the server
-            logger.error("call of %s failed: %s", endpoint, describe_error(error))
-            response = error_response(error)
-        job.metrics.end(endpoint, began, failed=failed)
-        return response
+            payload = parse_payload(await read_body(receive), headers)
+        except InvalidBody as error:
+            return _unprocessable(str(error))
+        return await _run(job, endpoint, handler, payload)
 
-    def _get(self, method: str, path: str, full_path: str) -> Response:
-        if method == "OPTIONS":
-            allowed = {
-                "access-control-allow-methods": "GET, POST",
-                "access-control-allow-headers": "*",
-            }
-            return Response(b"OK", content_type="text/plain", headers=allowed)
-        if method not in ("GET", "HEAD"):
-            return json_response({"detail": "Method Not Allowed"}, 405, {"allow": "GET"})
-        if path in ("", "/"):
-            home = self.state.job.home_page if self.state.job else "/docs"
-            return Response(
-                b"", 307, headers={"location": f"{self.state.environment.base_url}{home}"}
-            )
-        routes = {
-            "/live": self._live,
-            "/ready": self._ready,
-            "/health": self._health,
-            "/metrics": self._metrics,
-            "/docs": lambda: Response(
-                docs_page(self.state.environment), content_type="text/html; charset=utf-8"
-            ),
-            "/openapi.json": lambda: json_response(
-                make_openapi(self.state.job, self.state.environment)
-            ),
-            f"{API}/parameters": self._parameters,
-            f"{API}/examples": self._examples,
-        }
-        route = routes.get(path.rstrip("/"))
-        return route() if route else self._file(path, full_path)
-
-    def _file(self, path: str, full_path: str) -> Response:
+    async def _get(self, path: str) -> Response | None:
+        route = self._routes.get(path) or self._routes.get(path.rstrip("/"))
+        if route:
+            response = route()
+            return response if isinstance(response, Response) else await response
         if path.startswith("/docs/"):
-            asset = ASSETS / path.removeprefix("/docs/")
-            if asset.parent == ASSETS and asset.is_file():
-                content_type = ASSET_TYPES.get(asset.suffix, "application/octet-stream")
-                return Response(
-                    asset.read_bytes(),
-                    content_type=content_type,
-                    headers={"cache-control": "max-age=3600"},
-                )
-        job = self.state.job
-        if job is None and path.startswith(API):
-            return self._not_loaded()
-        if job and path.startswith(API):
-            static = job.static_files.get(path.removeprefix(API))
-            if static:
-                return Response(static.path.read_bytes(), content_type=static.content_type)
-            if path.removeprefix(API).rstrip("/") in job.endpoints:
-                return json_response({"detail": "Method Not Allowed"}, 405, {"allow": "POST"})
-        return json_response({"detail": "Not Found"}, 404)
-
-    def _live(self) -> Response:
-        timestamp = self.state.environment.deployment_timestamp
-        if self.state.error is not None:
-            return json_response(
-                {"live": False, "deployment_timestamp": timestamp, "error": self.state.error}, 500
-            )
-        return json_response({"live": True, "deployment_timestamp": timestamp})
-
-    def _ready(self) -> Response:
-        is_ready = self.state.job is not None
-        return json_response({"ready": is_ready}, 200 if is_ready else 500)
-
-    def _health(self) -> Response:
-        environment = self.state.environment
-        is_ready = self.state.job is not None
-        content = {
-            "service": "job",
-            "job_name": environment.name,
-            "live": self.state.error is None,
-            "ready": is_ready,
-            "status": "pass" if is_ready else "fail",
-            "error": self.state.error,
-            "job_version": environment.version,
-            "git_version": environment.git_version,
-            "deployed_by_racetrack_version": environment.deployed_by_racetrack_version,
-            "deployment_timestamp": environment.deployment_timestamp,
-            "job_type_version": environment.job_type_version,
-        }
-        return json_response(content, 200 if is_ready else 500)
-
-    def _metrics(self) -> Response:
-        job = self.state.job
-        return Response(
-            job.metrics.text() if job else b"",
-            content_type="text/plain; version=0.0.4; charset=utf-8",
+            return find_asset(path.removeprefix("/docs/"))
+        if not path.startswith(f"{API}/"):
+            return None
+        if self.state.job is None:
+            return probes.not_loaded(self.state)
+        static = self.state.job.static_files.get(path.removeprefix(API))
+        return (
+            Response(static.path.read_bytes(), content_type=static.content_type) if static else None
         )
+
+    def _refuse(self, path: str) -> Response:
+        endpoints = self.state.job.endpoints if self.state.job else {}
+        files = self.state.job.static_files if self.state.job else {}
+        name = path.removeprefix(API)
+        allowed = "POST" if path.startswith(API) and name.rstrip("/") in endpoints else None
+        if path.rstrip("/") in self._routes or name in files:
+            allowed = "GET"
+        if allowed is None:
+            return json_response({"detail": "Not Found"}, 404)
+        return json_response({"detail": "Method Not Allowed"}, 405, {"allow": allowed})
+
+    def _redirect(self, scope: Scope, path: str) -> Response:
+        if not path and scope["path"]:
+            return Response(b"", 307, headers={"location": f"{scope['path']}/"})
+        home = self.state.job.home_page if self.state.job else "/docs"
+        location = f"{self.state.environment.base_url}{home}"
+        return Response(b"", 307, headers={"location": location})
+
+    async def _metrics(self) -> Response:
+        metrics = self.state.job.metrics if self.state.job else None
+        # In a thread: a job's own metrics may take their time, and probes shall not wait for them.
+        text = await asyncio.to_thread(self.metrics.text, metrics)
+        return Response(text, content_type=CONTENT_TYPE)
+
+    def _docs(self) -> Response:
+        page = docs_page(self.state.environment)
+        return Response(page, content_type="text/html; charset=utf-8")
 
     def _parameters(self) -> Response:
         job = self.state.job
         return (
-            Response(to_json(list_parameters(job.endpoints["/perform"])))
+            Response(to_json(list_parameters(job.endpoints[PERFORM])))
             if job
-            else self._not_loaded()
+            else probes.not_loaded(self.state)
         )
 
     def _examples(self) -> Response:
         job = self.state.job
-        return Response(to_json(job.examples)) if job else self._not_loaded()
+        return Response(to_json(job.examples)) if job else probes.not_loaded(self.state)
 
-    def _not_loaded(self) -> Response:
-        if self.state.error is not None:
-            return json_response({"error": f"the job could not be loaded: {self.state.error}"}, 500)
-        return json_response({"error": "the job is starting"}, 503, {"Retry-After": "1"})
+    def _is_webview(self, scope: Scope) -> bool:
+        job = self.state.job
+        return (
+            job is not None
+            and job.webview is not None
+            and f"{_relative_path(scope['path'])}/".startswith(f"{WEBVIEW}/")
+        )
+
+    async def _show_webview(self, scope: Scope, receive: Receive, send: Send) -> int:
+        statuses = [500]
+
+        async def send_noting_status(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+            await send(message)
+
+        job = self.state.job
+        if job and job.webview:
+            await job.webview(scope, receive, send_noting_status)
+        return statuses[-1]
 
 
-def _parse_payload(body: bytes, headers: Headers) -> dict[str, Any] | Response:
-    content_type = headers.get("content-type", "").split(";")[0].strip()
-    if content_type and content_type != "application/json" and not content_type.endswith("+json"):
-        return _unprocessable(f"the content type must be application/json, not {content_type}")
-    if not body:
-        return {}
+async def _run(
+    job: Job, endpoint: str, handler: Callable[..., Any], payload: dict[str, Any]
+) -> Response:
+    began = job.metrics.begin(endpoint)
     try:
-        payload = json.loads(body)
-    except ValueError as error:
-        return _unprocessable(f"the body is not JSON: {error}")
-    if payload is None:
-        return {}
-    return (
-        payload
-        if isinstance(payload, dict)
-        else _unprocessable("the body must be a JSON object of arguments")
-    )
+        response = await job.runner.run(handler, payload)
+    except QueueFull as error:
+        response = json_response({"detail": str(error)}, 429, {"retry-after": "1"})
+    job.metrics.end(endpoint, began, failed=response.is_failure or response.status == 429)
+    job.metrics.last_call.set(time.time())
+    return response
+
+
+def _relative_path(path: str) -> str:
+    return _PREFIX.sub("", path, count=1) if path.startswith("/pub/") else path
 
 
 def _unprocessable(message: str) -> Response:
     detail = [{"type": "invalid_body", "loc": ["body"], "msg": message, "input": None}]
-    return json_response({"detail": detail, "error": message}, 422)
+    return json_response({"detail": detail}, 422)
 
 
-async def _read_body(receive: Receive) -> bytes:
-    chunks = []
-    while True:
-        message = await receive()
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(chunks)
+def _allow_other_origins(headers: Headers) -> Response:
+    asked = headers.get("access-control-request-headers", "*")
+    allowed = {
+        "access-control-allow-methods": "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT",
+        "access-control-allow-headers": asked,
+        "access-control-max-age": "600",
+    }
+    return Response(b"OK", content_type="text/plain; charset=utf-8", headers=allowed)
 
 
-async def _send(send: Send, response: Response, *, is_head: bool) -> None:
+async def _send(
+    response: Response, scope: Scope, receive: Receive, send: Send, origin: str | None
+) -> None:
+    if response.app is not None:
+        await response.app(scope, receive, send)
+        return
     headers = [
         (b"content-type", response.content_type.encode()),
         (b"content-length", str(len(response.body)).encode()),
     ]
-    headers += [(name.encode(), value.encode()) for name, value in response.headers.items()] + _CORS
+    headers += [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in response.headers.items()
+    ]
+    if origin:
+        headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
+        headers += [(b"access-control-allow-credentials", b"true"), (b"vary", b"Origin")]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if is_head else response.body})
+    await send({"type": "http.response.body", "body": response.body})
 
 
 async def _answer_lifespan(receive: Receive, send: Send) -> None:

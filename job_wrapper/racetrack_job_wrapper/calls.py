@@ -2,12 +2,19 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
+from racetrack_job_wrapper.encoding import to_json
+from racetrack_job_wrapper.log.logs import describe_error
+from racetrack_job_wrapper.pool import WorkerPool
+from racetrack_job_wrapper.responses import Response, error_response, is_asgi_response
+
+logger = logging.getLogger("racetrack.job")
 POOL_THREADS = 40
 
 
@@ -27,7 +34,7 @@ class CallLimits:
     queue: int | None = None
 
     @classmethod
-    def of(cls, extra: Any) -> "CallLimits":
+    def of(cls, extra: Mapping[str, Any]) -> "CallLimits":
         """Read them from the manifest's settings of the job type."""
         return cls(
             _whole_number(extra, "max_concurrency") or None,
@@ -41,53 +48,71 @@ class CallRunner:
     def __init__(self, limits: CallLimits) -> None:
         self.limits = limits
         self.waiting = 0
-        self._pool = ThreadPoolExecutor(
-            limits.concurrency or POOL_THREADS, thread_name_prefix="call"
-        )
+        self._pool = WorkerPool(limits.concurrency or POOL_THREADS)
         self._places = asyncio.Semaphore(limits.concurrency) if limits.concurrency else None
 
-    async def run(self, function: Callable[..., Any], payload: dict[str, Any]) -> Any:
-        """Call a function with the payload's keys as arguments and return what it returns; QueueFull when too many wait."""
+    async def run(self, function: Callable[..., Any], payload: dict[str, Any]) -> Response:
+        """Call a function with the payload's keys as arguments and return the answer; QueueFull when too many wait."""
         if self._places is None:
             return await self._call(function, payload)
-        if (
-            self._places.locked()
-            and self.limits.queue is not None
-            and self.waiting >= self.limits.queue
-        ):
+        async with self._place(self._places):
+            return await self._call(function, payload)
+
+    @asynccontextmanager
+    async def _place(self, places: asyncio.Semaphore) -> AsyncIterator[None]:
+        if places.locked() and self.limits.queue is not None and self.waiting >= self.limits.queue:
             raise QueueFull(
                 f"too many requests waiting in a queue. Job is set to process {self.limits.concurrency} requests concurrently"
                 f" with a queue of max size {self.limits.queue}"
             )
         self.waiting += 1
         try:
-            await self._places.acquire()
+            await places.acquire()
         finally:
             self.waiting -= 1
         try:
-            return await self._call(function, payload)
+            yield
         finally:
-            self._places.release()
+            places.release()
 
-    async def _call(self, function: Callable[..., Any], payload: dict[str, Any]) -> Any:
+    async def _call(self, function: Callable[..., Any], payload: dict[str, Any]) -> Response:
         if inspect.iscoroutinefunction(function):
-            return await function(**payload)
-        context = copy_context()
-        return await asyncio.get_running_loop().run_in_executor(
-            self._pool, context.run, _call_safely, function, payload
-        )
+            return await _answer_async(function, payload)
+        answer: Response = await self._pool.run(copy_context().run, _answer, function, payload)
+        return answer
 
 
-def _call_safely(function: Callable[..., Any], payload: dict[str, Any]) -> Any:
+def _answer(function: Callable[..., Any], payload: dict[str, Any]) -> Response:
     try:
-        return function(**payload)
-    except StopIteration as error:
-        raise RuntimeError(f"StopIteration: {error}") from error
-    except (SystemExit, KeyboardInterrupt) as error:
-        raise CallAborted(f"the job called for an exit: {error!r}") from error
+        return _respond(function(**payload))
+    except BaseException as error:
+        return _respond_to_error(error)
 
 
-def _whole_number(extra: Any, key: str) -> int | None:
+async def _answer_async(function: Callable[..., Any], payload: dict[str, Any]) -> Response:
+    try:
+        return _respond(await function(**payload))
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
+        return _respond_to_error(error)
+
+
+def _respond(result: Any) -> Response:
+    if is_asgi_response(result):
+        return Response(b"", result.status_code, app=result)
+    return Response(to_json(result))
+
+
+def _respond_to_error(error: BaseException) -> Response:
+    logger.error("call failed: %s", describe_error(error))
+    if isinstance(error, SystemExit | KeyboardInterrupt):
+        # A call never ends the server: other calls are running in it.
+        error = CallAborted(f"the job called for an exit: {error!r}")
+    return error_response(error)
+
+
+def _whole_number(extra: Mapping[str, Any], key: str) -> int | None:
     value = extra.get(key)
     if value is None:
         return None

@@ -20,6 +20,8 @@ class JobEnvironment:
     deployed_by_racetrack_version: str | None
     job_type_version: str | None
     manifest: Mapping[str, Any]
+    manifest_error: str | None = None
+    """Why the manifest can't be read; then the job is not loaded, but its server says so."""
 
     @property
     def base_url(self) -> str:
@@ -29,12 +31,13 @@ class JobEnvironment:
     @property
     def extra(self) -> Mapping[str, Any]:
         """The manifest's settings for this job type."""
-        return self.manifest.get("jobtype_extra") or self.manifest.get("python") or {}
+        extra = self.manifest.get("jobtype_extra") or self.manifest.get("python")
+        return extra if isinstance(extra, dict) else {}
 
 
 def read_environment(variables: Mapping[str, str], manifest_path: str | None) -> JobEnvironment:
     """Read the variables and the manifest: a given file, `JOB_MANIFEST_YAML`, or `job.yaml` here."""
-    manifest = _read_manifest(variables, manifest_path)
+    manifest, manifest_error = _read_manifest(variables, manifest_path)
     return JobEnvironment(
         name=variables.get("JOB_NAME") or str(manifest.get("name") or "JOB_NAME"),
         version=variables.get("JOB_VERSION") or str(manifest.get("version") or "JOB_VERSION"),
@@ -43,6 +46,7 @@ def read_environment(variables: Mapping[str, str], manifest_path: str | None) ->
         deployed_by_racetrack_version=variables.get("DEPLOYED_BY_RACETRACK_VERSION"),
         job_type_version=variables.get("JOB_TYPE_VERSION"),
         manifest=manifest,
+        manifest_error=manifest_error,
     )
 
 
@@ -54,14 +58,21 @@ def header_names(variables: Mapping[str, str] = os.environ) -> tuple[str, str]:
     )
 
 
-def _read_manifest(variables: Mapping[str, str], path: str | None) -> Mapping[str, Any]:
+def _read_manifest(
+    variables: Mapping[str, str], path: str | None
+) -> tuple[Mapping[str, Any], str | None]:
+    try:
+        content = yaml.safe_load(_manifest_text(variables, path))
+    except (OSError, yaml.YAMLError) as error:
+        return {}, f"the manifest can't be read: {error}"
+    if content is not None and not isinstance(content, dict):
+        return {}, f"the manifest can't be read: it is a {type(content).__name__}, not a mapping"
+    return content or {}, None
+
+
+def _manifest_text(variables: Mapping[str, str], path: str | None) -> str:
     if path:
-        text = Path(path).read_text()
-    elif variables.get("JOB_MANIFEST_YAML"):
-        text = variables["JOB_MANIFEST_YAML"].replace("\\n", "\n")
-    elif Path("job.yaml").is_file():
-        text = Path("job.yaml").read_text()
-    else:
-        return {}
-    content = yaml.safe_load(text)
-    return content if isinstance(content, dict) else {}
+        return Path(path).read_text()
+    if variables.get("JOB_MANIFEST_YAML"):
+        return variables["JOB_MANIFEST_YAML"].replace("\\n", "\n")
+    return Path("job.yaml").read_text() if Path("job.yaml").is_file() else ""

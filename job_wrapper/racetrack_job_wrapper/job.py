@@ -1,5 +1,6 @@
 """A loaded job: the object, its endpoints and examples, checked once at the start."""
 
+import logging
 import mimetypes
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,9 +10,12 @@ from typing import Any
 from racetrack_job_wrapper.calls import CallLimits, CallRunner
 from racetrack_job_wrapper.context import request_context, request_extra
 from racetrack_job_wrapper.encoding import to_json
+from racetrack_job_wrapper.entrypoint import JobEntrypoint
 from racetrack_job_wrapper.environment import JobEnvironment
 from racetrack_job_wrapper.metrics import JobMetrics
+from racetrack_job_wrapper.webview import AsgiApp, mount_webview
 
+logger = logging.getLogger("racetrack.job")
 PERFORM = "/perform"
 MAX_EXAMPLE_BYTES = 1024 * 1024
 
@@ -37,13 +41,13 @@ class Job:
     static_files: dict[str, StaticFile]
     runner: CallRunner
     home_page: str
+    webview: AsgiApp | None = None
     metrics: JobMetrics = field(default_factory=JobMetrics)
 
 
 def make_job(instance: Any, environment: JobEnvironment) -> Job:
     """Read everything that the object offers; raises when an example or static file is wrong."""
-    instance.request_context = request_context
-    instance.request_extra = request_extra
+    _give_context(instance)
     endpoints = {PERFORM: getattr(instance, "perform", _missing_perform)}
     if hasattr(instance, "auxiliary_endpoints"):
         endpoints |= {
@@ -55,11 +59,19 @@ def make_job(instance: Any, environment: JobEnvironment) -> Job:
         static_files=_read_static_files(instance),
         runner=CallRunner(CallLimits.of(environment.extra)),
         home_page=str(environment.extra.get("home_page") or "/docs"),
+        webview=mount_webview(instance, environment.base_url),
     )
     if hasattr(instance, "metrics"):
-        instance.metrics()
         job.metrics.add_source(instance.metrics)
     return job
+
+
+def _give_context(instance: Any) -> None:
+    try:
+        instance.request_context = request_context
+        instance.request_extra = request_extra
+    except AttributeError:
+        logger.warning("the job's class has __slots__; it gets no request_context")
 
 
 def _missing_perform(**_: Any) -> Any:
@@ -70,7 +82,7 @@ def _read_examples(
     instance: Any, endpoints: dict[str, Callable[..., Any]]
 ) -> dict[str, dict[str, Any]]:
     examples: dict[str, Any] = {}
-    if hasattr(instance, "docs_input_example"):
+    if _is_documented(instance):
         examples[PERFORM] = instance.docs_input_example()
     if hasattr(instance, "docs_input_examples"):
         given = instance.docs_input_examples()
@@ -82,6 +94,14 @@ def _read_examples(
     for path, example in examples.items():
         _check_example(path, example)
     return {path: example for path, example in examples.items() if path in endpoints}
+
+
+def _is_documented(instance: Any) -> bool:
+    # The base class' own example says nothing, and the platform would call the job with it.
+    method = getattr(type(instance), "docs_input_example", None)
+    return (
+        hasattr(instance, "docs_input_example") and method is not JobEntrypoint.docs_input_example
+    )
 
 
 def _check_example(path: str, example: Any) -> None:

@@ -1,14 +1,23 @@
-"""Metrics of a job, and those that the job brings itself."""
+"""Metrics of a job and of its server, and those that the job brings itself."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+logger = logging.getLogger("racetrack.job")
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 25, 50, 75, 100, 250, 500, 750, 1000)  # fmt: skip
 
 
@@ -17,25 +26,16 @@ class JobMetrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
+        each_endpoint = {"labelnames": ["endpoint"], "registry": registry}
         self.errors = Counter(
-            "request_internal_errors",
-            "Calls that ended in an error",
-            ["endpoint"],
-            registry=registry,
+            "request_internal_errors", "Calls that ended in an error", **each_endpoint
         )
         self.duration = Histogram(
-            "request_duration",
-            "Seconds of a call",
-            ["endpoint"],
-            registry=registry,
-            buckets=BUCKETS,
+            "request_duration", "Seconds of a call", buckets=BUCKETS, **each_endpoint
         )
         self.started = Counter("requests_started", "Calls begun", registry=registry)
         self.done = Counter("requests_done", "Calls ended", registry=registry)
-        self.endpoint_started = Counter(
-            "endpoint_requests_started", "Calls begun", ["endpoint"], registry=registry
-        )
+        self.endpoint_started = Counter("endpoint_requests_started", "Calls begun", **each_endpoint)
         self.last_call = Gauge(
             "last_call_timestamp", "UNIX seconds of the last call", registry=registry
         )
@@ -55,12 +55,41 @@ class JobMetrics:
             self.errors.labels(endpoint).inc()
 
     def add_source(self, source: Callable[[], Iterable[dict[str, Any]]]) -> None:
-        """Add the gauges that the job returns."""
+        """Add the gauges that the job returns; raises when a name is taken, or when the job's method does."""
+        source()
         self.registry.register(_JobGauges(source))
 
-    def text(self) -> bytes:
-        """Write all metrics in Prometheus' text format."""
-        return generate_latest(self.registry)
+
+class ServerMetrics:
+    """Counts and times every request, probes too."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.errors = Counter(
+            "commons_internal_server_errors", "Requests answered with 5xx", registry=registry
+        )
+        self.duration = Histogram(
+            "commons_request_duration", "Seconds of a request", buckets=BUCKETS, registry=registry
+        )
+        self.started = Counter("commons_requests_started", "Requests begun", registry=registry)
+        self.done = Counter("commons_requests_done", "Requests ended", registry=registry)
+
+    def begin(self) -> float:
+        """Note that a request begins; returns the moment for `end`."""
+        self.started.inc()
+        return time.perf_counter()
+
+    def end(self, began: float, *, failed: bool) -> None:
+        """Note that a request ended."""
+        self.done.inc()
+        self.duration.observe(time.perf_counter() - began)
+        if failed:
+            self.errors.inc()
+
+    def text(self, job: JobMetrics | None) -> bytes:
+        """Write everything in Prometheus' text format, with what the job itself put into the default registry."""
+        registries = [REGISTRY, self.registry, *([job.registry] if job else [])]
+        return b"".join(generate_latest(each) for each in registries)
 
 
 class _JobGauges(Collector):
@@ -69,13 +98,22 @@ class _JobGauges(Collector):
 
     def collect(self) -> Iterable[Metric]:
         families: dict[str, GaugeMetricFamily] = {}
-        for item in self.source():
-            if item.get("value") is None or "name" not in item:
-                continue
-            labels = item.get("labels") or {}
-            name = item["name"]
-            family = families.setdefault(
-                name, GaugeMetricFamily(name, item.get("description") or "", labels=list(labels))
-            )
-            family.add_metric([str(value) for value in labels.values()], float(item["value"]))
+        try:
+            for item in self.source():
+                _add_gauge(families, item)
+        except Exception:
+            # The other metrics are still worth reading.
+            logger.exception("metrics() of the job failed")
         return families.values()
+
+
+def _add_gauge(families: dict[str, GaugeMetricFamily], item: dict[str, Any]) -> None:
+    if "name" not in item or "value" not in item:
+        logger.error("a metric of the job has no name or no value: %s", sorted(item))
+        return
+    if item["value"] is None:
+        return
+    labels = item.get("labels") or {}
+    empty = GaugeMetricFamily(item["name"], item.get("description") or "", labels=list(labels))
+    family = families.setdefault(item["name"], empty)
+    family.add_metric([str(value) for value in labels.values()], float(item["value"]))

@@ -7,9 +7,10 @@ from typing import Any
 from racetrack_job_wrapper.environment import JobEnvironment
 from racetrack_job_wrapper.job import Job
 from racetrack_job_wrapper.parameters import payload_schema
+from racetrack_job_wrapper.responses import Response
 
 ASSETS = Path(__file__).parent / "swagger_ui"
-ASSET_TYPES = {".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
+_ASSET_TYPES = {".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
 
 
 def make_openapi(job: Job | None, environment: JobEnvironment) -> dict[str, Any]:
@@ -64,6 +65,15 @@ def docs_page(environment: JobEnvironment) -> bytes:
 </body>
 </html>
 """.encode()
+
+
+def find_asset(name: str) -> Response | None:
+    """Find a file that the page loads."""
+    file = ASSETS / name
+    if file.parent != ASSETS or not file.is_file():
+        return None
+    kind = _ASSET_TYPES.get(file.suffix, "application/octet-stream")
+    return Response(file.read_bytes(), content_type=kind, headers={"cache-control": "max-age=3600"})
 
 
 def _describe_call(endpoint: str, handler: Any, job: Job | None) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """Answers as bytes, and which error becomes which status."""
 
+import inspect
 import json
-import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
 
 from racetrack_job_wrapper.auth.auth import UnauthorizedError
 from racetrack_job_wrapper.log.errors import AlreadyExists, EntityNotFound, ValidationError
@@ -25,6 +28,10 @@ class Response:
     status: int = 200
     content_type: str = JSON
     headers: dict[str, str] = field(default_factory=dict)
+    app: Callable[..., Any] | None = None
+    """An ASGI response that the job made itself; it is sent as it is."""
+    is_failure: bool = False
+    """The call raised; its metrics count that."""
 
 
 def json_response(
@@ -38,19 +45,39 @@ def json_response(
 
 def error_response(error: BaseException) -> Response:
     """Make the answer `{"error", "type"}` for what a call raised; never a traceback."""
+    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    if len(inner) == 1:
+        return error_response(inner[0])
     if isinstance(error, TypeError) and _is_wrong_call(error):
-        return json_response(
-            {"error": f"failed to call a function: {error}", "type": "ValueError"}, 400
-        )
+        return _failure(f"failed to call a function: {error}", "ValueError", 400)
     if hasattr(error, "status_code") and hasattr(error, "detail"):
-        return json_response(
-            {"detail": error.detail}, error.status_code, dict(getattr(error, "headers", None) or {})
-        )
+        body = json.dumps({"detail": error.detail}, separators=(",", ":"), default=str).encode()
+        headers = dict(getattr(error, "headers", None) or {})
+        return Response(body, error.status_code, headers=headers, is_failure=True)
+    if inner:
+        return _failure(*_describe_group(error, inner), 500)
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
-    return json_response({"error": str(error), "type": type(error).__name__}, status)
+    return _failure(str(error), type(error).__name__, status)
+
+
+def is_asgi_response(result: object) -> bool:
+    """Tell whether a job returned a response of its web framework, such as Starlette's StreamingResponse."""
+    return hasattr(result, "status_code") and inspect.iscoroutinefunction(
+        getattr(type(result), "__call__", None)
+    )
+
+
+def _failure(text: str, kind: str, status: int) -> Response:
+    body = json.dumps({"error": text, "type": kind}, separators=(",", ":")).encode()
+    return Response(body, status, is_failure=True)
+
+
+def _describe_group(error: BaseException, inner: tuple[BaseException, ...]) -> tuple[str, str]:
+    kinds = ", ".join(type(each).__name__ for each in inner)
+    return f"{error}: {', '.join(map(str, inner))}", f"{type(error).__name__}: {kinds}"
 
 
 def _is_wrong_call(error: TypeError) -> bool:
-    # Raised by the call itself, not inside the job: the deepest frame is the wrapper's own.
-    frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and frames[-1].filename.endswith("calls.py")
+    # Raised by the call itself, not inside the job: there is no frame below the wrapper's own.
+    frame: TracebackType | None = error.__traceback__
+    return frame is not None and frame.tb_next is None

@@ -1,46 +1,66 @@
 """Running a job: the server is up at once, the job is loaded behind it."""
 
 import logging
+import signal
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 
-from racetrack_job_wrapper.app import JobApp, JobState
+from racetrack_job_wrapper.app import JobApp
 from racetrack_job_wrapper.environment import JobEnvironment
 from racetrack_job_wrapper.job import make_job
 from racetrack_job_wrapper.log.logs import describe_error
+from racetrack_job_wrapper.probes import JobState
 
 logger = logging.getLogger("racetrack.job")
 # Longer than gateways keep an idle connection: a call never meets a connection that the job is just closing.
 KEEP_ALIVE_SECONDS = 75
-GRACE_SECONDS = 30
+# The usual 8 MiB for each of 40 threads would count against the job's memory limit.
+THREAD_STACK_BYTES = 4 * 1024 * 1024
 
 
-def serve(environment: JobEnvironment, load: Callable[[], Any], host: str, port: int) -> None:
+@dataclass(frozen=True)
+class ServerOptions:
+    """Where a job listens, and how long its running calls may take to end."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - a job is reached from outside its container
+    port: int = 7000
+    grace_seconds: int = 30
+
+
+def serve(environment: JobEnvironment, load: Callable[[], Any], options: ServerOptions) -> None:
     """Serve until SIGTERM; then stop accepting and end the running calls. `load` makes the job's object."""
+    threading.stack_size(THREAD_STACK_BYTES)
     state = JobState(environment)
-    threading.Thread(target=_load_job, args=(state, load), name="load-job", daemon=True).start()
+    threading.Thread(target=load_job, args=(state, load), name="load-job", daemon=True).start()
+    # uvicorn ends by raising the signal again; a stop that was asked for is a success.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     uvicorn.run(
         JobApp(state),
-        host=host,
-        port=port,
+        host=options.host,
+        port=options.port,
+        lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=options.grace_seconds,
     )
 
 
-def _load_job(state: JobState, load: Callable[[], Any]) -> None:
+def load_job(state: JobState, load: Callable[[], Any]) -> None:
+    """Load the job into the state; whatever goes wrong is kept there, and the server stays to tell."""
     try:
+        if state.environment.manifest_error:
+            raise ValueError(state.environment.manifest_error)
         state.job = make_job(load(), state.environment)
     except BaseException as error:
         state.error = describe_error(error)
         logger.error("the job could not be loaded: %s", state.error, exc_info=error)
     else:
-        logger.info(
-            "job %s %s is ready to perform", state.environment.name, state.environment.version
-        )
+        environment = state.environment
+        logger.info("job %s %s is ready to perform", environment.name, environment.version)

@@ -5,17 +5,15 @@ from typing import Any
 
 from racetrack_job_wrapper.environment import read_environment
 from racetrack_job_wrapper.log.logs import configure_logs
-from racetrack_job_wrapper.server import serve
-
-PORT = 7000
+from racetrack_job_wrapper.server import ServerOptions, serve
 
 
 def serve_job_class(entrypoint_class: type) -> None:
     """Make an object of the class in the background and serve it."""
     configure_logs()
-    serve(read_environment(os.environ, None), entrypoint_class, "0.0.0.0", PORT)  # noqa: S104
+    serve(read_environment(os.environ, None), entrypoint_class, ServerOptions())
 
 
 def serve_job_instance(entrypoint: Any) -> None:
     """Serve an object."""
-    serve(read_environment(os.environ, None), lambda: entrypoint, "0.0.0.0", PORT)  # noqa: S104
+    serve(read_environment(os.environ, None), lambda: entrypoint, ServerOptions())

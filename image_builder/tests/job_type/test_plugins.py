@@ -50,5 +50,5 @@ def test_the_plugin_may_refuse_a_manifest(job_types):
     job_type = job_types.resolve("python3:latest", ImageKind.PROCESS)
 
     job_type.validate(parse_manifest_types(a_manifest()))
-    with pytest.raises(ValidationError, match="^python3:1.0.0 can't have replicas$"):
+    with pytest.raises(ValidationError, match=r"^python3:1\.0\.0 can't have replicas$"):
         job_type.validate(parse_manifest_types(a_manifest(replicas=2)))

@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import traceback
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from racetrack_job_wrapper.context import request_context
 from racetrack_job_wrapper.environment import header_names
@@ -68,8 +68,13 @@ class _TextFormatter(logging.Formatter):
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
-        line = {"time": moment, "lvl": record.levelname, "msg": record.getMessage()}
+        # Python 3.10 has no datetime.UTC.
+        moment = datetime.fromtimestamp(record.created, timezone.utc)  # noqa: UP017
+        line = {
+            "time": f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}",
+            "lvl": record.levelname,
+            "msg": record.getMessage(),
+        }
         line |= getattr(record, "call_details", {})
         if record.exc_info:
             line["exc_info"] = self.formatException(record.exc_info)
