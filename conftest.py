@@ -1,12 +1,13 @@
 """Imports the packages before pytest does, so that a component's folder never shadows its package."""
 
+import racetrack_job_wrapper
+
 import image_builder
 import lifecycle
 import lifecycle_supervisor
 import pub
 import racetrack_client
 import racetrack_commons
-import racetrack_job_wrapper
 
 __all__ = [
     "image_builder",

@@ -60,7 +60,7 @@ def write_event(uow: UnitOfWork, event: AuditEvent, now: datetime) -> None:
     )
 
 
-def record_job_event(  # noqa: PLR0913 - the parts of one sentence: what, to which job, when, by whom
+def record_job_event(
     uow: UnitOfWork,
     event_type: AuditEventType,
     job: tuple[str, str],

@@ -16,7 +16,7 @@ def test_a_job_that_raises_on_import_fails_with_its_error(stack, job_directory):
 
 
 def test_a_job_that_raises_in_its_constructor_fails_with_its_error(stack, job_directory):
-    code = "class Job:\n    def __init__(self):\n        raise RuntimeError('model is missing')\n    def perform(self):\n        return 1\n"
+    code = GOOD + "    def __init__(self):\n        raise RuntimeError('model is missing')\n"
     done = deploy(stack, job_directory("raises-in-init", code))
     assert done.returncode == 70
     assert "model is missing" in done.stderr

@@ -18,6 +18,16 @@ class Job:
 """
 
 
+CRASHING = """
+import os
+class Job:
+    def perform(self, crash: bool = False):
+        if crash:
+            os._exit(1)
+        return "alive"
+"""
+
+
 class Caller(threading.Thread):
     """Calls a job again and again, and keeps what failed."""
 
@@ -89,8 +99,7 @@ def test_pub_comes_back_after_a_kill(stack, wait_until):
 
 
 def test_a_crashed_job_is_restarted(stack, job_directory, wait_until):
-    code = "import os\nclass Job:\n    def perform(self, crash: bool = False):\n        if crash:\n            os._exit(1)\n        return 'alive'\n"
-    directory = job_directory("crashes", code)
+    directory = job_directory("crashes", CRASHING)
     stack.racetrack("deploy", str(directory), "--build-context", "local")
     assert stack.call("crashes/latest/api/v1/perform", {"crash": True}).status_code == 502
     wait_until(

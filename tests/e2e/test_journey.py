@@ -2,6 +2,8 @@
 
 import json
 
+import httpx
+
 
 def test_the_adder_is_deployed_called_and_deleted(stack):
     deployed = stack.racetrack("deploy", "sample/python-class", "--force")
@@ -59,8 +61,6 @@ def test_callers_without_a_valid_token_are_refused(stack):
 
 
 def test_documentation_is_served_from_the_job_itself(stack):
-    import httpx
-
     stack.racetrack("deploy", "sample/python-class", "--force")
     headers = {"X-Racetrack-Auth": stack.admin_token}
     page = httpx.get(
