@@ -14,6 +14,7 @@ from lifecycle.endpoints.dependencies import (
     check_found,
     find_job,
 )
+from lifecycle.endpoints.presenting import with_pub_url
 from lifecycle.endpoints.services import Services
 from lifecycle.maintenance import check_no_maintenance
 
@@ -97,7 +98,7 @@ def _is_public(uow: UnitOfWork, job: JobDto, endpoint: str) -> bool:
 def _to_answer(job: JobDto, caller: str | None, services: Services) -> JobCallAuthData:
     target = services.infrastructure.targets().get(job.infrastructure_target or "")
     return JobCallAuthData(
-        job=job,
+        job=with_pub_url(job, services.config),
         caller=caller,
         remote_gateway_url=(target.remote_gateway_url or None) if target else None,
         remote_gateway_token=(target.remote_gateway_token or None) if target else None,

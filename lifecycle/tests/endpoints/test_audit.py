@@ -1,0 +1,102 @@
+from datetime import timedelta
+
+import pytest
+from lifecycle.audit import AuditEvent, AuditEventType, describe_age, write_event
+from racetrack_commons.clock import Clock
+
+API = "/lifecycle/api/v1/audit"
+
+
+@pytest.fixture(autouse=True)
+def events(client, app_uow):
+    now = Clock().now()
+    with app_uow() as uow:
+        for hours, event in enumerate(_EVENTS):
+            write_event(uow, event, now - timedelta(hours=hours))
+
+
+def test_activity_is_explained_newest_first(client, admin):
+    body = client.get(f"{API}/activity", headers=admin).json()
+    assert [event["explanation"] for event in body["events"]] == [
+        "admin deployed job adder 0.0.1",
+        "racetrack redeployed job adder 0.0.2 of anna",
+        "anna could not deploy job chain 0.0.1",
+        "anna installed plugin rust 1.0.0",
+    ]
+    assert body["events"][0]["time_ago"] == "just now"
+    assert body["events"][0]["properties"] == {}
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("job_name=adder", 2),
+        ("job_name=adder&job_version=0.0.1", 1),
+        ("related_to_me=TRUE", 1),
+        ("related_to_me=0", 4),
+        ("job_name=", 4),
+    ],
+)
+def test_activity_can_be_filtered(client, admin, query, count):
+    body = client.get(f"{API}/activity?{query}", headers=admin).json()
+    assert len(body["events"]) == count
+
+
+@pytest.mark.parametrize(
+    ("path", "count"),
+    [
+        ("user_events", 1),
+        ("user_events/job/adder", 1),
+        ("user_events/job/adder/0.0.2", 0),
+        ("events", 4),
+        ("events/job/adder", 2),
+        ("events/job/adder/0.0.2", 1),
+    ],
+)
+def test_events_are_listed(client, admin, path, count):
+    events = client.get(f"{API}/{path}", headers=admin).json()
+    assert len(events) == count
+    assert all(isinstance(event["timestamp"], int) for event in events)
+
+
+def test_services_have_no_events_of_their_own(client, internal):
+    assert client.get(f"{API}/user_events", headers=internal).status_code == 401
+    assert client.get(f"{API}/events", headers=internal).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, ""),
+        (9, "just now"),
+        (59, "59 seconds ago"),
+        (60, "a minute ago"),
+        (3599, "59 minutes ago"),
+        (3600, "an hour ago"),
+        (7200, "2 hours ago"),
+        (86400, "yesterday"),
+        (3 * 86400, "3 days ago"),
+        (7 * 86400, "a week ago"),
+        (15 * 86400, "2 weeks ago"),
+        (30 * 86400, "a month ago"),
+        (60 * 86400, "2 months ago"),
+        (365 * 86400, "a year ago"),
+        (800 * 86400, "2 years ago"),
+    ],
+)
+def test_ages_are_told_as_people_do(seconds, text):
+    assert describe_age(seconds) == text
+
+
+_EVENTS = [
+    AuditEvent(AuditEventType.JOB_DEPLOYED, "admin", job_name="adder", job_version="0.0.1"),
+    AuditEvent(
+        AuditEventType.JOB_REDEPLOYED, "racetrack", "anna", job_name="adder", job_version="0.0.2"
+    ),
+    AuditEvent(AuditEventType.DEPLOYMENT_FAILED, "anna", job_name="chain", job_version="0.0.1"),
+    AuditEvent(
+        AuditEventType.PLUGIN_INSTALLED,
+        "anna",
+        properties={"plugin_name": "rust", "plugin_version": "1.0.0"},
+    ),
+]

@@ -1,0 +1,192 @@
+from datetime import timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from lifecycle.app import create_app
+from lifecycle.database.tables import PublicEndpointRow
+from lifecycle.endpoints.call_auth import is_below, normalize_endpoint
+from lifecycle.maintenance import set_maintenance_mode
+from lifecycle.testing.builders import a_job
+from racetrack_commons.entities.dto import JobStatus
+
+API = "/lifecycle/api/v1"
+CALL = f"{API}/auth/can-call-job/adder"
+
+
+@pytest.fixture
+def job(app_uow):
+    with app_uow() as uow:
+        uow.jobs.save(a_job("adder", "0.0.1"))
+        uow.jobs.save(a_job("adder", "0.0.2", status=JobStatus.STARTING))
+        return uow.jobs.save(a_job("other", "0.0.1"))
+
+
+@pytest.fixture
+def esc(client, admin) -> str:
+    answer = client.post(f"{API}/escs", json={"name": "caller", "id": "esc-1"}, headers=admin)
+    assert answer.json() == {"name": "caller", "id": "esc-1"}
+    return "esc-1"
+
+
+@pytest.fixture
+def esc_token(client, esc, internal) -> dict[str, str]:
+    token = client.get(f"{API}/auth/token/esc/{esc}", headers=internal).json()["token"]
+    return {"X-Racetrack-Auth": token}
+
+
+def test_a_granted_esc_may_call_the_job_and_no_other(client, job, esc, esc_token, internal):
+    assert client.get(f"{CALL}/0.0.1/api/v1/perform", headers=esc_token).status_code == 401
+    grant = f"{API}/auth/allow/esc/{esc}/job/adder/scope/call_job"
+    assert client.post(grant, headers=internal).json() is None
+    assert client.post(grant, headers=internal).status_code == 200
+
+    answer = client.get(f"{CALL}/latest/api/v1/perform", headers=esc_token)
+
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["job"]["version"], body["caller"]) == ("0.0.1", "ESC caller")
+    assert body["job"]["pub_url"] == "http://127.0.0.1:7205/pub/job/adder/0.0.1"
+    assert body["remote_gateway_url"] is None
+    other = CALL.replace("adder", "other")
+    assert client.get(f"{other}/0.0.1/api/v1/perform", headers=esc_token).status_code == 401
+
+
+def test_jobs_may_call_jobs_of_a_granted_family(client, job, internal):
+    url = f"{API}/auth/allow/job_family/other/job/adder/scope/call_job"
+    assert client.post(url, headers=internal).status_code == 200
+    unknown = f"{API}/auth/allow/job_family/nothing/job/adder/scope/call_job"
+    assert client.post(unknown, headers=internal).status_code == 404
+
+
+def test_an_unknown_scope_is_refused(client, job, esc, internal):
+    url = f"{API}/auth/allow/esc/{esc}/job/adder/scope/fly"
+    assert client.post(url, headers=internal).status_code == 422
+
+
+def test_granting_needs_the_admin_scope(client, job, esc, esc_token):
+    url = f"{API}/auth/allow/esc/{esc}/job/adder/scope/call_job"
+    assert client.post(url, headers=esc_token).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["", "/", "/health", "/live", "/ready"])
+def test_both_forms_of_the_path_are_served(client, job, admin, path):
+    answer = client.get(f"{CALL}/0.0.1{path}", headers=admin, follow_redirects=False)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/live", 200), ("/health/", 200), ("/metrics", 401), ("", 401)]
+)
+def test_probes_of_jobs_need_no_token(client, job, path, status):
+    assert client.get(f"{CALL}/0.0.1{path}").status_code == status
+
+
+def test_a_missing_job_is_missing_before_it_is_forbidden(client):
+    answer = client.get(f"{CALL}/9.9.9/api/v1/perform")
+    assert (answer.status_code, answer.json()["type"]) == (404, "EntityNotFound")
+
+
+def test_public_endpoints_need_no_token_once_they_are_active(client, job, app_uow):
+    with app_uow() as uow:
+        job_id = uow.jobs.get("adder", "0.0.1").id
+        uow.public_endpoints.request(job_id, ["/api/v1/perform"])
+    url = f"{CALL}/0.0.1/api/v1/perform"
+    assert client.get(url).status_code == 401
+    with app_uow() as uow:
+        uow.session.query(PublicEndpointRow).update({"active": True})
+    answer = client.get(f"{url}/")
+    assert (answer.status_code, answer.json()["caller"]) == (200, None)
+    assert client.get(f"{url}ance").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "public", "expected"),
+    [
+        ("/api/v1/perform", "/api/v1/perform", True),
+        ("/api/v1/perform/x", "/api/v1/perform", True),
+        ("/api/v1/performance", "/api/v1/perform", False),
+        ("/api", "/api/v1", False),
+        ("/anything", "/", True),
+    ],
+)
+def test_a_public_endpoint_covers_whole_segments_below_it(endpoint, public, expected):
+    assert is_below(endpoint, public) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"), [("", "/"), ("/", "/"), ("a/b/", "/a/b"), ("/a", "/a"), ("a//", "/a/")]
+)
+def test_endpoints_have_one_form(path, expected):
+    assert normalize_endpoint(path) == expected
+
+
+def test_maintenance_stops_all_calls(client, job, admin, app_uow):
+    with app_uow() as uow:
+        set_maintenance_mode(uow, on=True)
+    assert client.get(f"{CALL}/0.0.1/live", headers=admin).status_code == 503
+    with app_uow() as uow:
+        set_maintenance_mode(uow, on=False)
+    assert client.get(f"{CALL}/0.0.1/live", headers=admin).status_code == 200
+
+
+def test_allowed_answers_with_a_status_only(client, job, admin, esc_token):
+    url = f"{API}/auth/allowed/job/adder/latest/scope/read_job"
+    answer = client.get(url, headers=admin)
+    assert (answer.status_code, answer.content) == (202, b"")
+    assert client.get(url, headers=esc_token).status_code == 401
+    endpoint = f"{API}/auth/allowed/job_endpoint/adder/latest/scope/call_job/endpoint/api/v1/x"
+    assert client.get(endpoint, headers=admin).status_code == 202
+    assert client.get(endpoint, headers=esc_token).status_code == 401
+
+
+def test_regenerating_replaces_the_own_token_at_once(client, admin):
+    answer = client.post(f"{API}/auth/token/user/regenerate", headers=admin)
+    new = {"X-Racetrack-Auth": answer.json()["new_token"]}
+    assert new["X-Racetrack-Auth"] in answer.headers["set-cookie"]
+    profile = f"{API}/users/validate_user_auth"
+    assert client.get(profile, headers=admin).status_code == 401
+    assert client.get(profile, headers=new).status_code == 200
+
+
+@pytest.mark.parametrize("whose", ["user/all", "job_family", "esc"])
+def test_all_tokens_of_a_kind_can_be_regenerated(client, internal, esc_token, whose):
+    url = f"{API}/auth/token/{whose}/regenerate"
+    assert client.post(url, headers=internal).json() is None
+    again = client.get(f"{API}/auth/token/esc/esc-1", headers=internal).json()["token"]
+    assert (again == esc_token["X-Racetrack-Auth"]) is (whose != "esc")
+
+
+def test_tokens_of_an_esc_can_be_added_and_revoked(client, admin, esc, clock):
+    expiry = int((clock.now() + timedelta(days=36500)).timestamp())
+    url = f"{API}/escs/{esc}/auth_token"
+    token = client.post(url, json={"expiry_time": expiry}, headers=admin).json()
+    assert (token["expiry_time"], token["active"]) == (expiry, True)
+    listed = client.get(f"{API}/escs/{esc}/auth_data", headers=admin).json()
+    assert (listed["name"], len(listed["tokens"])) == ("caller", 2)
+    assert client.delete(f"{url}/{token['id']}", headers=admin).json() is None
+    assert client.delete(f"{url}/{token['id']}", headers=admin).status_code == 404
+
+
+def test_a_token_is_revoked_only_through_its_own_esc(client, admin, esc):
+    client.post(f"{API}/escs", json={"name": "caller", "id": "esc-2"}, headers=admin)
+    mine = client.get(f"{API}/escs/{esc}/auth_data", headers=admin).json()["tokens"][0]["id"]
+    url = f"{API}/escs/esc-2/auth_token/{mine}"
+    assert client.delete(url, headers=admin).status_code == 404
+
+
+def test_bad_escs_are_refused(client, admin, internal, esc):
+    url = f"{API}/escs"
+    assert client.post(url, json={"name": "again", "id": esc}, headers=admin).status_code == 409
+    assert client.post(url, json={"name": ""}, headers=admin).status_code == 422
+    assert client.get(f"{url}/gone/auth_data", headers=admin).status_code == 404
+    assert client.get(url, headers=internal).status_code == 401
+    assert client.get(url, headers=admin).json() == [{"name": "caller", "id": esc}]
+
+
+def test_where_no_token_is_demanded_anybody_may_do_everything(config):
+    with TestClient(create_app(config.model_copy(update={"auth_required": False}))) as client:
+        for headers in ({}, {"X-Racetrack-Auth": "garbage"}):
+            profile = client.get(f"{API}/users/validate_user_auth", headers=headers)
+            assert profile.json()["username"] == "anonymous"
+            assert client.get(f"{API}/escs", headers=headers).status_code == 200
+            assert client.get(f"{API}/job", headers=headers).status_code == 200

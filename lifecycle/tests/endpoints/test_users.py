@@ -1,0 +1,93 @@
+import pytest
+
+API = "/lifecycle/api/v1/users"
+ADMIN = {"username": "admin", "password": "admin"}
+
+
+def test_logging_in_gives_a_token_and_a_cookie(client, admin):
+    answer = client.post(f"{API}/login", json=ADMIN)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "username": "admin",
+        "token": admin["X-Racetrack-Auth"],
+        "is_staff": True,
+    }
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith(f"X-Racetrack-Auth={admin['X-Racetrack-Auth']}; ")
+    assert "Max-Age=2678400" in cookie
+    assert "Path=/" in cookie
+    assert "httponly" not in cookie.lower()
+    assert "secure" not in cookie.lower()
+
+
+def test_wrong_credentials_are_refused(client):
+    answer = client.post(f"{API}/login", json={"username": "admin", "password": "hunter2"})
+    assert answer.status_code == 401
+    assert "hunter2" not in answer.text
+
+
+def test_a_malformed_login_does_not_repeat_the_password(client):
+    answer = client.post(f"{API}/login", json={"username": 1, "password": "hunter2"})
+    assert answer.status_code == 422
+
+
+def test_logging_out_clears_the_cookie(client):
+    answer = client.get(f"{API}/logout")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert "Max-Age=0" in answer.headers["set-cookie"]
+
+
+def test_a_token_can_be_validated(client, admin):
+    answer = client.get(f"{API}/validate_user_auth", headers=admin)
+    assert answer.json()["username"] == "admin"
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Racetrack-Auth": "invalid"}])
+def test_a_wrong_token_is_refused_and_not_repeated(client, headers):
+    answer = client.get(f"{API}/validate_user_auth", headers=headers)
+    assert answer.status_code == 401
+    assert "invalid" not in answer.json()["error"] or "auth token is invalid" in answer.text
+
+
+def test_services_have_no_profile(client, internal):
+    assert client.get(f"{API}/validate_user_auth", headers=internal).status_code == 401
+
+
+def test_a_registered_user_can_log_in_once_activated(client, app_uow):
+    anna = {"username": "anna@example.com", "password": "correct horse"}
+    answer = client.post(f"{API}/register", json=anna)
+    assert (answer.status_code, answer.json()) == (200, None)
+    assert client.post(f"{API}/login", json=anna).status_code == 401
+    with app_uow() as uow:
+        uow.users.set_active("anna@example.com", active=True)
+    assert client.post(f"{API}/login", json=anna).json()["is_staff"] is False
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "status"),
+    [
+        ("anna", "correct horse", 400),
+        ("anna@example.com", "", 400),
+        ("anna@example.com", "password123", 400),
+    ],
+)
+def test_bad_registrations_are_refused(client, username, password, status):
+    answer = client.post(f"{API}/register", json={"username": username, "password": password})
+    assert answer.status_code == status
+    assert answer.json()["error"]
+
+
+def test_a_taken_name_is_a_conflict(client):
+    anna = {"username": "anna@example.com", "password": "correct horse"}
+    client.post(f"{API}/register", json=anna)
+    assert client.post(f"{API}/register", json=anna).status_code == 409
+
+
+def test_a_password_can_be_changed_by_who_knows_it(client, admin):
+    change = {"old_password": "wrong", "new_password": "correct horse"}
+    url = f"{API}/change_password"
+    assert client.put(url, json=change, headers=admin).status_code == 401
+    change["old_password"] = "admin"
+    assert client.put(url, json=change, headers=admin).status_code == 200
+    login = {"username": "admin", "password": "correct horse"}
+    assert client.post(f"{API}/login", json=login).status_code == 200
