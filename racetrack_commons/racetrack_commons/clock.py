@@ -18,8 +18,8 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-        time.sleep(seconds)
+        time.sleep(max(0.0, seconds))
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait for an event, at most so long; tells whether it came."""
-        return event.wait(seconds)
+        return event.wait(max(0.0, seconds))

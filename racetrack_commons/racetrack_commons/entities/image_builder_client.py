@@ -10,6 +10,7 @@ from racetrack_client.log.errors import ServiceUnavailable
 
 from racetrack_commons.auth.token import AUTH_HEADER
 from racetrack_commons.entities.dto import BuildEventKind, BuildPayload, BuildResult
+from racetrack_commons.entities.server_sent_events import EventReader
 
 
 class BuildFailed(RuntimeError):
@@ -53,21 +54,24 @@ class ImageBuilderClient:
                 if response.status_code >= 400:
                     response.read()
                     raise BuildFailed(f"the Image Builder refused the build: {response.text[:500]}")
-                yield from _read_events(response.iter_lines())
+                yield from _read_events(response.iter_bytes())
         except httpx.TransportError as error:
             raise ServiceUnavailable(
                 f"the Image Builder at {self.url} does not answer: {error}"
             ) from error
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
 
-def _read_events(lines: Iterator[str]) -> Iterator[BuildEvent]:
-    kind = ""
-    for line in lines:
-        if line.startswith("event: "):
-            kind = line.removeprefix("event: ").strip()
-        elif line.startswith("data: ") and kind in set(BuildEventKind):
-            event = _make_event(BuildEventKind(kind), json.loads(line.removeprefix("data: ")))
-            yield event
+
+def _read_events(chunks: Iterator[bytes]) -> Iterator[BuildEvent]:
+    reader = EventReader()
+    for chunk in chunks:
+        for event in reader.feed(chunk):
+            if event.kind not in set(BuildEventKind):
+                continue
+            yield _make_event(BuildEventKind(event.kind), json.loads(event.data))
             if event.kind == BuildEventKind.RESULT:
                 return
     raise ServiceUnavailable("the Image Builder ended its stream without a result")

@@ -1,6 +1,5 @@
 """Typed client of Lifecycle's API, as the gateway uses it."""
 
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -9,6 +8,7 @@ import httpx
 
 from racetrack_commons.auth.token import AUTH_HEADER
 from racetrack_commons.entities.dto import ChangeEvent, JobCallAuthData, JobDto
+from racetrack_commons.entities.server_sent_events import EventReader, ServerSentEvent
 
 
 @dataclass
@@ -52,23 +52,20 @@ class LifecycleClient:
         return JobDto.model_validate_json(response.content)
 
     async def changes(self) -> AsyncIterator[ChangeEvent | None]:
-        """Follow changes: None once the stream is open, then each; ends when the stream breaks."""
+        """Follow changes; None means: forget everything, as once the stream is open.
+
+        Ends when Lifecycle ends the stream, raises an httpx.HTTPError when it breaks.
+        """
         timeout = httpx.Timeout(None, connect=5, read=40)
         headers = {AUTH_HEADER: self.token}
-        async with self._http.stream(
-            "GET", f"{self.url}/api/v1/events", headers=headers, timeout=timeout
-        ) as response:
+        url = f"{self.url}/api/v1/events"
+        reader = EventReader()
+        async with self._http.stream("GET", url, headers=headers, timeout=timeout) as response:
             response.raise_for_status()
-            kind = ""
-            async for line in response.aiter_lines():
-                if line.startswith("event: "):
-                    kind = line.removeprefix("event: ").strip()
-                elif line.startswith("data: "):
-                    yield (
-                        None
-                        if kind == "hello"
-                        else ChangeEvent.model_validate(json.loads(line[6:]))
-                    )
+            async for chunk in response.aiter_bytes():
+                for event in reader.feed(chunk):
+                    if event.data:
+                        yield _read_change(event)
 
     async def _get(self, url: str, headers: dict[str, str]) -> httpx.Response:
         try:
@@ -84,6 +81,16 @@ class LifecycleClient:
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+
+def _read_change(event: ServerSentEvent) -> ChangeEvent | None:
+    if event.kind != "change":
+        return None
+    try:
+        return ChangeEvent.model_validate_json(event.data)
+    except ValueError:
+        # A newer Lifecycle may tell of changes that we do not know: then nothing is certain.
+        return None
 
 
 def _error_text(response: httpx.Response) -> str:

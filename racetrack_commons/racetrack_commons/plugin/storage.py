@@ -32,9 +32,8 @@ class PluginStorage:
     def __init__(self, directory: Path) -> None:
         self.directory = directory.absolute()
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(
-            self.directory / ".lock", timeout=_LOCK_TIMEOUT_SECONDS, thread_local=False
-        )
+        # Thread-local, the default: threads of one process keep each other out, too.
+        self._lock = FileLock(self.directory / ".lock", timeout=_LOCK_TIMEOUT_SECONDS)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
