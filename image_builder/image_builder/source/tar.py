@@ -19,6 +19,8 @@ from racetrack_client.log.errors import ValidationError
 from image_builder.source.source import SourceLimits
 
 _MAX_HEADER_BYTES = 1024 * 1024
+_ENTRY_BYTES = 4 * tarfile.BLOCKSIZE
+"""Header, long name and padding of an entry."""
 _FRAME_BYTES = 64 * 1024
 """What the tar reader takes beyond an entry: padding, and a buffer of look-ahead."""
 
@@ -35,17 +37,20 @@ def extract_bundle(bundle: str, directory: Path, limits: SourceLimits) -> None:
         raise ValidationError("the build context is not base64") from error
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as unzipped:
-            _extract(_BoundedReader(unzipped, limits.max_bytes), directory, limits)
+            _extract(_BoundedReader(unzipped, limits), directory, limits)
     except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
         raise ValidationError(f"the build context is not a gzip-compressed tar: {error}") from error
+    except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+        raise UnsafeArchive("the build context has a file and a directory of one name") from error
 
 
 class _BoundedReader(io.RawIOBase):
     """Counts what comes out of the compression, so that a small bundle can't fill memory or disk."""
 
-    def __init__(self, source: gzip.GzipFile, max_bytes: int) -> None:
+    def __init__(self, source: gzip.GzipFile, limits: SourceLimits) -> None:
         self._source = source
-        self._max_bytes = max_bytes
+        self._max_bytes = limits.max_bytes
+        self._max_total = limits.max_bytes + limits.max_files * _ENTRY_BYTES + _MAX_HEADER_BYTES
         self._allowed = 0
 
     def allow(self, count: int) -> None:
@@ -57,7 +62,7 @@ class _BoundedReader(io.RawIOBase):
         self._allowed -= len(content)
         if self._allowed < 0:
             raise UnsafeArchive("the build context has an entry whose header is too large")
-        if self._source.tell() > self._max_bytes + _MAX_HEADER_BYTES:
+        if self._source.tell() > self._max_total:
             raise UnsafeArchive(_too_large(self._max_bytes))
         return content
 
@@ -65,6 +70,7 @@ class _BoundedReader(io.RawIOBase):
 def _extract(reader: _BoundedReader, directory: Path, limits: SourceLimits) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     count, size = 0, 0
+    links: list[Path] = []
     reader.allow(_MAX_HEADER_BYTES)
     with tarfile.open(fileobj=reader, mode="r|", bufsize=_FRAME_BYTES // 4) as tar:
         while (entry := tar.next()) is not None:
@@ -77,28 +83,33 @@ def _extract(reader: _BoundedReader, directory: Path, limits: SourceLimits) -> N
             if size > limits.max_bytes:
                 raise UnsafeArchive(_too_large(limits.max_bytes))
             reader.allow(entry.size)
-            _extract_entry(tar, entry, directory)
+            path = _extract_entry(tar, entry, directory)
+            if entry.issym():
+                links.append(path)
             reader.allow(_MAX_HEADER_BYTES)
+    for link in links:
+        # A later link may have changed where an earlier one leads.
+        if link.is_symlink():
+            _check_link(link, directory)
 
 
-def _extract_entry(tar: tarfile.TarFile, entry: tarfile.TarInfo, directory: Path) -> None:
+def _extract_entry(tar: tarfile.TarFile, entry: tarfile.TarInfo, directory: Path) -> Path:
     path = _locate(entry.name, directory)
     if entry.isdir():
         path.mkdir(parents=True, exist_ok=True)
-        return
+        return path
+    if not (entry.isreg() or entry.issym() or entry.islnk()):
+        raise UnsafeArchive(f"{entry.name!r} in the build context is a device or a pipe")
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_symlink() or path.is_file():
-        path.unlink()
+    path.unlink(missing_ok=True)
     if entry.isreg():
         _write_file(tar, entry, path)
     elif entry.issym():
-        _check_link(entry, directory, PurePosixPath(entry.name).parent / entry.linkname)
         path.symlink_to(entry.linkname)
-    elif entry.islnk():
-        _check_link(entry, directory, PurePosixPath(entry.linkname))
-        os.link(_locate(entry.linkname, directory), path, follow_symlinks=False)
+        _check_link(path, directory)
     else:
-        raise UnsafeArchive(f"{entry.name!r} in the build context is a device or a pipe")
+        _link_file(entry, path, directory)
+    return path
 
 
 def _locate(name: str, directory: Path) -> Path:
@@ -106,20 +117,28 @@ def _locate(name: str, directory: Path) -> Path:
     if pure.is_absolute() or ".." in pure.parts:
         raise UnsafeArchive(f"{name!r} in the build context leads outside it")
     path = directory / pure
-    # A link inside the archive may have made a parent lead elsewhere.
-    if not path.parent.resolve().is_relative_to(directory.resolve()):
-        raise UnsafeArchive(f"{name!r} in the build context leads outside it")
+    # Nothing is written through a link: where it leads is not where the name says.
+    if any((directory / parent).is_symlink() for parent in pure.parents):
+        raise UnsafeArchive(f"{name!r} in the build context lies behind a link")
     return path
 
 
-def _check_link(entry: tarfile.TarInfo, directory: Path, target: PurePosixPath) -> None:
-    resolved = (directory / target).resolve()
-    if PurePosixPath(entry.linkname).is_absolute() or not resolved.is_relative_to(
-        directory.resolve()
-    ):
-        raise UnsafeArchive(f"the link {entry.name!r} in the build context leads outside it")
-    if entry.islnk() and not resolved.is_file():
-        raise UnsafeArchive(f"the link {entry.name!r} in the build context leads nowhere")
+def _check_link(link: Path, directory: Path) -> None:
+    try:
+        target = link.resolve()
+    except (RuntimeError, OSError) as error:
+        raise UnsafeArchive(
+            f"the link {link.name!r} in the build context leads to itself"
+        ) from error
+    if link.readlink().is_absolute() or not target.is_relative_to(directory.resolve()):
+        raise UnsafeArchive(f"the link {link.name!r} in the build context leads outside it")
+
+
+def _link_file(entry: tarfile.TarInfo, path: Path, directory: Path) -> None:
+    target = _locate(entry.linkname, directory)
+    if target.is_symlink() or not target.is_file():
+        raise UnsafeArchive(f"the link {entry.name!r} in the build context leads to no file")
+    os.link(target, path)
 
 
 def _write_file(tar: tarfile.TarFile, entry: tarfile.TarInfo, path: Path) -> None:

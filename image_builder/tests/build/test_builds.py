@@ -1,0 +1,130 @@
+import socket
+import threading
+from dataclasses import replace
+
+import pytest
+from racetrack_commons.testing.waiting import wait_until
+
+from image_builder.testing.payloads import ADDER, a_manifest, a_payload
+
+
+@pytest.fixture
+def gate(job_types):
+    """Holds builds at the job type's check until it is opened; counts those that came."""
+    gate = threading.Event()
+    gate.arrived = 0
+
+    def hold(_):
+        gate.arrived += 1
+        assert gate.wait(30)
+
+    job_types.all = [replace(job_types.all[0], validate=hold)]
+    yield gate
+    gate.set()
+
+
+@pytest.fixture
+def in_thread(build):
+    """Builds in a thread; gives a function that waits for the end."""
+
+    def run(**kwargs):
+        results = []
+        thread = threading.Thread(target=lambda: results.append(build(**kwargs)))
+        thread.start()
+
+        def wait():
+            thread.join(60)
+            return results[0]
+
+        return wait
+
+    return run
+
+
+def test_asking_again_joins_the_running_build(gate, in_thread):
+    first = in_thread()
+    wait_until(lambda: gate.arrived == 1)
+    second = in_thread()
+    gate.set()
+
+    assert first().text.replace("event: keepalive_heartbeat\n\n", "") == second().text.replace(
+        "event: keepalive_heartbeat\n\n", ""
+    )
+    assert gate.arrived == 1
+
+
+def test_a_caller_that_leaves_does_not_stop_the_build(gate, client, build):
+    body = a_payload().model_dump(mode="json")
+    with client.stream("POST", "/api/v1/build/sse", json=body) as response:
+        assert next(response.iter_lines()) == "event: phase"
+    gate.set()
+
+    assert build().result["image_tag"] == "tag-1"
+    assert gate.arrived == 1
+
+
+def test_the_stream_beats_while_nothing_happens(gate, client):
+    body = a_payload().model_dump(mode="json")
+    with client.stream("POST", "/api/v1/build/sse", json=body) as response:
+        lines = response.iter_lines()
+        assert "event: keepalive_heartbeat" in lines
+        assert next(lines) == ""
+        gate.set()
+
+
+def test_builds_over_the_limit_wait_and_say_so(gate, in_thread):
+    running = [in_thread(deployment_id=f"running-{number}") for number in range(2)]
+    wait_until(lambda: gate.arrived == 2)
+    waiting = in_thread(deployment_id="waiting", tag="waits")
+    gate.set()
+
+    assert waiting().phases[0] == "waiting for other builds (1 before this one)"
+    assert [wait().error for wait in running] == [None, None]
+
+
+def test_a_failed_build_is_tried_again_when_asked(build):
+    assert build({}).error is not None
+    assert build().error is None
+
+
+def test_cancelling_ends_the_program_that_the_build_waits_for(client, in_thread):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        extra = {"entrypoint_path": "adder.py", "requirements_path": "requirements.txt"}
+        index = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
+        wait = in_thread(
+            files={"adder.py": ADDER, "requirements.txt": "flowers"},
+            manifest=a_manifest(jobtype_extra=extra, build_env={"PIP_INDEX_URL": index}),
+        )
+        connection, _ = silent.accept()
+        with connection:
+            assert client.delete("/api/v1/build/deployment-1").status_code == 204
+            assert wait().error == "building image (1/1): the build was cancelled"
+    assert client.delete("/api/v1/build/deployment-1").status_code == 404
+
+
+def test_cancelling_a_build_that_waits_ends_it_before_it_begins(gate, client, in_thread):
+    running = [in_thread(deployment_id=f"running-{number}") for number in range(2)]
+    wait_until(lambda: gate.arrived == 2)
+    wait = in_thread(deployment_id="waiting")
+    wait_until(lambda: client.delete("/api/v1/build/waiting").status_code == 204)
+    gate.set()
+
+    assert wait().error == "the build was cancelled"
+    assert [each().error for each in running] == [None, None]
+    assert gate.arrived == 2
+
+
+def test_warnings_tell_of_deprecated_keys_and_of_what_a_process_does_not_get(build):
+    manifest = a_manifest(system_dependencies=["libgomp1"]) | {"jobtype": None, "lang": "python3:latest"}
+    warnings = build(manifest=manifest).warnings
+
+    assert "'lang' is deprecated; use 'jobtype'" in warnings[0]
+    assert "libgomp1" in warnings[1]
+
+
+def test_the_log_of_a_build_is_kept_up_to_a_size(start, build, config):
+    build()
+    assert "made image adder:tag-1" in (config.build_logs_dir / "deployment-1.log").read_text()
+
+    build({"adder.py": ADDER + "#"}, deployment_id="2", using=start(max_build_log_bytes=10))
+    assert "the log is cut here" in (config.build_logs_dir / "2.log").read_text()

@@ -1,0 +1,177 @@
+import os
+import subprocess
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from image_builder.testing.payloads import ADDER, a_manifest
+
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "a",
+    "GIT_AUTHOR_EMAIL": "a@b",
+    "GIT_COMMITTER_NAME": "a",
+    "GIT_COMMITTER_EMAIL": "a@b",
+}
+PASSWORD = "tulip/9431 secret"
+
+
+def git(directory, *arguments):
+    environment = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": "/dev/null", **IDENTITY}
+    subprocess.run(
+        ["git", *arguments], cwd=directory, env=environment, check=True, capture_output=True
+    )
+
+
+@pytest.fixture
+def repository(tmp_path):
+    directory = tmp_path / "repository"
+    (directory / "jobs/adder").mkdir(parents=True)
+    (directory / "jobs/adder/adder.py").write_text(ADDER)
+    git(directory, "init", "--initial-branch=main")
+    git(directory, "add", ".")
+    git(directory, "commit", "-m", "first")
+    return directory
+
+
+@pytest.fixture
+def config(config):
+    return config.model_copy(update={"git_protocols": ("file", "http")})
+
+
+def manifest_of(repository, directory="jobs/adder", **git_fields):
+    return a_manifest(git={"remote": f"file://{repository}", "directory": directory, **git_fields})
+
+
+@contextmanager
+def server_that(answer):
+    """Serves git over HTTP badly, and keeps the credentials that it is told."""
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append(self.headers.get("Authorization"))
+            answer(self)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def deny(request):
+    request.send_response(401)
+    request.send_header("WWW-Authenticate", 'Basic realm="git"')
+    request.send_header("Content-Length", "0")
+    request.end_headers()
+
+
+def test_a_repository_is_cloned_and_the_job_directory_built(build, repository, config):
+    done = build(build_context=None, manifest=manifest_of(repository))
+
+    assert done.error is None
+    source = config.images_dir / "adder/tag-1/source"
+    assert sorted(path.name for path in source.iterdir()) == ["adder.py", "job.yaml"]
+    assert "no job.yaml in the repository" in done.warnings[0]
+
+
+def test_a_branch_or_tag_can_be_chosen(build, repository):
+    git(repository, "tag", "v1")
+    (repository / "jobs/adder/adder.py").unlink()
+    git(repository, "commit", "-am", "gone")
+
+    assert build(build_context=None, manifest=manifest_of(repository, branch="v1")).error is None
+
+
+def test_git_options_and_other_protocols_do_not_get_through(build, repository):
+    def error_of(number, **fields):
+        manifest = manifest_of(repository) | {"git": {"remote": f"file://{repository}", **fields}}
+        return build(build_context=None, manifest=manifest, deployment_id=str(number)).error
+
+    assert "branch" in error_of(1, branch="--upload-pack=touch /tmp/x")
+    assert "must start with" in error_of(2, remote="--upload-pack=x")
+    assert "must start with" in error_of(3, remote="ext::sh -c true")
+    assert "must start with" in error_of(4, remote="ssh://git@example.com/x")
+    assert "leads outside" in error_of(5, directory="../..")
+    assert "not a directory" in error_of(6, directory="missing")
+    hidden = error_of(7, remote=f"http://user:{PASSWORD[:5]}@127.0.0.1/x")
+    assert "must not hold a password" in hidden
+    assert PASSWORD[:5] not in hidden
+
+
+def test_a_link_out_of_the_repository_is_not_followed(build, repository, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (repository / "away").symlink_to(tmp_path / "outside")
+    git(repository, "add", ".")
+    git(repository, "commit", "-m", "link")
+
+    done = build(build_context=None, manifest=manifest_of(repository, directory="away"))
+    assert "leads outside" in done.error
+
+
+def test_wrong_credentials_are_named_as_the_cause_and_never_shown(build, config):
+    with server_that(deny) as (url, seen):
+        manifest = a_manifest(git={"remote": f"{url}/repo"})
+        credentials = {"username": "john", "password": PASSWORD}
+        refused = build(build_context=None, manifest=manifest, git_credentials=credentials)
+        missing = build(build_context=None, manifest=manifest, deployment_id="2")
+
+    assert "refused the credentials of user 'john'" in refused.error
+    assert "asks for credentials and none are set" in missing.error
+    assert any(header and header.startswith("Basic ") for header in seen)
+    log = (config.build_logs_dir / "deployment-1.log").read_text()
+    assert PASSWORD not in refused.text + log
+
+
+def test_credentials_do_not_follow_a_redirect_to_another_host(build):
+    with server_that(deny) as (thief_url, thief_saw):
+
+        def redirect(request):
+            request.send_response(302)
+            request.send_header("Location", thief_url + request.path)
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+
+        with server_that(redirect) as (url, _):
+            manifest = a_manifest(git={"remote": f"{url}/repo"})
+            credentials = {"username": "john", "password": PASSWORD}
+            done = build(build_context=None, manifest=manifest, git_credentials=credentials)
+
+    assert done.error is not None
+    assert set(thief_saw) == {None}
+
+
+def test_a_repository_over_the_limits_is_refused(start, build, repository):
+    done = build(
+        build_context=None, manifest=manifest_of(repository), using=start(max_source_files=2)
+    )
+
+    assert "more than 2 files" in done.error
+
+
+def test_a_manifest_that_differs_is_told_but_defaults_and_bases_are_not(build, repository):
+    def warnings_of(number, text):
+        (repository / "jobs/adder/job.yaml").write_text(text)
+        git(repository, "add", ".")
+        git(repository, "commit", "-m", "manifest")
+        manifest = manifest_of(repository) | {"replicas": 1}
+        return build(build_context=None, manifest=manifest, deployment_id=str(number)).warnings
+
+    base = (
+        f"owner_email: sample@example.com\nversion: 0.0.1\njobtype: python3:latest\n"
+        f"git:\n  remote: file://{repository}\n  directory: jobs/adder\n"
+        "jobtype_extra:\n  entrypoint_path: adder.py\n  entrypoint_class: Adder\n"
+    )
+    assert warnings_of(1, f"name: adder\n{base}") == []
+    (repository / "base.yaml").write_text(base)
+    assert warnings_of(2, "name: adder\nextends: ../../base.yaml\n") == []
+    assert "- replicas: 3\n+ replicas: 1" in warnings_of(3, f"name: adder\nreplicas: 3\n{base}")[0]
+    assert "leads outside" in warnings_of(4, "name: adder\nextends: ../../../../secret.yaml\n")[0]
