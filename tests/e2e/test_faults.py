@@ -114,8 +114,8 @@ def test_two_deployments_of_one_version_at_once_do_not_mix(stack, job_directory)
         stack.start_racetrack("deploy", str(directory), "--force", "--build-context", "local")
         for _ in range(2)
     ]
-    codes = sorted(command.wait(timeout=100) for command in commands)
-    assert codes == [0, 70]
+    outputs = [command.communicate(timeout=100)[0] for command in commands]
+    assert sorted(command.returncode for command in commands) == [0, 70], outputs
     assert stack.call("twice/latest/api/v1/perform", {"x": 2}).json() == 2
 
 
