@@ -1,5 +1,6 @@
 """Installing and removing packages; nothing reaches its place before it has loaded once."""
 
+import shutil
 from pathlib import Path
 
 from racetrack_client.log.context_error import wrap_context
@@ -11,7 +12,6 @@ from racetrack_commons.plugin.loader import make_instance
 from racetrack_commons.plugin.package import (
     InvalidPlugin,
     extract_package,
-    package_stem,
     read_package_manifest,
 )
 from racetrack_commons.plugin.storage import PluginStorage, file_digest
@@ -63,15 +63,18 @@ class PluginInstaller:
     def _install(self, content: bytes, replace: bool) -> PluginManifest:
         with self._storage.staging(content) as staged:
             manifest = read_package_manifest(staged)
-            others = [path for path, each in self._manifests() if each.name == manifest.name]
+            others = [
+                (path, each) for path, each in self._manifests() if each.name == manifest.name
+            ]
             if others and not replace and manifest.category == _INFRASTRUCTURE:
                 raise AlreadyExists(
                     f"infrastructure plugin {manifest.name} is installed already; "
                     "install it with `--replace` to put this version in its place"
                 )
             self._try(staged, manifest)
-            for package in others:
-                if replace or package.stem == package_stem(manifest):
+            for package, other in others:
+                is_superseded = replace or other.version == manifest.version
+                if is_superseded and package != self._storage.package_of(manifest):
                     self._storage.remove(package)
             self._storage.add(staged, manifest)
         logger.info(f"plugin {manifest.name} {manifest.version} is installed")
@@ -83,12 +86,16 @@ class PluginInstaller:
         extract_package(staged, plugin_dir)
         config_path = staged.parent / "config.yaml"
         config_path.touch()
+        package = self._storage.package_of(manifest)
+        # Libraries go to their last place at once: modules imported on trial stay imported.
+        libraries = self._storage.libraries(package)
         try:
-            make_instance(manifest, plugin_dir, config_path, staged.parent / "requirements")
+            make_instance(manifest, plugin_dir, config_path, libraries)
         except (Exception, SystemExit) as e:
+            if not package.exists():
+                shutil.rmtree(libraries, ignore_errors=True)
             raise InvalidPlugin(
-                f"plugin {manifest.name} {manifest.version} can't be loaded: "
-                f"{type(e).__name__}: {e}"
+                f"plugin {manifest.name} {manifest.version} can't be loaded: {type(e).__name__}: {e}"
             ) from e
 
     def _find(self, name: str, version: str) -> Path | None:

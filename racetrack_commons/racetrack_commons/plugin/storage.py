@@ -50,6 +50,10 @@ class PluginStorage:
         stem = f"{name}-{version}"
         return next((path for path in self.list_packages() if path.stem == stem), None)
 
+    def package_of(self, manifest: PluginManifest) -> Path:
+        """Return where the package of a plugin belongs."""
+        return self.directory / f"{package_stem(manifest)}.zip"
+
     def unpacked(self, package: Path) -> Path:
         """Return the directory that a package unpacks to, fresh when the package was replaced."""
         directory = self.directory / "extracted" / package.stem
@@ -83,7 +87,7 @@ class PluginStorage:
 
     def add(self, staged: Path, manifest: PluginManifest) -> Path:
         """Move a checked package to its place; the same version is replaced."""
-        package = self.directory / f"{package_stem(manifest)}.zip"
+        package = self.package_of(manifest)
         staged.replace(package)
         return package
 

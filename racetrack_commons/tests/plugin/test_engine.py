@@ -137,6 +137,15 @@ def test_the_same_version_in_another_content_takes_its_place(engine):
     assert docs(engine) == ["new p 1.0.0"]
 
 
+def test_a_package_under_another_file_name_gives_way_to_the_same_version(plugins_dir, make_engine):
+    put(plugins_dir, "by-hand.zip", a_plugin_zip(NAMED, "p"))
+    engine = make_engine()
+
+    engine.upload_plugin("a.zip", a_plugin_zip(NAMED, "p"))
+
+    assert [path.name for path in plugins_dir.glob("*.zip")] == ["p-1.0.0.zip"]
+
+
 def test_an_infrastructure_plugin_is_only_replaced_on_demand(engine):
     engine.upload_plugin("a.zip", a_plugin_zip(NAMED, "docker", category="infrastructure"))
     newer = a_plugin_zip(NAMED, "docker", "1.1.0", category="infrastructure")

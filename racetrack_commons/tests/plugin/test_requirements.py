@@ -13,7 +13,8 @@ def wheel(tmp_path):
     path = tmp_path / "tiny_library_of_a_plugin-1.0.0-py3-none-any.whl"
     info = "tiny_library_of_a_plugin-1.0.0.dist-info"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("tiny_library_of_a_plugin.py", "ANSWER = 42\n")
+        archive.writestr("tiny_library_of_a_plugin/__init__.py", "ANSWER = 42\n")
+        archive.writestr("tiny_library_of_a_plugin/lazy.py", "ANSWER = 43\n")
         archive.writestr(
             f"{info}/METADATA",
             "Metadata-Version: 2.1\nName: tiny-library-of-a-plugin\nVersion: 1.0.0\n",
@@ -25,21 +26,22 @@ def wheel(tmp_path):
     return path
 
 
-def test_requirements_go_to_a_directory_of_the_plugin(tmp_path, wheel):
+def test_requirements_go_to_a_directory_of_the_plugin_and_may_be_imported_late(tmp_path, wheel):
     code = (
         "import tiny_library_of_a_plugin\n"
-        "class Plugin:\n  def markdown_docs(self):\n    return tiny_library_of_a_plugin.ANSWER\n"
+        "class Plugin:\n  def markdown_docs(self):\n    from tiny_library_of_a_plugin import lazy\n"
+        "    return lazy.ANSWER\n"
     )
     engine = PluginEngine(tmp_path / "plugins")
     try:
         requirements = {"requirements.txt": f"{wheel}\n"}
         engine.upload_plugin("a.zip", a_plugin_zip(code, "needy", files=requirements))
 
-        assert engine.invoke_plugin_hook(PluginCore.markdown_docs) == [42]
+        assert engine.invoke_plugin_hook(PluginCore.markdown_docs) == [43]
     finally:
         engine.stop()
     libraries = tmp_path / "plugins" / "requirements" / "needy-1.0.0"
-    assert (libraries / "tiny_library_of_a_plugin.py").is_file()
+    assert (libraries / "tiny_library_of_a_plugin").is_dir()
 
 
 def test_the_same_requirements_are_not_installed_twice(tmp_path, wheel):
