@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from racetrack_client.log.errors import ValidationError
 from racetrack_commons.entities.dto import BuildResult
 
 from image_builder.build.consistency import find_manifest_difference
@@ -39,6 +40,7 @@ class BuildPipeline:
 
     def run(self, request: BuildRequest, progress: BuildProgress) -> BuildResult:
         """Build, and leave nothing behind but images; raises what went wrong, its phase in front."""
+        maker = self._choose_maker(request)
         _warn_of_deprecated_keys(request, progress)
         with self.workspaces.open(request.deployment_id) as workspace:
             with progress.phase("fetching the source code"):
@@ -46,12 +48,21 @@ class BuildPipeline:
             with progress.phase("preparing job type builder"):
                 job_type = self._resolve(request, progress)
                 order = ImageOrder(request, source, job_type, workspace, self.racetrack_version)
-                self.makers[request.image_kind].prepare(order, progress)
-            made = self.makers[request.image_kind].make(order, progress)
+                maker.prepare(order, progress)
+            made = maker.make(order, progress)
             with progress.phase("cleaning up the workspace"):
                 self.workspaces.clean(workspace)
         with progress.phase("finalizing the build"):
             return _make_result(job_type, made)
+
+    def _choose_maker(self, request: BuildRequest) -> ImageMaker:
+        maker = self.makers.get(request.image_kind)
+        if maker is None:
+            raise ValidationError(
+                f"this Image Builder makes no {request.image_kind} images; "
+                f"choose an infrastructure target that takes one of: {', '.join(self.makers)}"
+            )
+        return maker
 
     def _fetch(self, request: BuildRequest, workspace: Path, progress: BuildProgress) -> Source:
         source = self.sources.fetch(request, workspace, progress)

@@ -1,0 +1,22 @@
+from contextlib import closing
+
+from image_builder.testing.payloads import a_payload
+from racetrack_commons.auth.token import internal_token
+from racetrack_commons.entities.dto import BuildEventKind
+from racetrack_commons.entities.image_builder_client import ImageBuilderClient
+
+
+def test_the_typed_client_follows_a_build(client, config):
+    token = internal_token("lifecycle", config.auth_key.get_secret_value())
+    with closing(ImageBuilderClient(str(client.base_url), token)) as typed:
+        events = list(typed.build(a_payload()))
+        failed = list(typed.build(a_payload({}, deployment_id="2")))
+        assert typed.is_healthy()
+
+    assert {event.kind for event in events} >= {BuildEventKind.PHASE, BuildEventKind.LOG}
+    assert events[-1].result.image_tag == "tag-1"
+    assert "entrypoint_path" in failed[-1].result.error
+
+
+def test_an_image_kind_that_cannot_be_made_here_is_refused(build):
+    assert "makes no docker images" in build(image_kind="docker").error
