@@ -9,6 +9,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from lifecycle.config import Config
 
 BUSY_TIMEOUT_SECONDS = 30
+"""How long a writer waits for another one; they hold the lock for milliseconds."""
 _BEGIN_OPTION = "sqlite_begin"
 
 
@@ -19,12 +20,14 @@ def connect(config: Config) -> Engine:
     return _connect_postgres(config)
 
 
-def connect_sqlite(path: Path, *, log_queries: bool = False) -> Engine:
+def connect_sqlite(
+    path: Path, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS, log_queries: bool = False
+) -> Engine:
     """Make the engine of a SQLite file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
+        connect_args={"timeout": busy_timeout_seconds},
         pool_size=20,
         max_overflow=80,
         pool_use_lifo=True,

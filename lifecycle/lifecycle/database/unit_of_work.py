@@ -33,6 +33,8 @@ from lifecycle.database.tables import ChangeRow
 ChangeListener = Callable[[], None]
 """Called, in the thread that committed, after a transaction with changes; it must not block."""
 
+_CHANGES_LOCK = 7202_0002
+
 
 class UnitOfWork:
     """One transaction: commits at the end of the `with` block, rolls back when the block raises."""
@@ -59,13 +61,14 @@ class UnitOfWork:
         self.trash = TrashRepository(session)
         self.processes = ProcessRepository(session)
         self.job_secrets = JobSecretRepository(session)
-        self.has_changes = False
+        self.change_rows: list[ChangeRow] = []
         self.callbacks: list[Callable[[], None]] = []
 
     def record_change(self, kind: ChangeKind, subject: str | None = None) -> None:
         """Tell readers of the event stream, once this is committed, that something changed."""
-        self.session.add(ChangeRow(kind=kind, subject=subject, create_time=datetime.now(UTC)))
-        self.has_changes = True
+        self.change_rows.append(
+            ChangeRow(kind=kind, subject=subject, create_time=datetime.now(UTC))
+        )
 
     def check_connection(self) -> None:
         """Ask the database for nothing; ServiceUnavailable when it does not answer."""
@@ -90,6 +93,7 @@ class UnitOfWorkFactory:
         with translate_error(), Session(self.engine) as session:
             uow = UnitOfWork(session)
             yield uow
+            _write_changes(uow)
             session.commit()
         self._finish(uow)
 
@@ -97,8 +101,9 @@ class UnitOfWorkFactory:
     def reading(self) -> Iterator[UnitOfWork]:
         """Open a unit of work that only reads; on SQLite it does not wait for writers."""
         with translate_error(), Session(self._reading_engine) as session:
-            yield UnitOfWork(session)
-            if session.new or session.dirty or session.deleted:
+            uow = UnitOfWork(session)
+            yield uow
+            if session.new or session.dirty or session.deleted or uow.change_rows:
                 raise RuntimeError("a unit of work that was opened for reading was asked to write")
 
     def add_listener(self, listener: ChangeListener) -> None:
@@ -112,6 +117,21 @@ class UnitOfWorkFactory:
     def _finish(self, uow: UnitOfWork) -> None:
         for callback in uow.callbacks:
             callback()
-        if uow.has_changes:
+        if uow.change_rows:
             for listener in list(self._listeners):
                 listener()
+
+
+def _write_changes(uow: UnitOfWork) -> None:
+    """Number changes in the order of their commits: a reader who saw 7 has seen all up to 7.
+
+    PostgreSQL gives out numbers earlier than transactions commit, so those with changes end one
+    after the other. It is the last lock that they take; none waits while holding it.
+    """
+    if not uow.change_rows:
+        return
+    uow.session.flush()
+    if uow.session.get_bind().dialect.name == "postgresql":
+        lock = text("SELECT pg_advisory_xact_lock(:number)")
+        uow.session.execute(lock, {"number": _CHANGES_LOCK})
+    uow.session.add_all(uow.change_rows)

@@ -41,6 +41,24 @@ def test_listeners_hear_of_committed_changes_only(unit_of_work: UnitOfWorkFactor
     assert heard == ["change"]
 
 
+def test_changes_are_numbered_in_the_order_of_their_commits(unit_of_work: UnitOfWorkFactory):
+    seen: list[int] = []
+
+    def look() -> None:
+        with unit_of_work.reading() as uow:
+            seen.extend(change.id for change in uow.changes.list_after(max(seen, default=0)))
+
+    def change(_: int) -> None:
+        with unit_of_work() as uow:
+            uow.record_change(ChangeKind.JOB, "adder")
+        look()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(change, range(40)))
+
+    assert sorted(set(seen)) == list(range(min(seen), min(seen) + 40))
+
+
 def test_a_listener_that_was_removed_hears_nothing(unit_of_work: UnitOfWorkFactory):
     heard: list[str] = []
 
@@ -110,6 +128,23 @@ def test_threads_that_read_and_then_write_wait_for_each_other(unit_of_work: Unit
         list(pool.map(lambda number: _add_families(unit_of_work, f"t{number}"), range(8)))
     with unit_of_work.reading() as uow:
         assert len(uow.families.list_all()) == 8 * 20
+
+
+def test_a_database_that_stays_locked_is_unavailable_for_now(sqlite_template: Path, tmp_path: Path):
+    path = tmp_path / "locked.sqlite3"
+    path.write_bytes(sqlite_template.read_bytes())
+    patient, impatient = connect_sqlite(path), connect_sqlite(path, busy_timeout_seconds=0.05)
+    with UnitOfWorkFactory(patient)() as holder:
+        holder.families.ensure("adder")
+        with (
+            pytest.raises(ServiceUnavailable, match="database is locked"),
+            UnitOfWorkFactory(impatient)() as uow,
+        ):
+            uow.families.ensure("other")
+        with UnitOfWorkFactory(impatient).reading() as uow:
+            assert uow.families.list_all() == []
+    patient.dispose()
+    impatient.dispose()
 
 
 def test_processes_that_read_and_then_write_wait_for_each_other(

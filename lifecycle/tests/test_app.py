@@ -1,0 +1,72 @@
+import os
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+from lifecycle.app import create_app
+from lifecycle.config import Config
+from lifecycle.database.engine import connect
+from sqlalchemy import make_url
+
+
+@pytest.fixture
+def postgres_config(config: Config):
+    address = os.environ.get("TEST_DATABASE_URL")
+    if not address:
+        pytest.skip("TEST_DATABASE_URL is not set")
+    url = make_url(address)
+    config = config.model_copy(
+        update={
+            "db_type": "postgres",
+            "postgres_host": url.host,
+            "postgres_port": url.port,
+            "postgres_user": url.username,
+            "postgres_password": None,
+            "postgres_db": url.database,
+            "postgres_schema": f"app_{uuid4().hex}",
+        }
+    )
+    yield config
+    engine = connect(config)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP SCHEMA {config.postgres_schema} CASCADE")
+    engine.dispose()
+
+
+@pytest.mark.postgres
+def test_it_starts_on_an_empty_postgres_schema(postgres_config: Config, admin):
+    with TestClient(create_app(postgres_config)) as client:
+        assert client.get("/lifecycle/ready").status_code == 200
+        profile = client.get("/lifecycle/api/v1/users/validate_user_auth", headers=admin)
+        assert profile.json()["username"] == "admin"
+        assert client.get("/lifecycle/api/v1/job", headers=admin).json() == []
+
+
+def test_it_starts_again_on_the_same_database(config: Config, admin):
+    for _ in range(2):
+        with TestClient(create_app(config)) as client:
+            answer = client.get("/lifecycle/api/v1/users/validate_user_auth", headers=admin)
+            assert answer.json()["is_staff"] is True
+
+
+def test_bundled_plugins_are_installed_on_a_fresh_platform(config: Config, tmp_path: Path):
+    config = config.model_copy(update={"bundled_plugins_dir": tmp_path / "none"})
+    (tmp_path / "none").mkdir()
+    with TestClient(create_app(config)) as client:
+        assert client.get("/lifecycle/api/v1/plugin").json() == []
+
+
+def test_a_generated_password_is_printed_once(config: Config, capsys: pytest.CaptureFixture[str]):
+    config = config.model_copy(update={"development_mode": False})
+    for expected in ("User admin was created", ""):
+        with TestClient(create_app(config)):
+            assert capsys.readouterr().out.startswith(expected)
+    assert "User admin" not in capsys.readouterr().out
+
+
+def test_the_api_is_documented_with_its_guard(client):
+    document = client.get("/lifecycle/openapi.json").json()
+    assert document["info"]["title"] == "Lifecycle API Server"
+    assert document["security"] == [{"racetrackAuth": []}]
+    assert client.get("/lifecycle/").status_code == 200
