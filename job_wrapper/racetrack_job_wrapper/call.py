@@ -1,36 +1,53 @@
-"""Calling other jobs from a job."""
+"""Calling other jobs from a job, through PUB and with the token of the calling job's family."""
 
 import asyncio
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 from racetrack_job_wrapper.context import request_context
 from racetrack_job_wrapper.environment import header_names
+from racetrack_job_wrapper.recordkeeper import PREDECESSOR_HEADER, read_predecessor_id
+
+PERFORM_PATH = "/api/v1/perform"
+NOT_YET = (202, 408, 504)
+POLL_TIMEOUT = httpx.Timeout(5, read=60)
 
 
-def call_job(
+@dataclass(frozen=True)
+class _Call:
+    job_name: str
+    version: str
+    path: str
+    method: str
+    payload: Any
+    headers: Mapping[str, str]
+    pub_url: str
+
+    def request(self, client: httpx.Client, prefix: str = "") -> httpx.Response:
+        url = f"{self.pub_url}{prefix}/job/{self.job_name}/{self.version}{self.path}"
+        return client.request(self.method, url, json=self.payload, headers=self.headers)
+
+
+def call_job(  # noqa: PLR0913 - the published signature
     entrypoint: Any,
     job_name: str,
-    path: str = "/api/v1/perform",
-    payload: dict[str, Any] | None = None,
+    path: str = PERFORM_PATH,
+    payload: Any = None,
     version: str = "latest",
     method: str = "POST",
     timeout: float | None = 10,
 ) -> Any:
-    """Call a job through PUB and return its decoded answer; RuntimeError says what went wrong."""
+    """Call a job and return its decoded answer; RuntimeError says what went wrong."""
     try:
-        url = f"{os.environ['PUB_URL']}/job/{job_name}/{version}{path}"
-        response = httpx.request(method, url, json=payload, headers=_headers(), timeout=timeout)
-        response.raise_for_status()
-        return response.json()
-    except httpx.HTTPStatusError as error:
-        raise RuntimeError(
-            f"{_failure(job_name, version)}: {error}: {error.response.text}"
-        ) from error
-    except (httpx.HTTPError, KeyError, ValueError) as error:
-        raise RuntimeError(f"{_failure(job_name, version)}: {error}") from error
+        call = _prepare(entrypoint, job_name, path, payload, version, method)
+        with _client(httpx.Timeout(timeout)) as client:
+            return _decode(call.request(client))
+    except (httpx.HTTPError, httpx.InvalidURL, KeyError, ValueError) as error:
+        raise _failure(job_name, version, error) from error
 
 
 async def call_job_coroutine(entrypoint: Any, job_name: str, *args: Any, **kwargs: Any) -> Any:
@@ -41,13 +58,65 @@ async def call_job_coroutine(entrypoint: Any, job_name: str, *args: Any, **kwarg
 call_job_async = call_job_coroutine
 
 
-def _failure(job_name: str, version: str) -> str:
-    return f'failed to call job "{job_name} {version}" by {os.environ.get("JOB_NAME", "this job")}'
+def async_job_call(
+    entrypoint: Any,
+    job_name: str,
+    path: str = PERFORM_PATH,
+    payload: Any = None,
+    version: str = "latest",
+    method: str = "POST",
+) -> Any:
+    """Start an async call of a job and wait for its answer, however long it takes."""
+    try:
+        call = _prepare(entrypoint, job_name, path, payload, version, method)
+        with _client(POLL_TIMEOUT) as client:
+            task = _decode(call.request(client, "/async/new"))
+            return _decode(_poll(client, f"{call.pub_url}/async/task/{task['task_id']}/poll", call))
+    except (httpx.HTTPError, httpx.InvalidURL, KeyError, ValueError) as error:
+        raise _failure(job_name, version, error) from error
 
 
-def _headers() -> dict[str, str]:
+def _poll(client: httpx.Client, url: str, call: _Call) -> httpx.Response:
+    while True:
+        try:
+            response = client.get(url, headers=call.headers)
+        except httpx.ReadTimeout:
+            continue
+        if response.status_code not in NOT_YET:
+            return response
+
+
+def _prepare(
+    entrypoint: Any, job_name: str, path: str, payload: Any, version: str, method: str
+) -> _Call:
+    pub_url = os.environ.get("PUB_URL")
+    if not pub_url:
+        raise ValueError("PUB_URL env var is not set")
     headers = {"X-Racetrack-Auth": os.environ["AUTH_TOKEN"]}
     request = request_context.get(None)
-    for name in header_names() if request else ():
+    for name in header_names():
+        # Empty outside of a request, such as in a thread that the job started.
         headers[name] = request.header(name) if request else ""
-    return headers
+    predecessor = read_predecessor_id(entrypoint)
+    if predecessor:
+        headers[PREDECESSOR_HEADER] = predecessor
+    return _Call(job_name, version, path, method, payload, headers, pub_url)
+
+
+def _client(timeout: httpx.Timeout) -> httpx.Client:
+    # A connection that can't be opened is tried again: nothing was sent yet.
+    return httpx.Client(timeout=timeout, transport=httpx.HTTPTransport(retries=2))
+
+
+def _decode(response: httpx.Response) -> Any:
+    response.raise_for_status()
+    return response.json()
+
+
+def _failure(job_name: str, version: str, error: Exception) -> RuntimeError:
+    caller = os.environ.get("JOB_NAME", "this job")
+    reason = str(error).partition("\n")[0]  # httpx adds a second line, a link to a web page.
+    text = f'failed to call job "{job_name} {version}" by {caller}: {reason}'
+    if isinstance(error, httpx.HTTPStatusError):
+        text += f": {error.response.text}"
+    return RuntimeError(text)

@@ -85,7 +85,7 @@ class CallRunner:
 def _answer(function: Callable[..., Any], payload: dict[str, Any]) -> Response:
     try:
         return _respond(function(**payload))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever a job raises is answered
         return _respond_to_error(error)
 
 
@@ -94,7 +94,7 @@ async def _answer_async(function: Callable[..., Any], payload: dict[str, Any]) -
         return _respond(await function(**payload))
     except asyncio.CancelledError:
         raise
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever a job raises is answered
         return _respond_to_error(error)
 
 

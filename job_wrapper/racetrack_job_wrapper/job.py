@@ -48,6 +48,10 @@ class Job:
 def make_job(instance: Any, environment: JobEnvironment) -> Job:
     """Read everything that the object offers; raises when an example or static file is wrong."""
     _give_context(instance)
+    if hasattr(instance, "auxiliary_endpoints_v2"):
+        raise NotImplementedError(
+            "auxiliary_endpoints_v2 is not served by this version: declare auxiliary_endpoints"
+        )
     endpoints = {PERFORM: getattr(instance, "perform", _missing_perform)}
     if hasattr(instance, "auxiliary_endpoints"):
         endpoints |= {

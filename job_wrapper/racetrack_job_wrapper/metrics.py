@@ -18,24 +18,30 @@ from prometheus_client.registry import Collector
 
 logger = logging.getLogger("racetrack.job")
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 25, 50, 75, 100, 250, 500, 750, 1000)  # fmt: skip
+BUCKETS = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75),
+    *(1, 2.5, 5, 7.5, 10, 25, 50, 75, 100, 250, 500, 750, 1000),
+)
 
 
 class JobMetrics:
     """Counts and times calls."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        each_endpoint = {"labelnames": ["endpoint"], "registry": registry}
+        # It describes what it holds, so that a job's metric of the same name is refused.
+        self.registry = registry = CollectorRegistry(auto_describe=True)
+        label = ["endpoint"]
         self.errors = Counter(
-            "request_internal_errors", "Calls that ended in an error", **each_endpoint
+            "request_internal_errors", "Calls that ended in an error", label, registry=registry
         )
         self.duration = Histogram(
-            "request_duration", "Seconds of a call", buckets=BUCKETS, **each_endpoint
+            "request_duration", "Seconds of a call", label, registry=registry, buckets=BUCKETS
         )
         self.started = Counter("requests_started", "Calls begun", registry=registry)
         self.done = Counter("requests_done", "Calls ended", registry=registry)
-        self.endpoint_started = Counter("endpoint_requests_started", "Calls begun", **each_endpoint)
+        self.endpoint_started = Counter(
+            "endpoint_requests_started", "Calls begun", label, registry=registry
+        )
         self.last_call = Gauge(
             "last_call_timestamp", "UNIX seconds of the last call", registry=registry
         )

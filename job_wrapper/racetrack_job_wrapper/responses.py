@@ -1,6 +1,5 @@
 """Answers as bytes, and which error becomes which status."""
 
-import inspect
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -62,9 +61,7 @@ def error_response(error: BaseException) -> Response:
 
 def is_asgi_response(result: object) -> bool:
     """Tell whether a job returned a response of its web framework, such as Starlette's StreamingResponse."""
-    return hasattr(result, "status_code") and inspect.iscoroutinefunction(
-        getattr(type(result), "__call__", None)
-    )
+    return callable(result) and hasattr(result, "status_code") and hasattr(result, "raw_headers")
 
 
 def _failure(text: str, kind: str, status: int) -> Response:

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import time
 import traceback
 from datetime import datetime, timezone
 
@@ -55,7 +56,7 @@ class _CallFilter(logging.Filter):
 
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.fromtimestamp(record.created).strftime("%Y-%m-%d %H:%M:%S")
+        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
         level = {"WARNING": "WARN ", "CRITICAL": "CRIT "}.get(
             record.levelname, record.levelname.ljust(5)
         )

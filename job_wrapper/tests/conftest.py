@@ -1,0 +1,81 @@
+import logging
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from racetrack_job_wrapper.app import JobApp
+from racetrack_job_wrapper.environment import read_environment
+from racetrack_job_wrapper.loading import MODULE_NAME
+from racetrack_job_wrapper.probes import JobState
+from racetrack_job_wrapper.server import load_job
+
+
+@contextmanager
+def listening(app: Any) -> Iterator[str]:
+    """Serve an ASGI app on a real socket while the test runs."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
+@pytest.fixture
+def serve_job() -> Iterator[Callable[..., httpx.Client]]:
+    """Serve an object, or a class, as the job `adder 1.2.3`; None: a job that is still starting."""
+    ends = []
+
+    def serve(job: Any, **extra: Any) -> httpx.Client:
+        variables = {
+            "JOB_NAME": "adder",
+            "JOB_VERSION": "1.2.3",
+            "JOB_DEPLOYMENT_TIMESTAMP": "1700",
+            "JOB_MANIFEST_YAML": f"jobtype_extra: {extra!r}",
+        }
+        state = JobState(read_environment(variables, None))
+        if job is not None:
+            load_job(state, job if isinstance(job, type) else lambda: job)
+        context = listening(JobApp(state))
+        client = httpx.Client(base_url=context.__enter__(), timeout=20)
+        ends.append((client, context))
+        return client
+
+    yield serve
+    for client, context in ends:
+        client.close()
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], bool]], None]:
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 15
+        while not condition():
+            assert time.monotonic() < deadline, "the condition never came true"
+            threading.Event().wait(0.01)
+
+    return wait
+
+
+@pytest.fixture(autouse=True)
+def _workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    handlers, level = list(logging.getLogger().handlers), logging.getLogger().level
+    yield
+    sys.modules.pop(MODULE_NAME, None)
+    logging.getLogger().handlers[:] = handlers
+    logging.getLogger().setLevel(level)

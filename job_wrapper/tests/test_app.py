@@ -1,0 +1,485 @@
+"""What a served job answers."""
+
+import asyncio
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+from racetrack_job_wrapper.auth.auth import UnauthorizedError
+from racetrack_job_wrapper.entrypoint import JobEntrypoint
+from racetrack_job_wrapper.log.errors import AlreadyExists, EntityNotFound
+
+PERFORM = "/api/v1/perform"
+
+
+class Adder:
+    def perform(self, numbers: list[float]) -> float:
+        """Add numbers."""
+        return sum(numbers)
+
+    def docs_input_example(self) -> dict:
+        return {"numbers": [40, 2]}
+
+
+class Raiser:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def perform(self) -> None:
+        raise self.error
+
+
+class Returner:
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def perform(self) -> object:
+        return self.value
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "/pub/job/adder/latest", "/pub/job/other/9.9", "/pub/fatman/adder/1.x"]
+)
+def test_a_job_is_called_at_the_root_and_under_every_version(serve_job, prefix):
+    response = serve_job(Adder())
+
+    response = response.post(f"{prefix}{PERFORM}", json={"numbers": [40, 2]})
+
+    assert (response.status_code, response.text) == (200, "42")
+    assert response.headers["content-type"] == "application/json"
+
+
+def test_a_path_that_only_looks_like_a_job_is_not_found(serve_job):
+    assert serve_job(Adder()).get("/job/adder/latest/live").status_code == 404
+
+
+def test_probes_answer_as_lifecycle_expects(serve_job):
+    client = serve_job(Adder())
+
+    assert client.get("/live").json() == {"live": True, "deployment_timestamp": "1700"}
+    assert client.get("/pub/job/adder/latest/ready").json() == {"ready": True}
+    health = client.get("/health")
+    assert health.status_code == 200
+    assert health.json() == {
+        "service": "job",
+        "job_name": "adder",
+        "live": True,
+        "ready": True,
+        "status": "pass",
+        "error": None,
+        "job_version": "1.2.3",
+        "git_version": None,
+        "deployed_by_racetrack_version": None,
+        "deployment_timestamp": "1700",
+        "job_type_version": None,
+    }
+
+
+def test_a_job_that_failed_to_load_tells_why_and_stays_up(serve_job):
+    class Broken:
+        def __init__(self) -> None:
+            raise RuntimeError("no model") from KeyError("weights")
+
+    client = serve_job(Broken)
+
+    live = client.get("/live")
+    assert live.status_code == 500
+    assert live.json()["live"] is False
+    assert live.json()["error"].startswith("no model, cause=KeyError, traceback=")
+    assert "test_app.py:" in live.json()["error"]
+    assert client.get("/ready").status_code == 500
+    assert client.get("/health").json()["status"] == "fail"
+    assert client.post(PERFORM, json={}).status_code == 500
+
+
+def test_a_call_while_the_job_is_starting_is_asked_to_come_again(serve_job):
+    client = serve_job(None)
+
+    response = client.post("/pub/job/adder/latest/api/v1/perform", json={})
+
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0
+    assert client.get("/live").status_code == 200
+    assert client.get("/ready").json() == {"ready": False}
+    assert client.get("/metrics").status_code == 200
+
+
+def test_a_job_that_exits_while_loading_stays_up_to_tell(serve_job):
+    class Exiting:
+        def __init__(self) -> None:
+            sys.exit(3)
+
+    assert serve_job(Exiting).get("/live").json()["error"].startswith("3, cause=SystemExit")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "body"),
+    [
+        (ValueError("too big"), 400, {"error": "too big", "type": "ValueError"}),
+        (KeyError("k"), 500, {"error": "'k'", "type": "KeyError"}),
+        (EntityNotFound("gone"), 404, {"error": "gone", "type": "EntityNotFound"}),
+        (AlreadyExists("twice"), 409, {"error": "twice", "type": "AlreadyExists"}),
+        (UnauthorizedError("who", "you"), 401, {"error": "who: you", "type": "UnauthorizedError"}),
+    ],
+)
+def test_an_error_of_a_call_becomes_its_status(serve_job, error, status, body):
+    response = serve_job(Raiser(error)).post(PERFORM)
+
+    assert (response.status_code, response.json()) == (status, body)
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), GeneratorExit()])
+def test_a_call_never_ends_the_server(serve_job, error):
+    client = serve_job(Raiser(error))
+
+    assert client.post(PERFORM).status_code == 500
+    assert client.post(PERFORM).json()["type"] in ("CallAborted", "GeneratorExit")
+    assert client.get("/live").status_code == 200
+
+
+def test_an_async_call_never_ends_the_server(serve_job):
+    class Exiting:
+        async def perform(self) -> None:
+            sys.exit(1)
+
+    client = serve_job(Exiting())
+
+    assert client.post(PERFORM).status_code == 500
+    assert client.get("/live").status_code == 200
+
+
+def test_wrong_arguments_are_the_callers_fault_but_a_type_error_inside_is_the_jobs(serve_job):
+    class Job:
+        def perform(self, number: int) -> int:
+            return number + "1"
+
+    client = serve_job(Job())
+
+    missing = client.post(PERFORM, json={})
+    assert missing.status_code == 400
+    assert missing.json()["type"] == "ValueError"
+    assert "missing 1 required positional argument: 'number'" in missing.json()["error"]
+    assert client.post(PERFORM, json={"number": 1, "more": 2}).status_code == 400
+    assert client.post(PERFORM, json={"number": 1}).status_code == 500
+
+
+def test_an_http_exception_chooses_status_detail_and_headers(serve_job):
+    class HTTPException(Exception):
+        status_code = 418
+        detail = "teapot"
+        headers = {"x-tea": "green"}
+
+    response = serve_job(Raiser(HTTPException())).post(PERFORM)
+
+    assert (response.status_code, response.json()) == (418, {"detail": "teapot"})
+    assert response.headers["x-tea"] == "green"
+
+
+@dataclass
+class Point:
+    x: int
+    day: date
+
+
+class Array:
+    """Stands for numpy's arrays, which the wrapper does not import."""
+
+    def tolist(self) -> list[float]:
+        return [1.0, float("nan")]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        ("zażółć", '"zażółć"'),
+        ({1: (2, 3), None: {4}}, '{"1":[2,3],"None":[4]}'),
+        (Point(1, date(2026, 1, 2)), '{"x":1,"day":"2026-01-02"}'),
+        ({"deep": [Array()]}, '{"deep":[[1.0,null]]}'),
+        (Path("a/b"), '"a/b"'),
+        (b"text", '"text"'),
+        (float("inf"), "null"),
+    ],
+)
+def test_what_a_job_returns_becomes_json(serve_job, value, text):
+    response = serve_job(Returner(value)).post(PERFORM)
+
+    assert (response.status_code, response.text) == (200, text)
+
+
+def test_a_generator_is_collected_with_the_request_at_hand(serve_job):
+    class Job:
+        def perform(self) -> object:
+            return (self.request_context.get().headers["X-Who"] for _ in range(2))
+
+    assert serve_job(Job()).post(PERFORM, headers={"x-who": "me"}).json() == ["me", "me"]
+
+
+def test_an_answer_that_is_not_json_names_its_type(serve_job):
+    response = serve_job(Returner(object())).post(PERFORM)
+
+    assert response.status_code == 500
+    assert "Unable to serialize unknown type: <class 'object'>" in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b'{"numbers": [1]}', {}, 200),
+        (b'{"numbers": [1]}', {"content-type": "application/vnd.x+json"}, 200),
+        (b'{"numbers": [1]}', {"content-type": "text/plain"}, 422),
+        (b"[1]", {"content-type": "application/json"}, 422),
+        (b"{", {"content-type": "application/json"}, 422),
+        (b"\xff", {"content-type": "application/json"}, 422),
+        (b"[" * 100_000, {"content-type": "application/json"}, 422),
+    ],
+)
+def test_only_json_objects_are_arguments(serve_job, content, headers, status):
+    assert serve_job(Adder()).post(PERFORM, content=content, headers=headers).status_code == status
+
+
+def test_coroutines_are_awaited(serve_job):
+    class Job:
+        async def perform(self, x: int) -> int:
+            await asyncio.sleep(0)
+            return x + 1
+
+    assert serve_job(Job()).post(PERFORM, json={"x": 1}).json() == 2
+
+
+def test_auxiliary_endpoints_and_their_examples(serve_job):
+    class Job(Adder):
+        def auxiliary_endpoints(self) -> dict:
+            return {"/explain": self.explain, "random": lambda: 4}
+
+        def explain(self, x: int = 1) -> int:
+            return x
+
+        def docs_input_examples(self) -> dict:
+            return {"/explain": {"x": 5}}
+
+    client = serve_job(Job())
+
+    assert client.post("/api/v1/explain", json={"x": 3}).json() == 3
+    assert client.post("/api/v1/random/").json() == 4
+    assert client.get("/api/v1/explain").status_code == 405
+    expected = {"/perform": {"numbers": [40, 2]}, "/explain": {"x": 5}}
+    assert client.get("/api/v1/examples").json() == expected
+
+
+def test_the_base_class_documents_no_example(serve_job):
+    class Job(JobEntrypoint):
+        def perform(self, x: int) -> int:
+            return x
+
+    assert serve_job(Job()).get("/api/v1/examples").json() == {}
+
+
+@pytest.mark.parametrize("example", [[1], {"x": object()}, {"x": "y" * 1_100_000}])
+def test_a_bad_example_keeps_the_job_from_loading(serve_job, example):
+    class Job(Adder):
+        def docs_input_example(self) -> dict:
+            return example
+
+    error = serve_job(Job()).get("/live").json()["error"]
+
+    assert error.startswith("invalid docs input example:")
+
+
+def test_parameters_are_listed(serve_job):
+    class Job:
+        def perform(self, x: int, *, y: str = "a") -> None: ...
+
+    assert serve_job(Job()).get("/api/v1/parameters").json() == [
+        {"name": "x", "type": "int"},
+        {"name": "y", "default_value": "a", "type": "str"},
+    ]
+
+
+def test_probes_and_metrics_answer_while_every_thread_is_busy(serve_job, wait_until):
+    gate, running = threading.Event(), []
+
+    class Slow:
+        def perform(self) -> None:
+            running.append(1)
+            gate.wait(20)
+
+    client = serve_job(Slow(), max_concurrency=2)
+    with ThreadPoolExecutor(4) as callers:
+        calls = [callers.submit(client.post, PERFORM) for _ in range(4)]
+        wait_until(lambda: len(running) == 2)
+        try:
+            assert client.get("/live").status_code == 200
+            assert b"requests_started_total" in client.get("/pub/job/a/b/metrics").content
+        finally:
+            gate.set()
+        assert [call.result().status_code for call in calls] == [200] * 4
+
+
+def test_calls_beyond_the_queue_are_refused_for_now(serve_job, wait_until):
+    gate, running = threading.Event(), []
+
+    class Slow:
+        def perform(self) -> None:
+            running.append(1)
+            gate.wait(20)
+
+    client = serve_job(Slow(), max_concurrency=1, max_concurrency_queue=0)
+    with ThreadPoolExecutor(1) as callers:
+        call = callers.submit(client.post, PERFORM)
+        wait_until(lambda: bool(running))
+        refused = client.post(PERFORM)
+        gate.set()
+        assert call.result().status_code == 200
+
+    assert refused.status_code == 429
+    assert int(refused.headers["retry-after"]) > 0
+    assert "concurrently with a queue of max size 0" in refused.json()["detail"]
+    assert client.post(PERFORM).status_code == 200
+
+
+def test_a_wrong_cap_keeps_the_job_from_loading(serve_job):
+    error = serve_job(Adder(), max_concurrency="many").get("/live").json()["error"]
+
+    assert error.startswith("Expected integer in max_concurrency, but got: many")
+
+
+def test_metrics_have_their_published_names(serve_job):
+    class Job(Adder):
+        def metrics(self) -> list[dict]:
+            return [{"name": "job_positives", "value": 3, "labels": {"color": "blue"}}]
+
+    client = serve_job(Job())
+    client.post(PERFORM, json={"numbers": [1]})
+    client.post(PERFORM, json={})
+    text = client.get("/metrics").text
+
+    for line in (
+        "requests_started_total 2.0",
+        "requests_done_total 2.0",
+        'endpoint_requests_started_total{endpoint="/perform"} 2.0',
+        'request_internal_errors_total{endpoint="/perform"} 1.0',
+        'request_duration_count{endpoint="/perform"} 2.0',
+        'job_positives{color="blue"} 3.0',
+        "commons_requests_started_total 3.0",
+    ):
+        assert line in text
+    assert "last_call_timestamp 1" in text
+    assert "process_resident_memory_bytes" in text
+
+
+def test_metrics_of_the_job_that_fail_do_not_hide_the_others(serve_job):
+    class Fails(Adder):
+        is_loaded = False
+
+        def metrics(self) -> list[dict]:
+            if self.is_loaded:
+                raise RuntimeError("broken gauge")
+            return []
+
+    job = Fails()
+    client = serve_job(job)
+    job.is_loaded = True
+
+    response = client.get("/metrics")
+
+    assert response.status_code == 200
+    assert "last_call_timestamp" in response.text
+
+
+def test_a_metric_that_takes_a_published_name_keeps_the_job_from_loading(serve_job):
+    class Job(Adder):
+        def metrics(self) -> list[dict]:
+            return [{"name": "requests_started", "value": 1}]
+
+    assert "Duplicated timeseries" in serve_job(Job()).get("/live").json()["error"]
+
+
+def test_static_files_are_served_with_their_type(serve_job, tmp_path):
+    (tmp_path / "notes.md").write_text("# hello")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/page.html").write_text("<p>")
+
+    class Job(Adder):
+        def static_endpoints(self) -> dict:
+            return {"/notes": ("notes.md", "application/x-notes"), "site": "site"}
+
+    client = serve_job(Job())
+
+    notes = client.get("/api/v1/notes")
+    assert (notes.text, notes.headers["content-type"]) == ("# hello", "application/x-notes")
+    assert client.get("/api/v1/site/page.html").text == "<p>"
+    assert client.get("/api/v1/site/../notes.md").status_code == 404
+    assert client.post("/api/v1/notes").status_code == 405
+
+
+def test_documentation_loads_nothing_from_elsewhere(serve_job):
+    client = serve_job(Adder())
+
+    page = client.get("/pub/job/adder/1.2.3/docs").text
+    assert "http://" not in page
+    assert "https://" not in page
+    openapi = client.get("/openapi.json").json()
+    assert openapi["openapi"] == "3.1.0"
+    assert openapi["info"] == {"title": "Job - adder", "version": "1.2.3"}
+    body = openapi["paths"][PERFORM]["post"]["requestBody"]["content"]["application/json"]
+    assert body["schema"]["properties"] == {"numbers": {"type": "array"}}
+    assert body["schema"]["examples"] == [{"numbers": [40, 2]}]
+    assert client.get("/docs/swagger-ui-bundle.js").status_code == 200
+    assert client.get("/docs/../app.py").status_code == 404
+
+
+def test_home_redirects_to_the_page_of_its_own_version(serve_job):
+    client = serve_job(Adder(), home_page="/api/v1/webview")
+
+    assert client.get("/").headers["location"] == "/pub/job/adder/1.2.3/api/v1/webview"
+    bare = client.get("/pub/job/adder/latest")
+    assert (bare.status_code, bare.headers["location"]) == (307, "/pub/job/adder/latest/")
+
+
+def test_other_origins_may_call(serve_job):
+    client = serve_job(Adder())
+    origin = {"origin": "https://app.example"}
+
+    asked = client.options(PERFORM, headers=origin | {"access-control-request-method": "POST"})
+    answered = client.post(PERFORM, json={"numbers": []}, headers=origin)
+
+    assert asked.status_code == 200
+    assert "POST" in asked.headers["access-control-allow-methods"]
+    assert answered.headers["access-control-allow-origin"] == "https://app.example"
+
+
+def test_a_wsgi_page_sees_its_exact_version_whatever_was_called(serve_job):
+    class Job(Adder):
+        def webview_app(self, base_url: str) -> object:
+            def app(environ, start_response):
+                start_response("200 OK", [("content-type", "text/plain")])
+                return [environ["PATH_INFO"].encode()]
+
+            return app
+
+    client = serve_job(Job())
+
+    expected = "/pub/job/adder/1.2.3/api/v1/webview/page"
+    assert client.get("/pub/job/adder/latest/api/v1/webview/page").text == expected
+    assert client.get("/api/v1/webview/page").text == expected
+
+
+def test_an_asgi_page_knows_where_it_is_mounted(serve_job):
+    class Job(Adder):
+        def webview_app(self, base_url: str) -> object:
+            async def app(scope, receive, send):
+                text = f"{scope['root_path']} {scope['path']}".encode()
+                await send({"type": "http.response.start", "status": 201, "headers": []})
+                await send({"type": "http.response.body", "body": text})
+
+            return app
+
+    response = serve_job(Job()).get("/pub/job/adder/latest/api/v1/webview/view")
+
+    mount = "/pub/job/adder/latest/api/v1/webview"
+    assert (response.status_code, response.text) == (201, f"{mount} {mount}/view")

@@ -1,0 +1,167 @@
+"""The command line and a job as a real process."""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from racetrack_job_wrapper.__main__ import main
+
+ADDER = """
+class Helper:
+    pass
+
+class AdderModel:
+    def perform(self, numbers):
+        return sum(numbers)
+"""
+SLOW = """
+import logging, pathlib, time
+
+class Slow:
+    def perform(self, seconds):
+        logging.getLogger(__name__).info("working")
+        pathlib.Path("began").touch()
+        time.sleep(seconds)
+        return "done"
+"""
+
+
+@contextmanager
+def running(*arguments, directory, env=None):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = [sys.executable, "-m", "racetrack_job_wrapper", "run", *arguments]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    output = (directory / "output").open("w")
+    with (
+        output,
+        subprocess.Popen(command, cwd=directory, stdout=output, stderr=output, env=env) as process,
+    ):
+        try:
+            yield process, f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def responds(url, status=200):
+    try:
+        return httpx.get(url).status_code == status
+    except httpx.TransportError:
+        return False
+
+
+def test_a_file_becomes_a_service(tmp_path, wait_until):
+    (tmp_path / "adder.py").write_text(ADDER)
+
+    with running("adder.py", directory=tmp_path) as (process, url):
+        wait_until(lambda: responds(f"{url}/ready"))
+        answer = httpx.post(f"{url}/api/v1/perform", json={"numbers": [40, 2]})
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+    assert answer.json() == 42
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "arguments", "error"),
+    [
+        ("other.py", ADDER, (), "adder.py file not found"),
+        ("adder.py", ADDER, ("Nobody",), "class name Nobody was not found"),
+        ("adder.py", "x = 1", (), "no class has been found in module"),
+        ("adder.py", f"{ADDER}class B(AdderModel): pass", (), "multiple classes found in a module"),
+        ("adder.py", "import nothing_like_this", (), "No module named 'nothing_like_this'"),
+        ("adder.py", "raise SystemExit(4)", (), "4, cause=SystemExit"),
+        ("job.yaml", "a: [", (), "the manifest can't be read"),
+    ],
+)
+def test_a_job_that_can_not_be_loaded_says_why_on_its_probe(
+    tmp_path, wait_until, name, content, arguments, error
+):
+    (tmp_path / name).write_text(content)
+
+    with running("adder.py", *arguments, directory=tmp_path) as (process, url):
+        wait_until(lambda: responds(f"{url}/live", 500))
+        assert error in httpx.get(f"{url}/live").json()["error"]
+        assert process.poll() is None
+
+
+def test_a_stopping_job_finishes_its_calls(tmp_path, wait_until):
+    (tmp_path / "slow.py").write_text(SLOW)
+
+    with running("slow.py", directory=tmp_path) as (process, url), ThreadPoolExecutor(1) as caller:
+        wait_until(lambda: responds(f"{url}/ready"))
+        call = caller.submit(httpx.post, f"{url}/api/v1/perform", json={"seconds": 1})
+        wait_until((tmp_path / "began").exists)
+        process.send_signal(signal.SIGTERM)
+        assert call.result().json() == "done"
+        assert process.wait(10) == 0
+
+
+def test_a_call_past_the_grace_period_does_not_keep_the_process(tmp_path, wait_until):
+    (tmp_path / "slow.py").write_text(SLOW)
+
+    with (
+        running("slow.py", directory=tmp_path, env={"JOB_GRACE_SECONDS": "1"}) as (process, url),
+        ThreadPoolExecutor(1) as caller,
+    ):
+        wait_until(lambda: responds(f"{url}/ready"))
+        call = caller.submit(httpx.post, f"{url}/api/v1/perform", json={"seconds": 60})
+        wait_until((tmp_path / "began").exists)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert call.exception() or call.result().status_code >= 500
+
+
+def test_log_records_of_the_job_carry_tracing_id_and_caller(tmp_path, wait_until):
+    (tmp_path / "slow.py").write_text(SLOW)
+    headers = {
+        "X-Request-Tracing-Id": "trace-7",
+        "X-Caller-Name": "bob",
+        "X-Racetrack-Auth": "t0ken",
+    }
+
+    with running("slow.py", directory=tmp_path, env={"LOG_CALLER_NAME": "true"}) as (_, url):
+        wait_until(lambda: responds(f"{url}/ready"))
+        httpx.post(f"{url}/api/v1/perform", json={"seconds": 0}, headers=headers)
+        log = (tmp_path / "output").read_text()
+
+    assert "INFO  working, tracing_id=trace-7, caller_name=bob" in log
+    assert "t0ken" not in log
+
+
+def test_a_job_is_called_once_from_the_command_line(tmp_path, capsys):
+    (tmp_path / "adder.py").write_text(ADDER)
+
+    assert main(["run", "adder.py", "--call", '{"numbers": [40, 2]}']) == 0
+
+    assert capsys.readouterr().out.endswith("42\n")
+
+
+def test_check_tells_whether_a_job_loads(tmp_path, capsys):
+    (tmp_path / "job.yaml").write_text("jobtype_extra: {entrypoint_path: adder.py}")
+    assert main(["run", "--check"]) == 1
+    assert "adder.py file not found" in capsys.readouterr().err
+
+    (tmp_path / "adder.py").write_text(ADDER)
+    assert main(["run", "--check"]) == 0
+
+
+def test_without_arguments_help_is_shown(capsys):
+    assert main([]) == 0
+    assert "serve a job" in capsys.readouterr().err
+
+
+def test_threads_are_started_only_when_calls_wait(serve_job):
+    class Job:
+        def perform(self) -> str:
+            return threading.current_thread().name
+
+    client = serve_job(Job())
+
+    assert {client.post("/api/v1/perform").json() for _ in range(5)} == {"call-1"}
