@@ -32,5 +32,7 @@ WORKSPACES_DIR=$RACETRACK_DATA/workspaces
 JOB_LOGS_DIR=$RACETRACK_DATA/logs/jobs
 BUILD_LOGS_DIR=$RACETRACK_DATA/logs/builds
 LOG_LEVEL=${LOG_LEVEL:-info}
+# Threads of one service share memory arenas instead of growing one each.
+MALLOC_ARENA_MAX=2
 set +a
 mkdir -p "$RACETRACK_DATA/logs"
