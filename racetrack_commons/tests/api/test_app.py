@@ -18,6 +18,7 @@ from racetrack_commons.api.app import ApiOptions, create_api_app
 from racetrack_commons.api.metrics import create_registry
 from racetrack_commons.api.probes import ProbeAnswer, Probes
 from racetrack_commons.testing.server import api_client, running_server
+from racetrack_commons.testing.waiting import wait_until
 
 
 class Payload(BaseModel):
@@ -243,6 +244,7 @@ def test_metrics_have_their_contract_names_and_hold_those_of_the_service():
     Counter("requested_job_deployments", "Deploy requests", registry=registry).inc()
     with api_client(make_app(registry=registry)) as client:
         client.get("/api/v1/error/fault")
+        wait_until(lambda: registry.get_sample_value("commons_requests_done_total") == 1)
         response = client.get("/lifecycle/metrics/")
 
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -254,12 +256,17 @@ def test_metrics_have_their_contract_names_and_hold_those_of_the_service():
     assert "process_start_time_seconds" in response.text
 
 
-def test_requests_are_logged_without_their_line_breaks_and_probes_are_not(client, caplog):
+def test_requests_are_logged_and_good_probes_are_not(client, caplog):
+    def list_lines():
+        return [r for r in caplog.records if r.name == "racetrack_commons.api.access_log"]
+
     with caplog.at_level(logging.INFO, logger="racetrack_commons.api.access_log"):
         client.get("/lifecycle/live")
         client.get("/api/v1/stream?a=1", headers={"X-Request-Tracing-Id": "t-1"})
+        # The line is written when the answer is complete: perhaps after it has arrived here.
+        wait_until(list_lines)
 
-    [record] = [r for r in caplog.records if r.name == "racetrack_commons.api.access_log"]
+    [record] = list_lines()
     assert record.getMessage() == "GET /api/v1/stream?a=1 200"
     assert record.tracing_id == "t-1"
 
