@@ -22,13 +22,22 @@ class Plugin:
 """
 
 
+def install(plugins_dir, version="1.0.0", code=PLUGIN):
+    with zipfile.ZipFile(plugins_dir / f"types-{version}.zip", "w") as package:
+        package.writestr("plugin-manifest.yaml", f"name: types\nversion: '{version}'\n")
+        package.writestr("plugin.py", code)
+
+
 @pytest.fixture
-def job_types(tmp_path):
-    plugins_dir = tmp_path / "plugins"
-    plugins_dir.mkdir()
-    with zipfile.ZipFile(plugins_dir / "types-1.0.0.zip", "w") as package:
-        package.writestr("plugin-manifest.yaml", "name: types\nversion: '1.0.0'\n")
-        package.writestr("plugin.py", PLUGIN)
+def plugins_dir(tmp_path):
+    directory = tmp_path / "plugins"
+    directory.mkdir()
+    install(directory)
+    return directory
+
+
+@pytest.fixture
+def job_types(plugins_dir):
     job_types = PluginJobTypes(plugins_dir)
     yield job_types
     job_types.stop()
@@ -52,3 +61,9 @@ def test_the_plugin_may_refuse_a_manifest(job_types):
     job_type.validate(parse_manifest_types(a_manifest()))
     with pytest.raises(ValidationError, match=r"^python3:1\.0\.0 can't have replicas$"):
         job_type.validate(parse_manifest_types(a_manifest(replicas=2)))
+
+
+def test_a_plugin_that_was_installed_a_moment_ago_is_found(job_types, plugins_dir):
+    install(plugins_dir, "2.0.0", PLUGIN.replace("python3:1.0.0", "python3:9.0.0"))
+
+    assert str(job_types.resolve("python3:9.0.0", ImageKind.PROCESS)) == "python3:9.0.0"
