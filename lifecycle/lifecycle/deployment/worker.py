@@ -81,7 +81,9 @@ class DeploymentWorker:
         return count
 
     def claim(self) -> ClaimedDeployment | None:
-        """Claim the oldest deployment that nobody works on."""
+        """Claim the oldest deployment that nobody works on; a stopping worker claims none."""
+        if self._stopping.is_set():
+            return None
         with self._unit_of_work.reading() as uow:
             tasks = uow.deployment_tasks.list_open()
         now = self._clock.now()
@@ -124,8 +126,6 @@ class DeploymentWorker:
                 self._start_work(claimed)
 
     def _claim_safely(self) -> ClaimedDeployment | None:
-        if self._stopping.is_set():
-            return None
         try:
             return self.claim()
         except Exception as error:  # noqa: BLE001 - the loop must survive a database that is away

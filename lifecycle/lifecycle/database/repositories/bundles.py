@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from lifecycle.database.statements import execute_counting
+from lifecycle.database.statements import execute_counting, insert_if_absent
 from lifecycle.database.tables import DeploymentRow, DeploymentTaskRow, JobRow, SourceBundleRow
 
 
@@ -17,12 +17,10 @@ class BundleRepository:
 
     def add(self, digest: str, content: bytes, now: datetime) -> None:
         """Keep a bundle; one that is there already is kept longer."""
-        row = self._session.get(SourceBundleRow, digest)
-        if row is None:
-            row = SourceBundleRow(digest=digest, content=content, size=len(content))
-            self._session.add(row)
-        row.create_time = now
-        self._session.flush()
+        values = {"digest": digest, "content": content, "size": len(content), "create_time": now}
+        insert_if_absent(self._session, SourceBundleRow, values, "digest")
+        statement = update(SourceBundleRow).where(SourceBundleRow.digest == digest)
+        execute_counting(self._session, statement.values(create_time=now))
 
     def find(self, digest: str) -> bytes | None:
         """Find the bytes of a bundle."""

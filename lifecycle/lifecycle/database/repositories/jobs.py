@@ -12,7 +12,7 @@ from racetrack_commons.entities.dto import JobDto, JobStatus
 from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
-from lifecycle.database.statements import execute_counting
+from lifecycle.database.statements import execute_counting, insert_if_absent
 from lifecycle.database.tables import JobFamilyRow, JobRow
 
 _COLUMNS_AS_IN_DTO = (
@@ -97,13 +97,9 @@ class JobRepository:
         return [_to_dto(row) for row in self._session.scalars(query)]
 
     def _get_family_id(self, name: str) -> str:
+        insert_if_absent(self._session, JobFamilyRow, {"id": str(uuid4()), "name": name}, "name")
         query = select(JobFamilyRow.id).where(JobFamilyRow.name == name)
-        family_id = self._session.scalars(query).one_or_none()
-        if family_id is None:
-            family_id = str(uuid4())
-            self._session.add(JobFamilyRow(id=family_id, name=name))
-            self._session.flush()
-        return family_id
+        return self._session.scalars(query).one()
 
 
 def _to_dto(row: JobRow) -> JobDto:

@@ -1,0 +1,36 @@
+"""A fake Image Builder."""
+
+from collections.abc import Callable, Iterator
+
+from racetrack_commons.entities.dto import BuildEventKind, BuildPayload, BuildResult
+from racetrack_commons.entities.image_builder_client import BuildEvent, ImageBuilderClient
+
+
+class FakeImageBuilder(ImageBuilderClient):
+    """Ends every build at once, as `result` says; `interrupt` may raise in the middle of one."""
+
+    def __init__(self) -> None:
+        self.payloads: list[BuildPayload] = []
+        self.log_lines = ["Step 1", "Step 2"]
+        self.error: str | None = None
+        self.interrupt: Callable[[], None] = lambda: None
+
+    def is_healthy(self) -> bool:
+        """It always is."""
+        return True
+
+    def build(self, payload: BuildPayload) -> Iterator[BuildEvent]:
+        """Tell a build."""
+        self.payloads.append(payload)
+        yield BuildEvent(BuildEventKind.PHASE, text="preparing job type builder")
+        for line in self.log_lines:
+            yield BuildEvent(BuildEventKind.LOG, text=line)
+        self.interrupt()
+        result = BuildResult(
+            logs="\n".join(self.log_lines),
+            error=self.error,
+            image_tag=payload.tag,
+            image_names=[f"registry.test/{payload.manifest['name']}:{payload.tag}"],
+            job_type_version="python3:3.0.0",
+        )
+        yield BuildEvent(BuildEventKind.RESULT, result=result)

@@ -1,0 +1,182 @@
+"""A fake infrastructure target whose jobs answer HTTP without a socket."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_client.manifest import Manifest
+from racetrack_commons.entities.dto import JobDto, JobFamilyDto, JobStatus
+
+from lifecycle.config import Config
+from lifecycle.deployer.base import JobDeployer
+from lifecycle.deployer.instances import Instance, InstanceDeployer, InstanceSpec, JobCrashed
+from lifecycle.deployer.secrets import JobSecrets
+from lifecycle.infrastructure.model import InfrastructureTarget
+from lifecycle.monitor.base import JobMonitor
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+@dataclass
+class FakeInstance:
+    """A job that seems to run."""
+
+    spec: InstanceSpec
+    address: str
+    crash: str | None = None
+
+
+@dataclass
+class FakeInstances(InstanceDeployer):
+    """Holds instances in memory; `behaviour` says how a job of the next instances answers."""
+
+    running: dict[str, FakeInstance] = field(default_factory=dict)
+    stopped: list[str] = field(default_factory=list)
+    secrets: dict[tuple[str, str], JobSecrets] = field(default_factory=dict)
+    crash_message: str | None = None
+    start_error: BaseException | None = None
+    answers: dict[str, Answer] = field(default_factory=dict)
+    """By path; what is not here is answered as a healthy job does."""
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    """Address and path of each request."""
+
+    def start_instance(self, spec: InstanceSpec) -> Instance:
+        if self.start_error is not None:
+            raise self.start_error
+        known = self.running.setdefault(
+            spec.instance_id, FakeInstance(spec, f"job-{len(self.running)}.test:7000")
+        )
+        known.crash = self.crash_message
+        return _describe(known)
+
+    def stop_instance(self, instance_id: str, grace_seconds: float) -> None:
+        if self.running.pop(instance_id, None) is not None:
+            self.stopped.append(instance_id)
+
+    def has_instance(self, instance_id: str) -> bool:
+        return instance_id in self.running
+
+    def check_instance(self, instance_id: str) -> None:
+        instance = self.running.get(instance_id)
+        if instance is None or instance.crash:
+            raise JobCrashed(instance.crash or "gone" if instance else "gone")
+
+    def list_instances(self) -> list[Instance]:
+        return [_describe(instance) for instance in self.running.values()]
+
+    def deploy_job(self, **_: Any) -> JobDto:  # type: ignore[override]
+        raise NotImplementedError
+
+    def delete_job(self, job_name: str, job_version: str) -> None:
+        raise NotImplementedError
+
+    def job_exists(self, job_name: str, job_version: str) -> bool:
+        return any(one.spec.manifest.name == job_name for one in self.running.values())
+
+    def save_job_secrets(self, job_name: str, job_version: str, job_secrets: JobSecrets) -> None:
+        self.secrets[job_name, job_version] = job_secrets
+
+    def get_job_secrets(self, job_name: str, job_version: str) -> JobSecrets:
+        try:
+            return self.secrets[job_name, job_version]
+        except KeyError as error:
+            raise EntityNotFound("no secrets") from error
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """Answer as the job at the request's address does."""
+        address, path = request.url.netloc.decode(), request.url.path
+        self.calls.append((address, path))
+        instance = next((one for one in self.running.values() if one.address == address), None)
+        if instance is None:
+            raise httpx.ConnectError("refused", request=request)
+        if path in self.answers:
+            return self.answers[path](request)
+        if path == "/live":
+            body = {"live": True, "deployment_timestamp": instance.spec.deployment_timestamp}
+            return httpx.Response(200, json=body)
+        return httpx.Response(200 if path == "/ready" else 404, json={})
+
+
+@dataclass
+class FakeMonitor(JobMonitor):
+    """Shows the jobs that it was given."""
+
+    jobs: list[JobDto] = field(default_factory=list)
+    logs: str = ""
+    error: Exception | None = None
+
+    def list_jobs(self, config: Config) -> Iterable[JobDto]:
+        if self.error is not None:
+            raise self.error
+        return [job.model_copy(deep=True) for job in self.jobs]
+
+    def check_job_condition(
+        self,
+        job: JobDto,
+        deployment_timestamp: int = 0,
+        on_job_alive: Callable[[], None] | None = None,
+        logs_on_error: bool = True,
+    ) -> None:
+        if self.error is not None:
+            raise self.error
+        if on_job_alive is not None:
+            on_job_alive()
+
+    def read_recent_logs(self, job: JobDto, tail: int = 20) -> str:
+        return self.logs
+
+
+@dataclass
+class FakeInPlace(JobDeployer):
+    """A target of an older plugin: one instance of a job, replaced in place."""
+
+    deployed: dict[tuple[str, str], str] = field(default_factory=dict)
+    deleted: list[tuple[str, str]] = field(default_factory=list)
+
+    def deploy_job(  # noqa: PLR0913 - the contract of plugins
+        self,
+        manifest: Manifest,
+        config: Config,
+        plugin_engine: Any,
+        tag: str,
+        runtime_env_vars: dict[str, str],
+        family: JobFamilyDto,
+        containers_num: int = 1,
+        runtime_secret_vars: dict[str, str] | None = None,
+    ) -> JobDto:
+        self.deployed[manifest.name, manifest.version] = tag
+        return JobDto(
+            name=manifest.name,
+            version=manifest.version,
+            status=JobStatus.RUNNING,
+            create_time=1,
+            update_time=1,
+            internal_name="old-plugin.test:7000",
+        )
+
+    def delete_job(self, job_name: str, job_version: str) -> None:
+        self.deployed.pop((job_name, job_version), None)
+        self.deleted.append((job_name, job_version))
+
+    def job_exists(self, job_name: str, job_version: str) -> bool:
+        return (job_name, job_version) in self.deployed
+
+    def save_job_secrets(self, job_name: str, job_version: str, job_secrets: JobSecrets) -> None:
+        raise NotImplementedError
+
+    def get_job_secrets(self, job_name: str, job_version: str) -> JobSecrets:
+        raise EntityNotFound("no secrets")
+
+
+def a_target(deployer: JobDeployer, monitor: JobMonitor | None = None) -> InfrastructureTarget:
+    """Make a target of fakes."""
+    return InfrastructureTarget(name="process", job_deployer=deployer, job_monitor=monitor)
+
+
+def _describe(instance: FakeInstance) -> Instance:
+    manifest = instance.spec.manifest
+    return Instance(
+        instance.spec.instance_id, manifest.name, manifest.version, instance.address, []
+    )

@@ -1,0 +1,119 @@
+import base64
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from lifecycle.auth.authenticate import AuthSubject
+from lifecycle.config import Config
+from lifecycle.database.repositories.audit import AuditFilter
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.deployment.services import (
+    DeploymentNeeds,
+    DeploymentServices,
+    create_deployment_services,
+)
+from lifecycle.deployment.worker import WorkerSettings
+from lifecycle.infrastructure.registry import InfrastructureRegistry
+from lifecycle.metrics import LifecycleMetrics
+from lifecycle.testing.image_builder import FakeImageBuilder
+from lifecycle.testing.infrastructure import FakeInstances, FakeMonitor, a_target
+from lifecycle.testing.plugins import FakePlugins
+from prometheus_client import CollectorRegistry
+from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
+from racetrack_commons.entities.dto import DeploymentDto, DeployPayload, JobDto
+from racetrack_commons.testing.clock import FakeClock
+
+LEASE_SECONDS = 15
+DRAIN_SECONDS = 10
+
+
+@dataclass
+class Platform:
+    """Deployments on a real database, and fakes around them."""
+
+    services: DeploymentServices
+    make_worker: Callable[[], DeploymentServices]
+    unit_of_work: UnitOfWorkFactory
+    clock: FakeClock
+    instances: FakeInstances
+    monitor: FakeMonitor
+    builder: FakeImageBuilder
+    plugins: FakePlugins
+    targets: dict
+    deployer: AuthSubject
+
+    def submit(self, version="0.0.1", name="adder", force=True, secrets=None, **manifest) -> str:
+        content = {
+            "name": name,
+            "version": version,
+            "owner_email": "sample@example.com",
+            "jobtype": "python3:latest",
+            "git": {"remote": "https://example.com/adder"},
+            **manifest,
+        }
+        payload = DeployPayload(
+            manifest=content,
+            force=force,
+            build_context=base64.b64encode(gzip.compress(b"tar")).decode(),
+            secret_vars=secrets,
+        )
+        return self.services.submitter.deploy(payload, self.deployer)
+
+    def deploy(self, version="0.0.1", **options) -> DeploymentDto:
+        deployment_id = self.submit(version, **options)
+        self.services.worker.run_pending()
+        self.clock.advance(1)
+        return self.deployment(deployment_id)
+
+    def deployment(self, deployment_id: str) -> DeploymentDto:
+        with self.unit_of_work.reading() as uow:
+            return uow.deployments.get(deployment_id)
+
+    def job(self, version="0.0.1", name="adder") -> JobDto | None:
+        with self.unit_of_work.reading() as uow:
+            return uow.jobs.find(name, version)
+
+    def serving_id(self) -> str:
+        with self.unit_of_work.reading() as uow:
+            (serving,) = uow.instances.list_serving()
+            return serving.id
+
+    def audit_events(self) -> list[str]:
+        with self.unit_of_work.reading() as uow:
+            return sorted(event.event_type for event in uow.audit.list_newest(AuditFilter()))
+
+
+@pytest.fixture
+def platform(unit_of_work: UnitOfWorkFactory, config: Config, clock: FakeClock) -> Platform:
+    config.drain_seconds, config.lease_seconds = DRAIN_SECONDS, LEASE_SECONDS
+    instances, monitor = FakeInstances(), FakeMonitor()
+    targets = {"process": a_target(instances, monitor)}
+    builder, plugins = FakeImageBuilder(), FakePlugins()
+    with unit_of_work() as uow:
+        esc = uow.escs.add("deployer", None)
+        subject = uow.auth_subjects.ensure_of_esc(esc.id)
+        for scope in (AuthScope.DEPLOY_NEW_FAMILY, AuthScope.DEPLOY_JOB):
+            uow.permissions.grant(subject.id, scope)
+
+    def make_worker() -> DeploymentServices:
+        return create_deployment_services(
+            DeploymentNeeds(
+                config=config,
+                unit_of_work=unit_of_work,
+                plugin_engine=plugins,
+                infrastructure=InfrastructureRegistry({}, lambda: targets),
+                image_builder=builder,
+                clock=clock,
+                metrics=LifecycleMetrics.create(CollectorRegistry()),
+                worker=WorkerSettings(lease_seconds=LEASE_SECONDS),
+                job_transport=httpx.MockTransport(instances.answer),
+            )
+        )
+
+    deployer = AuthSubject(AuthSubjectType.ESC, esc.id, id=subject.id, display_name="deployer")
+    return Platform(
+        make_worker(), make_worker, unit_of_work, clock, instances, monitor, builder, plugins,
+        targets, deployer,
+    )  # fmt: skip

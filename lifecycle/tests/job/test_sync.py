@@ -1,0 +1,143 @@
+import pytest
+from lifecycle.infrastructure.registry import InfrastructureRegistry
+from lifecycle.job.sync import sync_jobs
+from lifecycle.testing.builders import a_job
+from lifecycle.testing.infrastructure import FakeInstances, FakeMonitor, a_target
+from racetrack_commons.entities.dto import JobStatus
+
+
+@pytest.fixture
+def monitor() -> FakeMonitor:
+    return FakeMonitor()
+
+
+@pytest.fixture
+def sync(unit_of_work, config, monitor):
+    registry = InfrastructureRegistry({"process": a_target(FakeInstances(), monitor)})
+    return lambda job_types=None: sync_jobs(unit_of_work, registry, config, job_types)
+
+
+def save(unit_of_work, job):
+    with unit_of_work() as uow:
+        return uow.jobs.save(job)
+
+
+def get(unit_of_work):
+    with unit_of_work.reading() as uow:
+        return uow.jobs.get("adder", "0.0.1")
+
+
+def count_changes(unit_of_work):
+    with unit_of_work.reading() as uow:
+        return len(uow.changes.list_after(0))
+
+
+def test_a_job_missing_from_its_target_is_lost(unit_of_work, sync):
+    save(unit_of_work, a_job())
+
+    sync()
+
+    assert get(unit_of_work).status == JobStatus.LOST
+    assert count_changes(unit_of_work) == 1
+
+
+def test_a_lost_job_that_is_found_recovers(unit_of_work, sync, monitor):
+    save(unit_of_work, a_job(status=JobStatus.LOST, error="not found"))
+    monitor.jobs = [a_job()]
+
+    sync()
+
+    assert (get(unit_of_work).status, get(unit_of_work).error) == (JobStatus.RUNNING, None)
+
+
+def test_a_failing_job_shows_its_error_and_notice(unit_of_work, sync, monitor):
+    save(unit_of_work, a_job(job_type_version="python3:3.0.0"))
+    monitor.jobs = [a_job(status=JobStatus.ERROR, error="no answer", notice="old;slow")]
+
+    sync({"python3:4.0.0"})
+
+    job = get(unit_of_work)
+    assert (job.status, job.error) == (JobStatus.ERROR, "no answer")
+    assert job.notice.startswith("old; slow; job type python3:3.0.0 is not available")
+
+
+def test_a_healthy_job_has_an_empty_notice(unit_of_work, sync, monitor):
+    save(unit_of_work, a_job(job_type_version="python3:3.0.0"))
+    monitor.jobs = [a_job()]
+
+    sync({"python3:3.0.0"})
+
+    assert get(unit_of_work).notice == ""
+
+
+def test_a_job_whose_target_can_not_be_asked_stays_as_it_is(unit_of_work, sync, monitor):
+    before = save(unit_of_work, a_job())
+    monitor.error = RuntimeError("engine is down")
+
+    sync()
+
+    assert get(unit_of_work) == before
+
+
+def test_a_starting_job_is_left_to_its_deployment(unit_of_work, sync):
+    before = save(unit_of_work, a_job(status=JobStatus.STARTING))
+
+    sync()
+
+    assert get(unit_of_work) == before
+
+
+def test_the_time_of_the_last_call_only_goes_forward(unit_of_work, sync, monitor):
+    save(unit_of_work, a_job(last_call_time=200))
+    monitor.jobs = [a_job(last_call_time=100)]
+    sync()
+    assert get(unit_of_work).last_call_time == 200
+
+    monitor.jobs = [a_job(last_call_time=300)]
+    sync()
+    assert get(unit_of_work).last_call_time == 300
+
+
+def test_an_unknown_job_is_told_and_not_stored(unit_of_work, sync, monitor):
+    monitor.jobs = [a_job("stranger")]
+
+    result = sync()
+
+    assert [job.name for job in result.orphaned] == ["stranger"]
+    with unit_of_work.reading() as uow:
+        assert uow.jobs.list_all() == []
+
+
+def test_statistics_alone_wake_nobody(unit_of_work, sync, monitor):
+    save(unit_of_work, a_job())
+    monitor.jobs = [a_job(infrastructure_stats={"memory_bytes": 1})]
+
+    result = sync()
+
+    assert len(result.changed) == 1
+    assert get(unit_of_work).infrastructure_stats == {"memory_bytes": 1}
+    assert count_changes(unit_of_work) == 0
+
+
+def test_nothing_is_written_when_nothing_changed(unit_of_work, sync, monitor):
+    save(unit_of_work, a_job(notice=""))
+    monitor.jobs = [a_job()]
+    sync()
+
+    assert sync().changed == []
+
+
+def test_a_job_that_was_switched_meanwhile_is_left_alone(unit_of_work, sync, monitor):
+    save(unit_of_work, a_job())
+    switched = a_job(internal_name="127.0.0.1:7001", image_tag="new")
+
+    def switch_while_listing(_):
+        save(unit_of_work, switched)
+        return [a_job(status=JobStatus.ERROR, internal_name="127.0.0.1:7000")]
+
+    monitor.list_jobs = switch_while_listing
+
+    sync()
+
+    assert get(unit_of_work).status == JobStatus.RUNNING
+    assert get(unit_of_work).internal_name == "127.0.0.1:7001"
