@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from anyio import to_thread
 from fastapi import FastAPI
 from racetrack_client.log.logs import get_logger
-from racetrack_commons.api.app import create_api_app
+from racetrack_commons.api.app import ApiOptions, create_api_app
 
 from lifecycle.auth.authenticate import Authenticator
 from lifecycle.auth.first_admin import FirstAdminSettings, create_first_admin
@@ -17,6 +17,7 @@ from lifecycle.config import Config
 from lifecycle.core import Core, create_core, create_deployments
 from lifecycle.database.engine import connect, postgres_schema
 from lifecycle.database.migrations.ensure import check_current, migrate
+from lifecycle.deployment.failure import DeploymentFailed
 from lifecycle.endpoints import (
     audit,
     auth,
@@ -63,6 +64,7 @@ def create_app(config: Config) -> FastAPI:
         probes=HealthProbes(config, core.unit_of_work, core.metrics).probes(),
         registry=core.metrics_registry,
         lifespan=lambda _: _run(core, services),
+        options=ApiOptions(error_statuses={DeploymentFailed: 500}),
     )
     app.state.services = services
     for router in _ROUTERS:

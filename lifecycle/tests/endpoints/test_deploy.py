@@ -1,0 +1,205 @@
+import base64
+import gzip
+
+import pytest
+from lifecycle.testing.image_builder import FakeImageBuilder
+from lifecycle.testing.infrastructure import FakeInstances, FakeMonitor, a_target
+from racetrack_commons.testing.waiting import wait_until
+
+MANIFEST = {
+    "name": "adder",
+    "version": "0.0.1",
+    "owner_email": "sample@example.com",
+    "jobtype": "python3:latest",
+    "git": {"remote": "https://example.com/adder"},
+    "smoke_test": False,
+}
+
+
+@pytest.fixture
+def builder(client):
+    """The app with fakes in place of the Image Builder and the infrastructure."""
+    services = client.app.state.services
+    builder, instances, monitor = FakeImageBuilder(), FakeInstances(), FakeMonitor(logs="hello\n")
+    services.deployments.worker._runner.steps["build"]._image_builder = builder
+    services.infrastructure._built_in["process"] = a_target(instances, monitor)
+    monitor.instances = instances
+    provisioner = services.deployments.worker._runner.steps["provision"]._side_by_side
+    provisioner._verify = lambda *_: None
+    return builder
+
+
+def post_deploy(client, headers, path="deploy", **manifest):
+    body = {
+        "manifest": MANIFEST | manifest,
+        "build_context": base64.b64encode(gzip.compress(b"tar")).decode(),
+        "force": True,
+    }
+    return client.post(f"/lifecycle/api/v1/{path}", json=body, headers=headers)
+
+
+def wait_for(client, headers, deployment_id):
+    path = f"/lifecycle/api/v1/deploy/{deployment_id}"
+
+    def has_ended():
+        return client.get(path, headers=headers).json()["status"] != "in_progress"
+
+    wait_until(has_ended)
+    return client.get(path, headers=headers).json()
+
+
+@pytest.fixture
+def deployed(client, builder, admin):
+    answer = post_deploy(client, admin)
+    assert answer.status_code == 200, answer.text
+    return wait_for(client, admin, answer.json()["id"])
+
+
+def test_a_deployment_ends_with_its_job(deployed):
+    assert (deployed["status"], deployed["phase"], deployed["error"]) == ("done", None, None)
+    assert deployed["deployed_by"] == "admin"
+    assert deployed["job"]["pub_url"].endswith("/pub/job/adder/0.0.1")
+    assert deployed["manifest_yaml"].startswith("name: adder\nversion: 0.0.1\n")
+
+
+def test_a_bad_manifest_is_refused_with_every_error(client, builder, admin):
+    answer = post_deploy(client, admin, version="one", nonsense=1)
+
+    assert answer.status_code == 400
+    assert "version" in answer.json()["error"]
+    assert "nonsense" in answer.json()["error"]
+
+
+def test_a_deployment_needs_a_token(client, builder):
+    assert post_deploy(client, {}).status_code == 401
+    assert post_deploy(client, {"X-Racetrack-Auth": "invalid"}).status_code == 401
+
+
+def test_a_second_deployment_at_once_conflicts(client, builder, admin):
+    client.app.state.services.deployments.worker._stopping.set()
+    post_deploy(client, admin)
+
+    answer = post_deploy(client, admin)
+
+    assert (answer.status_code, answer.json()["type"]) == (409, "DeploymentInProgress")
+
+
+def test_a_failed_deployment_tells_why_and_its_build_log_stays_readable(client, builder, admin):
+    builder.error = "pip failed"
+    deployment = wait_for(client, admin, post_deploy(client, admin).json()["id"])
+
+    assert deployment["status"] == "failed"
+    assert "pip failed" in deployment["error"]
+    path = "/lifecycle/api/v1/job/adder/0.0.1"
+    assert client.get(path, headers=admin).status_code == 404
+    logs = client.get(f"{path}/build-logs?tail=1", headers=admin).json()
+    assert logs == {"logs": "Step 2"}
+
+
+def test_a_build_ends_with_the_name_of_its_image(client, builder, admin):
+    answer = post_deploy(client, admin, path="build")
+
+    built = wait_for(client, admin, answer.json()["id"])
+    assert (built["status"], built["job"]) == ("done", None)
+    assert built["image_name"].startswith("registry.test/adder:")
+
+
+def test_deployments_are_listed_the_newest_first(client, deployed, admin):
+    listed = client.get("/lifecycle/api/v1/deploy?limit=1", headers=admin).json()
+
+    assert [one["id"] for one in listed] == [deployed["id"]]
+    assert listed[0]["job"] is None
+
+
+def test_an_unknown_deployment_is_not_found(client, admin):
+    assert client.get("/lifecycle/api/v1/deploy/none", headers=admin).status_code == 404
+
+
+def test_services_set_the_phase_and_add_warnings(client, deployed, internal, admin):
+    path = f"/lifecycle/api/v1/deploy/{deployed['id']}"
+    assert client.put(f"{path}/phase", json={"phase": "x"}, headers=internal).json() is None
+    for text in ("one", "two"):
+        client.put(f"{path}/warnings", json={"warnings": text}, headers=internal)
+
+    shown = client.get(path, headers=admin).json()
+    assert (shown["phase"], shown["warnings"]) == ("x", "one\ntwo")
+
+
+def test_in_maintenance_changes_are_refused_with_503(client, deployed, admin, app_uow):
+    with app_uow() as uow:
+        uow.settings.set("maintenance_mode", True)
+    job = "/lifecycle/api/v1/job/adder/0.0.1"
+
+    assert post_deploy(client, admin).status_code == 503
+    assert client.delete(job, headers=admin).status_code == 503
+    for action in ("redeploy", "reprovision"):
+        assert client.post(f"{job}/{action}", headers=admin).status_code == 503
+    assert client.get(job, headers=admin).status_code == 200
+
+
+def test_jobs_are_listed_shown_and_found_by_alias(client, deployed, admin):
+    (job,) = client.get("/lifecycle/api/v1/job", headers=admin).json()
+    assert (job["name"], job["status"]) == ("adder", "running")
+    assert isinstance(job["update_time"], int)
+    for version in ("0.0.1", "latest", "0.x"):
+        path = f"/lifecycle/api/v1/job/adder/{version}"
+        assert client.get(path, headers=admin).json()["version"] == "0.0.1"
+    families = client.get("/lifecycle/api/v1/job_family", headers=admin).json()
+    assert [family["name"] for family in families] == ["adder"]
+
+
+def test_a_job_is_redone_and_deleted(client, deployed, admin):
+    job = "/lifecycle/api/v1/job/adder/0.0.1"
+    for action in ("redeploy", "reprovision"):
+        answer = client.post(f"{job}/{action}", headers=admin)
+        assert (answer.status_code, answer.json()) == (200, None), answer.text
+
+    assert client.delete("/lifecycle/api/v1/job/adder/latest", headers=admin).status_code == 404
+    answer = client.delete(job, headers=admin)
+    assert (answer.status_code, answer.json()) == (200, None)
+    assert client.get(job, headers=admin).status_code == 404
+
+
+def test_a_failing_redeployment_answers_with_its_cause(client, deployed, builder, admin):
+    builder.error = "pip failed"
+
+    answer = client.post("/lifecycle/api/v1/job/adder/0.0.1/redeploy", headers=admin)
+
+    assert answer.status_code == 500
+    assert "pip failed" in answer.json()["error"]
+
+
+def test_logs_are_shown_with_and_without_colours(client, deployed, admin):
+    services = client.app.state.services
+    services.infrastructure.get("process").job_monitor.logs = "\x1b[31mred\x1b[0m\n"
+    path = "/lifecycle/api/v1/job/adder/latest/logs"
+
+    assert client.get(path, headers=admin).json() == {"logs": "\x1b[31mred\x1b[0m\n"}
+    plain = client.get(f"{path}/plain", headers=admin)
+    assert plain.text == "red\n"
+    assert plain.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_a_manifest_is_replaced_for_the_next_redeployment(client, deployed, admin):
+    path = "/lifecycle/api/v1/job/adder/0.0.1/manifest"
+    text = deployed["manifest_yaml"] + "replicas: 2\n"
+    assert client.put(path, json={"manifest_yaml": text}, headers=admin).json() is None
+    job = client.get("/lifecycle/api/v1/job/adder/0.0.1", headers=admin).json()
+    assert (job["manifest_yaml"], job["manifest"]["replicas"]) == (text, 2)
+
+    other = text.replace("0.0.1", "0.0.2")
+    answer = client.put(path, json={"manifest_yaml": other}, headers=admin)
+    assert answer.status_code == 400
+    assert client.put(path, json={"manifest_yaml": "a: ["}, headers=admin).status_code == 400
+
+
+def test_public_endpoints_are_shown_when_they_are_active(client, deployed, admin):
+    answer = client.get("/lifecycle/api/v1/job/adder/0.0.1/public-endpoints", headers=admin)
+
+    assert answer.json() == []
+
+
+def test_following_the_log_of_a_target_that_can_not_is_refused(client, deployed, admin):
+    answer = client.get("/lifecycle/api/v1/job/adder/latest/logs/follow", headers=admin)
+
+    assert answer.status_code == 503
