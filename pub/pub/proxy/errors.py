@@ -31,7 +31,9 @@ def refused(error: LifecycleError, *, is_debug: bool) -> CallFailed:
         return CallFailed(
             503, f"Proxy request error: Authorizing Job caller: {error}", retry_after=5
         )
-    return CallFailed(error.status, f"Proxy request error: Getting job details: {error}")
+    if error.status == 400:
+        return CallFailed(400, f"Proxy request error: Getting job details: {error}")
+    return unknown()
 
 
 def unknown() -> CallFailed:

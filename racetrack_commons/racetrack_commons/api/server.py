@@ -28,6 +28,7 @@ def create_server(app: ASGIApp, addr: str, port: int) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # whoever talks to us may claim any address
             backlog=2048,
             limit_concurrency=2000,
             timeout_keep_alive=75,
