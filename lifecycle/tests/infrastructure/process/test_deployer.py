@@ -1,0 +1,152 @@
+import socket
+from contextlib import closing
+
+import httpx
+import psutil
+import pytest
+from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
+from lifecycle.deployer.secrets import JobSecrets
+from lifecycle.infrastructure.process.image import load_image
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.testing.waiting import wait_until
+
+
+GREEDY = """
+import time
+time.sleep(0.2)
+try:
+    data = bytearray(400_000_000)
+except MemoryError:
+    print("refused", flush=True)
+"""
+
+
+def answers(name: str) -> dict[str, str] | None:
+    try:
+        return httpx.get(f"http://{name}/", trust_env=False).json()
+    except httpx.TransportError:
+        return None
+
+
+def pid_of(unit_of_work, instance_id):
+    with unit_of_work.reading() as uow:
+        return uow.processes.list_of_instance(instance_id)[0].pid
+
+
+def test_a_job_runs_with_its_variables_and_nothing_of_the_services(
+    deployer, make_spec, monkeypatch
+):
+    monkeypatch.setenv("AUTH_KEY", "secret of the platform")
+    spec = make_spec(
+        "one",
+        runtime_env={"COLOUR": "blue"},
+        secret_runtime_env={"PASSWORD": "tulip"},
+        family_token="t",
+    )
+    instance = deployer.start_instance(spec)
+    wait_until(lambda: answers(instance.internal_name))
+    seen = answers(instance.internal_name) or {}
+    assert (seen["COLOUR"], seen["PASSWORD"], seen["AUTH_TOKEN"]) == ("blue", "tulip", "t")
+    assert (seen["JOB_NAME"], seen["JOB_VERSION"], seen["JOB_DEPLOYMENT_TIMESTAMP"]) == (
+        "adder",
+        "0.0.1",
+        "1700",
+    )
+    assert "AUTH_KEY" not in seen
+
+
+def test_starting_twice_adopts_the_process_that_runs(deployer, make_spec, unit_of_work):
+    spec = make_spec("one")
+    first = deployer.start_instance(spec)
+    pid = pid_of(unit_of_work, "one")
+    assert deployer.start_instance(spec) == first
+    assert pid_of(unit_of_work, "one") == pid
+
+
+def test_two_instances_and_replicas_run_side_by_side_on_their_own_ports(deployer, make_spec):
+    one = deployer.start_instance(make_spec("one", manifest={"replicas": 2}))
+    two = deployer.start_instance(make_spec("two"))
+    names = [*one.replica_internal_names, two.internal_name]
+    assert len(set(names)) == 3
+    for name in names:
+        wait_until(lambda name=name: answers(name))
+
+
+def test_a_port_that_another_program_took_is_left_out(deployer, make_spec, process_config):
+    with closing(socket.create_server(("127.0.0.1", process_config.first_job_port))):
+        instance = deployer.start_instance(make_spec("one"))
+    assert instance.internal_name != f"127.0.0.1:{process_config.first_job_port}"
+
+
+def test_stopping_ends_the_process_and_frees_its_port(deployer, make_spec, unit_of_work):
+    instance = deployer.start_instance(make_spec("one"))
+    wait_until(lambda: answers(instance.internal_name))
+    pid = pid_of(unit_of_work, "one")
+    deployer.stop_instance("one", grace_seconds=5)
+    deployer.stop_instance("one", grace_seconds=5)
+    assert not psutil.pid_exists(pid)
+    assert not deployer.has_instance("one")
+
+
+def test_a_process_that_ignores_sigterm_is_killed(deployer, make_spec, unit_of_work):
+    code = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(600)\n"
+    deployer.start_instance(make_spec("one", code))
+    pid = pid_of(unit_of_work, "one")
+    deployer.stop_instance("one", grace_seconds=0.3)
+    wait_until(lambda: not psutil.pid_exists(pid))
+
+
+def test_a_crash_is_told_with_the_last_log_lines(deployer, make_spec):
+    deployer.start_instance(
+        make_spec("one", "print('model is missing', flush=True)\nraise SystemExit(3)\n")
+    )
+
+    def is_crashed() -> bool:
+        try:
+            deployer.check_instance("one")
+        except JobCrashed as error:
+            return "model is missing" in str(error)
+        return False
+
+    wait_until(is_crashed)
+
+
+def test_variables_of_the_platform_are_not_the_users(deployer, make_spec):
+    with pytest.raises(InstanceNotStarted, match="AUTH_TOKEN, JOB_NAME"):
+        deployer.start_instance(make_spec("one", runtime_env={"JOB_NAME": "x", "AUTH_TOKEN": "y"}))
+    assert not deployer.has_instance("one")
+
+
+def test_more_memory_than_allowed_is_refused(deployer, make_spec):
+    with pytest.raises(InstanceNotStarted, match="64Gi is more than this platform allows: 8Gi"):
+        deployer.start_instance(make_spec("one", manifest={"resources": {"memory_max": "64Gi"}}))
+
+
+def test_memory_is_limited(deployer, make_spec):
+    deployer.start_instance(
+        make_spec("one", GREEDY, manifest={"resources": {"memory_max": "100M"}})
+    )
+
+    def is_refused() -> bool:
+        try:
+            deployer.check_instance("one")
+        except JobCrashed as error:
+            return "refused" in str(error)
+        return False
+
+    wait_until(is_refused)
+
+
+def test_a_damaged_image_says_what_to_do(process_config):
+    with pytest.raises(InstanceNotStarted, match="deploy the job again"):
+        load_image(process_config.images_dir, "adder", "gone")
+
+
+def test_secrets_are_kept_encrypted(deployer, unit_of_work):
+    with pytest.raises(EntityNotFound):
+        deployer.get_job_secrets("adder", "0.0.1")
+    secrets = JobSecrets(None, {"A": "tulip"}, {"B": "rose"})
+    deployer.save_job_secrets("adder", "0.0.1", secrets)
+    assert deployer.get_job_secrets("adder", "0.0.1") == secrets
+    with unit_of_work.reading() as uow:
+        assert b"tulip" not in (uow.job_secrets.find("adder", "0.0.1") or b"")

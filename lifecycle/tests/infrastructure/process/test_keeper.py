@@ -1,0 +1,105 @@
+import os
+import signal
+from datetime import UTC, datetime
+
+import httpx
+import psutil
+import pytest
+from lifecycle.database.repositories.instances import InstanceState, JobInstance
+from lifecycle.infrastructure.process.keeper import ProcessKeeper
+from racetrack_commons.testing.waiting import wait_until
+
+
+@pytest.fixture
+def keeper(deployer):
+    return ProcessKeeper(deployer)
+
+
+@pytest.fixture
+def instance(deployer, make_spec, unit_of_work):
+    started = deployer.start_instance(make_spec("one"))
+    save(unit_of_work, InstanceState.SERVING)
+    wait_until(lambda: is_up(started.internal_name))
+    return started
+
+
+def save(unit_of_work, state):
+    with unit_of_work() as uow:
+        uow.instances.save(
+            JobInstance(
+                id="one",
+                job_name="adder",
+                job_version="0.0.1",
+                infrastructure_target="process",
+                state=state,
+                create_time=datetime.now(UTC),
+            )
+        )
+
+
+def process_of(unit_of_work):
+    with unit_of_work.reading() as uow:
+        return uow.processes.list_of_instance("one")[0]
+
+
+def is_up(name):
+    try:
+        return httpx.get(f"http://{name}/", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
+    wait_until(
+        lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    )
+
+
+def test_a_crashed_process_comes_back_on_its_port(keeper, instance, unit_of_work):
+    kill(process_of(unit_of_work).pid)
+    keeper.keep()
+    wait_until(lambda: is_up(instance.internal_name))
+    assert process_of(unit_of_work).restarts == 1
+
+
+def test_the_pause_before_a_restart_grows(keeper, instance, unit_of_work):
+    kill(process_of(unit_of_work).pid)
+    keeper.keep()
+    kill(process_of(unit_of_work).pid)
+    keeper.keep()
+    assert process_of(unit_of_work).restarts == 1
+
+    def is_restarted():
+        keeper.keep()
+        return process_of(unit_of_work).restarts == 2
+
+    wait_until(is_restarted)
+
+
+def test_two_keepers_restart_a_process_once(keeper, instance, unit_of_work):
+    process = process_of(unit_of_work)
+    with unit_of_work() as uow:
+        assert uow.processes.claim_restart(process, datetime.now(UTC))
+    with unit_of_work() as uow:
+        assert not uow.processes.claim_restart(process, datetime.now(UTC))
+
+
+def test_a_process_of_a_draining_or_starting_instance_is_left_alone(keeper, instance, unit_of_work):
+    kill(process_of(unit_of_work).pid)
+    for state in (InstanceState.DRAINING, InstanceState.STARTING):
+        save(unit_of_work, state)
+        keeper.keep()
+    assert process_of(unit_of_work).restarts == 0
+
+
+def test_a_process_without_a_row_is_ended_and_one_with_a_row_adopted(
+    keeper, instance, unit_of_work
+):
+    pid = process_of(unit_of_work).pid
+    keeper.end_strangers()
+    assert is_up(instance.internal_name)
+    with unit_of_work() as uow:
+        uow.processes.remove_instance("one")
+    keeper.end_strangers()
+    wait_until(lambda: not psutil.pid_exists(pid))

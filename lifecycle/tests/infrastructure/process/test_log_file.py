@@ -1,0 +1,47 @@
+import threading
+from pathlib import Path
+
+from lifecycle.infrastructure.process.log_file import follow_lines, read_last_lines, rotate
+
+
+def test_the_last_lines_are_read_from_the_end(tmp_path: Path):
+    log = tmp_path / "job.log"
+    log.write_text("".join(f"line {number}\n" for number in range(50_000)))
+    assert read_last_lines(log, 2) == "line 49998\nline 49999\n"
+    assert read_last_lines(log, 0) == ""
+    assert read_last_lines(tmp_path / "none.log", 5) == ""
+
+
+def test_a_large_log_is_moved_aside_and_its_writer_goes_on(tmp_path: Path):
+    log = tmp_path / "job.log"
+    with log.open("a") as writer:
+        writer.write("first\n" * 100)
+        writer.flush()
+        rotate(log, max_bytes=100)
+        writer.write("second\n")
+        writer.flush()
+        assert log.read_text() == "second\n"
+        assert read_last_lines(log, 2) == "first\nsecond\n"
+
+
+def test_new_lines_are_followed_across_a_rotation(tmp_path: Path):
+    log = tmp_path / "job.log"
+    log.write_text("old\n" * 50)
+    stop, seen = threading.Event(), []
+    arrived = threading.Semaphore(0)
+
+    def follow():
+        for line in follow_lines(log, 1, stop):
+            seen.append(line)
+            arrived.release()
+
+    follower = threading.Thread(target=follow)
+    follower.start()
+    assert arrived.acquire(timeout=5)
+    rotate(log, max_bytes=1)
+    with log.open("a") as writer:
+        writer.write("new\n")
+    assert arrived.acquire(timeout=5)
+    stop.set()
+    follower.join()
+    assert seen == ["old", "new"]
