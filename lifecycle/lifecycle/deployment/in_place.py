@@ -9,6 +9,7 @@ from racetrack_commons.plugin.call import safe_call
 
 from lifecycle.config import Config
 from lifecycle.database.repositories.instances import JobInstance
+from lifecycle.deployer.base import JobDeployer
 from lifecycle.deployment.failure import DeploymentFailed
 from lifecycle.deployment.phases import Phase
 from lifecycle.deployment.secrets import save_job_secrets
@@ -41,6 +42,19 @@ class InPlaceProvisioner:
         if deployer is None:
             raise DeploymentFailed(f"infrastructure target {target.name} can't deploy jobs")
         save_job_secrets(deployer, state.manifest.name, state.manifest.version, state.secrets)
+        with wrap_context("creating job resource"):
+            job = self._deploy(state, deployer)
+        claimed.set_phase(Phase.STARTING_SERVER)
+        with wrap_context("verifying deployed job"):
+            self._verify(claimed, job, target)
+        return known.model_copy(
+            update={
+                "internal_name": job.internal_name,
+                "replica_internal_names": job.replica_internal_names,
+            }
+        )
+
+    def _deploy(self, state: DeploymentState, deployer: JobDeployer) -> JobDto:
         job: JobDto = safe_call(
             deployer.deploy_job,
             manifest=state.manifest,
@@ -52,15 +66,7 @@ class InPlaceProvisioner:
             containers_num=max(1, len(state.task.image_names)),
             runtime_secret_vars=state.secrets.runtime_env,
         )
-        claimed.set_phase(Phase.STARTING_SERVER)
-        with wrap_context("verifying deployed job"):
-            self._verify(claimed, job, target)
-        return known.model_copy(
-            update={
-                "internal_name": job.internal_name,
-                "replica_internal_names": job.replica_internal_names,
-            }
-        )
+        return job
 
     def _verify(
         self, claimed: ClaimedDeployment, job: JobDto, target: InfrastructureTarget

@@ -1,6 +1,5 @@
 """The second step: start an instance beside the serving one, and see that it works."""
 
-from racetrack_client.log.context_error import wrap_context
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.deploy.resource import job_resource_name
 from racetrack_commons.entities.dto import ChangeKind, JobStatus
@@ -38,8 +37,7 @@ class ProvisionStep:
     def run(self, claimed: ClaimedDeployment, state: DeploymentState) -> TaskStep:
         """Start an instance, wait until it works, and remember where it is."""
         self._prepare(claimed, state)
-        with wrap_context("creating job resource"):
-            instance = self._provision(claimed, state)
+        instance = self._provision(claimed, state)
         with claimed.writing() as uow:
             uow.instances.save(instance)
             uow.deployment_tasks.advance(claimed.lease, TaskStep.SWITCH)

@@ -63,7 +63,8 @@ class SideBySideProvisioner:
         target: SideBySideTarget,
     ) -> JobInstance:
         """Start the instance of this deployment, or adopt the one that an earlier attempt started."""
-        instance = target.deployer.start_instance(self._make_spec(state))
+        with wrap_context("creating job resource"):
+            instance = target.deployer.start_instance(self._make_spec(state))
         claimed.set_phase(Phase.STARTING_SERVER)
         with wrap_context("verifying deployed job"):
             try:

@@ -36,6 +36,18 @@ def test_a_reprovision_starts_the_image_there_is(platform):
     assert platform.job().job_type_version == "python3:3.0.0"
 
 
+def test_a_redeployment_after_a_reprovision_still_knows_the_source(platform):
+    platform.deploy()
+    jobs = platform.services.existing_jobs
+    jobs.reprovision(platform.job(), platform.deployer)
+    platform.services.worker.run_pending()
+
+    jobs.redeploy(platform.job(), platform.deployer)
+    platform.services.worker.run_pending()
+
+    assert platform.builder.payloads[1].build_context is not None
+
+
 def test_a_failing_redeployment_leaves_the_job_running(platform):
     platform.deploy()
     before = platform.job()
