@@ -1,21 +1,28 @@
 """The job type python3: a class with perform() becomes a service."""
 
-from pathlib import Path
+import re
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-KNOWN_EXTRA = {
-    "entrypoint_path": str,
-    "entrypoint_class": str,
-    "requirements_path": str,
-    "check_requirements": (bool, str),
-    "python_version": str,
-    "debian_version": str,
-    "debian_backports": (bool, str),
-    "memray_profiler": (bool, str),
-    "max_concurrency": (int, str),
-    "max_concurrency_queue": (int, str),
-    "home_page": str,
+from racetrack_client.log.errors import ValidationError
+
+TEXT = {
+    "entrypoint_path": "the Python file with the class; required",
+    "entrypoint_class": "the class, when the file has several with `perform`",
+    "requirements_path": "file of requirements to install",
+    "home_page": "where `/` leads to; default `/docs`",
 }
+FLAGS = {"check_requirements": "false: do not check that the requirements agree"}
+NUMBERS = {
+    "max_concurrency": "most calls at once",
+    "max_concurrency_queue": "most calls that wait; more are refused with 429",
+}
+PYTHON_VERSION = {
+    "python_version": "such as `'3.12'`; default 3.13 in containers, any in processes"
+}
+PATHS = ("entrypoint_path", "requirements_path")
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+:=~-]*", re.IGNORECASE)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Plugin:
@@ -48,23 +55,65 @@ class Plugin:
         }  # fmt: skip
 
     def validate_job_manifest(self, manifest: Any, job_type: str) -> None:
-        """Refuse a manifest whose jobtype_extra is wrong, naming every error."""
+        """Refuse a manifest that this job type can't build, naming every error."""
         extra = manifest.get_jobtype_extra()
-        errors = (
-            []
-            if extra.get("entrypoint_path")
-            else ["entrypoint_path is missing: name the Python file with the class"]
-        )
-        for key, kinds in KNOWN_EXTRA.items():
-            if extra.get(key) is not None and not isinstance(extra[key], kinds):
-                errors.append(f"{key}: {extra[key]!r} has the wrong type")
+        errors = [*_check_extra(extra), *_check_build(manifest)]
         if errors:
-            raise ValueError(f"jobtype_extra of {job_type}: " + "; ".join(errors))
+            raise ValidationError(f"the manifest does not fit {job_type}: " + "; ".join(errors))
 
     def markdown_docs(self) -> str:
         """Return the plugin's documentation."""
-        return (
-            "# python3\n\nA class with `perform()` becomes a service. Keys of `jobtype_extra`: "
-            + ", ".join(f"`{key}`" for key in KNOWN_EXTRA)
-            + ". Only `entrypoint_path` is required."
+        keys = TEXT | FLAGS | NUMBERS | PYTHON_VERSION
+        lines = [f"- `{key}`: {meaning}" for key, meaning in keys.items()]
+        return "\n".join(
+            [
+                "# python3",
+                "",
+                "A class with `perform()` becomes a service. `jobtype_extra`:",
+                "",
+                *lines,
+            ]
         )
+
+
+def _check_extra(extra: dict[str, Any]) -> list[str]:
+    errors = []
+    if not extra.get("entrypoint_path"):
+        errors.append(
+            "jobtype_extra.entrypoint_path is missing: name the Python file with the class"
+        )
+    given = {key: value for key, value in extra.items() if value is not None}
+    for key, value in given.items():
+        expected = _find_fault(key, value)
+        if expected:
+            errors.append(f"jobtype_extra.{key} must be {expected}, not {value!r}")
+    return errors
+
+
+def _find_fault(key: str, value: Any) -> str | None:
+    text = str(value)
+    if key in TEXT and not isinstance(value, str):
+        return "text"
+    if key in PATHS and (PurePosixPath(text).is_absolute() or ".." in PurePosixPath(text).parts):
+        return "a path inside the job's directory"
+    if key in FLAGS and text.lower() not in ("true", "false"):
+        return "true or false"
+    if key in NUMBERS and (isinstance(value, bool) or not text.isdigit()):
+        return "a whole number"
+    if key in PYTHON_VERSION and not re.fullmatch(r"3\.[1-9]\d(\.\d+)?", text):
+        return "3.10 or newer, in quotes: '3.10'"
+    return None
+
+
+def _check_build(manifest: Any) -> list[str]:
+    errors = [
+        f"system_dependencies: {name!r} is not the name of a Debian package"
+        for name in manifest.system_dependencies or []
+        if not _PACKAGE.fullmatch(name)
+    ]
+    for name, value in (manifest.build_env or {}).items():
+        if not _VARIABLE.fullmatch(name):
+            errors.append(f"build_env: {name!r} is not the name of a variable")
+        if "\n" in value:
+            errors.append(f"build_env.{name} must be one line")
+    return errors
