@@ -59,8 +59,6 @@ class UnitOfWork:
         self.processes = ProcessRepository(session)
         self.job_secrets = JobSecretRepository(session)
         self.trash = TrashRepository(session)
-        self.processes = ProcessRepository(session)
-        self.job_secrets = JobSecretRepository(session)
         self.change_rows: list[ChangeRow] = []
         self.callbacks: list[Callable[[], None]] = []
 

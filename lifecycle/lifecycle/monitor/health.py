@@ -52,7 +52,7 @@ def quick_check_job_condition(base_url: str, headers: dict[str, str] | None = No
             _probe_live(http, base_url, 0)
             if http.get(f"{base_url}/ready").status_code != 200:
                 raise JobNotHealthy("the job is not ready")
-        except (_NotYet, httpx.TransportError) as error:
+        except (_NotYet, httpx.HTTPError) as error:
             raise JobNotHealthy(f"the job does not answer: {error}") from error
 
 

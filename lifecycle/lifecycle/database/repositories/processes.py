@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from lifecycle.database.statements import execute_counting
 from lifecycle.database.tables import JobProcessRow
 
 
@@ -67,10 +68,14 @@ class ProcessRepository:
         self._session.add(JobProcessRow(**process.model_dump()))
         self._session.flush()
 
-    def save(self, process: JobProcess) -> None:
-        """Replace one."""
-        self._session.merge(JobProcessRow(**process.model_dump()))
-        self._session.flush()
+    def mark_started(self, process_id: str, pid: int, create_time: float) -> bool:
+        """Note which process a row became; false when it is to be stopped, or is gone, meanwhile."""
+        statement = (
+            update(JobProcessRow)
+            .where(JobProcessRow.id == process_id, JobProcessRow.state != ProcessState.STOPPING)
+            .values(pid=pid, pid_create_time=create_time, state=ProcessState.STARTED)
+        )
+        return execute_counting(self._session, statement) > 0
 
     def claim_restart(self, process: JobProcess, next_start_at: datetime) -> bool:
         """Claim the restart of a dead process, against others who saw it dead too; false when they were first."""
@@ -80,7 +85,7 @@ class ProcessRepository:
             .where(JobProcessRow.state != ProcessState.STOPPING)
             .values(restarts=process.restarts + 1, next_start_at=next_start_at)
         )
-        return bool(self._session.execute(statement).rowcount)  # type: ignore[attr-defined]
+        return execute_counting(self._session, statement) > 0
 
     def mark_stopping(self, instance_id: str) -> None:
         """Let nobody start the replicas of an instance again."""

@@ -28,9 +28,12 @@ from lifecycle.deployer.secrets import JobSecrets
 from lifecycle.infrastructure.process.environment import make_environment
 from lifecycle.infrastructure.process.image import load_image
 from lifecycle.infrastructure.process.launch import (
+    PROCESS_VARIABLE,
     Launch,
     StartedProcess,
     is_alive,
+    kill_group,
+    list_marked_processes,
     signal_group,
     start_process,
 )
@@ -65,7 +68,7 @@ class ProcessDeployer(InstanceDeployer):
             for replica in range(spec.manifest.replicas)
         ]
         for process in processes:
-            if started_process(process) is None:
+            if started_process(process) is None and not self._adopt(process):
                 self.launch(process)
         return self._describe(processes)
 
@@ -81,7 +84,7 @@ class ProcessDeployer(InstanceDeployer):
         while any(is_alive(process) for process in running) and self.clock.monotonic() < deadline:
             self.clock.sleep(STOP_POLL_SECONDS)
         for process in running:
-            signal_group(process, signal.SIGKILL)
+            kill_group(process)
         with self.uow() as uow:
             uow.processes.remove_instance(instance_id)
 
@@ -120,13 +123,28 @@ class ProcessDeployer(InstanceDeployer):
             raise InstanceNotStarted(
                 f"{process.job_name} {process.job_version} can't be started: {error}"
             ) from error
-        process.pid, process.pid_create_time = started.pid, started.create_time
-        process.state = ProcessState.STARTED
-        with self.uow() as uow:
-            uow.processes.save(process)
+        if not self._note_start(process, started):
+            kill_group(started)
+            raise InstanceNotStarted(
+                f"{process.job_name} {process.job_version} was stopped while it was started"
+            )
         logger.info(
             f"job {process.job_name} {process.job_version} runs as process {started.pid} on port {process.port}"
         )
+
+    def _adopt(self, process: JobProcess) -> bool:
+        """Take over a process that was started, but not noted, by a service that was killed just then."""
+        mark = str(self.config.job_logs_dir.resolve())
+        for marked in list_marked_processes(mark):
+            if marked.process_id == process.id:
+                return self._note_start(process, marked.process)
+        return False
+
+    def _note_start(self, process: JobProcess, started: StartedProcess) -> bool:
+        process.pid, process.pid_create_time = started.pid, started.create_time
+        process.state = ProcessState.STARTED
+        with self.uow() as uow:
+            return uow.processes.mark_started(process.id, started.pid, started.create_time)
 
     def deploy_job(  # noqa: PLR0913 - the contract of plugins
         self,
@@ -198,13 +216,16 @@ class ProcessDeployer(InstanceDeployer):
         raise InstanceNotStarted("no port is free")
 
     def _make_process(self, spec: InstanceSpec, replica: int, port: int) -> JobProcess:
-        manifest = spec.manifest
+        manifest, process_id = spec.manifest, str(uuid.uuid4())
         image, workdir = load_image(self.config.images_dir, manifest.name, spec.image_tag)
         places = {"{python}": image.python, "{host}": self.config.job_host, "{port}": str(port)}
         launch = Launch(
             command=[places.get(part, part) for part in image.command],
             workdir=str(workdir),
-            environment=make_environment(spec, image, self.config),
+            environment={
+                **make_environment(spec, image, self.config),
+                PROCESS_VARIABLE: process_id,
+            },
             memory_bytes=memory_limit(manifest, self.config),
         )
         folder = self.config.job_logs_dir.resolve() / job_resource_name(
@@ -212,7 +233,7 @@ class ProcessDeployer(InstanceDeployer):
         )
         suffix = f"-{replica}" if replica else ""
         return JobProcess(
-            id=str(uuid.uuid4()),
+            id=process_id,
             instance_id=spec.instance_id,
             job_name=manifest.name,
             job_version=manifest.version,

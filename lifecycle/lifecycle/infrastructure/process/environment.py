@@ -7,7 +7,11 @@ from racetrack_commons.api.tracing import get_tracing_header_name
 from lifecycle.config import Config
 from lifecycle.deployer.instances import InstanceNotStarted, InstanceSpec
 from lifecycle.infrastructure.process.image import ProcessImage
-from lifecycle.infrastructure.process.launch import INSTANCE_VARIABLE, basic_environment
+from lifecycle.infrastructure.process.launch import (
+    DATA_VARIABLE,
+    INSTANCE_VARIABLE,
+    basic_environment,
+)
 
 RESERVED = (
     "PUB_URL",
@@ -41,5 +45,5 @@ def make_environment(spec: InstanceSpec, image: ProcessImage, config: Config) ->
         "PYTHONUNBUFFERED": "1",
         **spec.plugin_env,
         INSTANCE_VARIABLE: spec.instance_id,
-        "RACETRACK_INSTANCES": str(config.job_logs_dir.resolve()),
+        DATA_VARIABLE: str(config.job_logs_dir.resolve()),
     }

@@ -7,20 +7,33 @@ from pathlib import Path
 from racetrack_client.log.logs import get_logger
 
 from lifecycle.database.repositories.processes import JobProcess, ProcessState
+from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.infrastructure.process.deployer import ProcessDeployer, started_process
-from lifecycle.infrastructure.process.launch import is_alive, list_marked_processes, signal_group
+from lifecycle.infrastructure.process.launch import (
+    MarkedProcess,
+    is_alive,
+    kill_group,
+    list_marked_processes,
+    signal_group,
+)
 from lifecycle.infrastructure.process.log_file import rotate
 
 logger = get_logger(__name__)
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30
+HEALTHY_SECONDS = 60
+STOP_SECONDS = 5
+SETTLING_SECONDS = 30
 
 
 class ProcessKeeper:
     """Looks after the processes of serving instances; those that start belong to their deployment."""
 
-    def __init__(self, deployer: ProcessDeployer) -> None:
+    def __init__(
+        self, deployer: ProcessDeployer, settling_seconds: float = SETTLING_SECONDS
+    ) -> None:
         self.deployer = deployer
+        self.settling_seconds = settling_seconds
         self.uow = deployer.uow
         self.clock = deployer.clock
 
@@ -30,52 +43,70 @@ class ProcessKeeper:
             serving = {instance.id for instance in uow.instances.list_serving()}
             processes = [each for each in uow.processes.list_all() if each.instance_id in serving]
         for process in processes:
-            rotate(Path(process.log_path))
-            if process.state != ProcessState.STOPPING and not self._lives(process):
-                self._restart(process)
+            try:
+                self._look_after(process)
+            except (InstanceNotStarted, OSError) as error:
+                logger.error(
+                    f"job {process.job_name} {process.job_version} can't be kept running: {error}"
+                )
 
     def end_strangers(self) -> None:
         """End processes of this data directory without a row: left by a service that was killed while starting them."""
+        # First the processes, then the rows: what was started in between has a row. And what has just been started may
+        # not be noted in its row yet.
+        marked = [each for each in list_marked_processes(self._mark()) if self._is_settled(each)]
         with self.uow.reading() as uow:
-            known = {process.pid for process in uow.processes.list_all()}
-            expected = {
-                process.instance_id for process in uow.processes.list_all() if process.pid is None
-            }
-        mark = str(self.deployer.config.job_logs_dir.resolve())
-        for process, instance_id in list_marked_processes(mark):
-            if process.pid not in known and instance_id not in expected:
+            processes = uow.processes.list_all()
+        known = {process.pid for process in processes}
+        expected = {process.instance_id for process in processes if process.pid is None}
+        for each in marked:
+            if each.process.pid not in known and each.instance_id not in expected:
                 logger.warning(
-                    f"ending process {process.pid} of instance {instance_id}, which nobody expects"
+                    f"ending process {each.process.pid} of instance {each.instance_id}, which nobody expects"
                 )
-                signal_group(process, signal.SIGKILL)
+                kill_group(each.process)
 
     def stop_all(self) -> None:
         """End the processes of all jobs, which come back at the next start of the platform."""
-        mark = str(self.deployer.config.job_logs_dir.resolve())
-        processes = [process for process, _ in list_marked_processes(mark)]
+        processes = [each.process for each in list_marked_processes(self._mark())]
         for process in processes:
             signal_group(process, signal.SIGTERM)
-        deadline = self.clock.monotonic() + 5
+        deadline = self.clock.monotonic() + STOP_SECONDS
         while any(is_alive(process) for process in processes) and self.clock.monotonic() < deadline:
             self.clock.sleep(0.05)
         for process in processes:
-            signal_group(process, signal.SIGKILL)
+            kill_group(process)
 
-    def _lives(self, process: JobProcess) -> bool:
-        found = started_process(process)
-        return found is not None and is_alive(found)
+    def _look_after(self, process: JobProcess) -> None:
+        rotate(Path(process.log_path))
+        started = started_process(process)
+        if process.state == ProcessState.STOPPING or (started is not None and is_alive(started)):
+            return
+        if started is not None:
+            kill_group(started)  # Children of the crashed process may hold its port.
+        self._restart(process)
 
     def _restart(self, process: JobProcess) -> None:
         now = self.clock.now()
         if process.next_start_at is not None and now < process.next_start_at:
             return
-        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(process.restarts, 10))
+        next_start_at = now + timedelta(seconds=self._pause_seconds(process))
         with self.uow() as uow:
-            if not uow.processes.claim_restart(process, now + timedelta(seconds=pause)):
+            if not uow.processes.claim_restart(process, next_start_at):
                 return
-        process.restarts += 1
-        process.next_start_at = now + timedelta(seconds=pause)
-        logger.warning(
-            f"job {process.job_name} {process.job_version} crashed; starting it again ({process.restarts})"
-        )
+        name = f"{process.job_name} {process.job_version}"
+        logger.warning(f"job {name} crashed; starting it again ({process.restarts + 1})")
         self.deployer.launch(process)
+
+    def _pause_seconds(self, process: JobProcess) -> float:
+        """Double the pause with each crash; a job that had run well for a while begins anew."""
+        last = process.next_start_at
+        if last is None or self.clock.now() - last > timedelta(seconds=HEALTHY_SECONDS):
+            return FIRST_PAUSE_SECONDS
+        return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(process.restarts, 10))
+
+    def _is_settled(self, marked: MarkedProcess) -> bool:
+        return self.clock.now().timestamp() - marked.process.create_time > self.settling_seconds
+
+    def _mark(self) -> str:
+        return str(self.deployer.config.job_logs_dir.resolve())

@@ -6,12 +6,18 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 from pydantic import BaseModel
 
 INSTANCE_VARIABLE = "RACETRACK_INSTANCE_ID"
+PROCESS_VARIABLE = "RACETRACK_PROCESS_ID"
+"""Id of the row: which replica of the instance a process is."""
+DATA_VARIABLE = "RACETRACK_INSTANCES"
+"""The data directory: stacks beside each other leave the processes of others alone."""
 _PASSED_ON = (
     "PATH",
     "HOME",
@@ -80,29 +86,58 @@ def is_alive(process: StartedProcess) -> bool:
 def signal_group(process: StartedProcess, number: signal.Signals) -> None:
     """Send a signal to the process and all it started, if it still is the one."""
     if is_alive(process):
-        try:
-            os.killpg(process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            return
+        _signal(process.pid, number)
 
 
-def list_marked_processes(data_mark: str) -> list[tuple[StartedProcess, str]]:
-    """Find the leading processes of instances of this data directory; with their instance ids."""
+def kill_group(process: StartedProcess) -> None:
+    """Kill the process and all it started, children that outlived it too."""
+    # The number of a group that is gone may belong to a stranger by now: only marked members prove that it is ours.
+    if is_alive(process) or _has_marked_member(process.pid):
+        _signal(process.pid, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class MarkedProcess:
+    """A leading process that carries the marks of a data directory."""
+
+    process: StartedProcess
+    instance_id: str
+    process_id: str
+
+
+def list_marked_processes(data_mark: str) -> list[MarkedProcess]:
+    """Find the leading processes of instances of this data directory."""
     found = []
-    for process in psutil.process_iter(["pid"]):
+    for process in psutil.process_iter():
         try:
             variables = process.environ()
             is_leader = os.getsid(process.pid) == process.pid
+            started = StartedProcess(pid=process.pid, create_time=process.create_time())
         except (psutil.Error, ProcessLookupError, PermissionError):
             continue
         if (
             is_leader
-            and variables.get("RACETRACK_INSTANCES") == data_mark
+            and variables.get(DATA_VARIABLE) == data_mark
             and INSTANCE_VARIABLE in variables
         ):
-            started = StartedProcess(pid=process.pid, create_time=process.create_time())
-            found.append((started, variables[INSTANCE_VARIABLE]))
+            row_id = variables.get(PROCESS_VARIABLE, "")
+            found.append(MarkedProcess(started, variables[INSTANCE_VARIABLE], row_id))
     return found
+
+
+def _has_marked_member(group: int) -> bool:
+    for process in psutil.process_iter():
+        try:
+            if os.getpgid(process.pid) == group and INSTANCE_VARIABLE in process.environ():
+                return True
+        except (psutil.Error, ProcessLookupError, PermissionError):
+            continue
+    return False
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
 
 
 def _limit_memory(pid: int, memory_bytes: int | None) -> None:

@@ -125,7 +125,7 @@ def _last_call(names: list[str]) -> int | None:
             moments.append(
                 read_last_call_timestamp_metric(scrape_metrics(f"http://{name}/metrics"))
             )
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ValueError) as error:
             logger.debug(f"metrics of {name} can't be read: {error}")
     return max((int(moment) for moment in moments if moment), default=None)
 

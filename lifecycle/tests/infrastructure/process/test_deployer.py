@@ -4,12 +4,12 @@ from contextlib import closing
 import httpx
 import psutil
 import pytest
+from lifecycle.database.tables import JobProcessRow
 from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
 from lifecycle.deployer.secrets import JobSecrets
 from lifecycle.infrastructure.process.image import load_image
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.testing.waiting import wait_until
-
 
 GREEDY = """
 import time
@@ -18,6 +18,16 @@ try:
     data = bytearray(400_000_000)
 except MemoryError:
     print("refused", flush=True)
+"""
+
+
+PARENT = """
+import subprocess, sys, time
+code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+child = subprocess.Popen([sys.executable, "-c", code])
+time.sleep(0.3)
+open({pid_file!r}, "w").write(str(child.pid))
+time.sleep(600)
 """
 
 
@@ -150,3 +160,27 @@ def test_secrets_are_kept_encrypted(deployer, unit_of_work):
     assert deployer.get_job_secrets("adder", "0.0.1") == secrets
     with unit_of_work.reading() as uow:
         assert b"tulip" not in (uow.job_secrets.find("adder", "0.0.1") or b"")
+
+
+def test_children_that_outlive_their_parent_are_killed_too(deployer, make_spec, tmp_path):
+    pid_file = tmp_path / "child.pid"
+    deployer.start_instance(make_spec("one", PARENT.format(pid_file=str(pid_file))))
+    wait_until(lambda: pid_file.exists() and pid_file.read_text())
+    child = int(pid_file.read_text())
+    deployer.stop_instance("one", grace_seconds=2)
+    wait_until(
+        lambda: (
+            not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+        )
+    )
+
+
+def test_a_process_that_nobody_noted_is_adopted(deployer, make_spec, unit_of_work):
+    spec = make_spec("one")
+    deployer.start_instance(spec)
+    pid = pid_of(unit_of_work, "one")
+    with unit_of_work() as uow:
+        row = uow.session.get(JobProcessRow, uow.processes.list_of_instance("one")[0].id)
+        row.pid = row.pid_create_time = None
+    deployer.start_instance(spec)
+    assert pid_of(unit_of_work, "one") == pid

@@ -6,13 +6,15 @@ import httpx
 import psutil
 import pytest
 from lifecycle.database.repositories.instances import InstanceState, JobInstance
+from lifecycle.database.repositories.processes import ProcessState
+from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.infrastructure.process.keeper import ProcessKeeper
 from racetrack_commons.testing.waiting import wait_until
 
 
 @pytest.fixture
 def keeper(deployer):
-    return ProcessKeeper(deployer)
+    return ProcessKeeper(deployer, settling_seconds=0)
 
 
 @pytest.fixture
@@ -103,3 +105,42 @@ def test_a_process_without_a_row_is_ended_and_one_with_a_row_adopted(
         uow.processes.remove_instance("one")
     keeper.end_strangers()
     wait_until(lambda: not psutil.pid_exists(pid))
+
+
+def test_a_process_that_was_stopped_while_it_was_started_again_does_not_stay(
+    keeper, instance, unit_of_work
+):
+    process = process_of(unit_of_work)
+    with unit_of_work() as uow:
+        uow.processes.mark_stopping("one")
+    with pytest.raises(InstanceNotStarted):
+        keeper.deployer.launch(process)
+    assert process_of(unit_of_work).state == ProcessState.STOPPING
+
+
+def test_a_process_that_has_just_been_started_is_no_stranger(deployer, instance, unit_of_work):
+    with unit_of_work() as uow:
+        uow.processes.remove_instance("one")
+    ProcessKeeper(deployer).end_strangers()
+    assert is_up(instance.internal_name)
+
+
+def test_a_job_that_can_not_be_started_does_not_keep_others_from_it(
+    keeper, instance, unit_of_work, deployer
+):
+    kill(process_of(unit_of_work).pid)
+    broken = process_of(unit_of_work)
+    launch = deployer.secrets.decrypt_json(broken.launch) | {"workdir": "/nowhere"}
+    with unit_of_work() as uow:
+        copy = broken.model_copy(
+            update={
+                "id": "broken",
+                "replica": 1,
+                "port": 1,
+                "launch": deployer.secrets.encrypt_json(launch),
+                "create_time": datetime(2020, 1, 1, tzinfo=UTC),
+            }
+        )
+        uow.processes.add(copy)
+    keeper.keep()
+    wait_until(lambda: is_up(instance.internal_name))
