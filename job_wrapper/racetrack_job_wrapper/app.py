@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import re
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -192,7 +191,6 @@ async def _run(
     except QueueFull as error:
         response = json_response({"detail": str(error)}, 429, {"retry-after": "1"})
     job.metrics.end(endpoint, began, failed=response.is_failure or response.status == 429)
-    job.metrics.last_call.set(time.time())
     return response
 
 

@@ -17,6 +17,13 @@ SAMPLES = Path(__file__).parents[2] / "sample"
         ("python-class", "adder", {"numbers": [0.1, 0.2]}, 0.30000000000000004),
         ("python-primer", "primer", {"number": 7907}, True),
         ("python-primer", "primer", {"number": 4}, False),
+        ("python-auxiliary-endpoints", "python-auxiliary-endpoints", {"x": 40, "y": 2}, 42),
+        (
+            "python-hasher",
+            "hasher",
+            {"attempts": 1},
+            "df9e7d765ba441153bee5a78be22a4a47e70c3798e0071fca7097ecddcac7f48",
+        ),
     ],
 )
 def test_a_sample_answers(monkeypatch, capsys, directory, name, payload, answer):
