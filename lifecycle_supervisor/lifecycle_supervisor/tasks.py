@@ -31,12 +31,16 @@ class SupervisorTasks:
         """List them with their intervals."""
         config = self.config
         keeper = make_keeper(self.core)
-        return [
+        tasks = [
             PeriodicTask("keep-processes", config.keep_interval_seconds, keeper.keep),
             PeriodicTask("end-strangers", STRANGERS_INTERVAL_SECONDS, keeper.end_strangers),
             PeriodicTask("sync-jobs", config.sync_interval_seconds, self.sync_jobs),
             PeriodicTask("forget-old-rows", config.cleaning_interval_seconds, self.forget_old_rows),
         ]
+        if config.reconciliation_loop:
+            reconcile = self.deployments.existing_jobs.reconcile
+            tasks.append(PeriodicTask("reconcile", config.reconcile_interval_seconds, reconcile))
+        return tasks
 
     def sync_jobs(self) -> None:
         """Bring the registry in line with what runs, and tell Prometheus where."""

@@ -1,6 +1,8 @@
 """A data scientist's day: deploy a sample, call it, look at it, delete it."""
 
 import json
+import shutil
+import threading
 
 import httpx
 
@@ -70,3 +72,42 @@ def test_documentation_is_served_from_the_job_itself(stack):
     assert "https://" not in page.text
     openapi = httpx.get(f"{stack.pub_url}/job/adder/latest/openapi.json", headers=headers).json()
     assert openapi["info"]["title"] == "Job - adder"
+
+
+def test_logs_are_followed_while_they_are_written(stack):
+    stack.racetrack("deploy", "sample/python-class", "--force")
+    follower = stack.start_racetrack("logs", "adder", "--follow")
+    try:
+        call = threading.Timer(1, stack.call, ("adder/latest/api/v1/perform", {"numbers": [40, 2]}))
+        call.start()
+        assert any(
+            "POST /pub/job/adder/0.0.2/api/v1/perform 200" in line for line in follower.stdout
+        )
+        call.join()
+    finally:
+        follower.kill()
+        follower.communicate()
+
+
+def test_secrets_and_requirements_reach_the_job(stack, tmp_path):
+    directory = tmp_path / "job"
+    shutil.copytree("sample/python-env-secret", directory)
+    (directory / "build.env").write_text("GIT_USERNAME=alice\nGIT_TOKEN=tulip\n")
+    (directory / "runtime.env").write_text("PGPASSWD=rose\n")
+    stack.racetrack("deploy", str(directory), "--force")
+    answer = stack.call("python-env-secret/latest/api/v1/perform", {}).json()
+    assert (answer["model"], answer["PGPASSWD"], answer["GIT_TOKEN"]) == ("zoo", "rose", "")
+
+
+def test_plugins_are_listed_and_downloaded(stack, tmp_path):
+    version = next(
+        line.partition("==")[2]
+        for line in stack.racetrack("plugin", "list").stdout.splitlines()
+        if line.startswith("python3-job-type==")
+    )
+    stack.racetrack("plugin", "download", "python3-job-type", version, "--out-dir", str(tmp_path))
+    installed = stack.racetrack(
+        "plugin", "install", str(tmp_path / f"python3-job-type-{version}.zip"), "--replace"
+    )
+    assert installed.returncode == 0
+    assert stack.racetrack("plugin", "list", "--job-types").stdout.strip() == f"python3:{version}"
