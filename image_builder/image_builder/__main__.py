@@ -8,12 +8,16 @@ import typer
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.log.logs import configure_logs
 from racetrack_commons.api.server import serve as serve_app
+from racetrack_commons.plugin.engine import PluginEngine
 
 from image_builder.app import create_app
 from image_builder.build.request import ImageKind
 from image_builder.config import Config
 from image_builder.job_type.plugins import PluginJobTypes
 from image_builder.local import LocalBuild, build_locally
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+"""Where `make setup` puts the bundled plugins, when the package is used from its checkout."""
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -50,14 +54,31 @@ def build(
     ] = False,
 ) -> None:
     """Build the job of a directory alone, without the other services."""
-    config = Config.load()
     configure_logs("warn")
-    plugins_dir = (
-        config.plugins_dir if any(config.plugins_dir.glob("*.zip")) else config.bundled_plugins_dir
-    )
-    job_types = PluginJobTypes(plugins_dir or config.plugins_dir)
+    config = local_config()
+    if config.bundled_plugins_dir is not None and config.bundled_plugins_dir.is_dir():
+        engine = PluginEngine(config.plugins_dir)
+        engine.install_bundled(config.bundled_plugins_dir)
+        engine.stop()
+    job_types = PluginJobTypes(config.plugins_dir)
     order = LocalBuild(directory, image_kind, tag, no_cache)
     build_locally(order, config, job_types, inherited_environment(), typer.echo)
+
+
+def local_config() -> Config:
+    """Return the settings of a build alone: it needs no secrets, and what nobody set lies in the user's cache."""
+    config = Config()
+    cache = Path.home() / ".cache/racetrack"
+    places = {
+        "bundled_plugins_dir": CHECKOUT / "build/plugins",
+        "plugins_dir": cache / "plugins",
+        "images_dir": cache / "images",
+        "environments_dir": cache / "environments",
+        "workspaces_dir": cache / "workspaces",
+        "build_logs_dir": cache / "logs",
+    }
+    unset = {name: path for name, path in places.items() if name not in config.model_fields_set}
+    return config.model_copy(update=unset)
 
 
 def inherited_environment() -> dict[str, str]:

@@ -83,6 +83,27 @@ def deployment_started(stack, name):
     return any(d["job_name"] == name and d["status"] == "in_progress" for d in deployments)
 
 
+@pytest.mark.parametrize("delay", [0.0, 1.2])
+def test_a_deployment_does_not_need_pub(stack, job_directory, wait_until, delay):
+    name = f"killed-pub-{int(delay * 10)}"
+    directory = job_directory(name, SLOW)
+    stack.racetrack("deploy", str(directory), "--build-context", "local")
+    command = stack.start_racetrack("deploy", str(directory), "--force", "--build-context", "local")
+    wait_until(lambda: deployment_started(stack, name), what="the deployment's start")
+    time.sleep(delay)  # the moment of the kill, not a wait for a condition
+    os.kill(stack.service_pid("pub"), signal.SIGKILL)
+    output, _ = command.communicate(timeout=100)
+    assert command.returncode == 0, output
+
+    def answers():
+        try:
+            return stack.call(f"{name}/latest/api/v1/perform", {"x": 4}).json() == 4
+        except httpx.TransportError:
+            return False
+
+    wait_until(answers, what="the gateway's return")
+
+
 def test_pub_comes_back_after_a_kill(stack, wait_until):
     stack.racetrack("deploy", "sample/python-class", "--force")
     os.kill(stack.service_pid("pub"), signal.SIGKILL)
