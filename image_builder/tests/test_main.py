@@ -12,8 +12,12 @@ BUNDLED = Path(__file__).parents[2] / "build/plugins"
 
 def run(directory, tmp_path, **variables):
     environment = os.environ | {
-        "DEVELOPMENT_MODE": "true",
         "BUNDLED_PLUGINS_DIR": str(tmp_path / "bundled"),
+        "PLUGINS_DIR": str(tmp_path / "plugins"),
+        "IMAGES_DIR": str(tmp_path / "images"),
+        "ENVIRONMENTS_DIR": str(tmp_path / "environments"),
+        "WORKSPACES_DIR": str(tmp_path / "workspaces"),
+        "BUILD_LOGS_DIR": str(tmp_path / "logs"),
     }
     command = [sys.executable, "-m", "image_builder", "build", str(directory), "--tag", "try"]
     return subprocess.run(
@@ -40,13 +44,15 @@ def test_a_directory_without_a_manifest_is_refused_in_one_line(tmp_path):
     not list(BUNDLED.glob("python3-*.zip")), reason="the job type's plugin is not bundled yet"
 )
 def test_a_directory_is_built_alone(tmp_path):
-    shutil.copytree(BUNDLED, tmp_path / "bundled", ignore=shutil.ignore_patterns("extracted"))
+    shutil.copytree(
+        BUNDLED, tmp_path / "bundled", ignore=shutil.ignore_patterns("extracted", "config")
+    )
 
     done = run(Path(__file__).parents[2] / "sample/python-class", tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert "image: adder:try" in done.stdout
-    assert (tmp_path / "data/images/adder/try/image.json").is_file()
+    assert (tmp_path / "images/adder/try/image.json").is_file()
 
 
 def test_programs_of_builds_never_see_the_secrets_of_the_service(monkeypatch):
