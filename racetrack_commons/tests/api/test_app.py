@@ -163,6 +163,7 @@ def test_a_request_that_breaks_its_schema_gets_details_and_one_line(client):
     assert response.status_code == 422
     assert response.json()["error"] == "body.manifest.name: Input should be a valid string"
     assert set(response.json()["detail"][0]) == {"type", "loc", "msg", "input"}
+    assert response.json()["detail"][0]["input"] is None
 
 
 def test_a_refused_request_does_not_come_back_whole(client):
