@@ -1,6 +1,7 @@
 """The HTTP server of a service."""
 
 import signal
+from dataclasses import dataclass
 from types import FrameType
 
 import uvicorn
@@ -10,16 +11,28 @@ from starlette.types import ASGIApp
 logger = get_logger(__name__)
 
 GRACE_SECONDS = 3
-"""How long running requests may take after the service was told to stop."""
 
 
-def serve(app: ASGIApp, addr: str, port: int) -> None:
+@dataclass(frozen=True)
+class ServerLimits:
+    """How much a server takes on, and how long it waits when it stops."""
+
+    grace_seconds: int = GRACE_SECONDS
+    """How long running requests may take after the service was told to stop."""
+    connections: int | None = 2000
+    """More are answered with 503; None: the app itself knows when it is enough."""
+
+
+def serve(app: ASGIApp, addr: str, port: int, limits: ServerLimits | None = None) -> None:
     """Serve an app until SIGTERM or SIGINT, then let running requests end."""
-    create_server(app, addr, port).run()
+    create_server(app, addr, port, limits).run()
 
 
-def create_server(app: ASGIApp, addr: str, port: int) -> uvicorn.Server:
+def create_server(
+    app: ASGIApp, addr: str, port: int, limits: ServerLimits | None = None
+) -> uvicorn.Server:
     """Make the server; port 0 takes a free one."""
+    limits = limits or ServerLimits()
     return _Server(
         uvicorn.Config(
             app,
@@ -30,9 +43,9 @@ def create_server(app: ASGIApp, addr: str, port: int) -> uvicorn.Server:
             server_header=False,
             proxy_headers=False,  # whoever talks to us may claim any address
             backlog=2048,
-            limit_concurrency=2000,
+            limit_concurrency=limits.connections,
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_graceful_shutdown=limits.grace_seconds,
             h11_max_incomplete_event_size=64 * 1024,
         )
     )

@@ -1,5 +1,6 @@
 """Typed client of Lifecycle's API, as the gateway uses it."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -17,6 +18,8 @@ class LifecycleError(Exception):
 
     status: int
     error: str
+    type: str | None = None
+    """Name of Lifecycle's error; None when the answer was not one of Lifecycle's own."""
 
     def __str__(self) -> str:
         return self.error
@@ -39,11 +42,19 @@ class LifecycleClient:
     async def can_call_job(
         self, name: str, version: str, path: str, token: str, headers: dict[str, str] | None = None
     ) -> JobCallAuthData:
-        """Ask whether a caller may call an endpoint; LifecycleError carries 401, 404, 503."""
+        """Ask whether a caller may call an endpoint; LifecycleError carries 401, 404, 503.
+
+        `path` keeps the caller's escapes. The answer comes without the job's manifest.
+        """
         job = f"{quote(name, safe='')}/{quote(version, safe='')}"
-        url = f"{self.url}/api/v1/auth/can-call-job/{job}/{quote(path.lstrip('/'), safe='/%')}"
+        url = f"{self.url}/api/v1/auth/can-call-job/{job}/{_escape_path(path)}"
         response = await self._get(url, {**(headers or {}), AUTH_HEADER: token})
-        return JobCallAuthData.model_validate_json(response.content)
+        try:
+            return _read_permission(response.content)
+        except ValueError as error:
+            raise LifecycleUnreachable(
+                f"what answers at {self.url} is not Lifecycle: {error}"
+            ) from error
 
     async def get_job(self, name: str, version: str) -> JobDto:
         """Return a job, as the service itself may see it; LifecycleError carries 404."""
@@ -70,12 +81,14 @@ class LifecycleClient:
     async def _get(self, url: str, headers: dict[str, str]) -> httpx.Response:
         try:
             response = await self._http.get(url, headers=headers)
-        except httpx.TransportError as error:
+        except httpx.InvalidURL as error:
+            raise LifecycleError(400, f"the path can't be asked about: {error}") from error
+        except httpx.RequestError as error:
             raise LifecycleUnreachable(
                 f"Lifecycle at {self.url} does not answer: {error}"
             ) from error
         if response.status_code >= 400:
-            raise LifecycleError(response.status_code, _error_text(response))
+            raise _read_error(response)
         return response
 
     async def close(self) -> None:
@@ -93,9 +106,28 @@ def _read_change(event: ServerSentEvent) -> ChangeEvent | None:
         return None
 
 
-def _error_text(response: httpx.Response) -> str:
+def _escape_path(path: str) -> str:
+    """Escape a job's path so that no HTTP library resolves its `.` and `..` inside Lifecycle's own paths."""
+    segments = quote(path.removeprefix("/"), safe="/%").split("/")
+    return "/".join(
+        segment.replace(".", "%2E") if segment in (".", "..") else segment for segment in segments
+    )
+
+
+def _read_permission(content: bytes) -> JobCallAuthData:
+    """Leave the manifest out: who calls the job does not need it, and it costs the most to read."""
+    answer = json.loads(content)
+    if isinstance(answer, dict) and isinstance(answer.get("job"), dict):
+        answer["job"].pop("manifest", None)
+    return JobCallAuthData.model_validate(answer)
+
+
+def _read_error(response: httpx.Response) -> LifecycleError:
     try:
         content = response.json()
-        return str(content.get("error") or content) if isinstance(content, dict) else response.text
     except ValueError:
-        return response.text or response.reason_phrase
+        content = None
+    if not isinstance(content, dict):
+        return LifecycleError(response.status_code, response.text or response.reason_phrase)
+    kind = str(content.get("type", "")) if "error" in content else None
+    return LifecycleError(response.status_code, str(content.get("error") or content), kind)

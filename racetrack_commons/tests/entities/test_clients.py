@@ -1,5 +1,6 @@
 import asyncio
 import json
+from urllib.parse import unquote
 
 import pytest
 from fastapi import APIRouter, Request
@@ -127,6 +128,8 @@ def lifecycle_url():
         token = request.headers.get("x-racetrack-auth")
         if token == "stranger":
             return JSONResponse({"error": "no permission"}, 401)
+        if name == "odd":
+            return JSONResponse({"job": "odd"})
         job = a_job(name, version).model_dump(mode="json")
         return JSONResponse({"job": job, "caller": f"{token} at {path}"})
 
@@ -166,11 +169,32 @@ def test_a_caller_who_may_call_gets_the_job(lifecycle_url):
     assert data.caller == "jane at api/v1/perform"
 
 
+@pytest.mark.parametrize(
+    "path", ["/secret/../live", "/../../../../users/status", "//live", "/a%2Fb"]
+)
+def test_a_path_is_asked_about_as_it_is(lifecycle_url, path):
+    data = ask(lifecycle_url, lambda c: c.can_call_job("adder", "1.x", path, "jane"))
+
+    assert data.caller == f"jane at {unquote(path[1:])}"
+
+
+def test_a_path_that_no_url_can_hold_is_refused(lifecycle_url):
+    with pytest.raises(LifecycleError) as caught:
+        ask(lifecycle_url, lambda c: c.can_call_job("adder", "1.x", "/a" * 70_000, "jane"))
+
+    assert caught.value.status == 400
+
+
+def test_an_answer_that_is_not_lifecycles_counts_as_none(lifecycle_url):
+    with pytest.raises(LifecycleUnreachable):
+        ask(lifecycle_url, lambda c: c.can_call_job("odd", "1.x", "/", "jane"))
+
+
 def test_a_caller_who_may_not_gets_status_and_reason(lifecycle_url):
     with pytest.raises(LifecycleError) as caught:
         ask(lifecycle_url, lambda c: c.can_call_job("adder", "latest", "/", "stranger"))
 
-    assert (caught.value.status, str(caught.value)) == (401, "no permission")
+    assert (caught.value.status, str(caught.value), caught.value.type) == (401, "no permission", "")
 
 
 def test_a_job_that_is_not_there_is_told_apart_from_lifecycle_that_is_not(lifecycle_url):
