@@ -85,6 +85,17 @@ def test_encoded_slashes_in_the_name_match_no_route(pub):
     assert pub.get("/pub/job/ad%2Fder/latest/x").status_code == 404
 
 
+def test_dot_segments_never_ask_about_another_endpoint_than_the_job_gets(pub, lifecycle, servers):
+    host, _, port = str(pub.base_url).rstrip("/").removeprefix("http://").partition(":")
+    for path in ("api/v1/perform/../../../live", "x/%2e%2E/live"):
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(
+                f"GET /pub/job/adder/latest/{path} HTTP/1.1\r\nHost: pub\r\n\r\n".encode()
+            )
+            assert connection.recv(1024).startswith(b"HTTP/1.1 404")
+    assert lifecycle.asked == []
+
+
 def test_a_dead_job_is_502_without_its_address_and_a_starting_one_503(pub, lifecycle):
     lifecycle.address = f"127.0.0.1:{free_port()}"
     dead = pub.post("/pub/job/adder/latest/x", json={})
