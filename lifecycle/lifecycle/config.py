@@ -1,11 +1,18 @@
 """Settings of Lifecycle and of its supervisor."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
 from pydantic import SecretStr
 from racetrack_client.utils.quantity import Quantity
-from racetrack_commons.settings import Settings
+from racetrack_commons.settings import CommaSeparated, Settings
+
+
+class BuiltInTarget(StrEnum):
+    """Infrastructure targets that need no plugin; each is the folder of its name under `infrastructure/`."""
+
+    PROCESS = "process"
 
 
 class Config(Settings):
@@ -61,6 +68,8 @@ class Config(Settings):
     job_logs_dir: Path = Path("data/logs/jobs")
     """Logs of process jobs."""
 
+    built_in_targets: CommaSeparated[BuiltInTarget] = (BuiltInTarget.PROCESS,)
+    """Built-in infrastructure targets to offer, separated by commas; those of plugins come on top."""
     infrastructure_target: str | None = None
     """Target of jobs whose manifest names none; needed when there are several."""
     job_host: str = "127.0.0.1"

@@ -22,9 +22,9 @@ from lifecycle.deployment.services import (
     create_deployment_services,
 )
 from lifecycle.deployment.worker import WorkerSettings
+from lifecycle.infrastructure.built_in import TargetNeeds, load_targets
 from lifecycle.infrastructure.model import InfrastructureTarget
-from lifecycle.infrastructure.process.target import make_process_target
-from lifecycle.infrastructure.registry import PROCESS_TARGET, InfrastructureRegistry
+from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.metrics import LifecycleMetrics
 
 logger = get_logger(__name__)
@@ -59,8 +59,8 @@ def create_core(config: Config, clock: Clock | None = None) -> Core:
     plugins = PluginEngine(config.plugins_dir)
     if config.bundled_plugins_dir is not None:
         plugins.install_bundled(config.bundled_plugins_dir)
-    process = make_process_target(config, unit_of_work, secret_box, clock)
-    targets = _PluginTargets(plugins)
+    needs = TargetNeeds(config, unit_of_work, secret_box, clock)
+    built_in = load_targets(config.built_in_targets, needs)
     registry = create_registry()
     return Core(
         config=config,
@@ -68,7 +68,7 @@ def create_core(config: Config, clock: Clock | None = None) -> Core:
         unit_of_work=unit_of_work,
         secret_box=secret_box,
         plugins=plugins,
-        infrastructure=InfrastructureRegistry({PROCESS_TARGET: process}, targets.find),
+        infrastructure=InfrastructureRegistry(built_in, _PluginTargets(plugins).find),
         metrics=LifecycleMetrics.create(registry),
         metrics_registry=registry,
     )

@@ -1,4 +1,4 @@
-"""`python -m lifecycle_supervisor`: serve; `stop-jobs`: end the processes of jobs, which come back at the next start."""
+"""`python -m lifecycle_supervisor`: serve; `stop-jobs`: end what runs of jobs, which come back at the next start."""
 
 import argparse
 import sys
@@ -11,7 +11,6 @@ from racetrack_commons.settings import SettingsError
 
 from lifecycle_supervisor.app import create_app
 from lifecycle_supervisor.config import Config
-from lifecycle_supervisor.tasks import make_keeper
 
 
 def main() -> None:
@@ -31,9 +30,10 @@ def main() -> None:
 
 
 def stop_jobs(config: Config) -> None:
-    """End all processes of jobs; what should run stays in the database."""
+    """End all that runs on built-in targets; what should run stays in the database."""
     core = create_core(config)
-    make_keeper(core).stop_all()
+    for keeper in core.infrastructure.keepers():
+        keeper.stop_all()
     core.close()
 
 

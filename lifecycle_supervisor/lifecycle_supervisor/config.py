@@ -8,8 +8,6 @@ class Config(LifecycleConfig):
 
     http_port: int = 7206
     """Port to listen on."""
-    keep_interval_seconds: float = 0.5
-    """Seconds between looks for crashed processes of jobs."""
     sync_interval_seconds: float = 5
     """Seconds between looks at what infrastructure targets run."""
     reconcile_interval_seconds: float = 600

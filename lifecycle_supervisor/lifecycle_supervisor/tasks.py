@@ -6,17 +6,12 @@ from dataclasses import dataclass
 from lifecycle.core import Core
 from lifecycle.deployment.retention import forget_old_rows
 from lifecycle.deployment.services import DeploymentServices
-from lifecycle.infrastructure.process.deployer import ProcessDeployer
-from lifecycle.infrastructure.process.keeper import ProcessKeeper
-from lifecycle.infrastructure.registry import PROCESS_TARGET
 from lifecycle.job.sync import sync_jobs
 from racetrack_commons.entities.dto import JobStatus
 
 from lifecycle_supervisor.config import Config
 from lifecycle_supervisor.discovery_file import write_discovery_file
 from lifecycle_supervisor.periodic import PeriodicTask
-
-STRANGERS_INTERVAL_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -30,10 +25,8 @@ class SupervisorTasks:
     def list_all(self) -> list[PeriodicTask]:
         """List them with their intervals."""
         config = self.config
-        keeper = make_keeper(self.core)
         tasks = [
-            PeriodicTask("keep-processes", config.keep_interval_seconds, keeper.keep),
-            PeriodicTask("end-strangers", STRANGERS_INTERVAL_SECONDS, keeper.end_strangers),
+            *self._list_chores(),
             PeriodicTask("sync-jobs", config.sync_interval_seconds, self.sync_jobs),
             PeriodicTask("forget-old-rows", config.cleaning_interval_seconds, self.forget_old_rows),
         ]
@@ -58,10 +51,9 @@ class SupervisorTasks:
         with self.core.unit_of_work() as uow:
             forget_old_rows(uow, self.core.clock.now())
 
-
-def make_keeper(core: Core) -> ProcessKeeper:
-    """Make the keeper of this machine's job processes."""
-    deployer = core.infrastructure.get(PROCESS_TARGET).job_deployer
-    if not isinstance(deployer, ProcessDeployer):
-        raise TypeError("a plugin replaced the target process; its jobs can't be kept running")
-    return ProcessKeeper(deployer)
+    def _list_chores(self) -> list[PeriodicTask]:
+        return [
+            PeriodicTask(chore.name, chore.interval_seconds, chore.run)
+            for keeper in self.core.infrastructure.keepers()
+            for chore in keeper.list_chores()
+        ]

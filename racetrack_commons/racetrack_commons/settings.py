@@ -3,13 +3,14 @@
 import difflib
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 import pydantic
-from pydantic import SecretStr
+from pydantic import BeforeValidator, SecretStr
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -17,6 +18,18 @@ from racetrack_client.log.errors import ValidationError
 from racetrack_client.utils.datamodel import load_yaml_map
 
 from racetrack_commons.development_secrets import is_development_secret
+
+Item = TypeVar("Item")
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+CommaSeparated = Annotated[tuple[Item, ...], NoDecode, BeforeValidator(_split)]
+"""A field of several values: separated by commas in the environment, a list in the file."""
 
 
 class SettingsError(ValidationError):

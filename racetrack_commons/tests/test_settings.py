@@ -1,6 +1,6 @@
 import pytest
 from pydantic import SecretStr
-from racetrack_commons.settings import Settings, SettingsError
+from racetrack_commons.settings import CommaSeparated, Settings, SettingsError
 
 OWN_SECRET = "a-secret-that-nobody-else-has-0123456789"
 
@@ -10,11 +10,19 @@ class Config(Settings):
     image_builder_url: str = "http://127.0.0.1:7201"
     auth_key: SecretStr = SecretStr("")
     admin_password: SecretStr | None = None
+    ports: CommaSeparated[int] = (1,)
 
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch):
-    for name in ("CONFIG_FILE", "DEVELOPMENT_MODE", "HTTP_PORT", "ADMIN_PASSWORD", "LOG_LEVEL"):
+    for name in (
+        "CONFIG_FILE",
+        "DEVELOPMENT_MODE",
+        "HTTP_PORT",
+        "ADMIN_PASSWORD",
+        "LOG_LEVEL",
+        "PORTS",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AUTH_KEY", OWN_SECRET)
 
@@ -35,6 +43,19 @@ def test_arguments_win_over_the_environment(monkeypatch):
     monkeypatch.setenv("HTTP_PORT", "2")
 
     assert Config(http_port=3).http_port == 3
+
+
+def test_several_values_are_separated_by_commas_or_a_list(monkeypatch, tmp_path):
+    assert Config().ports == (1,)
+    file = tmp_path / "config.yaml"
+    file.write_text("ports: [2, 3]\n")
+    assert Config.load(str(file)).ports == (2, 3)
+
+    monkeypatch.setenv("PORTS", "4, 5,")
+    assert Config.load(str(file)).ports == (4, 5)
+    monkeypatch.setenv("PORTS", "4, many")
+    with pytest.raises(SettingsError, match="PORTS: Input should be a valid integer"):
+        Config.load()
 
 
 def test_an_unknown_key_is_refused_with_the_key_that_was_meant(tmp_path):

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from lifecycle.deployer.base import JobDeployer
+from lifecycle.infrastructure.keeper import TargetKeeper
 from lifecycle.monitor.base import JobMonitor, LogsStreamer
 
 
@@ -17,3 +18,7 @@ class InfrastructureTarget(BaseModel):
     logs_streamer: LogsStreamer | None = None
     remote_gateway_url: str | None = None
     remote_gateway_token: str | None = None
+    image_kind: str = "docker"
+    """Kind of the images that it runs, in Image Builder's words; those of plugins run containers."""
+    keeper: TargetKeeper | None = None
+    """What the Supervisor has to do for it; None: it needs no looking after."""

@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 
 from racetrack_client.log.errors import ValidationError
 
+from lifecycle.infrastructure.keeper import TargetKeeper
 from lifecycle.infrastructure.model import InfrastructureTarget
-
-PROCESS_TARGET = "process"
 
 
 class InfrastructureRegistry:
@@ -27,6 +26,10 @@ class InfrastructureRegistry:
     def names(self) -> list[str]:
         """List the names, sorted."""
         return sorted(self.targets())
+
+    def keepers(self) -> list[TargetKeeper]:
+        """List the keepers of the targets that have one."""
+        return [target.keeper for target in self.targets().values() if target.keeper]
 
     def get(self, name: str) -> InfrastructureTarget:
         """Return a target; ValidationError lists those there are."""
@@ -53,5 +56,5 @@ class InfrastructureRegistry:
         )
 
     def image_kind(self, name: str) -> str:
-        """Return the kind of image that a target runs: `process` or `docker`."""
-        return "process" if name == PROCESS_TARGET else "docker"
+        """Return the kind of image that a target runs, in Image Builder's words; ValidationError as `get`."""
+        return self.get(name).image_kind

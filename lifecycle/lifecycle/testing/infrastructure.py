@@ -170,9 +170,13 @@ class FakeInPlace(JobDeployer):
         raise EntityNotFound("no secrets")
 
 
-def a_target(deployer: JobDeployer, monitor: JobMonitor | None = None) -> InfrastructureTarget:
+def a_target(
+    deployer: JobDeployer, monitor: JobMonitor | None = None, image_kind: str = "process"
+) -> InfrastructureTarget:
     """Make a target of fakes."""
-    return InfrastructureTarget(name="process", job_deployer=deployer, job_monitor=monitor)
+    return InfrastructureTarget(
+        name="process", job_deployer=deployer, job_monitor=monitor, image_kind=image_kind
+    )
 
 
 def _describe(instance: FakeInstance) -> Instance:

@@ -81,7 +81,6 @@ def test_a_moved_job_serves_on_the_new_target_and_then_ends_on_the_old_one(platf
     platform.targets["process"] = a_target(platform.instances)
     platform.targets["engine"] = a_target(other, FakeMonitor())
     jobs = platform.services.existing_jobs
-    object.__setattr__(jobs, "infrastructure", _SameKind(jobs.infrastructure))
     other.start_instance = platform.instances.start_instance
     other.check_instance = platform.instances.check_instance
     old = platform.serving_id()
@@ -97,15 +96,12 @@ def test_a_moved_job_serves_on_the_new_target_and_then_ends_on_the_old_one(platf
     assert platform.instances.stopped == [old]
 
 
-class _SameKind:
-    def __init__(self, registry):
-        self._registry = registry
+def test_a_move_to_a_target_of_other_images_is_refused(platform):
+    platform.deploy()
+    platform.targets["engine"] = a_target(FakeInstances(), image_kind="docker")
 
-    def image_kind(self, _):
-        return "process"
-
-    def __getattr__(self, name):
-        return getattr(self._registry, name)
+    with pytest.raises(ValidationError, match="can't run the image that process runs"):
+        platform.services.existing_jobs.move(platform.job(), "engine", platform.deployer)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from racetrack_client.log.logs import get_logger
 
 from lifecycle.database.repositories.processes import JobProcess, ProcessState
 from lifecycle.deployer.instances import InstanceNotStarted
+from lifecycle.infrastructure.keeper import Chore, TargetKeeper
 from lifecycle.infrastructure.process.deployer import ProcessDeployer, started_process
 from lifecycle.infrastructure.process.launch import (
     MarkedProcess,
@@ -19,6 +20,8 @@ from lifecycle.infrastructure.process.launch import (
 from lifecycle.infrastructure.process.log_file import rotate
 
 logger = get_logger(__name__)
+KEEP_SECONDS = 0.5
+STRANGERS_SECONDS = 30
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30
 HEALTHY_SECONDS = 60
@@ -26,7 +29,7 @@ STOP_SECONDS = 5
 SETTLING_SECONDS = 30
 
 
-class ProcessKeeper:
+class ProcessKeeper(TargetKeeper):
     """Looks after the processes of serving instances; those that start belong to their deployment."""
 
     def __init__(
@@ -36,6 +39,13 @@ class ProcessKeeper:
         self.settling_seconds = settling_seconds
         self.uow = deployer.uow
         self.clock = deployer.clock
+
+    def list_chores(self) -> list[Chore]:
+        """Look often for crashes: a job that is down answers nobody."""
+        return [
+            Chore("keep-processes", KEEP_SECONDS, self.keep),
+            Chore("end-strangers", STRANGERS_SECONDS, self.end_strangers),
+        ]
 
     def keep(self) -> None:
         """Start dead processes of serving instances again, each after a pause that grows with its crashes."""

@@ -1,25 +1,23 @@
 """The target `process`, put together."""
 
-from racetrack_commons.clock import Clock
-
-from lifecycle.config import Config
-from lifecycle.database.encryption import SecretBox
-from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.config import BuiltInTarget
+from lifecycle.infrastructure.built_in import TargetNeeds
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.infrastructure.process.deployer import ProcessDeployer
+from lifecycle.infrastructure.process.keeper import ProcessKeeper
 from lifecycle.infrastructure.process.logs_streamer import ProcessLogsStreamer
 from lifecycle.infrastructure.process.monitor import ProcessMonitor
-from lifecycle.infrastructure.registry import PROCESS_TARGET
 
 
-def make_process_target(
-    config: Config, uow: UnitOfWorkFactory, secrets: SecretBox, clock: Clock
-) -> InfrastructureTarget:
+def make_target(needs: TargetNeeds) -> InfrastructureTarget:
     """Make the adapters of the target."""
-    monitor = ProcessMonitor(config, uow)
+    deployer = ProcessDeployer(needs.config, needs.unit_of_work, needs.secret_box, needs.clock)
+    monitor = ProcessMonitor(needs.config, needs.unit_of_work)
     return InfrastructureTarget(
-        name=PROCESS_TARGET,
-        job_deployer=ProcessDeployer(config, uow, secrets, clock),
+        name=BuiltInTarget.PROCESS.value,
+        job_deployer=deployer,
         job_monitor=monitor,
-        logs_streamer=ProcessLogsStreamer(monitor, uow),
+        logs_streamer=ProcessLogsStreamer(monitor, needs.unit_of_work),
+        image_kind="process",
+        keeper=ProcessKeeper(deployer),
     )

@@ -1,0 +1,36 @@
+import pytest
+from lifecycle.config import BuiltInTarget
+from lifecycle.database.encryption import SecretBox
+from lifecycle.infrastructure.built_in import TargetNeeds, load_targets
+from lifecycle.infrastructure.model import InfrastructureTarget
+from lifecycle.infrastructure.registry import InfrastructureRegistry
+from racetrack_client.log.errors import ValidationError
+from racetrack_commons.clock import Clock
+
+
+def test_only_the_named_built_in_targets_are_made(config, unit_of_work):
+    needs = TargetNeeds(config, unit_of_work, SecretBox(config.secret_key), Clock())
+
+    assert load_targets([], needs) == {}
+    targets = load_targets([BuiltInTarget.PROCESS], needs)
+    assert {name: target.name for name, target in targets.items()} == {"process": "process"}
+
+
+def test_a_target_knows_which_images_it_runs():
+    registry = InfrastructureRegistry(
+        {"process": InfrastructureTarget(image_kind="process")},
+        lambda: {"of-a-plugin": InfrastructureTarget()},
+    )
+
+    assert registry.image_kind("process") == "process"
+    assert registry.image_kind("of-a-plugin") == "docker"
+    with pytest.raises(ValidationError, match="there are: of-a-plugin, process"):
+        registry.image_kind("elsewhere")
+
+
+def test_a_target_of_a_plugin_replaces_the_built_in_one_and_its_keeper():
+    built_in, of_plugin = InfrastructureTarget(name="built in"), InfrastructureTarget(name="other")
+    registry = InfrastructureRegistry({"process": built_in}, lambda: {"process": of_plugin})
+
+    assert registry.get("process") is of_plugin
+    assert registry.keepers() == []
