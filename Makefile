@@ -56,10 +56,10 @@ quickstart: up ## set up, start, log in, deploy the sample adder and call it
 
 # --- Check ----------------------------------------------------------------------------------------------------------------
 
-.PHONY: check test test-unit test-e2e lint format typecheck
+.PHONY: check test test-unit test-contract test-e2e lint format typecheck
 check: lint typecheck test-unit ## format and lint, strict types, import contracts, unit tests on SQLite and PostgreSQL
 
-test: check test-e2e ## check, then end-to-end tests on the embedded stack
+test: check test-contract test-e2e ## check, then contract and end-to-end tests on the embedded stack
 
 lint: setup ## ruff and the import contracts
 	$(BIN)/ruff format --check $(SOURCES)
@@ -75,6 +75,9 @@ typecheck: setup ## mypy, strict
 
 test-unit: setup ## unit tests; `make test-unit T=lifecycle/tests/job` for some
 	tests/with-postgres $(BIN)/pytest -q -n 2 $(T)
+
+test-contract: setup ## what older clients and plugins rely on; T=… for some
+	$(BIN)/pytest -q -x $(or $(T),tests/contract)
 
 test-e2e: setup ## user journeys on an embedded stack of their own; T=… for some
 	$(BIN)/pytest -q -x $(or $(T),tests/e2e)

@@ -5,6 +5,7 @@ from lifecycle.auth.job_family import get_job_family_jwt_token
 from lifecycle.auth.subject import get_auth_subject_by_job_family
 from lifecycle.context import PluginContext, set_context
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.job.models_registry import read_job_family_model
 from pydantic import SecretStr
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.auth.scope import AuthSubjectType
@@ -27,11 +28,13 @@ def test_a_family_gets_one_token_that_stays(unit_of_work: UnitOfWorkFactory):
     payload = decode_token(token, KEY)
     assert (payload.subject, payload.subject_type) == ("adder", AuthSubjectType.JOB_FAMILY)
     assert get_auth_subject_by_job_family(family).token == token
+    assert get_auth_subject_by_job_family(read_job_family_model("adder")).token == token
 
 
 def test_an_unknown_family_has_no_token():
-    with pytest.raises(EntityNotFound, match="adder"):
-        get_job_family_jwt_token("adder")
+    for ask in (get_job_family_jwt_token, read_job_family_model):
+        with pytest.raises(EntityNotFound, match="adder"):
+            ask("adder")
 
 
 def test_outside_of_a_lifecycle_process_plugins_can_ask_nothing():

@@ -1,0 +1,11 @@
+"""Job families, under the name that plugins import."""
+
+from racetrack_commons.entities.dto import JobFamilyDto
+
+from lifecycle.context import get_context
+
+
+def read_job_family_model(job_family_name: str) -> JobFamilyDto:
+    """Return a job family; EntityNotFound when there is none of that name."""
+    with get_context().unit_of_work.reading() as uow:
+        return uow.families.get(job_family_name)
