@@ -1,5 +1,9 @@
 """Imports the packages before pytest does, so that a component's folder never shadows its package."""
 
+import shutil
+import subprocess
+
+import pytest
 import racetrack_job_wrapper
 
 import image_builder
@@ -18,3 +22,21 @@ __all__ = [
     "racetrack_commons",
     "racetrack_job_wrapper",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests that need a Docker engine where none answers."""
+    marked = [item for item in items if item.get_closest_marker("docker")]
+    if marked and not _docker_answers():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="no Docker engine answers `docker info`"))
+
+
+def _docker_answers() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    try:
+        done = subprocess.run(["docker", "info"], capture_output=True, timeout=30, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -12,23 +12,21 @@ from racetrack_commons.api.app import ApiOptions, create_api_app
 from racetrack_commons.api.metrics import create_registry
 from racetrack_commons.api.probes import ProbeAnswer, Probes
 from starlette.concurrency import run_in_threadpool
-from uv import find_uv_bin
 
 from image_builder import __version__
 from image_builder.build.builds import BuildLimits, Builds
+from image_builder.build.maker import ImageMaker
 from image_builder.build.pipeline import BuildPipeline
 from image_builder.build.request import ImageKind
 from image_builder.build.workspace import Workspaces
 from image_builder.config import Config
+from image_builder.docker.docker_images import create_docker_images
+from image_builder.docker.engine import EngineUnavailable
 from image_builder.endpoints import build
 from image_builder.endpoints.dependencies import Services
 from image_builder.job_type.resolve import JobTypes
-from image_builder.job_type.template import TemplateRenderer
 from image_builder.metrics import BuilderMetrics
-from image_builder.process.environment import Environments
-from image_builder.process.image_store import ImageStore
-from image_builder.process.maker import ProcessImageMaker
-from image_builder.process.warm_up import EnvironmentWarmer
+from image_builder.process.process_images import create_process_images
 from image_builder.source.fetch import SourceFetcher
 from image_builder.source.git import GitSource
 from image_builder.source.source import SourceLimits
@@ -39,28 +37,54 @@ HEARTBEAT_SECONDS = 15.0
 _SERVICE = "image-builder"
 
 
+class MadeKind(Protocol):
+    """The making of one kind of images."""
+
+    @property
+    def maker(self) -> ImageMaker:
+        """Return what makes them."""
+
+    def start(self) -> None:
+        """Clean up after builders that were killed."""
+
+    def serve(self) -> None:
+        """Begin what a service does in the background."""
+
+    def check(self) -> None:
+        """Raise EngineUnavailable when what it needs does not answer."""
+
+    def stop(self) -> None:
+        """End the work in the background."""
+
+
 @dataclass(frozen=True)
 class Builder:
     """Everything that builds, without the HTTP around it."""
 
-    config: Config
     builds: Builds
     workspaces: Workspaces
-    images: ImageStore
-    environments: Environments
-    warmer: EnvironmentWarmer
+    kinds: Mapping[ImageKind, MadeKind]
 
     def start(self) -> None:
         """Clean up after builders that were killed."""
-        for directory in (self.config.images_dir, self.config.environments_dir):
-            directory.mkdir(parents=True, exist_ok=True)
         self.workspaces.start()
-        self.images.remove_leftovers()
-        self.environments.remove_leftovers()
+        for kind in self.kinds.values():
+            kind.start()
+
+    def serve(self) -> None:
+        """Begin what a service does in the background."""
+        for kind in self.kinds.values():
+            kind.serve()
+
+    def check(self) -> None:
+        """Raise EngineUnavailable when what builds need does not answer."""
+        for kind in self.kinds.values():
+            kind.check()
 
     def stop(self) -> None:
         """End all builds."""
-        self.warmer.stop()
+        for kind in self.kinds.values():
+            kind.stop()
         self.builds.stop()
         self.workspaces.stop()
 
@@ -68,31 +92,34 @@ class Builder:
 def create_builder(
     config: Config, job_types: JobTypes, environment: Mapping[str, str], registry: CollectorRegistry
 ) -> Builder:
-    """Make what builds; `environment` is all that git and uv may see of the process's own."""
+    """Make what builds; `environment` is all that git, uv and docker may see of the process's own."""
     limits = SourceLimits(config.max_source_files, config.max_source_bytes)
     git = GitSource(environment, config.git_protocols, config.git_timeout_seconds, limits)
     workspaces = Workspaces(config.workspaces_dir, config.clean_up_workspaces)
-    environments = Environments(
-        root=config.environments_dir.absolute(),
-        uv=Path(find_uv_bin()),
-        inherited={**_uv_variables(config), **environment},
-        timeout_seconds=config.build_timeout_seconds,
-    )
-    images = ImageStore(config.images_dir.absolute())
-    key = config.auth_key.get_secret_value().encode()
-    maker = ProcessImageMaker(environments, images, TemplateRenderer(), key)
+    metrics = BuilderMetrics(registry)
+    kinds = _create_kinds(config, job_types, environment, metrics)
     pipeline = BuildPipeline(
         workspaces=workspaces,
         sources=SourceFetcher(git, limits),
         job_types=job_types,
-        makers={ImageKind.PROCESS: maker},
+        makers={name: kind.maker for name, kind in kinds.items()},
         racetrack_version=config.docker_tag,
         verify_manifest_consistency=config.verify_manifest_consistency,
     )
     build_limits = BuildLimits(config.max_concurrent_builds, config.max_build_log_bytes)
-    builds = Builds(pipeline.run, config.build_logs_dir, build_limits, BuilderMetrics(registry))
-    warmer = EnvironmentWarmer(maker, job_types, config.build_logs_dir)
-    return Builder(config, builds, workspaces, images, environments, warmer)
+    builds = Builds(pipeline.run, config.build_logs_dir, build_limits, metrics)
+    return Builder(builds, workspaces, kinds)
+
+
+def _create_kinds(
+    config: Config, job_types: JobTypes, environment: Mapping[str, str], metrics: BuilderMetrics
+) -> dict[ImageKind, MadeKind]:
+    kinds: dict[ImageKind, MadeKind] = {}
+    if ImageKind.PROCESS in config.image_kinds:
+        kinds[ImageKind.PROCESS] = create_process_images(config, job_types, environment)
+    if ImageKind.DOCKER in config.image_kinds:
+        kinds[ImageKind.DOCKER] = create_docker_images(config, environment, metrics)
+    return kinds
 
 
 def create_app(
@@ -108,14 +135,13 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(builder.start)
-        job_types.on_change(builder.warmer.start)
-        builder.warmer.start()
+        builder.serve()
         yield
         await run_in_threadpool(builder.stop)
 
     app = create_api_app(
         title="Racetrack Image Builder",
-        probes=_make_probes(config),
+        probes=_make_probes(config, builder),
         registry=registry,
         lifespan=lifespan,
         options=ApiOptions(version=__version__),
@@ -125,22 +151,18 @@ def create_app(
     return app
 
 
-def _make_probes(config: Config) -> Probes:
-    async def check_health() -> ProbeAnswer:
-        return ProbeAnswer(
-            {
-                "service": _SERVICE,
-                "git_version": config.git_version,
-                "docker_tag": config.docker_tag,
-                "status": "pass",
-            }
-        )
+def _make_probes(config: Config, builder: Builder) -> Probes:
+    about = {
+        "service": _SERVICE,
+        "git_version": config.git_version,
+        "docker_tag": config.docker_tag,
+    }
+
+    def check_health() -> ProbeAnswer:
+        try:
+            builder.check()
+        except EngineUnavailable as error:
+            return ProbeAnswer({**about, "status": "fail", "details": str(error)}, status=500)
+        return ProbeAnswer({**about, "status": "pass"})
 
     return Probes(_SERVICE, health=check_health)
-
-
-def _uv_variables(config: Config) -> dict[str, str]:
-    variables = {"UV_HTTP_TIMEOUT": str(config.index_timeout_seconds), "UV_HTTP_RETRIES": "1"}
-    if config.uv_cache_dir is not None:
-        variables["UV_CACHE_DIR"] = str(config.uv_cache_dir.absolute())
-    return variables

@@ -2,9 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 from racetrack_commons.settings import Settings
+
+from image_builder.build.request import ImageKind
 
 
 class Config(Settings):
@@ -57,13 +61,26 @@ class Config(Settings):
     index_timeout_seconds: int = 15
     """Seconds to wait for an answer of the package index; then the packages come from the cache."""
 
-    docker_registry: str = "127.0.0.1:5000"
-    """Registry of job images."""
+    image_kinds: Annotated[tuple[ImageKind, ...], NoDecode] = (ImageKind.PROCESS,)
+    """What this builder makes, separated by commas: `process`, `docker`."""
+    docker_registry: str = ""
+    """Registry that job images are pushed to; empty: they stay on the Docker engine that made them."""
     docker_registry_namespace: str = "racetrack"
     """Namespace of job images in the registry."""
+    platform_name: str = "racetrack"
+    """Tells our images and containers from those of another platform on the same Docker engine."""
+    docker_build_network: str = "default"
+    """Network of the RUN steps of a build; `host` lets them reach what listens on the engine's machine only."""
+    docker_wait_seconds: float = 30
+    """Seconds that a build waits for a Docker engine that does not answer."""
     build_cache_retention_hours: int | None = None
     """Age at which unused build cache is removed; unset: never."""
     build_cache_prune_interval_m: int = 60
     """Minutes between looks for unused build cache."""
     cache_base_images: bool = True
     """Use base images again; accepted from older set-ups."""
+
+    @field_validator("image_kinds", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value

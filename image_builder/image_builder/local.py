@@ -44,6 +44,7 @@ def build_locally(
 ) -> BuildResult:
     """Build, tell what happens line by line, and where the image is; LocalBuildFailed when there is none."""
     request = parse_request(_make_payload(order))
+    config = config.model_copy(update={"image_kinds": (order.image_kind,)})
     builder = create_builder(config, job_types, environment, CollectorRegistry())
     builder.start()
     try:
@@ -54,7 +55,7 @@ def build_locally(
     result = _get_result(build)
     tell(f"image: {', '.join(result.image_names)}")
     if order.image_kind == ImageKind.PROCESS and result.image_tag:
-        tell(f"it is in {builder.images.locate(request.manifest.name, result.image_tag)}")
+        tell(f"it is in {config.images_dir.absolute() / request.manifest.name / result.image_tag}")
     return result
 
 

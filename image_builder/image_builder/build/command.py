@@ -13,7 +13,6 @@ from pathlib import Path
 from image_builder.build.cancellation import Cancellation
 
 _MAX_LINE_BYTES = 16 * 1024
-_REMEMBERED_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,8 @@ class Command:
     environment: Mapping[str, str]
     directory: Path | None = None
     timeout_seconds: float = 3600
+    remembered_lines: int = 20
+    """How much of the end of its output an error holds."""
 
     @property
     def program(self) -> str:
@@ -49,7 +50,7 @@ def run_command(
     Raises CommandFailed when it fails or takes too long, BuildCancelled when the build was cancelled.
     """
     cancellation.check()
-    last_lines: deque[str] = deque(maxlen=_REMEMBERED_LINES)
+    last_lines: deque[str] = deque(maxlen=command.remembered_lines)
     with _start(command) as process:
         deadline = _Deadline(process, command.timeout_seconds)
         with cancellation.interrupting(lambda: _kill_group(process)), deadline:

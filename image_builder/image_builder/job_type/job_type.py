@@ -30,6 +30,8 @@ class JobType:
     """The recipe for running as a process, when the job type has one."""
     validate: Callable[[Manifest], None]
     """Raises when the job type's plugin refuses the manifest."""
+    base_dockerfile_path: str | None = None
+    """Deprecated: a Dockerfile of the plugin to build first; templates call its image `base_image`."""
 
     def __str__(self) -> str:
         return f"{self.name}:{self.version}"

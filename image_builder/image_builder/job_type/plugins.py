@@ -67,6 +67,7 @@ class PluginJobTypes(JobTypes):
             images=images,
             process=job_type.process,
             validate=partial(self._validate, job_type),
+            base_dockerfile_path=job_type.definition.base_dockerfile_path,
         )
 
     def _validate(self, job_type: offered.JobType, manifest: Manifest) -> None:

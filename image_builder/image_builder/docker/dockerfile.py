@@ -1,0 +1,89 @@
+"""The Dockerfiles of a job: where they are, rendered, and made to work without named contexts."""
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from racetrack_client.log.errors import ValidationError
+
+from image_builder.build.maker import ImageOrder
+from image_builder.job_type.job_type import ImageTemplate
+from image_builder.job_type.template import TemplateRenderer
+from image_builder.source.source import resolve_inside
+
+JOBTYPE_CONTEXT = "jobtype"
+"""What Dockerfiles call the files of the job type's plugin: `COPY --from=jobtype`."""
+_USES_JOBTYPE = re.compile(
+    r"\bfrom=[\"']?jobtype\b|^\s*FROM\s+(\S+\s+)?jobtype\b", re.IGNORECASE | re.MULTILINE
+)
+_FIRST_STAGE = re.compile(r"^[ \t]*FROM[ \t]", re.IGNORECASE | re.MULTILINE)
+_NUMBERED_STAGE = re.compile(r"(--from=|--mount=\S*\bfrom=)(\d+)\b")
+
+
+@dataclass(frozen=True)
+class Dockerfile:
+    """One Dockerfile, ready to be built."""
+
+    text: str
+    origin: Path
+    """Where its template or itself was found."""
+
+    @property
+    def uses_jobtype(self) -> bool:
+        """Whether it takes files of the job type's plugin."""
+        return _USES_JOBTYPE.search(self.text) is not None
+
+    def write(self, directory: Path) -> Path:
+        """Write it into a new directory, with the ignore file that belongs to it, and return its path."""
+        directory.mkdir(parents=True)
+        path = directory / self.origin.name
+        path.write_text(self.text, encoding="utf-8")
+        ignore_file = self.origin.with_name(f"{self.origin.name}.dockerignore")
+        if ignore_file.is_file() and not ignore_file.is_symlink():
+            shutil.copyfile(ignore_file, path.with_name(ignore_file.name))
+        return path
+
+
+def load_dockerfile(
+    order: ImageOrder,
+    image: ImageTemplate,
+    variables: Mapping[str, Any],
+    renderer: TemplateRenderer,
+) -> Dockerfile:
+    """Read and render the Dockerfile of an image; ValidationError when it is not there or is wrong."""
+    path = _locate(order, image)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValidationError(
+            f"{image.dockerfile_path!r} can't be read as text: {error}"
+        ) from error
+    if image.is_template:
+        text = renderer.render(text, variables, image.dockerfile_path)
+    return Dockerfile(text, path)
+
+
+def declare_jobtype(dockerfile: Dockerfile, jobtype_image: str) -> Dockerfile:
+    """Make `jobtype` a stage of the Dockerfile, for builds that have no named contexts."""
+    first = _FIRST_STAGE.search(dockerfile.text)
+    position = first.start() if first else 0
+    before, rest = dockerfile.text[:position], dockerfile.text[position:]
+    # What refers to a stage by its number must still mean the same one, which is now the next.
+    rest = _NUMBERED_STAGE.sub(lambda match: f"{match[1]}{int(match[2]) + 1}", rest)
+    stage = f"FROM {jobtype_image} AS {JOBTYPE_CONTEXT}\n"
+    return Dockerfile(f"{before}{stage}{rest}", dockerfile.origin)
+
+
+def _locate(order: ImageOrder, image: ImageTemplate) -> Path:
+    if image.is_in_job:
+        path = resolve_inside(order.source.directory, image.dockerfile_path, "Dockerfile")
+        whose = "the job's files; add it, and check that .gitignore does not leave it out"
+    else:
+        path = resolve_inside(order.job_type.plugin_directory, image.dockerfile_path, "Dockerfile")
+        whose = f"the files of job type {order.job_type}; install its plugin again"
+    if not path.is_file():
+        raise ValidationError(f"the Dockerfile {image.dockerfile_path!r} is not among {whose}")
+    return path

@@ -1,0 +1,122 @@
+"""The ways of building an image, of which the best that a Docker client offers is taken."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from image_builder.build.command import Command
+from image_builder.docker.engine import DockerEngine, DockerRefused
+
+SECRETS_ID = "build_secrets"
+"""What Dockerfiles call the secret variables: `RUN --mount=type=secret,id=build_secrets`."""
+_FIRST_WITHOUT_BUILDKIT = 23
+"""Clients from this version on leave BuildKit to the buildx plugin."""
+
+
+@dataclass(frozen=True)
+class ImageBuild:
+    """One image to build."""
+
+    name: str
+    dockerfile: Path
+    context: Path
+    labels: Mapping[str, str]
+    named_contexts: Mapping[str, Path] = field(default_factory=dict)
+    """Further directories that the Dockerfile may copy `--from`."""
+    secrets_file: Path | None = None
+    no_cache: bool = False
+    network: str = "default"
+    """Network of the Dockerfile's RUN steps."""
+    timeout_seconds: float = 3600
+
+
+@dataclass(frozen=True)
+class BuildDriver(ABC):
+    """One way of building."""
+
+    engine: DockerEngine
+
+    name: ClassVar[str]
+    has_named_contexts: ClassVar[bool] = False
+    """Whether a build may have more contexts than one."""
+    has_secrets: ClassVar[bool] = True
+    """Whether secrets reach a build without getting into its image."""
+
+    @abstractmethod
+    def command(self, build: ImageBuild) -> Command:
+        """Return the command that builds the image onto the engine; its output tells the progress in lines."""
+
+
+@dataclass(frozen=True)
+class BuildxDriver(BuildDriver):
+    """`docker buildx build`."""
+
+    name: ClassVar[str] = "docker buildx"
+    has_named_contexts: ClassVar[bool] = True
+
+    def command(self, build: ImageBuild) -> Command:
+        """Build with named contexts and secrets."""
+        contexts = [f"--build-context={name}={path}" for name, path in build.named_contexts.items()]
+        arguments = ["buildx", "build", "--load", "--progress=plain", *contexts, *_secrets(build)]
+        return _command(self.engine, arguments, build, {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"})
+
+
+@dataclass(frozen=True)
+class BuildKitDriver(BuildDriver):
+    """`docker build` of a client that has BuildKit inside."""
+
+    name: ClassVar[str] = "docker build with BuildKit"
+
+    def command(self, build: ImageBuild) -> Command:
+        """Build with secrets."""
+        arguments = ["build", "--progress=plain", *_secrets(build)]
+        return _command(self.engine, arguments, build, {"DOCKER_BUILDKIT": "1"})
+
+
+@dataclass(frozen=True)
+class ClassicDriver(BuildDriver):
+    """`docker build` without BuildKit: works everywhere, and knows neither secrets nor mounts."""
+
+    name: ClassVar[str] = "the classic docker build"
+    has_secrets: ClassVar[bool] = False
+
+    def command(self, build: ImageBuild) -> Command:
+        """Build what needs no BuildKit."""
+        return _command(self.engine, ["build", "--force-rm"], build, {"DOCKER_BUILDKIT": "0"})
+
+
+def choose_driver(engine: DockerEngine) -> BuildDriver:
+    """Return the best way that the client offers."""
+    try:
+        engine.ask(["buildx", "version"])
+    except DockerRefused:
+        version = engine.ask(["version", "--format", "{{.Client.Version}}"])
+        major = re.match(r"\d+", version.strip())
+        has_buildkit = major is not None and int(major[0]) < _FIRST_WITHOUT_BUILDKIT
+        return BuildKitDriver(engine) if has_buildkit else ClassicDriver(engine)
+    return BuildxDriver(engine)
+
+
+def _command(
+    engine: DockerEngine, arguments: list[str], build: ImageBuild, variables: Mapping[str, str]
+) -> Command:
+    labels = [f"--label={name}={value}" for name, value in build.labels.items()]
+    no_cache = ["--no-cache"] if build.no_cache else []
+    return Command(
+        [
+            *(engine.client, *arguments, f"--network={build.network}", *labels, *no_cache),
+            *(f"--tag={build.name}", f"--file={build.dockerfile}", str(build.context)),
+        ],
+        {**engine.environment, **variables},
+        timeout_seconds=build.timeout_seconds,
+        remembered_lines=80,
+    )
+
+
+def _secrets(build: ImageBuild) -> list[str]:
+    return (
+        [] if build.secrets_file is None else [f"--secret=id={SECRETS_ID},src={build.secrets_file}"]
+    )

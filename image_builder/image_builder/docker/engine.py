@@ -1,0 +1,145 @@
+"""The Docker engine, asked through its command line client."""
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from image_builder.build.cancellation import Cancellation
+from image_builder.build.command import Command, CommandFailed
+
+_QUESTION_SECONDS = 30.0
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 3.0
+_AWAY = re.compile(
+    r"cannot connect to the docker daemon|is the docker daemon running|error during connect"
+    r"|failed to connect to the docker API|error reading from server: EOF|dial unix \S+ connect:",
+    re.IGNORECASE,
+)
+
+
+class EngineUnavailable(CommandFailed):
+    """The Docker engine does not answer, or there is no client to ask it with."""
+
+
+class DockerRefused(CommandFailed):
+    """The engine answered with no."""
+
+
+@dataclass(frozen=True)
+class LocalImage:
+    """An image on the engine."""
+
+    id: str
+    names: Sequence[str]
+    labels: Mapping[str, str]
+    changed_at: str
+    """When it was made or got its last name; ISO 8601 in UTC."""
+
+
+@dataclass(frozen=True)
+class DockerEngine:
+    """One engine: that of `DOCKER_HOST`, or the one of this machine."""
+
+    environment: Mapping[str, str]
+    """All that the client may see of the service's environment."""
+    client: str = "docker"
+
+    def check(self) -> None:
+        """Raise EngineUnavailable unless the engine answers."""
+        self.ask(["version", "--format", "{{.Server.Version}}"])
+
+    def wait(self, seconds: float, cancellation: Cancellation) -> None:
+        """Return once the engine answers; raise EngineUnavailable when it does not within so many seconds."""
+        deadline = time.monotonic() + seconds
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return self.check()
+            except EngineUnavailable:
+                if time.monotonic() + pause > deadline:
+                    raise
+            cancellation.wait(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    def find_image(self, name: str) -> LocalImage | None:
+        """Return the image of a name or id, or None."""
+        return next(iter(self._inspect([name])), None)
+
+    def list_images(self, labels: Mapping[str, str]) -> list[LocalImage]:
+        """Return the images that carry all these labels, those without a name among them."""
+        filters = [f"--filter=label={name}={value}" for name, value in labels.items()]
+        ids = self.ask(["image", "ls", "--quiet", "--no-trunc", *filters]).split()
+        return self._inspect(list(dict.fromkeys(ids)))
+
+    def tag(self, image: str, name: str) -> None:
+        """Give an image one more name; DockerRefused when it is gone."""
+        self.ask(["image", "tag", image, name])
+
+    def command(self, arguments: Sequence[str], **options: Any) -> Command:
+        """Make the command of a client's call that takes long."""
+        return Command([self.client, *arguments], self.environment, **options)
+
+    def ask(self, arguments: Sequence[str]) -> str:
+        """Return what a quick call of the client prints.
+
+        Raises EngineUnavailable when nobody answers, DockerRefused when the engine says no.
+        """
+        try:
+            done = subprocess.run(
+                [self.client, *arguments],
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_QUESTION_SECONDS,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise EngineUnavailable(
+                "there is no Docker client on PATH; install docker", []
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            reason = f"the Docker engine did not answer within {_QUESTION_SECONDS:.0f} s"
+            raise EngineUnavailable(reason, []) from error
+        if done.returncode != 0:
+            raise explain_refusal(done.stderr.decode(errors="replace").strip().splitlines())
+        return done.stdout.decode(errors="replace")
+
+    def _inspect(self, names: Sequence[str]) -> list[LocalImage]:
+        # One by one: of several, a missing one would hide the others.
+        return [image for name in names if (image := self._inspect_one(name)) is not None]
+
+    def _inspect_one(self, name: str) -> LocalImage | None:
+        try:
+            found = json.loads(self.ask(["image", "inspect", name]))
+        except DockerRefused:
+            return None
+        return _describe(found[0]) if found else None
+
+
+def explain_refusal(lines: Sequence[str]) -> CommandFailed:
+    """Tell an engine that is away from one that refuses."""
+    if is_about_absence(lines):
+        reason = (
+            "the Docker engine does not answer; start it, or correct DOCKER_HOST, and deploy again"
+        )
+        return EngineUnavailable(reason, lines)
+    return DockerRefused("the Docker engine refused", lines)
+
+
+def is_about_absence(lines: Sequence[str]) -> bool:
+    """Tell whether a client's last words are that no engine answers."""
+    return any(_AWAY.search(line) for line in lines)
+
+
+def _describe(content: Mapping[str, Any]) -> LocalImage:
+    moments = (content.get("Created"), content.get("Metadata", {}).get("LastTagTime"))
+    return LocalImage(
+        id=content["Id"],
+        names=content.get("RepoTags") or [],
+        labels=(content.get("Config") or {}).get("Labels") or {},
+        changed_at=max(str(moment or "") for moment in moments),
+    )

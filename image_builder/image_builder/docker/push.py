@@ -1,0 +1,72 @@
+"""Pushing images to the registry."""
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from image_builder.build.command import CommandFailed
+from image_builder.build.progress import BuildProgress
+from image_builder.docker.engine import DockerEngine, explain_refusal, is_about_absence
+from image_builder.metrics import BuilderMetrics
+
+_DENIED = re.compile(
+    r"unauthorized|authentication required|denied|no basic auth|401|403", re.IGNORECASE
+)
+_PLAIN_HTTP = re.compile(r"server gave HTTP response to HTTPS client", re.IGNORECASE)
+_UNREACHABLE = re.compile(
+    r"connection refused|no such host|i/o timeout|network is unreachable|no route to host|TLS handshake timeout"
+    r"|context deadline exceeded|EOF$",
+    re.IGNORECASE,
+)
+_MOST_LINES = 3
+
+
+class ImageNotPushed(CommandFailed):
+    """The registry did not take an image."""
+
+
+@dataclass(frozen=True)
+class RegistryPusher:
+    """Pushes from the engine to one registry; the engine's client knows the credentials."""
+
+    engine: DockerEngine
+    registry: str
+    metrics: BuilderMetrics
+    timeout_seconds: float
+
+    def push(self, name: str, progress: BuildProgress) -> None:
+        """Push an image; ImageNotPushed says why not, and what to do."""
+        start = time.monotonic()
+        command = self.engine.command(["push", name], timeout_seconds=self.timeout_seconds)
+        try:
+            progress.run(command)
+        except CommandFailed as error:
+            raise self._explain(name, error) from error
+        self.metrics.images_pushed.inc()
+        self.metrics.images_pushed_duration.inc(time.monotonic() - start)
+
+    def _explain(self, name: str, error: CommandFailed) -> CommandFailed:
+        lines = error.last_lines[-_MOST_LINES:]
+        if is_about_absence(lines):
+            return explain_refusal(lines)
+        return ImageNotPushed(f"{name} can't be pushed: {self._find_cause(lines)}", lines)
+
+    def _find_cause(self, lines: Sequence[str]) -> str:
+        text = "\n".join(lines)
+        if _DENIED.search(text):
+            return (
+                f"the registry {self.registry} refuses the credentials of the Image Builder, or has none; "
+                f"run `docker login {self.registry}` for its user, or mount a config.json"
+            )
+        if _PLAIN_HTTP.search(text):
+            return (
+                f"the registry {self.registry} speaks HTTP only; "
+                "give it a certificate, or name it in the engine's `insecure-registries`"
+            )
+        if _UNREACHABLE.search(text):
+            return (
+                f"the registry {self.registry} does not answer the Docker engine; "
+                "start it, or correct DOCKER_REGISTRY"
+            )
+        return "the registry refuses it"

@@ -1,0 +1,28 @@
+"""The Docker engine of this machine, for tests that are marked `docker`."""
+
+import secrets
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def docker(*arguments: str, check: bool = True) -> str:
+    """Run Docker's client and return what it prints."""
+    done = subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, check=False, timeout=120
+    )
+    if check and done.returncode != 0:
+        raise RuntimeError(f"docker {arguments[0]} failed: {done.stderr}")
+    return done.stdout.strip()
+
+
+@contextmanager
+def platform_of_its_own() -> Iterator[str]:
+    """Give a name for `platform_name`, and remove the images of this platform afterwards."""
+    name = f"builder-test-{secrets.token_hex(4)}"
+    try:
+        yield name
+    finally:
+        ids = docker("image", "ls", "--quiet", f"--filter=label=racetrack-platform={name}").split()
+        if ids:
+            docker("image", "rm", "--force", *set(ids))
