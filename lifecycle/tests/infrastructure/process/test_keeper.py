@@ -53,9 +53,14 @@ def is_up(name):
 
 def kill(pid):
     os.kill(pid, signal.SIGKILL)
-    wait_until(
-        lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    )
+    wait_until(lambda: has_ended(pid))
+
+
+def has_ended(pid):
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_a_crashed_process_comes_back_on_its_port(keeper, instance, unit_of_work):
