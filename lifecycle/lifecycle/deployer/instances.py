@@ -64,7 +64,7 @@ class InstanceDeployer(JobDeployer):
 
     @abstractmethod
     def check_instance(self, instance_id: str) -> None:
-        """Raise JobCrashed when a replica ended."""
+        """Raise JobCrashed when a replica ended, or is not there."""
 
     @abstractmethod
     def list_instances(self) -> list[Instance]:

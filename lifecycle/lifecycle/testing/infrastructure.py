@@ -24,8 +24,13 @@ class FakeInstance:
     """A job that seems to run."""
 
     spec: InstanceSpec
-    address: str
+    addresses: list[str]
     crash: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Of the first replica."""
+        return self.addresses[0]
 
 
 @dataclass
@@ -33,6 +38,8 @@ class FakeInstances(InstanceDeployer):
     """Holds instances in memory; `behaviour` says how a job of the next instances answers."""
 
     running: dict[str, FakeInstance] = field(default_factory=dict)
+    started: int = 0
+    """How many replicas were started so far."""
     stopped: list[str] = field(default_factory=list)
     secrets: dict[tuple[str, str], JobSecrets] = field(default_factory=dict)
     crash_message: str | None = None
@@ -45,9 +52,12 @@ class FakeInstances(InstanceDeployer):
     def start_instance(self, spec: InstanceSpec) -> Instance:
         if self.start_error is not None:
             raise self.start_error
-        known = self.running.setdefault(
-            spec.instance_id, FakeInstance(spec, f"job-{len(self.running)}.test:7000")
-        )
+        if spec.instance_id not in self.running:
+            numbers = range(self.started, self.started + spec.manifest.replicas)
+            self.started += spec.manifest.replicas
+            addresses = [f"job-{number}.test:7000" for number in numbers]
+            self.running[spec.instance_id] = FakeInstance(spec, addresses)
+        known = self.running[spec.instance_id]
         known.crash = self.crash_message
         return _describe(known)
 
@@ -70,10 +80,12 @@ class FakeInstances(InstanceDeployer):
         raise NotImplementedError
 
     def delete_job(self, job_name: str, job_version: str) -> None:
-        raise NotImplementedError
+        for instance in self._list_of_job(job_name, job_version):
+            self.stop_instance(instance.spec.instance_id, grace_seconds=0)
+        self.secrets.pop((job_name, job_version), None)
 
     def job_exists(self, job_name: str, job_version: str) -> bool:
-        return any(one.spec.manifest.name == job_name for one in self.running.values())
+        return bool(self._list_of_job(job_name, job_version))
 
     def save_job_secrets(self, job_name: str, job_version: str, job_secrets: JobSecrets) -> None:
         self.secrets[job_name, job_version] = job_secrets
@@ -88,7 +100,7 @@ class FakeInstances(InstanceDeployer):
         """Answer as the job at the request's address does."""
         address, path = request.url.netloc.decode(), request.url.path
         self.calls.append((address, path))
-        instance = next((one for one in self.running.values() if one.address == address), None)
+        instance = next((one for one in self.running.values() if address in one.addresses), None)
         if instance is None:
             raise httpx.ConnectError("refused", request=request)
         if path in self.answers:
@@ -97,6 +109,11 @@ class FakeInstances(InstanceDeployer):
             body = {"live": True, "deployment_timestamp": instance.spec.deployment_timestamp}
             return httpx.Response(200, json=body)
         return httpx.Response(200 if path == "/ready" else 404, json={})
+
+    def _list_of_job(self, job_name: str, job_version: str) -> list[FakeInstance]:
+        manifests = [(one, one.spec.manifest) for one in self.running.values()]
+        wanted = (job_name, job_version)
+        return [one for one, manifest in manifests if (manifest.name, manifest.version) == wanted]
 
 
 @dataclass
@@ -182,5 +199,9 @@ def a_target(
 def _describe(instance: FakeInstance) -> Instance:
     manifest = instance.spec.manifest
     return Instance(
-        instance.spec.instance_id, manifest.name, manifest.version, instance.address, []
+        instance.spec.instance_id,
+        manifest.name,
+        manifest.version,
+        instance.address,
+        instance.addresses,
     )

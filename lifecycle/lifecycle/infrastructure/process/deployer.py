@@ -3,15 +3,11 @@
 import signal
 import uuid
 from pathlib import Path
-from typing import Any
 
-from racetrack_client.client_config.client_config import Credentials
-from racetrack_client.log.errors import AlreadyExists, EntityNotFound
+from racetrack_client.log.errors import AlreadyExists
 from racetrack_client.log.logs import get_logger
-from racetrack_client.manifest import Manifest
 from racetrack_commons.clock import Clock
 from racetrack_commons.deploy.resource import job_resource_name
-from racetrack_commons.entities.dto import JobDto, JobFamilyDto
 
 from lifecycle.config import Config
 from lifecycle.database.encryption import SecretBox
@@ -19,12 +15,12 @@ from lifecycle.database.repositories.processes import JobProcess, ProcessState
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import (
     Instance,
-    InstanceDeployer,
     InstanceNotStarted,
     InstanceSpec,
     JobCrashed,
 )
-from lifecycle.deployer.secrets import JobSecrets
+from lifecycle.deployer.resources import resolve_resources
+from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer
 from lifecycle.infrastructure.process.environment import make_environment
 from lifecycle.infrastructure.process.image import load_image
 from lifecycle.infrastructure.process.launch import (
@@ -45,15 +41,14 @@ EVIDENCE_LINES = 20
 STOP_POLL_SECONDS = 0.05
 
 
-class ProcessDeployer(InstanceDeployer):
+class ProcessDeployer(BuiltInDeployer):
     """Runs each replica as a process; what it knows of them is in the database."""
 
     def __init__(
         self, config: Config, uow: UnitOfWorkFactory, secrets: SecretBox, clock: Clock
     ) -> None:
+        super().__init__(uow, secrets)
         self.config = config
-        self.uow = uow
-        self.secrets = secrets
         self.clock = clock
 
     def start_instance(self, spec: InstanceSpec) -> Instance:
@@ -97,6 +92,8 @@ class ProcessDeployer(InstanceDeployer):
         """Raise JobCrashed with the last log lines when a replica is dead."""
         with self.uow.reading() as uow:
             processes = uow.processes.list_of_instance(instance_id)
+        if not processes:
+            raise JobCrashed("the job's processes were ended")
         for process in processes:
             found = started_process(process)
             if found is None or not is_alive(found):
@@ -146,62 +143,6 @@ class ProcessDeployer(InstanceDeployer):
         with self.uow() as uow:
             return uow.processes.mark_started(process.id, started.pid, started.create_time)
 
-    def deploy_job(  # noqa: PLR0913 - the contract of plugins
-        self,
-        manifest: Manifest,
-        config: Config,
-        plugin_engine: Any,
-        tag: str,
-        runtime_env_vars: dict[str, str],
-        family: JobFamilyDto,
-        containers_num: int = 1,
-        runtime_secret_vars: dict[str, str] | None = None,
-    ) -> JobDto:
-        """Not offered: this target starts instances side by side."""
-        raise NotImplementedError("the target process starts instances; use start_instance")
-
-    def delete_job(self, job_name: str, job_version: str) -> None:
-        """Stop all instances of the job and forget its secrets."""
-        for instance in self.list_instances():
-            if (instance.job_name, instance.job_version) == (job_name, job_version):
-                self.stop_instance(instance.instance_id, grace_seconds=5)
-        with self.uow() as uow:
-            uow.job_secrets.remove(job_name, job_version)
-
-    def job_exists(self, job_name: str, job_version: str) -> bool:
-        """Tell whether an instance of the job is known."""
-        return any(
-            (each.job_name, each.job_version) == (job_name, job_version)
-            for each in self.list_instances()
-        )
-
-    def save_job_secrets(self, job_name: str, job_version: str, job_secrets: JobSecrets) -> None:
-        """Keep the secrets, encrypted."""
-        credentials = job_secrets.git_credentials
-        content = {
-            "git_credentials": credentials.model_dump() if credentials else None,
-            "secret_build_env": job_secrets.secret_build_env,
-            "secret_runtime_env": job_secrets.secret_runtime_env,
-        }
-        with self.uow() as uow:
-            uow.job_secrets.save(job_name, job_version, self.secrets.encrypt_json(content))
-
-    def get_job_secrets(self, job_name: str, job_version: str) -> JobSecrets:
-        """Return the kept secrets."""
-        with self.uow.reading() as uow:
-            content = uow.job_secrets.find(job_name, job_version)
-        if content is None:
-            raise EntityNotFound(
-                f"no secrets are kept for {job_name} {job_version}; deploy it again with --force"
-            )
-        kept = self.secrets.decrypt_json(content)
-        credentials = kept["git_credentials"]
-        return JobSecrets(
-            git_credentials=Credentials(**credentials) if credentials else None,
-            secret_build_env=kept["secret_build_env"],
-            secret_runtime_env=kept["secret_runtime_env"],
-        )
-
     def _reserve(self, spec: InstanceSpec, replica: int) -> JobProcess:
         with self.uow.reading() as uow:
             taken = uow.processes.list_ports()
@@ -226,7 +167,7 @@ class ProcessDeployer(InstanceDeployer):
                 **make_environment(spec, image, self.config),
                 PROCESS_VARIABLE: process_id,
             },
-            memory_bytes=memory_limit(manifest, self.config),
+            memory_bytes=int(resolve_resources(manifest, self.config).memory_max.plain_number),
         )
         folder = self.config.job_logs_dir.resolve() / job_resource_name(
             manifest.name, manifest.version
@@ -249,18 +190,6 @@ class ProcessDeployer(InstanceDeployer):
         names = [f"{self.config.job_host}:{process.port}" for process in processes]
         first = processes[0]
         return Instance(first.instance_id, first.job_name, first.job_version, names[0], names)
-
-
-def memory_limit(manifest: Manifest, config: Config) -> int:
-    """Return the bytes that a job may use; InstanceNotStarted when it asks for more than the platform allows."""
-    wanted = (
-        manifest.resources.memory_max if manifest.resources else None
-    ) or config.default_job_memory_max
-    if wanted > config.max_job_memory_limit:
-        raise InstanceNotStarted(
-            f"resources.memory_max {wanted} is more than this platform allows: {config.max_job_memory_limit}"
-        )
-    return int(wanted.plain_number)
 
 
 def started_process(process: JobProcess) -> StartedProcess | None:

@@ -10,27 +10,11 @@ from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import InstanceSpec
 from lifecycle.infrastructure.process.deployer import ProcessDeployer
 from lifecycle.infrastructure.process.keeper import ProcessKeeper
+from lifecycle.testing.deployer_contract import NAME, TIMESTAMP, a_manifest
+from lifecycle.testing.tiny_job import TINY_JOB
 from pydantic import SecretStr
-from racetrack_client.manifest.validate import parse_manifest
 from racetrack_commons.clock import Clock
 from racetrack_commons.testing.waiting import free_port
-
-SERVER = """
-import http.server, json, os, sys
-print("serving", os.environ.get("COLOUR"), flush=True)
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        if self.path == "/crash":
-            os._exit(3)
-        body = json.dumps(dict(os.environ)).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *_):
-        pass
-http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
-"""
 
 
 @pytest.fixture
@@ -61,8 +45,8 @@ def deployer(process_config: Config, unit_of_work: UnitOfWorkFactory) -> Iterato
 def make_spec(process_config: Config) -> Callable[..., InstanceSpec]:
     """Writes an image whose program is the given one, and asks for an instance of it."""
 
-    def make(instance_id: str, code: str = SERVER, **values: object) -> InstanceSpec:
-        folder = process_config.images_dir / "adder" / instance_id
+    def make(instance_id: str, code: str = TINY_JOB, **values: object) -> InstanceSpec:
+        folder = process_config.images_dir / NAME / instance_id
         (folder / "source").mkdir(parents=True)
         (folder / "source/server.py").write_text(code)
         image = {
@@ -71,16 +55,7 @@ def make_spec(process_config: Config) -> Callable[..., InstanceSpec]:
             "environment": {"JOB_TYPE_VERSION": "1.0.0"},
         }
         (folder / "image.json").write_text(json.dumps(image))
-        manifest = parse_manifest(
-            {
-                "name": "adder",
-                "version": "0.0.1",
-                "owner_email": "nobody@example.com",
-                "jobtype": "python3:latest",
-                "git": {"remote": "https://example.com/adder"},
-                **values.pop("manifest", {}),  # type: ignore[dict-item]
-            }
-        )
-        return InstanceSpec(instance_id, manifest, instance_id, [], 1700, **values)  # type: ignore[arg-type]
+        manifest = values.pop("manifest", None) or a_manifest()
+        return InstanceSpec(instance_id, manifest, instance_id, [], TIMESTAMP, **values)  # type: ignore[arg-type]
 
     return make

@@ -1,5 +1,6 @@
 import socket
 from contextlib import closing
+from uuid import uuid4
 
 import httpx
 import psutil
@@ -8,6 +9,14 @@ from lifecycle.database.tables import JobProcessRow
 from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
 from lifecycle.deployer.secrets import JobSecrets
 from lifecycle.infrastructure.process.image import load_image
+from lifecycle.testing.deployer_contract import (
+    NAME,
+    TIMESTAMP,
+    VERSION,
+    DeployerHarness,
+    InstanceDeployerContract,
+    a_manifest,
+)
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.testing.waiting import wait_until
 
@@ -31,9 +40,31 @@ time.sleep(600)
 """
 
 
+class ProcessHarness(DeployerHarness):
+    def __init__(self, deployer, make_spec):
+        self.deployer = deployer
+        self.make_spec = make_spec
+
+    def a_spec(self, manifest, **values):
+        return self.make_spec(str(uuid4()), manifest=manifest, **values)
+
+    def a_broken_spec(self, manifest):
+        return self.a_spec(manifest, runtime_env={"END_WITH": "3"})
+
+    def find_timestamp(self, address):
+        variables = answers(address)
+        return int(variables["JOB_DEPLOYMENT_TIMESTAMP"]) if variables else None
+
+
+class TestProcessDeployer(InstanceDeployerContract):
+    @pytest.fixture
+    def harness(self, deployer, make_spec):
+        return ProcessHarness(deployer, make_spec)
+
+
 def answers(name: str) -> dict[str, str] | None:
     try:
-        return httpx.get(f"http://{name}/", trust_env=False).json()
+        return httpx.get(f"http://{name}/environment", trust_env=False).json()
     except httpx.TransportError:
         return None
 
@@ -58,9 +89,9 @@ def test_a_job_runs_with_its_variables_and_nothing_of_the_services(
     seen = answers(instance.internal_name) or {}
     assert (seen["COLOUR"], seen["PASSWORD"], seen["AUTH_TOKEN"]) == ("blue", "tulip", "t")
     assert (seen["JOB_NAME"], seen["JOB_VERSION"], seen["JOB_DEPLOYMENT_TIMESTAMP"]) == (
-        "adder",
-        "0.0.1",
-        "1700",
+        NAME,
+        VERSION,
+        str(TIMESTAMP),
     )
     assert "AUTH_KEY" not in seen
 
@@ -74,7 +105,7 @@ def test_starting_twice_adopts_the_process_that_runs(deployer, make_spec, unit_o
 
 
 def test_two_instances_and_replicas_run_side_by_side_on_their_own_ports(deployer, make_spec):
-    one = deployer.start_instance(make_spec("one", manifest={"replicas": 2}))
+    one = deployer.start_instance(make_spec("one", manifest=a_manifest(replicas=2)))
     two = deployer.start_instance(make_spec("two"))
     names = [*one.replica_internal_names, two.internal_name]
     assert len(set(names)) == 3
@@ -106,21 +137,6 @@ def test_a_process_that_ignores_sigterm_is_killed(deployer, make_spec, unit_of_w
     wait_until(lambda: not psutil.pid_exists(pid))
 
 
-def test_a_crash_is_told_with_the_last_log_lines(deployer, make_spec):
-    deployer.start_instance(
-        make_spec("one", "print('model is missing', flush=True)\nraise SystemExit(3)\n")
-    )
-
-    def is_crashed() -> bool:
-        try:
-            deployer.check_instance("one")
-        except JobCrashed as error:
-            return "model is missing" in str(error)
-        return False
-
-    wait_until(is_crashed)
-
-
 def test_variables_of_the_platform_are_not_the_users(deployer, make_spec):
     with pytest.raises(InstanceNotStarted, match="AUTH_TOKEN, JOB_NAME"):
         deployer.start_instance(make_spec("one", runtime_env={"JOB_NAME": "x", "AUTH_TOKEN": "y"}))
@@ -129,12 +145,14 @@ def test_variables_of_the_platform_are_not_the_users(deployer, make_spec):
 
 def test_more_memory_than_allowed_is_refused(deployer, make_spec):
     with pytest.raises(InstanceNotStarted, match="64Gi is more than this platform allows: 8Gi"):
-        deployer.start_instance(make_spec("one", manifest={"resources": {"memory_max": "64Gi"}}))
+        deployer.start_instance(
+            make_spec("one", manifest=a_manifest(resources={"memory_max": "64Gi"}))
+        )
 
 
 def test_memory_is_limited(deployer, make_spec):
     deployer.start_instance(
-        make_spec("one", GREEDY, manifest={"resources": {"memory_max": "100M"}})
+        make_spec("one", GREEDY, manifest=a_manifest(resources={"memory_max": "100M"}))
     )
 
     def is_refused() -> bool:

@@ -1,0 +1,71 @@
+"""What a job may use of a machine: what its manifest asks for, within what the platform allows."""
+
+from dataclasses import dataclass
+
+from racetrack_client.manifest import Manifest
+from racetrack_client.manifest.manifest import ResourcesManifest
+from racetrack_client.utils.quantity import Quantity
+
+from lifecycle.config import Config
+from lifecycle.deployer.instances import InstanceNotStarted
+
+MIN_SHARE_OF_MAX = 4
+"""A job is promised at least this part of the memory that it may take, so that machines are not overbooked by more."""
+
+
+@dataclass(frozen=True)
+class JobResources:
+    """Memory in bytes, CPU in cores: promised (`min`) and allowed at most (`max`)."""
+
+    memory_min: Quantity
+    memory_max: Quantity
+    cpu_min: Quantity
+    cpu_max: Quantity
+
+
+@dataclass(frozen=True)
+class _Range:
+    """What a job gets of something when it says nothing."""
+
+    name: str
+    default_min: Quantity
+    default_max: Quantity
+
+
+def resolve_resources(manifest: Manifest, config: Config) -> JobResources:
+    """Fill in defaults; InstanceNotStarted when the job asks for more than allowed, or for nonsense."""
+    wanted = manifest.resources or ResourcesManifest()
+    memory_min, memory_max = _resolve_pair(
+        wanted.memory_min,
+        wanted.memory_max,
+        _Range("memory", config.default_job_memory_min, config.default_job_memory_max),
+    )
+    cpu_min, cpu_max = _resolve_pair(
+        wanted.cpu_min,
+        wanted.cpu_max,
+        _Range("cpu", config.default_job_cpu_min, config.default_job_cpu_max),
+    )
+    if memory_max > config.max_job_memory_limit:
+        raise InstanceNotStarted(
+            f"resources.memory_max {memory_max} is more than this platform allows: {config.max_job_memory_limit}"
+        )
+    share = memory_max / MIN_SHARE_OF_MAX
+    return JobResources(max(memory_min, share), memory_max, cpu_min, cpu_max)
+
+
+def _resolve_pair(
+    wanted_min: Quantity | None, wanted_max: Quantity | None, given: _Range
+) -> tuple[Quantity, Quantity]:
+    """Choose both ends; a default gives way to what the manifest says of the other end.
+
+    That a manifest's own two ends fit is seen to when it is parsed.
+    """
+    at_least = given.default_min if wanted_min is None else wanted_min
+    at_most = given.default_max if wanted_max is None else wanted_max
+    if wanted_max is None:
+        at_most = max(at_least, at_most)
+    if wanted_min is None:
+        at_least = min(at_least, at_most)
+    if not at_least:
+        raise InstanceNotStarted(f"resources.{given.name}_min must be more than 0")
+    return at_least, at_most

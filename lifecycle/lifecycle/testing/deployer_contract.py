@@ -1,0 +1,157 @@
+"""What every deployer that holds instances side by side does, as tests that fake and real ones pass."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from racetrack_client.client_config.client_config import Credentials
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_client.manifest import Manifest
+from racetrack_client.manifest.validate import parse_manifest
+from racetrack_commons.testing.waiting import wait_until
+
+from lifecycle.deployer.instances import Instance, InstanceDeployer, InstanceSpec, JobCrashed
+from lifecycle.deployer.secrets import JobSecrets
+
+TIMESTAMP = 1_770_000_000
+NAME, VERSION = "contract", "0.0.1"
+
+
+class DeployerHarness(ABC):
+    """A deployer, and jobs that it can run."""
+
+    deployer: InstanceDeployer
+
+    @abstractmethod
+    def a_spec(self, manifest: Manifest) -> InstanceSpec:
+        """Ask for an instance, of a new id and of `TIMESTAMP`, that serves."""
+
+    @abstractmethod
+    def a_broken_spec(self, manifest: Manifest) -> InstanceSpec:
+        """Ask for an instance that logs `model is missing` and ends at once."""
+
+    @abstractmethod
+    def find_timestamp(self, address: str) -> int | None:
+        """Return what the job that answers at `address` says in `/live`; None when nobody answers."""
+
+
+class InstanceDeployerContract:
+    """Collected where a test file has a subclass; `harness` is its fixture."""
+
+    def test_a_started_instance_answers_as_the_deployment_that_made_it(
+        self, harness: DeployerHarness
+    ) -> None:
+        spec = harness.a_spec(a_manifest())
+        instance = harness.deployer.start_instance(spec)
+
+        wait_until(lambda: harness.find_timestamp(instance.internal_name) == TIMESTAMP)
+
+        assert instance.instance_id == spec.instance_id
+        assert (instance.job_name, instance.job_version) == (NAME, VERSION)
+        harness.deployer.check_instance(spec.instance_id)
+        assert harness.deployer.has_instance(spec.instance_id)
+
+    def test_starting_again_adopts_what_runs(self, harness: DeployerHarness) -> None:
+        spec = harness.a_spec(a_manifest())
+        first = harness.deployer.start_instance(spec)
+
+        assert harness.deployer.start_instance(spec) == first
+        assert harness.deployer.list_instances() == [first]
+
+    def test_each_replica_of_each_instance_has_an_address_of_its_own(
+        self, harness: DeployerHarness
+    ) -> None:
+        one = harness.deployer.start_instance(harness.a_spec(a_manifest(replicas=2)))
+        two = harness.deployer.start_instance(harness.a_spec(a_manifest()))
+
+        assert one.internal_name == one.replica_internal_names[0]
+        addresses = {*one.replica_internal_names, *two.replica_internal_names}
+        assert len(addresses) == 3
+        for address in addresses:
+            wait_until(lambda address=address: harness.find_timestamp(address))  # type: ignore[misc]
+        assert by_id(harness.deployer.list_instances()) == by_id([one, two])
+
+    def test_a_stopped_instance_is_gone_and_the_other_one_serves(
+        self, harness: DeployerHarness
+    ) -> None:
+        old, new = (harness.deployer.start_instance(harness.a_spec(a_manifest())) for _ in range(2))
+        wait_until(lambda: harness.find_timestamp(old.internal_name))
+
+        for _ in range(2):
+            harness.deployer.stop_instance(old.instance_id, grace_seconds=5)
+
+        assert harness.find_timestamp(old.internal_name) is None
+        assert not harness.deployer.has_instance(old.instance_id)
+        wait_until(lambda: harness.find_timestamp(new.internal_name))
+        assert harness.deployer.list_instances() == [new]
+
+    def test_an_instance_that_ends_by_itself_is_told_with_its_last_words(
+        self, harness: DeployerHarness
+    ) -> None:
+        instance = harness.deployer.start_instance(harness.a_broken_spec(a_manifest()))
+
+        assert "model is missing" in wait_for_crash(harness.deployer, instance.instance_id)
+
+    def test_an_instance_that_is_not_there_counts_as_crashed(
+        self, harness: DeployerHarness
+    ) -> None:
+        with pytest.raises(JobCrashed):
+            harness.deployer.check_instance(str(uuid4()))
+        harness.deployer.stop_instance(str(uuid4()), grace_seconds=5)
+
+    def test_secrets_are_kept_until_the_job_is_deleted(self, harness: DeployerHarness) -> None:
+        with pytest.raises(EntityNotFound):
+            harness.deployer.get_job_secrets(NAME, VERSION)
+        for password in ("tulip", "rose"):
+            secrets = JobSecrets(Credentials(username="me", password=password), {"A": "1"}, {})
+            harness.deployer.save_job_secrets(NAME, VERSION, secrets)
+        assert harness.deployer.get_job_secrets(NAME, VERSION) == secrets
+
+        harness.deployer.delete_job(NAME, VERSION)
+
+        with pytest.raises(EntityNotFound):
+            harness.deployer.get_job_secrets(NAME, VERSION)
+
+    def test_all_instances_of_a_deleted_job_are_stopped(self, harness: DeployerHarness) -> None:
+        for _ in range(2):
+            harness.deployer.start_instance(harness.a_spec(a_manifest()))
+        other = harness.deployer.start_instance(harness.a_spec(a_manifest(version="0.0.2")))
+        assert harness.deployer.job_exists(NAME, VERSION)
+
+        harness.deployer.delete_job(NAME, VERSION)
+
+        assert not harness.deployer.job_exists(NAME, VERSION)
+        assert harness.deployer.list_instances() == [other]
+
+
+def a_manifest(**values: Any) -> Manifest:
+    """Make the manifest of the job that the contract is about."""
+    content = {
+        "name": NAME,
+        "version": VERSION,
+        "owner_email": "nobody@example.com",
+        "jobtype": "python3:latest",
+        "git": {"remote": "https://example.com/contract"},
+    }
+    return parse_manifest(content | values)
+
+
+def wait_for_crash(deployer: InstanceDeployer, instance_id: str) -> str:
+    """Return what is said about an instance once it has ended."""
+    told: list[str] = []
+
+    def is_crashed() -> bool:
+        try:
+            deployer.check_instance(instance_id)
+        except JobCrashed as error:
+            told.append(str(error))
+        return bool(told)
+
+    wait_until(is_crashed)
+    return told[0]
+
+
+def by_id(instances: list[Instance]) -> dict[str, Instance]:
+    """Forget the order."""
+    return {instance.instance_id: instance for instance in instances}

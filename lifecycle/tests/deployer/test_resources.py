@@ -1,0 +1,42 @@
+import pytest
+from lifecycle.config import Config
+from lifecycle.deployer.instances import InstanceNotStarted
+from lifecycle.deployer.resources import resolve_resources
+from lifecycle.testing.deployer_contract import a_manifest
+from racetrack_client.utils.quantity import Quantity
+
+
+def resolve(**resources):
+    return resolve_resources(a_manifest(resources=resources), Config())
+
+
+def test_a_job_that_asks_for_nothing_gets_the_defaults():
+    resources = resolve_resources(a_manifest(), Config())
+
+    assert (resources.memory_min, resources.memory_max) == (Quantity("256Mi"), Quantity("1Gi"))
+    assert (resources.cpu_min, resources.cpu_max) == (Quantity("10m"), Quantity("1000m"))
+
+
+def test_a_default_gives_way_to_what_the_manifest_says():
+    assert resolve(memory_min="2Gi").memory_max == Quantity("2Gi")
+    assert resolve(memory_max="64Mi").memory_min == Quantity("64Mi")
+    assert resolve(cpu_min="2").cpu_max == Quantity("2")
+    assert resolve(cpu_max="5m").cpu_min == Quantity("5m")
+
+
+def test_a_quarter_of_the_memory_limit_is_promised_at_least():
+    assert resolve(memory_min="256Mi", memory_max="4Gi").memory_min == Quantity("1Gi")
+    assert resolve(memory_min="2Gi", memory_max="4Gi").memory_min == Quantity("2Gi")
+
+
+@pytest.mark.parametrize(
+    ("resources", "message"),
+    [
+        ({"memory_max": "64Gi"}, "memory_max 64Gi is more than this platform allows: 8Gi"),
+        ({"memory_min": "0"}, "memory_min must be more than 0"),
+        ({"cpu_min": "0"}, "cpu_min must be more than 0"),
+    ],
+)
+def test_nonsense_and_too_much_are_refused(resources, message):
+    with pytest.raises(InstanceNotStarted, match=message):
+        resolve(**resources)
