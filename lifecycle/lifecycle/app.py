@@ -21,6 +21,7 @@ from lifecycle.deployment.failure import DeploymentFailed
 from lifecycle.endpoints import (
     audit,
     auth,
+    auth_explain,
     call_auth,
     deploy,
     escs,
@@ -42,6 +43,7 @@ _ROUTERS = (
     users.router,
     call_auth.router,
     auth.router,
+    auth_explain.router,
     escs.router,
     audit.router,
     plugins.router,

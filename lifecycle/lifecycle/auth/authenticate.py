@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydantic import SecretStr
@@ -11,7 +11,7 @@ from racetrack_commons.auth.scope import AuthSubjectType
 from racetrack_commons.auth.token import AuthTokenPayload, decode_legacy_token, decode_token
 from racetrack_commons.clock import Clock
 
-from lifecycle.database.dto import AuthTokenDto
+from lifecycle.database.dto import AuthSubjectDto, AuthTokenDto
 from lifecycle.database.unit_of_work import UnitOfWork
 
 ANONYMOUS = "anonymous"
@@ -27,14 +27,16 @@ class AuthSubject:
 
     subject_type: AuthSubjectType
     name: str
-    """What the token says: name of the user, id of the ESC, name of the family or service."""
+    """Name of the user, id of the ESC, name of the family or service."""
     id: str | None = None
     """Of the stored subject; services and anonymous callers have none."""
     display_name: str = ""
     payload: AuthTokenPayload | None = None
     """Claims of the token that a service shows."""
     is_anonymous: bool = False
-    """Somebody without a token, where none is demanded: may do everything."""
+    """Somebody without a token, where none is demanded."""
+    is_unlimited: bool = False
+    """No token is demanded: whoever calls may do everything."""
 
     @property
     def is_internal(self) -> bool:
@@ -54,8 +56,15 @@ class AuthSubject:
             f"{kind} {self.display_name or self.name}" if kind and not self.is_anonymous else None
         )
 
+    @property
+    def description(self) -> str:
+        """Say who it is, in messages about what was refused."""
+        return self.caller or f"service {self.name}"
 
-ANONYMOUS_SUBJECT = AuthSubject(AuthSubjectType.USER, ANONYMOUS, is_anonymous=True)
+
+ANONYMOUS_SUBJECT = AuthSubject(
+    AuthSubjectType.USER, ANONYMOUS, is_anonymous=True, is_unlimited=True
+)
 
 
 @dataclass(frozen=True)
@@ -70,11 +79,11 @@ class Authenticator:
 
     def authenticate(self, token: str | None) -> AuthSubject:
         """Return who shows the token; raises InvalidToken."""
-        try:
+        if self.auth_required:
             return self._authenticate(token)
+        try:
+            return replace(self._authenticate(token), is_unlimited=True)
         except InvalidToken:
-            if self.auth_required:
-                raise
             return ANONYMOUS_SUBJECT
 
     def _authenticate(self, token: str | None) -> AuthSubject:
@@ -85,7 +94,7 @@ class Authenticator:
             return AuthSubject(AuthSubjectType.INTERNAL, payload.subject, payload=payload)
         with self.reading() as uow:
             stored = uow.auth_tokens.find(token)
-            subject = find_subject(uow, stored, payload, self.clock.now())
+            subject = find_subject(uow, stored, self.clock.now())
         if stored is not None:
             self._note_use(stored)
         return subject
@@ -106,22 +115,38 @@ class Authenticator:
                 uow.auth_tokens.note_use(stored.id, now)
 
 
-def find_subject(
-    uow: UnitOfWork, stored: AuthTokenDto | None, payload: AuthTokenPayload, now: datetime
-) -> AuthSubject:
+def find_subject(uow: UnitOfWork, stored: AuthTokenDto | None, now: datetime) -> AuthSubject:
     """Return who holds a stored token, if it and its holder are valid; raises InvalidToken."""
     if stored is None:
         raise InvalidToken("this auth token is not known here (any more): log in again")
-    if not stored.active:
-        raise InvalidToken("this auth token was revoked: ask an admin for a new one")
-    if not stored.is_valid(now):
-        raise InvalidToken("this auth token has expired: ask an admin for a new one")
+    fault = find_token_fault(stored, now)
+    if fault is not None:
+        raise InvalidToken(f"this auth token {fault}: ask an admin for a new one")
     try:
-        subject = uow.auth_subjects.get(stored.auth_subject_id)
+        holder = uow.auth_subjects.get(stored.auth_subject_id)
     except EntityNotFound as e:
         raise InvalidToken(str(e)) from e
-    if not subject.is_active:
-        raise InvalidToken(f"user {subject.name} is not active: ask an admin to activate it")
+    fault = find_account_fault(holder)
+    if fault is not None:
+        raise InvalidToken(f"{fault}: ask an admin to activate it")
+    # Not the name in the token: its holder may have been renamed, and another user have the name now.
+    return make_subject(holder)
+
+
+def find_token_fault(stored: AuthTokenDto, now: datetime) -> str | None:
+    """Say why a stored token does not count; None: it does."""
+    if not stored.active:
+        return "was revoked"
+    return None if stored.is_valid(now) else "has expired"
+
+
+def find_account_fault(holder: AuthSubjectDto) -> str | None:
+    """Say why somebody's tokens do not count; None: they do."""
+    return None if holder.is_active else f"user {holder.name} is not active"
+
+
+def make_subject(holder: AuthSubjectDto) -> AuthSubject:
+    """Describe a stored subject as a caller."""
     return AuthSubject(
-        subject.subject_type, payload.subject, id=subject.id, display_name=subject.display_name
+        holder.subject_type, holder.name, id=holder.id or None, display_name=holder.display_name
     )

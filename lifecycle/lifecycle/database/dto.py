@@ -35,6 +35,7 @@ class AuthSubjectDto(RowDto):
     """Somebody who may hold tokens and permissions."""
 
     id: str
+    """Empty: it holds nothing yet."""
     subject_type: AuthSubjectType
     name: str
     """What tokens say: name of the user, id of the ESC, name of the job family."""
@@ -62,11 +63,14 @@ class AuthTokenDto(RowDto):
 class PermissionDto(RowDto):
     """A scope granted to a subject; what is None does not restrict it."""
 
+    id: int | None = None
     auth_subject_id: str
     scope: str
     job_family_id: str | None = None
     job_family_name: str | None = None
     job_id: str | None = None
+    job_name: str | None = None
+    job_version: str | None = None
     endpoint: str | None = None
 
 

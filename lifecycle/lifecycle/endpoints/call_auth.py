@@ -1,12 +1,16 @@
 """Routes that answer PUB: who may call which job."""
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
+from racetrack_client.log.errors import UnauthorizedError
 from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import JobCallAuthData, JobDto
 
-from lifecycle.auth.authorize import check_endpoint, check_job
-from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.auth.authenticate import AuthSubject, InvalidToken
+from lifecycle.auth.authorize import check_allowed, check_job, decide_endpoint
+from lifecycle.auth.call import decide_without_caller
+from lifecycle.auth.decision import Effect
+from lifecycle.auth.endpoint_path import normalize_endpoint
 from lifecycle.endpoints.dependencies import (
     AuthToken,
     ReadingDep,
@@ -20,28 +24,28 @@ from lifecycle.maintenance import check_no_maintenance
 
 router = APIRouter(prefix="/api/v1/auth", tags=["API"])
 
-_OPEN_ENDPOINTS = {"/live", "/ready", "/health"}
-
 
 @router.get("/can-call-job/{job_name}/{job_version}", response_model=JobCallAuthData)
-@router.get("/can-call-job/{job_name}/{job_version}/{endpoint:path}")
+@router.get(
+    "/can-call-job/{job_name}/{job_version}/{endpoint:path}", response_model=JobCallAuthData
+)
 def can_call_job(
     job_name: str, job_version: str, token: AuthToken, services: ServicesDep, endpoint: str = ""
-) -> JobCallAuthData:
+) -> JobCallAuthData | Response:
     """Tell PUB whether the holder of a token may call an endpoint of a job."""
     path = normalize_endpoint(endpoint)
     with services.unit_of_work.reading() as uow, services.metrics.job_fetch_duration.time():
         check_no_maintenance(uow)
         job = check_found(find_job(uow, job_name, job_version), job_name, job_version)
-        is_open = path in _OPEN_ENDPOINTS or _is_public(uow, job, path)
-    if is_open:
-        return _to_answer(job, None, services)
-    # Not inside the unit of work above: a thread that holds one connection and waits for another
-    # can wait forever for threads that do the same.
-    subject = services.authenticator.authenticate(token)
-    with services.unit_of_work.reading() as uow:
-        check_endpoint(uow, subject, job, path, AuthScope.CALL_JOB)
-    return _to_answer(job, subject.caller, services)
+        decision = decide_without_caller(uow, job, path)
+    try:
+        if decision.effect is not Effect.CONTINUE:
+            check_allowed(decision)
+            return _to_answer(job, None, services)
+        caller = _check_caller(job, path, token, services)
+        return _to_answer(job, caller.caller, services)
+    except UnauthorizedError as error:
+        return _refuse(error, services)
 
 
 @router.get("/allowed/job/{job_name}/{job_version}/scope/{scope}", status_code=202)
@@ -54,8 +58,11 @@ def is_allowed_on_job(
     uow: ReadingDep,
 ) -> Response:
     """Tell whether the holder of the token has the scope on a job."""
-    subject = services.authenticator.authenticate(token)
-    check_job(uow, subject, job_name, find_job(uow, job_name, job_version), scope)
+    try:
+        subject = services.authenticator.authenticate(token)
+        check_job(uow, subject, job_name, find_job(uow, job_name, job_version), scope)
+    except UnauthorizedError as error:
+        return _refuse(error, services)
     return Response(status_code=202)
 
 
@@ -73,26 +80,33 @@ def is_allowed_on_endpoint(  # noqa: PLR0913 - four of them are the path
     uow: ReadingDep,
 ) -> Response:
     """Tell whether the holder of the token has the scope on an endpoint of a job."""
-    subject = services.authenticator.authenticate(token)
-    job = check_found(find_job(uow, job_name, job_version), job_name, job_version)
-    check_endpoint(uow, subject, job, normalize_endpoint(endpoint), scope)
+    try:
+        subject = services.authenticator.authenticate(token)
+        job = check_found(find_job(uow, job_name, job_version), job_name, job_version)
+        check_allowed(decide_endpoint(uow, subject, scope, job, normalize_endpoint(endpoint)))
+    except UnauthorizedError as error:
+        return _refuse(error, services)
     return Response(status_code=202)
 
 
-def normalize_endpoint(endpoint: str) -> str:
-    """Give a path one leading slash, and take one trailing slash from it."""
-    return "/" + endpoint.removesuffix("/").removeprefix("/")
+def _check_caller(job: JobDto, path: str, token: str | None, services: Services) -> AuthSubject:
+    # Not inside the unit of work of whoever calls: a thread that holds one connection and waits
+    # for another can wait forever for threads that do the same.
+    subject = services.authenticator.authenticate(token)
+    with services.unit_of_work.reading() as uow:
+        check_allowed(decide_endpoint(uow, subject, AuthScope.CALL_JOB, job, path))
+    return subject
 
 
-def is_below(endpoint: str, public: str) -> bool:
-    """Tell whether an endpoint is the public one, or a path below it."""
-    prefix = normalize_endpoint(public).rstrip("/")
-    return endpoint == prefix or endpoint.startswith(f"{prefix}/")
-
-
-def _is_public(uow: UnitOfWork, job: JobDto, endpoint: str) -> bool:
-    active = uow.public_endpoints.list_active(job.name, job.version)
-    return any(is_below(endpoint, public) for public in active)
+def _refuse(error: UnauthorizedError, services: Services) -> Response:
+    """Say no; why, only where `auth_debug` is on: these answers reach whoever calls jobs."""
+    if services.config.auth_debug:
+        reason = str(error)
+    elif isinstance(error, InvalidToken):
+        reason = "the auth token is missing, or not valid"
+    else:
+        reason = "not permitted: `racetrack auth explain` tells why"
+    return JSONResponse({"error": reason}, status_code=401)
 
 
 def _to_answer(job: JobDto, caller: str | None, services: Services) -> JobCallAuthData:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from lifecycle.auth.authenticate import Authenticator, InvalidToken
 from lifecycle.auth.tokens import Tokens
-from lifecycle.database.tables import AuthTokenRow
+from lifecycle.database.tables import AuthTokenRow, UserRow
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from pydantic import SecretStr
 from racetrack_commons.auth.scope import AuthSubjectType
@@ -87,6 +87,15 @@ def test_a_user_who_was_switched_off_is_out(authenticator, token, unit_of_work: 
         authenticator.authenticate(token)
 
 
+def test_a_renamed_user_is_known_by_the_new_name(
+    authenticator, token, unit_of_work: UnitOfWorkFactory, clock
+):
+    with unit_of_work() as uow:
+        uow.session.query(UserRow).update({"username": "anna@example.org"})
+        uow.users.add("anna@example.com", "hash", clock.now())
+    assert authenticator.authenticate(token).name == "anna@example.org"
+
+
 def test_the_use_of_a_token_is_noted_once_a_day(
     authenticator, token, unit_of_work: UnitOfWorkFactory, clock
 ):
@@ -121,4 +130,6 @@ def test_without_demanded_tokens_a_wrong_one_is_anonymous(
     )
     assert authenticator.authenticate("garbage").is_anonymous
     assert authenticator.authenticate(None).is_anonymous
-    assert authenticator.authenticate(token).name == "anna@example.com"
+    known = authenticator.authenticate(token)
+    assert (known.name, known.is_anonymous) == ("anna@example.com", False)
+    assert known.is_unlimited  # who shows no token may do everything, so who shows one may too

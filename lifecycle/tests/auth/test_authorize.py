@@ -1,80 +1,56 @@
 import pytest
 from lifecycle.auth.authenticate import ANONYMOUS_SUBJECT, AuthSubject
 from lifecycle.auth.authorize import (
-    check_endpoint,
     check_internal_unlimited,
     check_job,
     check_scope,
+    decide_endpoint,
+    decide_job,
     has_global_scope,
+    has_scope,
     list_permitted_families,
     list_permitted_jobs,
-    permits_job,
-    permits_scope,
 )
-from lifecycle.database.dto import PermissionDto
+from lifecycle.auth.decision import Effect
 from lifecycle.database.tables import PermissionRow
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.testing.builders import a_job
 from racetrack_client.log.errors import UnauthorizedError
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.auth.token import AuthTokenPayload
+from racetrack_commons.entities.dto import JobFamilyDto
 
 CALL, READ, FULL = AuthScope.CALL_JOB, AuthScope.READ_JOB, AuthScope.FULL_ACCESS
 ADDER = a_job("adder", "0.0.1", id="adder-1")
-OTHER = a_job("other", "0.0.1", id="other-1")
-
-
-def a_permission(scope: AuthScope, **limits: str) -> PermissionDto:
-    return PermissionDto(auth_subject_id="anna", scope=scope, **limits)
+PERFORM = "/api/v1/perform"
 
 
 @pytest.mark.parametrize(
-    ("permission", "scope", "job", "expected"),
+    ("granted", "limit", "scope", "expected"),
     [
-        (a_permission(CALL), CALL, ADDER, True),
-        (a_permission(FULL), CALL, ADDER, True),
-        (a_permission(READ), CALL, ADDER, False),
-        (a_permission(CALL, job_family_id="1", job_family_name="adder"), CALL, ADDER, True),
-        (a_permission(CALL, job_family_id="1", job_family_name="adder"), CALL, OTHER, False),
-        (a_permission(CALL, job_id="adder-1"), CALL, ADDER, True),
-        (a_permission(CALL, job_id="adder-1"), CALL, OTHER, False),  # the same version, no more
-        (a_permission(FULL, job_id="adder-1"), CALL, OTHER, False),
-        (
-            a_permission(CALL, job_id="adder-1", job_family_id="2", job_family_name="other"),
-            *(CALL, ADDER, False),
-        ),
+        (READ, None, READ, True),
+        (READ, "job", READ, True),
+        (READ, "job", CALL, False),
+        (FULL, None, AuthScope.CALL_ADMIN_API, True),
+        (FULL, "job", AuthScope.CALL_ADMIN_API, False),
+        (FULL, "family", AuthScope.DEPLOY_NEW_FAMILY, False),
+        (FULL, "endpoint", AuthScope.CALL_ADMIN_API, False),
+        (AuthScope.DEPLOY_JOB, None, AuthScope.CALL_ADMIN_API, False),
     ],
 )
-def test_a_permission_on_jobs(permission, scope, job, expected):
-    assert permits_job([permission], scope, job.name, job) is expected
-
-
-@pytest.mark.parametrize(
-    ("permission", "expected"),
-    [
-        (a_permission(CALL), True),
-        (a_permission(CALL, job_family_id="1", job_family_name="adder"), True),
-        (a_permission(CALL, job_id="adder-1"), False),
-    ],
-)
-def test_a_permission_on_versions_that_do_not_exist_yet(permission, expected):
-    assert permits_job([permission], CALL, "adder", None) is expected
-
-
-@pytest.mark.parametrize(
-    ("permission", "scope", "expected"),
-    [
-        (a_permission(READ), READ, True),
-        (a_permission(READ, job_id="adder-1"), READ, True),
-        (a_permission(FULL), AuthScope.CALL_ADMIN_API, True),
-        (a_permission(FULL, job_id="adder-1"), AuthScope.CALL_ADMIN_API, False),
-        (a_permission(FULL, job_family_id="1"), AuthScope.DEPLOY_NEW_FAMILY, False),
-        (a_permission(FULL, endpoint="/a"), AuthScope.CALL_ADMIN_API, False),
-        (a_permission(AuthScope.DEPLOY_JOB), AuthScope.CALL_ADMIN_API, False),
-    ],
-)
-def test_a_permission_on_scopes(permission, scope, expected):
-    assert permits_scope([permission], scope) is expected
+def test_a_scope_needs_a_permission_and_those_of_the_platform_an_unlimited_one(
+    uow: UnitOfWork, granted, limit, scope, expected
+):
+    job = uow.jobs.save(a_job())
+    subject = an_esc(uow)
+    limits = {
+        None: {},
+        "job": {"job_id": job.id},
+        "family": {"job_family_id": uow.families.get("adder").id},
+        "endpoint": {"endpoint": "/api/v1/perform"},
+    }
+    grant(uow, subject, granted, **limits[limit])
+    assert has_scope(uow, subject, scope) is expected
 
 
 @pytest.mark.parametrize(
@@ -83,18 +59,22 @@ def test_a_permission_on_scopes(permission, scope, expected):
 )
 def test_the_token_of_a_service_says_what_it_may(uow: UnitOfWork, scopes, is_allowed):
     subject = a_service(scopes)
-    if is_allowed:
-        check_scope(uow, subject, CALL)
-        check_job(uow, subject, "adder", ADDER, CALL)
-        check_endpoint(uow, subject, ADDER, "/api/v1/perform", CALL)
-        return
-    for check in (
-        lambda: check_scope(uow, subject, CALL),
-        lambda: check_job(uow, subject, "adder", ADDER, CALL),
-        lambda: check_endpoint(uow, subject, ADDER, "/api/v1/perform", CALL),
+    family = JobFamilyDto(name="adder", id="1")
+
+    assert has_scope(uow, subject, CALL) is is_allowed
+    assert decide_job(uow, subject, CALL, "adder", ADDER).is_allowed is is_allowed
+    assert decide_endpoint(uow, subject, CALL, ADDER, PERFORM).is_allowed is is_allowed
+    assert list_permitted_jobs(uow, subject, CALL, [ADDER]) == ([ADDER] if is_allowed else [])
+    assert list_permitted_families(uow, subject, CALL, [family]) == ([family] if is_allowed else [])
+
+
+def test_a_refusal_says_who_lacks_what(uow: UnitOfWork):
+    with pytest.raises(UnauthorizedError, match=r"service pub lacks the permission call_job$"):
+        check_scope(uow, a_service(["x"]), CALL)
+    with pytest.raises(
+        UnauthorizedError, match=r"ESC caller lacks .* delete_job on job adder 0\.0\.1"
     ):
-        with pytest.raises(UnauthorizedError, match="service pub"):
-            check()
+        check_job(uow, an_esc(uow), "adder", ADDER, AuthScope.DELETE_JOB)
 
 
 def test_a_service_limited_to_scopes_may_do_nothing_unscoped():
@@ -123,16 +103,31 @@ def test_lists_show_jobs_of_granted_families_and_granted_jobs(uow: UnitOfWork):
     assert not has_global_scope(uow, subject, READ)
 
 
-def test_a_permission_on_one_endpoint_covers_that_endpoint(uow: UnitOfWork):
+def test_a_permission_on_one_endpoint_covers_calls_of_it_and_nothing_else(uow: UnitOfWork):
     job = uow.jobs.save(a_job())
     subject = an_esc(uow)
-    uow.session.add(
-        PermissionRow(auth_subject_id=subject.id, scope=CALL, endpoint="/api/v1/perform")
-    )
-    uow.session.flush()
-    check_endpoint(uow, subject, job, "/api/v1/perform", CALL)
-    with pytest.raises(UnauthorizedError, match="of job adder"):
-        check_endpoint(uow, subject, job, "/api/v1/other", CALL)
+    grant(uow, subject, FULL, endpoint=PERFORM)
+
+    assert decide_endpoint(uow, subject, CALL, job, PERFORM).is_allowed
+    assert not decide_endpoint(uow, subject, CALL, job, "/api/v1/other").is_allowed
+    assert not decide_job(uow, subject, AuthScope.DELETE_JOB, "adder", job).is_allowed
+    assert not has_global_scope(uow, subject, READ)
+    assert list_permitted_jobs(uow, subject, READ, [job]) == []
+
+
+def test_a_decision_tells_each_permission_it_met(uow: UnitOfWork):
+    job = uow.jobs.save(a_job())
+    subject = an_esc(uow)
+    grant(uow, subject, READ)
+    grant(uow, subject, CALL, job_id=job.id)
+    grant(uow, subject, CALL)
+
+    decision = decide_job(uow, subject, CALL, "adder", job)
+
+    assert [(rule.effect, rule.reason) for rule in decision.rules] == [
+        (Effect.CONTINUE, "read_job on everything is another scope"),
+        (Effect.ALLOW, "call_job on job adder 0.0.1 was granted"),
+    ]
 
 
 def test_granting_twice_makes_one_permission(uow: UnitOfWork):
@@ -150,3 +145,8 @@ def an_esc(uow: UnitOfWork) -> AuthSubject:
 def a_service(scopes: list[str] | None) -> AuthSubject:
     payload = AuthTokenPayload(subject="pub", subject_type=AuthSubjectType.INTERNAL, scopes=scopes)
     return AuthSubject(AuthSubjectType.INTERNAL, "pub", payload=payload)
+
+
+def grant(uow: UnitOfWork, subject: AuthSubject, scope: AuthScope, **limits: str | None) -> None:
+    uow.session.add(PermissionRow(auth_subject_id=subject.id, scope=scope, **limits))
+    uow.session.flush()

@@ -4,7 +4,6 @@ import pytest
 from fastapi.testclient import TestClient
 from lifecycle.app import create_app
 from lifecycle.database.tables import PublicEndpointRow
-from lifecycle.endpoints.call_auth import is_below, normalize_endpoint
 from lifecycle.maintenance import set_maintenance_mode
 from lifecycle.testing.builders import a_job
 from racetrack_commons.entities.dto import JobStatus
@@ -99,25 +98,31 @@ def test_public_endpoints_need_no_token_once_they_are_active(client, job, app_uo
     assert client.get(f"{url}ance").status_code == 401
 
 
+@pytest.mark.parametrize("path", ["open/%2E%2E/api", "open/..%2Fapi", "open/%252e%252e/api"])
+def test_a_public_endpoint_is_no_way_to_others(client, job, app_uow, path):
+    with app_uow() as uow:
+        uow.public_endpoints.request(uow.jobs.get("adder", "0.0.1").id, ["/open"])
+        uow.session.query(PublicEndpointRow).update({"active": True})
+    assert client.get(f"{CALL}/0.0.1/open/api").status_code == 200
+    assert client.get(f"{CALL}/0.0.1/{path}").status_code == 401
+
+
 @pytest.mark.parametrize(
-    ("endpoint", "public", "expected"),
+    ("is_debug", "expected"),
     [
-        ("/api/v1/perform", "/api/v1/perform", True),
-        ("/api/v1/perform/x", "/api/v1/perform", True),
-        ("/api/v1/performance", "/api/v1/perform", False),
-        ("/api", "/api/v1", False),
-        ("/anything", "/", True),
+        (True, "ESC caller lacks the permission call_job on endpoint /x of job adder 0.0.1"),
+        (False, "not permitted: `racetrack auth explain` tells why"),
     ],
 )
-def test_a_public_endpoint_covers_whole_segments_below_it(endpoint, public, expected):
-    assert is_below(endpoint, public) is expected
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"), [("", "/"), ("/", "/"), ("a/b/", "/a/b"), ("/a", "/a"), ("a//", "/a/")]
-)
-def test_endpoints_have_one_form(path, expected):
-    assert normalize_endpoint(path) == expected
+def test_denied_callers_of_jobs_are_told_why_when_the_settings_say_so(config, is_debug, expected):
+    app = create_app(config.model_copy(update={"auth_debug": is_debug}))
+    with app.state.services.unit_of_work() as uow:
+        uow.jobs.save(a_job("adder", "0.0.1"))
+        esc = uow.auth_subjects.ensure_of_esc(uow.escs.add("caller", None).id)
+        headers = {"X-Racetrack-Auth": app.state.services.tokens.ensure(uow, esc)}
+    with TestClient(app) as client:
+        answer = client.get(f"{CALL}/0.0.1/x", headers=headers)
+        assert (answer.status_code, answer.json()) == (401, {"error": expected})
 
 
 def test_maintenance_stops_all_calls(client, job, admin, app_uow):

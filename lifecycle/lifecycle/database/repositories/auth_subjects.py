@@ -30,15 +30,21 @@ class AuthSubjectRepository:
         """Return the subject of a user, added if it was not there."""
         return self.find_of_user(user_id) or self._add(AuthSubjectRow(user_id=user_id))
 
+    def find_of_esc(self, esc_id: str) -> AuthSubjectDto | None:
+        """Find the subject of an ESC."""
+        return self._find(AuthSubjectRow.esc_id == esc_id)
+
     def ensure_of_esc(self, esc_id: str) -> AuthSubjectDto:
         """Return the subject of an ESC, added if it was not there."""
-        found = self._find(AuthSubjectRow.esc_id == esc_id)
-        return found or self._add(AuthSubjectRow(esc_id=esc_id))
+        return self.find_of_esc(esc_id) or self._add(AuthSubjectRow(esc_id=esc_id))
+
+    def find_of_family(self, family_id: str) -> AuthSubjectDto | None:
+        """Find the subject of a job family."""
+        return self._find(AuthSubjectRow.job_family_id == family_id)
 
     def ensure_of_family(self, family_id: str) -> AuthSubjectDto:
         """Return the subject of a job family, added if it was not there."""
-        found = self._find(AuthSubjectRow.job_family_id == family_id)
-        return found or self._add(AuthSubjectRow(job_family_id=family_id))
+        return self.find_of_family(family_id) or self._add(AuthSubjectRow(job_family_id=family_id))
 
     def list_of_type(self, subject_type: AuthSubjectType) -> list[AuthSubjectDto]:
         """List all subjects that are users, ESCs or job families."""

@@ -1,7 +1,7 @@
 """External service consumers."""
 
 from racetrack_client.log.errors import AlreadyExists, EntityNotFound
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from lifecycle.database.dto import EscDto
@@ -25,6 +25,11 @@ class EscRepository:
         if row is None:
             raise EntityNotFound(f"there is no ESC with the id {esc_id}")
         return EscDto.model_validate(row)
+
+    def list_called(self, text: str) -> list[EscDto]:
+        """List the ESC with that id, and those with that name."""
+        query = select(EscRow).where(or_(EscRow.id == text, EscRow.name == text))
+        return [EscDto.model_validate(row) for row in self._session.scalars(query)]
 
     def add(self, name: str, esc_id: str | None) -> EscDto:
         """Add an ESC; without an id it gets one."""

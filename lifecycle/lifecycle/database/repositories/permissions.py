@@ -5,7 +5,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lifecycle.database.dto import PermissionDto
-from lifecycle.database.tables import JobFamilyRow, PermissionRow
+from lifecycle.database.tables import JobFamilyRow, JobRow, PermissionRow
 
 
 class PermissionRepository:
@@ -17,21 +17,25 @@ class PermissionRepository:
     def list_of_subject(self, subject_id: str) -> list[PermissionDto]:
         """List what a subject was granted."""
         query = (
-            select(PermissionRow, JobFamilyRow.name)
+            select(PermissionRow, JobFamilyRow.name, JobRow.name, JobRow.version)
             .outerjoin(JobFamilyRow, JobFamilyRow.id == PermissionRow.job_family_id)
+            .outerjoin(JobRow, JobRow.id == PermissionRow.job_id)
             .where(PermissionRow.auth_subject_id == subject_id)
             .order_by(PermissionRow.id)
         )
         return [
             PermissionDto(
+                id=row.id,
                 auth_subject_id=row.auth_subject_id,
                 scope=row.scope,
                 job_family_id=row.job_family_id,
                 job_family_name=family_name,
                 job_id=row.job_id,
+                job_name=job_name,
+                job_version=job_version,
                 endpoint=row.endpoint,
             )
-            for row, family_name in self._session.execute(query)
+            for row, family_name, job_name, job_version in self._session.execute(query)
         ]
 
     def grant(

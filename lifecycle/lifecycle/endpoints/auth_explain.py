@@ -1,0 +1,100 @@
+"""The route that tells why somebody may do something, or may not."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+from racetrack_client.log.errors import ValidationError
+from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
+
+from lifecycle.auth.authenticate import AuthSubject
+from lifecycle.auth.authorize import check_scope
+from lifecycle.auth.decision import Effect
+from lifecycle.auth.endpoint_path import normalize_endpoint
+from lifecycle.auth.explain import Question, explain
+from lifecycle.auth.holders import get_holder
+from lifecycle.database.dto import AuthSubjectDto
+from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.endpoints.dependencies import CurrentSubject, ReadingDep, ServicesDep, find_job
+
+router = APIRouter(prefix="/api/v1/auth", tags=["API"])
+
+
+class RulePayload(BaseModel):
+    """One rule, as it met the question."""
+
+    rule: str
+    effect: Effect
+    reason: str
+
+
+class ExplanationPayload(BaseModel):
+    """What was decided; the last rule did."""
+
+    subject: str
+    subject_type: AuthSubjectType
+    scope: AuthScope
+    job_name: str
+    job_version: str
+    endpoint: str | None
+    allowed: bool
+    rules: list[RulePayload] = Field(description="In the order in which they are asked.")
+
+
+class ExplainQuery(BaseModel):
+    """May the subject do something to a job?"""
+
+    subject: str | None = Field(
+        None, description="Name of a user, ESC or job family, or `esc:…`; unset: the caller."
+    )
+    job: str
+    version: str = "latest"
+    endpoint: str | None = Field(None, description="Unset: it is about the job as a whole.")
+    scope: AuthScope = AuthScope.CALL_JOB
+
+
+@router.get("/explain")
+def explain_decision(
+    query: Annotated[ExplainQuery, Query()],
+    caller: CurrentSubject,
+    services: ServicesDep,
+    uow: ReadingDep,
+) -> ExplanationPayload:
+    """Tell the rules that allow somebody something, or deny it; administrators may ask about anybody."""
+    job = find_job(uow, query.job, query.version)
+    question = Question(
+        holder=_get_holder(uow, caller, query.subject),
+        scope=query.scope,
+        job_name=query.job,
+        job_version=query.version,
+        job=job,
+        endpoint=None if query.endpoint is None else normalize_endpoint(query.endpoint),
+    )
+    required = services.config.auth_required
+    decision = explain(uow, question, services.clock.now(), auth_required=required)
+    return ExplanationPayload(
+        subject=question.holder.display_name,
+        subject_type=question.holder.subject_type,
+        scope=question.scope,
+        job_name=question.job_name,
+        job_version=job.version if job else question.job_version,
+        endpoint=question.endpoint,
+        allowed=decision.is_allowed,
+        rules=[
+            RulePayload(rule=rule.name, effect=rule.effect, reason=rule.reason)
+            for rule in decision.rules
+        ],
+    )
+
+
+def _get_holder(uow: UnitOfWork, caller: AuthSubject, wanted: str | None) -> AuthSubjectDto:
+    """Return whom the question is about; only administrators may ask about others."""
+    own_name = f"{caller.subject_type}:{caller.name}"
+    if caller.id is not None and wanted in (None, own_name, caller.name, caller.display_name):
+        return get_holder(uow, own_name)
+    check_scope(uow, caller, AuthScope.CALL_ADMIN_API)
+    if wanted is None:
+        raise ValidationError(
+            "say who is meant, with `subject`: you have no permissions of your own"
+        )
+    return get_holder(uow, wanted)
