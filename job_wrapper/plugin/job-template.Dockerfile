@@ -1,41 +1,50 @@
-# syntax=docker/dockerfile:1
+{#- What changes rarely comes first, and what all jobs have in common before what is one job's own:
+    a change of code makes only the layer of the last COPY anew. -#}
 {%- macro quoted(value) -%}
 "{{ value | string | replace('\\', '\\\\') | replace('"', '\\"') | replace('$', '\\$') }}"
 {%- endmacro %}
-{%- set requirements = manifest_jobtype_extra.requirements_path %}
-{#- What changes rarely comes first: a change of the job's code rebuilds only the last layers. -#}
-{%- set packages = (manifest.system_dependencies or []) + (["build-essential", "git"] if requirements else []) %}
-FROM python:{{ manifest_jobtype_extra.python_version or "3.13" }}-slim-trixie
-STOPSIGNAL SIGTERM
-LABEL racetrack-component="job"
-EXPOSE 7000
-{%- if packages %}
-RUN apt-get update \
-  && apt-get install -y --no-install-recommends {{ packages | join(" ") }} \
-  && rm -rf /var/lib/apt/lists/*
-{%- endif %}
-RUN useradd --uid 100000 --create-home racetrack && install -d -o racetrack /src/job
-WORKDIR /src/job
-RUN --mount=type=bind,from=jobtype,source=wheels,target=/wheels --mount=type=cache,target=/root/.cache/pip \
-  pip install --root-user-action=ignore /wheels/*.whl
+{%- set extra = manifest_jobtype_extra -%}
+{%- set requirements = extra.requirements_path -%}
+{%- set command = ["python", "-u", "-X", "faulthandler", "-m", "racetrack_job_wrapper", "run", extra.entrypoint_path] -%}
+{%- set files = requirements_files or ([requirements] if requirements else []) -%}
+FROM python:{{ extra.python_version or "3.13" }}-{{ extra.debian_version or "slim-trixie" }} AS base
+RUN useradd --key UID_MAX=100000 --uid 100000 --create-home racetrack && install -d -o racetrack -g racetrack /src/job
+RUN --mount=type=bind,from=jobtype,source=installer,target=/installer python /installer/install.py base
 {%- for name, value in env_vars.items() %}
 ENV {{ name }}={{ quoted(value) }}
 {%- endfor %}
-{%- if requirements %}
-COPY {{ [requirements, "/tmp/requirements.txt"] | tojson }}
-RUN --mount=type=cache,target=/root/.cache/pip \
+{%- if manifest.system_dependencies %}
+RUN --mount=type=cache,target=/var/lib/apt/lists,sharing=locked --mount=type=cache,target=/var/cache/apt,sharing=locked \
+  export DEBIAN_FRONTEND=noninteractive; apt-get -qq update && apt-get -qq install -y --no-install-recommends {{ manifest.system_dependencies | join(" ") }}
+{%- endif %}
+
+FROM base AS environment
+RUN --mount=type=bind,from=jobtype,source=installer,target=/installer \
   --mount=type=secret,id=build_secrets,target=/run/secrets/build_secrets.env \
-  set -a; [ ! -f /run/secrets/build_secrets.env ] || . /run/secrets/build_secrets.env; set +a; \
-  pip install --root-user-action=ignore -r /tmp/requirements.txt
-{%- if manifest_jobtype_extra.check_requirements | default(true) | string | lower == "true" %}
-RUN pip check
-{%- endif %}
-{%- endif %}
-COPY --chown=racetrack . /src/job/
-ENV JOB_NAME={{ quoted(manifest.name) }} \
+  --mount=type=cache,id=racetrack-python3,target=/root/.cache \
+  python /installer/install.py tools
+WORKDIR /src/job
+{%- for file in files %}
+COPY {{ [file, "./" ~ file] | tojson }}
+{%- endfor %}
+RUN --mount=type=bind,from=jobtype,source=installer,target=/installer \
+  --mount=type=bind,from=jobtype,source=wheels,target=/wheels \
+  --mount=type=secret,id=build_secrets,target=/run/secrets/build_secrets.env \
+  --mount=type=cache,id=racetrack-python3,target=/root/.cache \
+  {{ (["python", "/installer/install.py", "job", "/src/job-venv"] + ([requirements] if requirements else [])) | tojson }}
+
+FROM base
+COPY --from=environment /src/job-venv /src/job-venv
+WORKDIR /src/job
+COPY --chown=100000:100000 . .
+ENV PATH="/src/job-venv/bin:$PATH" \
+  JOB_NAME={{ quoted(manifest.name) }} \
   JOB_VERSION={{ quoted(manifest.version) }} \
   GIT_VERSION={{ quoted(git_version) }} \
   DEPLOYED_BY_RACETRACK_VERSION={{ quoted(deployed_by_racetrack_version) }} \
   JOB_TYPE_VERSION={{ quoted(job_type_version) }}
-USER 100000
-CMD ["python", "-u", "-m", "racetrack_job_wrapper", "run", {{ manifest_jobtype_extra.entrypoint_path | tojson }}, {{ (manifest_jobtype_extra.entrypoint_class or "") | tojson }}]
+LABEL racetrack-component="job"
+EXPOSE 7000
+STOPSIGNAL SIGTERM
+USER 100000:100000
+CMD {{ (command + ([extra.entrypoint_class] if extra.entrypoint_class else [])) | tojson }}

@@ -12,7 +12,9 @@ TEXT = {
     "requirements_path": "file of requirements to install",
     "home_page": "where `/` leads to; default `/docs`",
 }
-FLAGS = {"check_requirements": "false: do not check that the requirements agree"}
+FLAGS = {
+    "check_requirements": "accepted from older manifests; requirements that do not agree are never installed",
+}
 NUMBERS = {
     "max_concurrency": "most calls at once",
     "max_concurrency_queue": "most calls that wait; more are refused with 429",
@@ -20,8 +22,15 @@ NUMBERS = {
 PYTHON_VERSION = {
     "python_version": "such as `'3.12'`; default 3.13 in containers, any in processes"
 }
+IMAGE = {
+    "debian_version": "of the image that containers start from; default `slim-trixie`",
+}
+REFUSED = {
+    "debian_backports": "is not offered: newer packages are in a newer `debian_version`",
+}
 PATHS = ("entrypoint_path", "requirements_path")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+:=~-]*", re.IGNORECASE)
+_IMAGE_TAG = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -63,7 +72,7 @@ class Plugin:
 
     def markdown_docs(self) -> str:
         """Return the plugin's documentation."""
-        keys = TEXT | FLAGS | NUMBERS | PYTHON_VERSION
+        keys = TEXT | FLAGS | NUMBERS | PYTHON_VERSION | IMAGE
         lines = [f"- `{key}`: {meaning}" for key, meaning in keys.items()]
         return "\n".join(
             [
@@ -82,6 +91,11 @@ def _check_extra(extra: dict[str, Any]) -> list[str]:
         errors.append(
             "jobtype_extra.entrypoint_path is missing: name the Python file with the class"
         )
+    errors += [
+        f"jobtype_extra.{key} {why}"
+        for key, why in REFUSED.items()
+        if str(extra.get(key)).lower() == "true"
+    ]
     given = {key: value for key, value in extra.items() if value is not None}
     for key, value in given.items():
         expected = _find_fault(key, value)
@@ -102,6 +116,8 @@ def _find_fault(key: str, value: Any) -> str | None:
         return "a whole number"
     if key in PYTHON_VERSION and not re.fullmatch(r"3\.[1-9]\d(\.\d+)?", text):
         return "3.10 or newer, in quotes: '3.10'"
+    if key in IMAGE and not _IMAGE_TAG.fullmatch(text):
+        return "what follows the version in a tag of Python's images, such as slim-bookworm"
     return None
 
 

@@ -35,7 +35,7 @@ def a_manifest(extra, **fields):
     return Manifest.model_validate(content | fields)
 
 
-def render(manifest):
+def render(manifest, **variables):
     return jinja2.Template((PLUGIN_DIR / "job-template.Dockerfile").read_text()).render(
         manifest=manifest,
         manifest_jobtype_extra=manifest.get_jobtype_extra(),
@@ -43,6 +43,7 @@ def render(manifest):
         git_version="tar",
         deployed_by_racetrack_version="latest",
         job_type_version="3.0.0",
+        **variables,
     )
 
 
@@ -69,6 +70,8 @@ def test_every_error_of_a_bad_manifest_is_named(plugin):
         "max_concurrency": "many",
         "python_version": 3.1,
         "check_requirements": "perhaps",
+        "debian_version": "slim trixie",
+        "debian_backports": "true",
     }
     manifest = a_manifest(
         extra, system_dependencies=["curl; reboot"], build_env={"A B": "x", "KEY": "a\nUSER root"}
@@ -84,6 +87,8 @@ def test_every_error_of_a_bad_manifest_is_named(plugin):
         "max_concurrency must be a whole number",
         "python_version must be 3.10 or newer",
         "check_requirements must be true or false",
+        "debian_version must be what follows the version",
+        "debian_backports is not offered",
         "'curl; reboot'",
         "'A B'",
         "build_env.KEY must be one line",
@@ -91,24 +96,53 @@ def test_every_error_of_a_bad_manifest_is_named(plugin):
         assert part in str(caught.value)
 
 
-def test_the_image_needs_no_compiler_without_requirements():
+def test_the_image_of_a_plain_job_holds_what_every_job_has_and_its_code():
     dockerfile = render(a_manifest({"entrypoint_path": "adder.py", "entrypoint_class": "Adder"}))
 
-    assert dockerfile.startswith("# syntax=docker/dockerfile:1\n")
-    assert "FROM python:3.13-slim-trixie\n" in dockerfile
+    assert dockerfile.startswith("FROM python:3.13-slim-trixie AS base\n")
     assert "apt-get" not in dockerfile
-    assert "build_secrets" not in dockerfile
+    assert '["python", "/installer/install.py", "job", "/src/job-venv"]\n' in dockerfile
     assert dockerfile.endswith('"racetrack_job_wrapper", "run", "adder.py", "Adder"]')
 
 
 def test_code_is_copied_after_everything_that_takes_long():
-    extra = {"entrypoint_path": "a.py", "requirements_path": "deps/requirements.txt"}
-    dockerfile = render(a_manifest(extra, build_env={"QUOTE": 'say "$HOME"'}))
-
-    steps = [line.split()[0] for line in dockerfile.splitlines() if line[:1].isupper()]
-    assert steps.index("USER") > steps.index("COPY")
-    assert dockerfile.index("pip install --root-user-action=ignore -r") < dockerfile.index(
-        "COPY --chown"
+    extra = {"entrypoint_path": "a.py", "requirements_path": "deps/my requirements.txt"}
+    dockerfile = render(
+        a_manifest(
+            extra, build_env={"QUOTE": 'say "$HOME"'}, system_dependencies=["libgomp1", "curl"]
+        )
     )
-    assert 'COPY ["deps/requirements.txt", "/tmp/requirements.txt"]' in dockerfile
+
+    steps = [line for line in dockerfile.splitlines() if line.startswith(("RUN", "COPY", "FROM"))]
+    assert steps[-2:] == [
+        "COPY --from=environment /src/job-venv /src/job-venv",
+        "COPY --chown=100000:100000 . .",
+    ]
+    assert 'COPY ["deps/my requirements.txt", "./deps/my requirements.txt"]' in dockerfile
+    assert '"/src/job-venv", "deps/my requirements.txt"]' in dockerfile
     assert 'ENV QUOTE="say \\"\\$HOME\\""' in dockerfile
+    assert "install -y --no-install-recommends libgomp1 curl\n" in dockerfile
+
+
+def test_every_file_that_requirements_lead_to_is_there_when_they_are_installed():
+    manifest = a_manifest({"entrypoint_path": "a.py", "requirements_path": "requirements.txt"})
+
+    dockerfile = render(manifest, requirements_files=["requirements.txt", "base.txt"])
+
+    assert (
+        'COPY ["requirements.txt", "./requirements.txt"]\nCOPY ["base.txt", "./base.txt"]'
+        in dockerfile
+    )
+
+
+def test_an_image_starts_from_the_python_that_the_manifest_names():
+    extra = {"entrypoint_path": "a.py", "python_version": "3.11", "debian_version": "slim-bookworm"}
+
+    assert render(a_manifest(extra)).startswith("FROM python:3.11-slim-bookworm AS base\n")
+
+
+def test_an_old_manifest_gives_the_same_image():
+    new = a_manifest({"entrypoint_path": "a.py", "check_requirements": "true"})
+    old = a_manifest(None, jobtype=None, lang="python3:latest", python={"entrypoint_path": "a.py"})
+
+    assert render(old) == render(new)

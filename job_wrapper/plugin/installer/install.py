@@ -1,0 +1,124 @@
+"""Runs while an image is built: puts what a job needs into a virtual environment, by uv.
+
+Only the standard library is there, of any Python that jobs may have. It is called as
+
+    install.py base                       compiles Python's own modules
+    install.py tools                      puts uv beside Python
+    install.py job VENV [REQUIREMENTS]    makes the environment, of the plugin's wheels and of a file of requirements
+"""
+
+import compileall
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+SECRETS = Path("/run/secrets/build_secrets.env")
+WHEELS = Path("/wheels")
+UV = "uv>=0.13,<1"
+# What users of pip call them, and what uv calls them.
+INDEX_VARIABLES = {
+    "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
+    "PIP_EXTRA_INDEX_URL": "UV_INDEX",
+    "PIP_FIND_LINKS": "UV_FIND_LINKS",
+    "PIP_TRUSTED_HOST": "UV_INSECURE_HOST",
+}
+UNCOMPILED = re.compile(
+    "/(site-packages|dist-packages|tests?|idlelib|tkinter|ensurepip|lib2to3|pydoc_data)/"
+)
+# Most requirements come as wheels: a compiler and git are installed only for those that turn out to need them.
+TOOLS = {
+    "git": re.compile(r"git executable not found", re.IGNORECASE),
+    "build-essential": re.compile(r"failed to (download and )?build", re.IGNORECASE),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do one step; returns the exit code."""
+    variables = make_variables(os.environ, SECRETS)
+    match arguments:
+        case ["base"]:
+            return compile_standard_library()
+        case ["tools"]:
+            pip = [sys.executable, "-m", "pip", "install", "--root-user-action=ignore"]
+            return _run([*pip, UV], variables)[0]
+        case ["job", venv, *requirements]:
+            wheels = [str(wheel) for wheel in sorted(WHEELS.glob("*.whl"))]
+            options = [each for path in requirements for each in ("--requirements", path)]
+            return install(venv, [*wheels, *options], variables)
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+def compile_standard_library() -> int:
+    """Compile what Python's public images hold as source only.
+
+    A job may not write there, and would compile the same modules at each start: 0.35 s for those of the wrapper alone.
+    """
+    compileall.compile_dir(sysconfig.get_path("stdlib"), quiet=2, workers=0, rx=UNCOMPILED)
+    return 0
+
+
+def make_variables(environment: Mapping[str, str], secrets: Path) -> dict[str, str]:
+    """Return the variables of an installation: those of the image, and the secret ones of a file that a shell can read."""
+    variables = dict(environment)
+    if secrets.is_file():
+        command = ["sh", "-c", 'set -a; . "$0"; exec env -0', str(secrets)]
+        done = subprocess.run(command, env=variables, stdout=subprocess.PIPE, text=True, check=True)
+        pairs = (line.partition("=") for line in done.stdout.split("\0") if line)
+        variables = {name: value for name, _, value in pairs}
+    known = {
+        name: variables[pip_name]
+        for pip_name, name in INDEX_VARIABLES.items()
+        if variables.get(pip_name) and name not in variables
+    }
+    # The cache is a mount, and there are no hard links from one file system to another.
+    return variables | known | {"UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never"}
+
+
+def install(venv: str, options: Sequence[str], variables: Mapping[str, str]) -> int:
+    """Make the environment, compiled, for a job may not write there; what building takes is installed on the way."""
+    code, _ = _run(["uv", "venv", "--quiet", "--python", sys.executable, venv], variables)
+    if code:
+        return code
+    command = ["uv", "pip", "install", "--python", venv, "--no-progress"]
+    command += ["--compile-bytecode", "--no-editable", *options]
+    missing = dict(TOOLS)
+    while True:
+        code, output = _run(command, variables)
+        tool = next((name for name, sign in missing.items() if code and sign.search(output)), None)
+        if tool is None:
+            return code
+        del missing[tool]
+        print(f"a requirement needs {tool}: installing it, and trying again", flush=True)
+        _install_tool(tool, variables)
+
+
+def _install_tool(name: str, variables: Mapping[str, str]) -> None:
+    environment = {**variables, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "-y", "--no-install-recommends", name]):
+        apt = ["apt-get", "-qq", *command]
+        done = subprocess.run(apt, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            # The next try says what is missing.
+            print(f"{name} can't be installed: {done.stderr}", flush=True)
+            return
+
+
+def _run(command: Sequence[str], variables: Mapping[str, str]) -> tuple[int, str]:
+    """Run, show the output while it is written, and return it with the exit code."""
+    lines = []
+    with subprocess.Popen(
+        command, env=dict(variables), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            lines.append(line)
+    return process.returncode, "".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
