@@ -19,8 +19,8 @@ from image_builder.process.entrypoint import check_entrypoint
 from image_builder.process.environment import Environments, EnvironmentSpec
 from image_builder.process.image_store import ImageStore, ProcessImage
 from image_builder.process.recipe import ProcessRecipe, render_recipe
-from image_builder.process.requirements import digest_requirements, is_empty
 from image_builder.source.digest import digest_tree
+from image_builder.source.requirements import digest_requirements, is_empty
 from image_builder.source.source import resolve_inside
 
 # What users of pip call them, and what uv calls them.
