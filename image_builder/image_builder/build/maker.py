@@ -9,6 +9,7 @@ from image_builder.build.progress import BuildProgress
 from image_builder.build.request import BuildRequest
 from image_builder.job_type.job_type import JobType
 from image_builder.job_type.template import TemplateContext
+from image_builder.source.requirements import list_files
 from image_builder.source.source import Source
 
 
@@ -25,13 +26,18 @@ class ImageOrder:
 
     @property
     def template_context(self) -> TemplateContext:
-        """What templates of this order may read."""
+        """What templates of this order may read; ValidationError when a file of requirements is not there."""
         return TemplateContext(
             manifest=self.request.manifest,
             git_version=self.source.git_version,
             job_type_version=self.job_type.version,
             racetrack_version=self.racetrack_version,
+            requirements_files=self._list_requirements_files(),
         )
+
+    def _list_requirements_files(self) -> Sequence[str]:
+        path = self.request.manifest.get_jobtype_extra().get("requirements_path")
+        return list_files(self.source.directory, str(path)) if path else ()
 
 
 @dataclass(frozen=True)

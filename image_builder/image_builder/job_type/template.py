@@ -3,7 +3,7 @@
 Templates come with plugins and, for some job types, with the source of a job: so they are rendered in Jinja's sandbox.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,8 @@ class TemplateContext:
     job_type_version: str
     """The version alone, without the job type's name."""
     racetrack_version: str
+    requirements_files: Sequence[str] = ()
+    """What installing the requirements takes of the job's files; `.` is all of them."""
 
 
 def make_variables(context: TemplateContext) -> dict[str, Any]:
@@ -41,6 +43,7 @@ def make_variables(context: TemplateContext) -> dict[str, Any]:
         "job_type_version": context.job_type_version,
         "resource_name": job_resource_name(manifest.name, manifest.version),
         "base_image": "",
+        "requirements_files": list(context.requirements_files),
     }
 
 

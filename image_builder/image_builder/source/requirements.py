@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
+from os.path import normpath
 from pathlib import Path
 
 from racetrack_client.log.errors import ValidationError
@@ -10,7 +11,7 @@ from racetrack_client.log.errors import ValidationError
 from image_builder.source.digest import digest_tree
 from image_builder.source.source import resolve_inside
 
-_INCLUDE = re.compile(r"(?:-r|--requirement|-c|--constraint)(?:\s+|=)(?P<path>\S+)")
+_INCLUDE = re.compile(r"(?:-r|--requirement|-c|--constraint)(?:\s+|=)(?P<path>(?!\w+://)\S+)")
 _LOCAL = re.compile(
     r"(-e|--editable)\b|\.{0,2}/|\.$|file:|.*@\s*(file:|\.{0,2}/)|\S*\.(whl|tar\.gz|zip)(\s|$)|--find-links|-f\b"
 )
@@ -19,16 +20,18 @@ _LOCAL = re.compile(
 def digest_requirements(directory: Path, relative: str) -> str:
     """Return a digest of the file, of the files it includes, and of the source when it installs from there."""
     total = hashlib.sha256()
-    texts = list(
-        _read_all(
-            directory, resolve_inside(directory, relative, "requirements_path"), relative, set()
-        )
-    )
-    for text in texts:
+    texts = _read_all(directory, relative)
+    for text in texts.values():
         total.update(text.encode() + b"\0")
-    if any(_LOCAL.match(line) for text in texts for line in _list_lines(text)):
+    if _install_from_source(texts):
         total.update(digest_tree(directory).encode())
     return total.hexdigest()
+
+
+def list_files(directory: Path, relative: str) -> list[str]:
+    """Return what must be there to install the requirements: paths in the job's directory, or `.` for all of it."""
+    texts = _read_all(directory, relative)
+    return ["."] if _install_from_source(texts) else list(texts)
 
 
 def is_empty(directory: Path, relative: str) -> bool:
@@ -37,18 +40,22 @@ def is_empty(directory: Path, relative: str) -> bool:
     return path.is_file() and not _list_lines(_read(path, relative))
 
 
-def _read_all(directory: Path, path: Path, shown: str, seen: set[Path]) -> Iterator[str]:
-    if path in seen:
-        return
-    seen.add(path)
-    text = _read(path, shown)
-    yield text
-    for line in _list_lines(text):
-        if match := _INCLUDE.match(line):
-            included = path.parent.relative_to(directory.resolve()) / match["path"]
-            yield from _read_all(
-                directory, resolve_inside(directory, str(included), shown), str(included), seen
-            )
+def _read_all(directory: Path, relative: str) -> dict[str, str]:
+    """Return the texts of the file and of those it includes, by their paths in the directory."""
+    texts: dict[str, str] = {}
+    waiting = [relative]
+    while waiting:
+        shown = normpath(waiting.pop(0))
+        if shown in texts:
+            continue
+        texts[shown] = _read(resolve_inside(directory, shown, "requirements_path"), shown)
+        found = (_INCLUDE.match(line) for line in _list_lines(texts[shown]))
+        waiting += [str(Path(shown).parent / match["path"]) for match in found if match]
+    return texts
+
+
+def _install_from_source(texts: Mapping[str, str]) -> bool:
+    return any(_LOCAL.match(line) for text in texts.values() for line in _list_lines(text))
 
 
 def _read(path: Path, shown: str) -> str:

@@ -1,0 +1,66 @@
+"""What requirements lead to."""
+
+import pytest
+from image_builder.source.requirements import digest_requirements, list_files
+from racetrack_client.log.errors import ValidationError
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_all(files):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return tmp_path
+
+    return write_all
+
+
+def test_included_files_are_needed_wherever_they_are(write):
+    directory = write(
+        {
+            "deps/all.txt": "-r base.txt  # the usual\n--constraint=../limits.txt\nflask\n",
+            "deps/base.txt": "-r all.txt\nhumanize\n",
+            "limits.txt": "flask<4\n",
+        }
+    )
+
+    assert list_files(directory, "./deps/all.txt") == [
+        "deps/all.txt",
+        "deps/base.txt",
+        "limits.txt",
+    ]
+
+
+def test_a_link_to_requirements_is_needed_itself(write):
+    directory = write({"deps/real.txt": "-c limits.txt\nflask\n", "limits.txt": ""})
+    (directory / "requirements.txt").symlink_to("deps/real.txt")
+
+    assert list_files(directory, "requirements.txt") == ["requirements.txt", "limits.txt"]
+
+
+@pytest.mark.parametrize("line", ["./lib", "-e .", "lib @ file:lib", "wheels/lib-1.0.whl"])
+def test_what_is_installed_from_the_source_needs_all_of_it(write, line):
+    directory = write({"requirements.txt": f"flask\n{line}\n"})
+
+    assert list_files(directory, "requirements.txt") == ["."]
+
+
+def test_what_is_included_from_elsewhere_is_not_a_file_of_the_job(write):
+    directory = write({"requirements.txt": "-c https://example.com/limits.txt\nflask\n"})
+
+    assert list_files(directory, "requirements.txt") == ["requirements.txt"]
+
+
+def test_the_digest_follows_included_files_and_not_the_code(write):
+    files = {"requirements.txt": "-r base.txt\n", "base.txt": "flask\n", "job.py": "x = 1\n"}
+    before = digest_requirements(write(files), "requirements.txt")
+
+    assert digest_requirements(write({"job.py": "x = 2\n"}), "requirements.txt") == before
+    assert digest_requirements(write({"base.txt": "humanize\n"}), "requirements.txt") != before
+
+
+def test_a_missing_file_is_named(write):
+    with pytest.raises(ValidationError, match=r"'base\.txt' is not among"):
+        list_files(write({"requirements.txt": "-r base.txt\n"}), "requirements.txt")
