@@ -11,7 +11,7 @@ T ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-22s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- Set up -------------------------------------------------------------------------------------------------------------
 
@@ -54,6 +54,40 @@ logs: ## follow the services' logs
 quickstart: up ## set up, start, log in, deploy the sample adder and call it
 	@embedded/quickstart
 
+# --- Run: the compose stack -----------------------------------------------------------------------------------------------
+
+.PHONY: compose-up compose-up-service compose-run compose-down compose-logs compose-deploy-sample
+compose-up: ## build the images and start the platform on the Docker engine, with PostgreSQL
+	@compose/stack up
+
+compose-up-service: ## build and start one service and what it needs: service=pub
+	@compose/stack up $(or $(service),$(error say which: make compose-up-service service=pub))
+
+compose-run: ## the same as compose-up in the foreground, with the logs
+	@compose/stack run
+
+compose-down: ## stop it and remove its containers and those of jobs; the data stays
+	@compose/stack down
+
+compose-logs: ## follow the services' logs; service=pub for one
+	@compose/stack logs $(service)
+
+compose-deploy-sample: setup ## deploy the sample adder to it and call it
+	@compose/deploy-sample
+
+.PHONY: docker-build docker-clean-job registry registry-down
+docker-build: ## build the images of the services
+	@compose/stack build
+
+docker-clean-job: ## remove the containers of jobs
+	@compose/stack clean-jobs
+
+registry: ## start a registry of images on port 5000
+	@compose/stack registry
+
+registry-down: ## remove it with its images
+	@compose/stack registry-down
+
 # --- Check ----------------------------------------------------------------------------------------------------------------
 
 .PHONY: check test test-unit test-contract test-e2e lint format typecheck
@@ -89,7 +123,8 @@ bench-deploy: setup ## seconds from `racetrack deploy` to the first 200 through 
 # --- Clean ----------------------------------------------------------------------------------------------------------------
 
 .PHONY: clean
-clean: ## stop the stack and remove data/, build/ and what tools left; venv/ stays
+clean: ## dismantle everything: stacks, jobs, containers, networks, volumes, images, data/, build/; venv/ stays
 	@if [ -x $(BIN)/supervisorctl ]; then embedded/stack down; fi
+	@if docker info >/dev/null 2>&1; then compose/stack clean; else echo "no Docker engine answers: nothing removed there"; fi
 	@for folder in data build .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache; do \
 	  if [ -e $$folder ]; then rm -rf $$folder && echo "removed $$folder"; fi; done
