@@ -1,7 +1,5 @@
 """Services killed at any moment: deployments end right, and the version that served goes on serving."""
 
-import os
-import signal
 import threading
 import time
 
@@ -71,7 +69,7 @@ def test_a_deployment_survives_the_kill_of_a_service(
         )
         wait_until(lambda: deployment_started(stack, name), what="the deployment's start")
         time.sleep(delay)  # the moment of the kill, not a wait for a condition
-        os.kill(stack.service_pid(service), signal.SIGKILL)
+        stack.kill(service)
         output, _ = command.communicate(timeout=100)
     assert command.returncode == 0, output + stack.log_tails()
     assert caller.failures == []
@@ -91,7 +89,7 @@ def test_a_deployment_does_not_need_pub(stack, job_directory, wait_until, delay)
     command = stack.start_racetrack("deploy", str(directory), "--force", "--build-context", "local")
     wait_until(lambda: deployment_started(stack, name), what="the deployment's start")
     time.sleep(delay)  # the moment of the kill, not a wait for a condition
-    os.kill(stack.service_pid("pub"), signal.SIGKILL)
+    stack.kill("pub")
     output, _ = command.communicate(timeout=100)
     assert command.returncode == 0, output
 
@@ -106,7 +104,7 @@ def test_a_deployment_does_not_need_pub(stack, job_directory, wait_until, delay)
 
 def test_pub_comes_back_after_a_kill(stack, wait_until):
     stack.racetrack("deploy", "sample/python-class", "--force")
-    os.kill(stack.service_pid("pub"), signal.SIGKILL)
+    stack.kill("pub")
 
     def answers():
         try:
@@ -152,11 +150,11 @@ def test_redeploys_under_load_lose_no_call(stack):
 def test_calls_outlive_the_control_plane(stack, wait_until):
     stack.racetrack("deploy", "sample/python-class", "--force")
     assert stack.call("adder/latest/api/v1/perform", {"numbers": [40, 2]}).json() == 42
-    pids = [stack.service_pid(service) for service in ("lifecycle", "lifecycle-supervisor")]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    services = ("lifecycle", "lifecycle-supervisor")
+    for service in services:
+        stack.pause(service)
     try:
         assert stack.call("adder/latest/api/v1/perform", {"numbers": [40, 2]}).json() == 42
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        for service in services:
+            stack.resume(service)

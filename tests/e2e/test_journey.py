@@ -19,7 +19,7 @@ def test_the_adder_is_deployed_called_and_deleted(stack):
     assert (job["version"], job["status"], job["infrastructure_target"]) == (
         "0.0.2",
         "running",
-        "process",
+        stack.target,
     )
     assert "perform" in stack.racetrack("logs", "adder").stdout
     assert stack.racetrack("build-logs", "adder").returncode == 0

@@ -1,0 +1,122 @@
+"""What tests do with a running platform, whatever its shape."""
+
+import json
+import socket
+import subprocess
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = ROOT / "venv/bin"
+PORTS = ("IMAGE_BUILDER_PORT", "LIFECYCLE_PORT", "PUB_PORT", "SUPERVISOR_PORT")
+
+
+@dataclass(frozen=True)
+class Stack(ABC):
+    """A running platform, and the command line logged in to it."""
+
+    environment: dict[str, str]
+
+    @property
+    def lifecycle_url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['LIFECYCLE_PORT']}/lifecycle"
+
+    @property
+    def pub_url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['PUB_PORT']}/pub"
+
+    @property
+    def admin_token(self) -> str:
+        lines = (ROOT / ".env").read_text().splitlines()
+        return next(line.split("=", 1)[1] for line in lines if line.startswith("ADMIN_TOKEN="))
+
+    @property
+    @abstractmethod
+    def target(self) -> str:
+        """The infrastructure target that jobs run on."""
+
+    @abstractmethod
+    def kill(self, service: str) -> None:
+        """Let a service die without a word; whatever watches it starts it again."""
+
+    @abstractmethod
+    def pause(self, service: str) -> None:
+        """Let a service hang."""
+
+    @abstractmethod
+    def resume(self, service: str) -> None:
+        """Let a paused service go on."""
+
+    @abstractmethod
+    def log_tails(self) -> str:
+        """The last words of each service."""
+
+    def log_in(self) -> None:
+        self.racetrack("set", "remote", self.lifecycle_url)
+        self.racetrack("login", self.admin_token)
+
+    def racetrack(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [BIN / "racetrack", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(
+                f"racetrack {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.log_tails()}"
+            )
+        return done
+
+    def start_racetrack(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [BIN / "racetrack", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def call(
+        self, path: str, payload: object = None, token: str | None = "admin"
+    ) -> httpx.Response:
+        headers = (
+            {}
+            if token is None
+            else {"X-Racetrack-Auth": self.admin_token if token == "admin" else token}
+        )
+        return httpx.post(f"{self.pub_url}/job/{path}", json=payload, headers=headers, timeout=30)
+
+    def api(self, method: str, path: str, body: object = None) -> httpx.Response:
+        return httpx.request(
+            method,
+            f"{self.lifecycle_url}/api/v1/{path}",
+            json=body,
+            headers={"X-Racetrack-Auth": self.admin_token},
+            timeout=60,
+        )
+
+    def jobs(self) -> list[dict[str, object]]:
+        jobs: list[dict[str, object]] = json.loads(self.racetrack("list", "-o", "json").stdout)
+        return jobs
+
+
+def free_ports(names: tuple[str, ...]) -> dict[str, str]:
+    """A port that nobody listens on for each name."""
+    sockets = [socket.socket() for _ in names]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return {name: str(each.getsockname()[1]) for name, each in zip(names, sockets, strict=True)}
+    finally:
+        for each in sockets:
+            each.close()
