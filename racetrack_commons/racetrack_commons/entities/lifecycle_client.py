@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import httpx
 
-from racetrack_commons.auth.token import AUTH_HEADER
+from racetrack_commons.auth.headers import AUTH_HEADER
 from racetrack_commons.entities.dto import ChangeEvent, JobCallAuthData, JobDto
 from racetrack_commons.entities.server_sent_events import EventReader, ServerSentEvent
 
