@@ -3,7 +3,7 @@
 import sys
 
 from racetrack_client.log.logs import configure_logs
-from racetrack_commons.api.server import serve
+from racetrack_commons.api.server import ServerLimits, serve
 from racetrack_commons.settings import SettingsError
 
 from pub.app import create_app
@@ -16,8 +16,10 @@ def main() -> None:
         config = Config.load()
     except SettingsError as error:
         sys.exit(f"pub can't start: {error}")
-    configure_logs(config.log_level)
-    serve(create_app(config), config.http_addr, config.pub_port)
+    configure_logs(config.log_level, structured=config.log_structured)
+    # Calls are limited by the app, which says so to callers; idle connections are not calls.
+    limits = ServerLimits(grace_seconds=config.shutdown_grace_seconds, connections=None)
+    serve(create_app(config), config.http_addr, config.pub_port, limits)
 
 
 if __name__ == "__main__":

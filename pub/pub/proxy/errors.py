@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 
 from racetrack_commons.entities.dto import JobStatus
 from racetrack_commons.entities.lifecycle_client import LifecycleError
-from starlette.types import Send
+
+from pub.proxy.call import Call
+from pub.routing.route import Route
+from pub.routing.token import find_header
+from pub.upstream.errors import ConnectionTimedOut, ResponseTimedOut, UpstreamError
+
+Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass
@@ -17,23 +23,35 @@ class CallFailed(Exception):
     details: dict[str, object] = field(default_factory=dict)
     retry_after: int | None = None
 
+    def render(self, call: Call) -> tuple[Headers, bytes]:
+        """Return headers and body, its keys sorted."""
+        content = {"error": self.error, "requestId": call.tracing_id} | self.details
+        body = json.dumps(content, sort_keys=True).encode()
+        headers = [
+            (b"content-type", b"application/json; charset=utf-8"),
+            (b"content-length", str(len(body)).encode()),
+            (call.tracing_header.lower().encode(), call.tracing_id.encode()),
+        ]
+        if find_header(call.headers, b"expect"):
+            # The body that the caller announced was not asked for: what it sends next may be either that or another request.
+            headers.append((b"connection", b"close"))
+        if self.retry_after is not None:
+            headers.append((b"retry-after", str(self.retry_after).encode()))
+        return headers, body
+
 
 def refused(error: LifecycleError, *, is_debug: bool) -> CallFailed:
     """Lifecycle's refusal as the caller sees it."""
+    cause = f"Authorizing Job caller: {error}"
     if error.status == 401:
-        cause = f": Authorizing Job caller: {error}" if is_debug else ""
-        return CallFailed(401, f"Proxy request error: Unauthenticated{cause}")
+        shown = f": {cause}" if is_debug else ""
+        return CallFailed(401, f"Proxy request error: Unauthenticated{shown}")
     if error.status == 404:
-        return CallFailed(
-            404, f"Proxy request error: Job was not found: Authorizing Job caller: {error}"
-        )
+        return CallFailed(404, f"Proxy request error: Job was not found: {cause}")
     if error.status == 503:
-        return CallFailed(
-            503, f"Proxy request error: Authorizing Job caller: {error}", retry_after=5
-        )
-    if error.status == 400:
-        return CallFailed(400, f"Proxy request error: Getting job details: {error}")
-    return unknown()
+        return CallFailed(503, f"Proxy request error: {cause}", retry_after=5)
+    status = error.status if error.status == 400 else 500
+    return CallFailed(status, f"Proxy request error: Getting job details: {cause}")
 
 
 def unknown() -> CallFailed:
@@ -43,26 +61,62 @@ def unknown() -> CallFailed:
     )
 
 
-def unreachable(name: str, version: str, status: str, cause: str) -> CallFailed:
+def overloaded() -> CallFailed:
+    """The gateway has as much to do as it may."""
+    return CallFailed(503, "Proxy request error: too many calls at once, try again", retry_after=1)
+
+
+def broken() -> CallFailed:
+    """The gateway itself failed."""
+    return CallFailed(500, "Proxy request error: internal error, see PUB's log for this requestId")
+
+
+def unreachable(route: Route, error: UpstreamError | None) -> CallFailed:
     """The job did not answer."""
-    details: dict[str, object] = {"jobName": name, "jobVersion": version, "jobStatus": status}
-    if status == JobStatus.STARTING:
+    details = _describe(route)
+    if route.status == JobStatus.STARTING:
         return CallFailed(
             503, "Reverse proxy error: the job is starting, try again", details, retry_after=2
         )
-    return CallFailed(502, f"Reverse proxy error: {cause} (job may be dead)", details)
+    if isinstance(error, (ConnectionTimedOut, ResponseTimedOut)):
+        return CallFailed(504, f"Reverse proxy error: {error.text}", details)
+    cause = error.text if error else "the job has no address"
+    hint = "job may have died" if error and not error.is_unsent else "job may be dead"
+    return CallFailed(502, f"Reverse proxy error: {cause} ({hint})", details)
 
 
-async def send_failure(send: Send, failure: CallFailed, request_id: str) -> None:
-    """Send the answer, its keys sorted."""
-    body = json.dumps(
-        {"error": failure.error, "requestId": request_id} | failure.details, sort_keys=True
-    ).encode()
-    headers = [
-        (b"content-type", b"application/json; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    if failure.retry_after is not None:
-        headers.append((b"retry-after", str(failure.retry_after).encode()))
-    await send({"type": "http.response.start", "status": failure.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def lost_sight(route: Route) -> CallFailed:
+    """The job is not where it was, and Lifecycle, who knows where it is, can't be asked."""
+    return CallFailed(
+        503,
+        "Reverse proxy error: the job moved or died while Lifecycle does not answer, try again",
+        _describe(route),
+        retry_after=2,
+    )
+
+
+def no_websocket(route: Route, status: int) -> CallFailed:
+    """The job answered a WebSocket's handshake with a plain status."""
+    return CallFailed(
+        status if status >= 400 else 502,
+        f"Reverse proxy error: the job does not accept a WebSocket here, it answered {status}",
+        _describe(route),
+    )
+
+
+def behind_a_gateway(route: Route) -> CallFailed:
+    """The job is where this gateway can't reach it."""
+    return CallFailed(
+        502,
+        "Reverse proxy error: jobs behind remote gateways can't be called yet",
+        _describe(route),
+    )
+
+
+def _describe(route: Route) -> dict[str, object]:
+    return {
+        "jobName": route.name,
+        "jobVersion": route.version,
+        "jobStatus": route.status,
+        "caller": route.caller,
+    }

@@ -1,97 +1,129 @@
 """Which headers pass, in both directions."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from pub.proxy.call import Call
+from pub.routing.route import Route
 from pub.routing.token import AUTH_NAMES, Headers, find_header, remove_auth_cookies
+from pub.upstream.client import UpstreamResponse
 
-HOP_BY_HOP = {
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
+_HOP_BY_HOP = {
+    b"connection",
+    b"keep-alive",
+    b"proxy-connection",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
 }
-
-
-@dataclass(frozen=True)
-class CallContext:
-    """What the gateway knows of a call and tells the job."""
-
-    tracing_header: str
-    tracing_id: str
-    caller_header: str
-    caller: str | None
-    client_address: str
-    scheme: str
-    prefix: str
-
-
-def make_request_headers(headers: Headers, context: CallContext) -> list[tuple[str, str]]:
-    """Make the job's request headers: no tokens, no claims of the caller's about itself, and who forwards."""
-    left_out = HOP_BY_HOP | set(AUTH_NAMES) | _named_by_connection(headers)
-    left_out |= {
-        "host",
-        "x-racetrack-gateway-token",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-proto",
+_NEVER_TO_JOBS = (
+    _HOP_BY_HOP
+    | {name.encode() for name in AUTH_NAMES}
+    | {
+        b"host",
+        b"expect",  # the gateway has answered it
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-proto",
+        b"x-forwarded-prefix",
+        b"x-racetrack-gateway-token",
+        b"x-racetrack-job-internal-name",
     }
-    left_out |= {
-        "x-forwarded-prefix",
-        context.tracing_header.lower(),
-        context.caller_header.lower(),
-    }
-    passed = []
-    for raw_name, raw_value in headers:
-        name = raw_name.decode("latin-1")
-        value = remove_auth_cookies(raw_value) if name == "cookie" else raw_value
-        if name not in left_out and (value or name != "cookie"):
-            passed.append((name, value.decode("latin-1")))
-    forwarded_for = ", ".join(
-        part for part in (find_header(headers, "x-forwarded-for"), context.client_address) if part
-    )
-    passed += [
-        ("X-Forwarded-For", forwarded_for),
+)
+# The server in front of the gateway's app dates each answer itself.
+_NEVER_TO_CALLERS = _HOP_BY_HOP | {b"date"}
+_BODILESS = {204, 304}
+
+
+class HeaderRules:
+    """Passes headers on by the names that the settings give."""
+
+    def __init__(self, tracing_header: str, caller_header: str) -> None:
+        self._tracing_header = tracing_header
+        self._caller_header = caller_header
+        self._tracing_name = tracing_header.lower().encode()
+        own = {self._tracing_name, caller_header.lower().encode()}
+        self._never_to_jobs = _NEVER_TO_JOBS | own
+        self._never_to_callers = _NEVER_TO_CALLERS | {self._tracing_name}
+
+    def to_job(self, call: Call, caller: str | None) -> list[tuple[str, str]]:
+        """Make the job's request headers: no tokens, no claims of the caller about itself, and who forwards."""
+        headers = call.headers
+        left_out = self._never_to_jobs | _named_by_connection(headers)
+        passed = []
+        for name, value in headers:
+            if name in left_out:
+                continue
+            if name != b"cookie":
+                passed.append((name.decode("latin-1"), _decode(value)))
+            elif kept := remove_auth_cookies(value):
+                passed.append(("cookie", _decode(kept)))
+        passed += _forwarded(call)
+        passed.append((self._tracing_header, call.tracing_id))
+        if caller:
+            passed.append((self._caller_header, caller))
+        return passed
+
+    def to_caller(
+        self, response: UpstreamResponse, address: str, tracing_id: str
+    ) -> list[tuple[bytes, bytes]]:
+        """Make the caller's response headers: redirects to the job itself become relative."""
+        headers = [(name.lower(), value) for name, value in response.headers]
+        left_out = self._never_to_callers | _named_by_connection(headers)
+        if response.status in _BODILESS:
+            # There it tells the length of another answer, but the server would insist on the bytes.
+            left_out |= {b"content-length"}
+        passed = [
+            (name, _relative(value, address) if name == b"location" else value)
+            for name, value in headers
+            if name not in left_out
+        ]
+        passed.append((self._tracing_name, tracing_id.encode()))
+        return passed
+
+
+def job_target(call: Call, route: Route) -> str:
+    """Return the path and query that the job gets: its exact version, the rest as the caller wrote it."""
+    return f"/pub/job/{route.name}/{route.version}{call.job.path}{call.query}"
+
+
+def _forwarded(call: Call) -> list[tuple[str, str]]:
+    headers, client = call.headers, call.scope.get("client")
+    before = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
+    scheme = call.scope["scheme"].replace("ws", "http")
+    return [
+        ("X-Forwarded-For", ", ".join([*before, client[0] if client else "unknown"])),
         (
             "X-Forwarded-Host",
-            find_header(headers, "x-forwarded-host") or find_header(headers, "host"),
+            find_header(headers, b"x-forwarded-host") or find_header(headers, b"host"),
         ),
-        ("X-Forwarded-Proto", find_header(headers, "x-forwarded-proto") or context.scheme),
-        ("X-Forwarded-Prefix", context.prefix),
-        (context.tracing_header, context.tracing_id),
+        ("X-Forwarded-Proto", find_header(headers, b"x-forwarded-proto") or scheme),
+        ("X-Forwarded-Prefix", call.prefix),
     ]
-    return [*passed, (context.caller_header, context.caller)] if context.caller else passed
 
 
-def make_response_headers(
-    headers: Iterable[tuple[bytes, bytes]], address: str, tracing: tuple[str, str]
-) -> list[tuple[bytes, bytes]]:
-    """Make the caller's response headers: redirects to the job itself become relative."""
-    passed = [
-        (b"location", _relative(value, address)) if name.lower() == b"location" else (name, value)
+def _named_by_connection(headers: Headers) -> set[bytes]:
+    return {
+        part.strip().lower()
         for name, value in headers
-    ]
-    tracing_name = tracing[0].lower().encode()
-    kept = [
-        (name.lower(), value)
-        for name, value in passed
-        if name.lower().decode("latin-1") not in HOP_BY_HOP and name.lower() != tracing_name
-    ]
-    return [*kept, (tracing_name, tracing[1].encode("latin-1"))]
+        if name == b"connection"
+        for part in value.split(b",")
+    }
 
 
-def _named_by_connection(headers: Headers) -> set[str]:
-    return {part.strip().lower() for part in find_header(headers, "connection").split(",")}
+def _decode(value: bytes) -> str:
+    """Decode for the HTTP client, which encodes as UTF-8; older encodings become it."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _relative(location: bytes, address: str) -> bytes:
     parts = urlsplit(location.decode("latin-1"))
-    if parts.netloc != address:
+    if parts.netloc.lower() != address.lower():
         return location
-    return parts._replace(scheme="", netloc="").geturl().encode("latin-1")
+    relative = parts._replace(scheme="", netloc="").geturl() or "/"
+    return relative.encode("latin-1")

@@ -1,122 +1,125 @@
 """Lifecycle's answers to "may this caller call that endpoint, and where is the job", remembered and forgotten."""
 
 import asyncio
-import hashlib
-import time
-from collections import OrderedDict
-from dataclasses import dataclass, field
 
-from racetrack_commons.entities.dto import ChangeEvent, ChangeKind, JobCallAuthData
-from racetrack_commons.entities.lifecycle_client import (
-    LifecycleClient,
-    LifecycleError,
-    LifecycleUnreachable,
-)
+from racetrack_commons.clock import Clock
+from racetrack_commons.entities.dto import ChangeEvent, ChangeKind
+from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
 from pub.config import Config
 from pub.metrics import PubMetrics
-from pub.routing.path import JobPath
+from pub.routing.memory import Answer, Epochs, Memory
+from pub.routing.outage import Outage
+from pub.routing.questions import Question, Questioner
+from pub.routing.route import Route
 
 UNWATCHED_TTL_SECONDS = 1.0
 REFUSAL_TTL_SECONDS = 1.0
-Key = tuple[str, str, str, bytes]
+PATIENCE_SECONDS = 1.0
+DOUBT_SECONDS = 0.05
 
 
-@dataclass
-class _Answer:
-    data: JobCallAuthData | None
-    refusal: LifecycleError | None
-    taken_at: float
-    is_stale: bool = False
-    """Something changed since: ask again before use, unless Lifecycle can't be asked."""
-
-
-@dataclass
 class Answers:
-    """Asks Lifecycle once for all who wait for the same answer."""
+    """Knows who may call what; asks Lifecycle when it does not."""
 
-    lifecycle: LifecycleClient
-    config: Config
-    metrics: PubMetrics
-    is_watched: bool = False
-    """Whether changes arrive; without them answers are only good for a moment."""
-    _answers: OrderedDict[Key, _Answer] = field(default_factory=OrderedDict)
-    _asking: dict[Key, "asyncio.Task[_Answer]"] = field(default_factory=dict)
-    _changes_seen: int = 0
+    def __init__(
+        self,
+        questioner: Questioner,
+        epochs: Epochs,
+        config: Config,
+        clock: Clock,
+        metrics: PubMetrics,
+    ) -> None:
+        self._questioner = questioner
+        self._epochs = epochs
+        self._config = config
+        self._clock = clock
+        self._metrics = metrics
+        self._memory = Memory(config.cache_size)
+        self._outage = Outage(clock)
+        self._is_watched = False
+        self._doubted_at: dict[str, float] = {}
+        self.has_met_lifecycle = False
+        """Whether Lifecycle ever answered."""
 
-    async def get(self, job: JobPath, token: str, headers: dict[str, str]) -> JobCallAuthData:
-        """Return who calls and where the job is; LifecycleError refuses, LifecycleUnreachable when nobody knows."""
-        key = (job.name, job.version, job.path, hashlib.sha256(token.encode()).digest())
-        answer = self._answers.get(key)
-        if answer is None or not self._is_fresh(answer):
-            answer = await self._ask_once(key, job, token, headers, answer)
-        self._answers.move_to_end(key)
-        if answer.refusal is not None:
-            raise answer.refusal
-        if answer.data is None:
-            raise LifecycleUnreachable("no answer")
-        return answer.data
+    @property
+    def is_lifecycle_away(self) -> bool:
+        """Whether answers may be out of date, because Lifecycle can't be asked."""
+        return self._outage.has_begun
 
-    def forget(self, change: ChangeEvent) -> None:
-        """Make answers stale that a change touches."""
-        self._changes_seen += 1
-        for key, answer in self._answers.items():
-            if change.kind != ChangeKind.JOB or change.subject in (None, key[0]):
-                answer.is_stale = True
+    async def get(self, question: Question) -> Route:
+        """Return where the job is; LifecycleError refuses, LifecycleUnreachable when nobody knows."""
+        known = self._memory.find(question.key)
+        if known is not None and self._is_fresh(known, question.job.name):
+            self._metrics.count("pub_lifecycle_cache_retrieved_responses")
+            answer = known
+        else:
+            answer = await self._ask(question, known)
+        if isinstance(answer.result, LifecycleError):
+            # A new one: raising adds a traceback to an exception, and this one is raised often.
+            raise LifecycleError(answer.result.status, answer.result.error, answer.result.type)
+        return answer.result
 
-    def forget_job(self, name: str) -> None:
-        """Make all answers about a job stale: it is not where they say."""
-        self.forget(ChangeEvent(id=0, kind=ChangeKind.JOB, subject=name))
+    def start_watching(self) -> None:
+        """Changes arrive from now on; what came before may have been missed."""
+        self.has_met_lifecycle = True
+        self._is_watched = True
+        self._epochs.advance_all()
+        self._outage.end()
 
-    def forget_all(self) -> None:
-        """Make all answers stale: changes may have been missed."""
-        self._changes_seen += 1
-        for answer in self._answers.values():
-            answer.is_stale = True
+    def stop_watching(self) -> None:
+        """Changes arrive no more: answers are good for a moment only."""
+        self._is_watched = False
 
-    def _is_fresh(self, answer: _Answer) -> bool:
-        ttl = self.config.lifecycle_cache_ttl_min if self.is_watched else UNWATCHED_TTL_SECONDS
-        if answer.refusal is not None:
-            ttl = REFUSAL_TTL_SECONDS
-        return not answer.is_stale and time.monotonic() - answer.taken_at < ttl
+    def note_change(self, change: ChangeEvent) -> None:
+        """Ask again about what a change touches, before the next use."""
+        self._outage.end()
+        if change.kind == ChangeKind.JOB and change.subject:
+            self._epochs.advance(change.subject)
+        else:
+            self._epochs.advance_all()
 
-    async def _ask_once(
-        self, key: Key, job: JobPath, token: str, headers: dict[str, str], known: _Answer | None
-    ) -> _Answer:
-        task = self._asking.get(key)
-        if task is None:
-            task = asyncio.create_task(self._ask(key, job, token, headers, known))
-            self._asking[key] = task
-            task.add_done_callback(lambda _: self._asking.pop(key, None))
-        return await asyncio.shield(task)
+    def doubt(self, family: str) -> None:
+        """Ask again about a job that is not where the answers say; once for all who find out at the same time."""
+        now = self._clock.monotonic()
+        if now - self._doubted_at.get(family, -DOUBT_SECONDS) >= DOUBT_SECONDS:
+            self._doubted_at[family] = now
+            self._epochs.advance(family)
 
-    async def _ask(
-        self, key: Key, job: JobPath, token: str, headers: dict[str, str], known: _Answer | None
-    ) -> _Answer:
-        started, seen = time.monotonic(), self._changes_seen
-        self.metrics.count("pub_lifecycle_calls")
+    def _is_fresh(self, answer: Answer, family: str) -> bool:
+        if answer.epoch != self._epochs.of(family):
+            return False
+        ttl = self._config.lifecycle_cache_ttl_min if self._is_watched else UNWATCHED_TTL_SECONDS
+        ttl = min(ttl, REFUSAL_TTL_SECONDS) if answer.is_refusal else ttl
+        return self._clock.monotonic() - answer.asked_at < ttl
+
+    async def _ask(self, question: Question, known: Answer | None) -> Answer:
+        fallback = known if known is not None and self._is_usable(known) else None
+        if fallback is not None and self._outage.is_on:
+            return self._recover(fallback)
         try:
-            data = await self.lifecycle.can_call_job(
-                job.name, job.version, job.path, token, headers
-            )
-            # A change that came while Lifecycle was answering may have missed this answer.
-            answer = _Answer(data, None, started, is_stale=seen != self._changes_seen)
-            self.metrics.count("pub_auth_successful")
-            self.metrics.count("pub_lifecycle_call_time", by=time.monotonic() - started)
-        except (LifecycleError, LifecycleUnreachable) as error:
-            self.metrics.count("pub_auth_failed")
-            answer = self._fall_back(error, known, started)
-        self._answers[key] = answer
-        while len(self._answers) > self.config.cache_size:
-            self._answers.popitem(last=False)
+            async with asyncio.timeout(self._patience(question, fallback)):
+                answer = await asyncio.shield(self._questioner.ask(question))
+        except (LifecycleUnreachable, TimeoutError) as error:
+            self._outage.begin()
+            if fallback is None:
+                raise LifecycleUnreachable(str(error)) from error
+            return self._recover(fallback)
+        self.has_met_lifecycle = True
+        self._outage.end()
+        self._memory.keep(question.key, answer)
         return answer
 
-    def _fall_back(self, error: Exception, known: _Answer | None, now: float) -> _Answer:
-        """Use the last answer when Lifecycle is down; its clear refusals count."""
-        if isinstance(error, LifecycleError) and error.status in (400, 401, 404, 503):
-            return _Answer(None, error, now)
-        self.metrics.count("pub_lifecycle_errors")
-        if known and known.data and now - known.taken_at < self.config.lifecycle_cache_ttl_max:
-            self.metrics.count("pub_lifecycle_cache_recovered_failed_responses")
-            return known
-        raise error
+    def _is_usable(self, answer: Answer) -> bool:
+        """Tell whether an old answer may stand in while Lifecycle is away."""
+        age = self._clock.monotonic() - answer.asked_at
+        return not answer.is_refusal and age < self._config.lifecycle_cache_ttl_max
+
+    def _patience(self, question: Question, fallback: Answer | None) -> float:
+        """Say how long to wait: a known change is worth more than a passed time."""
+        is_changed = fallback is None or fallback.epoch != self._epochs.of(question.job.name)
+        return self._config.lifecycle_timeout_seconds if is_changed else PATIENCE_SECONDS
+
+    def _recover(self, fallback: Answer) -> Answer:
+        self._metrics.count("pub_lifecycle_cache_recovered_failed_responses")
+        return fallback

@@ -1,31 +1,44 @@
-"""Paths of job calls, taken apart as raw bytes: escapes stay as the caller wrote them."""
+"""Paths of job calls, taken apart as raw text: escapes stay as the caller wrote them."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+_JOB_PATH = re.compile(r"/(?:job|fatman)/([^/]+)/([^/]+)(?:/*(/.*))?", re.DOTALL)
+_LONGEST_NAME = 512
+_UNSAFE_SEGMENT = re.compile(r"[/\\\x00-\x20\x7f]")
+_DOTS = {".", ".."}
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class JobPath:
     """Where a call goes."""
 
     name: str
     version: str
     path: str
-    """The rest, with its escapes; empty or beginning with a slash."""
+    """The rest, with its escapes; empty or beginning with one slash."""
 
 
 def parse_job_path(raw_path: str, prefix: str) -> JobPath | None:
     """Read `[/pub]/job/{name}/{version}{path}`; None when it is no job path."""
     path = raw_path.removeprefix(prefix) if raw_path.startswith(f"{prefix}/") else raw_path
-    for kind in ("/job/", "/fatman/"):
-        if path.startswith(kind):
-            name, _, rest = path.removeprefix(kind).partition("/")
-            version, separator, job_path = rest.partition("/")
-            if name and version and "%" not in name + version and not _has_dot_segments(path):
-                return JobPath(name, version, f"{separator}{job_path}")
-    return None
+    match = _JOB_PATH.fullmatch(path)
+    if match is None:
+        return None
+    name, version = unquote(match[1]), unquote(match[2])
+    if not (_is_name(name) and _is_name(version)):
+        return None
+    job_path = match[3] or ""
+    return None if _has_dot_segments(job_path) else JobPath(name, version, job_path)
+
+
+def _is_name(part: str) -> bool:
+    return len(part) <= _LONGEST_NAME and part not in _DOTS and not _UNSAFE_SEGMENT.search(part)
 
 
 def _has_dot_segments(path: str) -> bool:
     # Who resolves them decides which endpoint is meant: Lifecycle could be asked about another one than the job gets.
-    return any(unquote(segment) in (".", "..") for segment in path.split("/"))
+    if "." not in path and "%" not in path:
+        return False
+    return any(segment in _DOTS for segment in unquote(path).split("/"))

@@ -4,6 +4,7 @@ import asyncio
 
 import httpx
 from racetrack_client.log.logs import get_logger
+from racetrack_commons.entities.lifecycle_client import LifecycleClient
 
 from pub.routing.answers import Answers
 
@@ -12,20 +13,52 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
 
 
-async def watch_changes(answers: Answers) -> None:
-    """Follow the stream for ever; while it is broken, answers are good for a second only."""
-    pause = FIRST_PAUSE_SECONDS
-    while True:
+class ChangeWatcher:
+    """Follows the stream of changes for ever, and comes back to it when it breaks."""
+
+    def __init__(self, lifecycle: LifecycleClient, answers: Answers) -> None:
+        self._lifecycle = lifecycle
+        self._answers = answers
+        self._pause_seconds = FIRST_PAUSE_SECONDS
+        self._last_problem: str | None = None
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            problem = await self._follow()
+            if problem != self._last_problem:
+                logger.warning(
+                    f"changes of permissions are asked for every second, Lifecycle's stream is broken: {problem}"
+                )
+                self._last_problem = problem
+            await asyncio.sleep(self._pause_seconds)
+            self._pause_seconds = min(self._pause_seconds * 2, LONGEST_PAUSE_SECONDS)
+
+    async def _follow(self) -> str:
+        """Follow one stream to its end and tell what ended it."""
         try:
-            async for change in answers.lifecycle.changes():
+            async for change in self._lifecycle.changes():
                 if change is None:
-                    answers.forget_all()
-                    answers.is_watched = True
-                    pause = FIRST_PAUSE_SECONDS
+                    self._begin()
                 else:
-                    answers.forget(change)
+                    self._answers.note_change(change)
+        except httpx.HTTPStatusError as error:
+            status = error.response.status_code
+            hint = ", check LIFECYCLE_AUTH_TOKEN" if status == 401 else ""
+            return f"status {status}{hint}"
         except httpx.HTTPError as error:
-            logger.debug(f"Lifecycle's stream of changes is broken: {error}")
-        answers.is_watched = False
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            return type(error).__name__
+        except Exception as error:
+            # Without this loop revoked callers would go on calling.
+            logger.exception("following Lifecycle's changes failed")
+            return type(error).__name__
+        finally:
+            self._answers.stop_watching()
+        return "it ended"
+
+    def _begin(self) -> None:
+        self._answers.start_watching()
+        self._pause_seconds = FIRST_PAUSE_SECONDS
+        if self._last_problem is not None:
+            logger.info("Lifecycle's stream of changes is back")
+            self._last_problem = None

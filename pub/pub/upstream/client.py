@@ -1,17 +1,32 @@
-"""Connections to jobs: pooled, streaming, and never the reason of a failed call."""
+"""Connections to jobs: pooled, streaming both ways; nothing is followed, decoded or kept."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-# Below the time for which jobs keep idle connections open (75 s), so that a call never meets a closing one.
-IDLE_SECONDS = 15
+from pub.upstream.errors import (
+    ConnectionBroken,
+    ConnectionRefused,
+    ConnectionTimedOut,
+    HandshakeRefused,
+    ResponseTimedOut,
+    UpstreamError,
+)
+
+# Shorter than the patience of any common server (gunicorn 2 s, others 5 s and more), so that no call meets a closing connection.
+IDLE_SECONDS = 1.5
+DNS_SECONDS = 2
+LONGEST_HEADER_BYTES = 64 * 1024
+LONGEST_MESSAGE_BYTES = 16 * 1024 * 1024
+_AIOHTTP_ADDS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class UpstreamRequest:
     """A call as the job gets it."""
 
@@ -19,32 +34,124 @@ class UpstreamRequest:
     target: str
     """Path and query, with their escapes."""
     headers: list[tuple[str, str]]
-    body: AsyncIterator[bytes] | None
+    body: bytes | AsyncIterator[bytes] | None
+
+
+class UpstreamResponse:
+    """A job's answer, whose body is still to be read."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers = response.raw_headers
+
+    async def read(self) -> tuple[bytes, bool]:
+        """Return what has arrived of the body, waiting for some, and whether that was the end."""
+        content = self._response.content
+        try:
+            return await content.readany(), content.at_eof()
+        except (aiohttp.ClientError, OSError) as error:
+            raise _translate(error) from error
+
+    def close(self) -> None:
+        """Give the connection back, or close it when the body was not read to its end."""
+        self._response.release()
 
 
 class UpstreamClient:
     """Sends calls to jobs."""
 
-    def __init__(self, connect_timeout_seconds: float) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_seconds),
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-            read_bufsize=256 * 1024,
-        )
+    def __init__(
+        self, connect_timeout_seconds: float, response_timeout_seconds: float | None = None
+    ) -> None:
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_seconds)
+        self._response_timeout_seconds = response_timeout_seconds
+        self._open_session: aiohttp.ClientSession | None = None
 
-    async def send(self, address: str, request: UpstreamRequest) -> aiohttp.ClientResponse:
-        """Send a call and return the answer's head; its body is still to be read."""
-        return await self._session.request(
-            request.method,
-            URL(f"http://{address}{request.target}", encoded=True),
-            headers=CIMultiDict(request.headers),
-            data=request.body,
-            allow_redirects=False,
-        )
+    async def send(self, address: str, request: UpstreamRequest) -> UpstreamResponse:
+        """Send a call and return the head of the answer."""
+        async with self._watch_errors(address):
+            response = await self._session().request(
+                request.method,
+                URL(f"http://{address}{request.target}", encoded=True),
+                headers=CIMultiDict(request.headers),
+                data=request.body,
+                allow_redirects=False,
+            )
+        return UpstreamResponse(response)
+
+    async def open_websocket(
+        self, address: str, target: str, headers: list[tuple[str, str]], protocols: list[str]
+    ) -> aiohttp.ClientWebSocketResponse:
+        """Shake hands with a job; HandshakeRefused when it wants no WebSocket there."""
+        async with self._watch_errors(address):
+            return await self._session().ws_connect(
+                URL(f"http://{address}{target}", encoded=True),
+                headers=CIMultiDict(headers),
+                protocols=protocols,
+                max_msg_size=LONGEST_MESSAGE_BYTES,
+            )
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._session.close()
+        if self._open_session is not None:
+            await self._open_session.close()
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._open_session is None:
+            self._open_session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0, keepalive_timeout=IDLE_SECONDS, ttl_dns_cache=DNS_SECONDS
+                ),
+                timeout=self._timeout,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=_AIOHTTP_ADDS,
+                read_bufsize=256 * 1024,
+                max_line_size=LONGEST_HEADER_BYTES,
+                max_field_size=LONGEST_HEADER_BYTES,
+                middlewares=(_send_once,),
+            )
+        return self._open_session
+
+    @asynccontextmanager
+    async def _watch_errors(self, address: str) -> AsyncIterator[None]:
+        """Limit how long the job may take, and say in our words what went wrong."""
+        try:
+            async with asyncio.timeout(self._response_timeout_seconds):
+                yield
+        except aiohttp.WSServerHandshakeError as error:
+            raise HandshakeRefused(error.status) from error
+        except UpstreamError as error:
+            if error.is_unsent:
+                self._forget_address(address)
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            raise _translate(error) from error
+
+    def _forget_address(self, address: str) -> None:
+        """Forget what a name meant that led nowhere: another container may have taken it over."""
+        connector = self._session().connector
+        host, _, port = address.rpartition(":")
+        if isinstance(connector, aiohttp.TCPConnector) and port.isdigit():
+            connector.clear_dns_cache(host, int(port))
+
+
+async def _send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Translate errors before aiohttp sees them: it would send the call again, and that is not for it to decide."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientError, OSError) as error:
+        raise _translate(error) from error
+
+
+def _translate(error: Exception) -> UpstreamError:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return ConnectionTimedOut()
+    if isinstance(error, TimeoutError):
+        return ResponseTimedOut()
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return ConnectionRefused()
+    return ConnectionBroken()

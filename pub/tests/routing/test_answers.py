@@ -1,33 +1,127 @@
 import threading
 
+import pytest
 from racetrack_commons.testing.waiting import wait_until
 
 URL = "/pub/job/adder/latest/x"
 
 
-def test_lifecycle_is_asked_once_for_the_same_call(pub, lifecycle, start_job, make_job):
-    lifecycle.address = start_job(make_job())
-    wait_until(lambda: lifecycle.streams == 1)
-    pub.get(URL)
-    asked = len(lifecycle.asked)
+@pytest.fixture
+def start_watched_pub(start_pub, lifecycle):
+    """Start a gateway that follows the changes already."""
+
+    def start(**settings):
+        pub = start_pub(**settings)
+        wait_until(lambda: lifecycle.streams == 1)
+        assert pub.get("/pub/job/adder/latest/open").status_code == 200
+        lifecycle.asked.clear()
+        return pub
+
+    return start
+
+
+def test_lifecycle_is_asked_once_for_the_same_call(start_watched_pub, lifecycle, job):
+    pub = start_watched_pub()
     for _ in range(5):
         assert pub.get(URL).status_code == 200
-    assert len(lifecycle.asked) == asked
+    assert len(lifecycle.asked) == 1
+    assert pub.get(f"{URL}/other").status_code == 200
+    assert len(lifecycle.asked) == 2
 
 
-def test_a_revoked_permission_counts_within_a_second(pub, lifecycle, start_job, make_job):
-    lifecycle.address = start_job(make_job())
-    wait_until(lambda: lifecycle.streams == 1)
+def test_callers_at_the_same_time_share_a_question(start_watched_pub, lifecycle, job):
+    pub = start_watched_pub()
+    lifecycle.delay_seconds = 0.2
+    callers = [threading.Thread(target=pub.get, args=(URL,)) for _ in range(10)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(lifecycle.asked) == 1
+
+
+def test_a_revoked_permission_counts_within_a_second(start_watched_pub, lifecycle, job):
+    pub = start_watched_pub()
     assert pub.get(URL).status_code == 200
-    lifecycle.revoked = True
+    lifecycle.is_revoked = True
     lifecycle.announce("auth")
     wait_until(lambda: pub.get(URL).status_code == 401, seconds=1)
 
 
-def test_known_callers_go_on_while_lifecycle_fails_and_unknown_ones_wait(
-    pub, lifecycle, start_job, make_job
+def test_an_answer_that_was_on_its_way_during_a_change_does_not_count(
+    start_watched_pub, lifecycle, job
 ):
-    lifecycle.address = start_job(make_job())
+    pub = start_watched_pub()
+    lifecycle.delay_seconds = 0.3
+    first = threading.Thread(target=pub.get, args=(URL,))
+    first.start()
+    wait_until(lambda: lifecycle.asked)
+    lifecycle.announce("auth")
+    first.join()
+    assert pub.get(URL).status_code == 200
+    assert len(lifecycle.asked) == 2
+
+
+def test_a_change_of_one_job_leaves_the_answers_about_others(start_watched_pub, lifecycle, job):
+    pub = start_watched_pub()
+    pub.get(URL)
+    lifecycle.announce("job", "another")
+    lifecycle.announce("job", "adder")
+    wait_until(lambda: pub.get(URL) and len(lifecycle.asked) == 2)
+
+
+def test_answers_are_good_for_their_time(start_watched_pub, lifecycle, job, clock):
+    pub = start_watched_pub(clock=clock)
+    pub.get(URL)
+    clock.advance(59)
+    pub.get(URL)
+    assert len(lifecycle.asked) == 1
+    clock.advance(2)
+    pub.get(URL)
+    assert len(lifecycle.asked) == 2
+
+
+def test_refusals_are_good_for_a_second(start_watched_pub, lifecycle, job, clock):
+    pub = start_watched_pub(clock=clock)
+    for _ in range(3):
+        assert pub.get(URL, headers={"X-Racetrack-Auth": "bad"}).status_code == 401
+    assert len(lifecycle.asked) == 1
+    clock.advance(1)
+    pub.get(URL, headers={"X-Racetrack-Auth": "bad"})
+    assert len(lifecycle.asked) == 2
+
+
+def test_answers_are_good_for_a_second_while_changes_do_not_arrive(
+    start_pub, lifecycle, job, clock
+):
+    lifecycle.is_streaming = False
+    pub = start_pub(clock=clock)
+    for _ in range(3):
+        assert pub.get(URL).status_code == 200
+    assert len(lifecycle.asked) == 1
+    lifecycle.is_revoked = True
+    clock.advance(1)
+    assert pub.get(URL).status_code == 401
+
+
+def test_what_was_missed_while_the_stream_was_broken_is_asked_again(
+    start_watched_pub, lifecycle, job
+):
+    pub = start_watched_pub()
+    assert pub.get(URL).status_code == 200
+    lifecycle.is_streaming = False
+    lifecycle.is_revoked = True
+    wait_until(lambda: pub.get(URL).status_code == 401)
+    lifecycle.is_revoked = False
+    lifecycle.is_streaming = True
+    wait_until(lambda: lifecycle.streams > 1)
+    wait_until(lambda: pub.get(URL).status_code == 200)
+
+
+def test_known_callers_go_on_while_lifecycle_fails_and_unknown_ones_wait(
+    start_watched_pub, lifecycle, job
+):
+    pub = start_watched_pub()
     assert pub.get(URL).status_code == 200
     lifecycle.status = 500
     lifecycle.announce("auth")
@@ -35,36 +129,39 @@ def test_known_callers_go_on_while_lifecycle_fails_and_unknown_ones_wait(
         assert pub.get(URL).status_code == 200
     unknown = pub.get("/pub/job/adder/latest/other")
     assert (unknown.status_code, unknown.headers["retry-after"]) == (503, "2")
+    assert unknown.json()["error"] == (
+        "Proxy request error: Lifecycle does not answer now, try again"
+    )
 
 
-def test_no_call_fails_while_the_job_moves(pub, lifecycle, start_job, make_job):
-    old, new = make_job("old"), make_job("new")
-    lifecycle.address = start_job(old)
-    next_address = start_job(new)
-    statuses, stop = [], threading.Event()
-
-    def call():
-        while not stop.is_set():
-            statuses.append(pub.post(URL, json={}).status_code)
-
-    callers = [threading.Thread(target=call) for _ in range(4)]
-    for caller in callers:
-        caller.start()
-    wait_until(lambda: old.calls > 50)
-    lifecycle.address = next_address
-    lifecycle.announce("job", "adder")
-    wait_until(lambda: new.calls > 50)
-    moved_at = old.calls
-    stop.set()
-    for caller in callers:
-        caller.join()
-    assert set(statuses) == {200}
-    assert old.calls == moved_at
+def test_an_outage_is_survived_for_a_bounded_time_only(start_watched_pub, lifecycle, job, clock):
+    pub = start_watched_pub(clock=clock)
+    assert pub.get(URL).status_code == 200
+    lifecycle.status = 500
+    clock.advance(599)
+    assert pub.get(URL).status_code == 200
+    clock.advance(2)
+    assert pub.get(URL).status_code == 503
 
 
-def test_metrics_have_their_contract_names(pub, lifecycle, start_job, make_job):
-    lifecycle.address = start_job(make_job())
-    pub.get(URL)
-    text = pub.get("/metrics").text
-    assert 'pub_job_proxy_requests{job_name="adder",job_version="0.0.2"} 1.0' in text
-    assert "pub_job_proxy_requests_done" in text
+def test_a_refusal_is_never_overruled_by_an_outage(start_watched_pub, lifecycle, job, clock):
+    pub = start_watched_pub(clock=clock)
+    assert pub.get(URL).status_code == 200
+    lifecycle.is_revoked = True
+    clock.advance(61)
+    assert pub.get(URL).status_code == 401
+    lifecycle.status = 500
+    clock.advance(61)
+    assert pub.get(URL).status_code == 503
+
+
+def test_a_lifecycle_that_hangs_holds_known_callers_up_once(
+    start_watched_pub, lifecycle, job, clock
+):
+    pub = start_watched_pub(clock=clock)
+    assert pub.get(URL).status_code == 200
+    lifecycle.delay_seconds = 30
+    clock.advance(61)
+    for _ in range(20):
+        assert pub.get(URL).status_code == 200
+    assert len(lifecycle.asked) == 2

@@ -1,0 +1,1 @@
+"""What PUB answers itself."""

@@ -1,0 +1,138 @@
+"""Finding a job and reaching it, also while it moves."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
+
+from pub.metrics import PubMetrics
+from pub.proxy.call import Call
+from pub.proxy.errors import behind_a_gateway, lost_sight, refused, unknown, unreachable
+from pub.routing.answers import Answers
+from pub.routing.route import Route
+from pub.upstream.errors import (
+    ConnectionBroken,
+    ConnectionRefused,
+    ConnectionTimedOut,
+    ResponseTimedOut,
+    UpstreamError,
+)
+from pub.upstream.replicas import Replicas
+
+Opened = TypeVar("Opened")
+# A job that is restarted at its address is back within this time, or not soon.
+RESTART_PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.4)
+
+
+@dataclass(frozen=True, slots=True)
+class Connected(Generic[Opened]):
+    """What was opened, and where."""
+
+    route: Route
+    address: str
+    opened: Opened
+
+
+@dataclass
+class _Attempts:
+    """How often a call may still be sent."""
+
+    tried: set[str]
+    pauses: list[float]
+    may_repeat_sent: bool
+
+    def may_follow(self, error: UpstreamError) -> bool:
+        """Decide whether to try again: at once when nothing was sent, once when repeating does no harm."""
+        if error.is_unsent:
+            return True
+        may_repeat = isinstance(error, ConnectionBroken) and self.may_repeat_sent
+        self.may_repeat_sent = False
+        return may_repeat
+
+
+class JobConnector:
+    """Sends a call to where its job is; asks again when nobody is there."""
+
+    def __init__(
+        self, answers: Answers, replicas: Replicas, metrics: PubMetrics, *, is_debug: bool
+    ) -> None:
+        self._answers = answers
+        self._replicas = replicas
+        self._metrics = metrics
+        self._is_debug = is_debug
+
+    async def authorize(self, call: Call) -> Route:
+        """Return where the job is, or raise why the caller may not call it."""
+        try:
+            route = await self._answers.get(call.question)
+        except LifecycleError as error:
+            raise refused(error, is_debug=self._is_debug) from error
+        except LifecycleUnreachable as error:
+            raise unknown() from error
+        if route.is_remote:
+            raise behind_a_gateway(route)
+        return route
+
+    async def connect(
+        self,
+        call: Call,
+        route: Route,
+        open_: Callable[[Route, str], Awaitable[Opened]],
+        *,
+        is_repeatable: bool,
+    ) -> Connected[Opened]:
+        """Open something at the job's address. A refused connection means that the job moved or restarts.
+
+        What is repeatable may be sent once more even when the job may have seen it.
+        """
+        address = self._replicas.choose(route)
+        attempts = _Attempts(set(), list(RESTART_PAUSES_SECONDS), is_repeatable)
+        if address is not None and self._replicas.is_given_up(address):
+            attempts.pauses.clear()
+        error: UpstreamError | None = None
+        while address is not None:
+            try:
+                return Connected(route, address, await open_(route, address))
+            except UpstreamError as caught:
+                error = caught
+                self._note(error)
+            if not attempts.may_follow(error):
+                break
+            attempts.tried.add(address)
+            self._replicas.eject(address)
+            route, address = await self._look_again(call, route, error, attempts)
+        if self._answers.is_lifecycle_away:
+            raise lost_sight(route) from error
+        raise unreachable(route, error) from error
+
+    async def _look_again(
+        self, call: Call, route: Route, error: UpstreamError, attempts: _Attempts
+    ) -> tuple[Route, str | None]:
+        """Return where the job is now; at its old address only after a pause, as long as there is one."""
+        address = self._replicas.choose(route, attempts.tried)
+        if address is None:
+            self._answers.doubt(call.job.name)
+            route = await self.authorize(call)
+            address = self._replicas.choose(route, attempts.tried)
+        if address is None and not isinstance(error, ConnectionTimedOut):
+            if not attempts.pauses:
+                for given_up in route.addresses:
+                    self._replicas.give_up(given_up)
+                return route, None
+            await asyncio.sleep(attempts.pauses.pop(0))
+            attempts.tried.clear()
+            self._answers.doubt(call.job.name)
+            route = await self.authorize(call)
+            address = self._replicas.choose(route)
+        return route, address
+
+    def _note(self, error: UpstreamError) -> None:
+        self._metrics.count("pub_job_proxy_errors")
+        if isinstance(error, ConnectionRefused):
+            self._metrics.count("pub_job_proxy_connection_refused_errors")
+        elif isinstance(error, ConnectionTimedOut | ResponseTimedOut):
+            self._metrics.count("pub_job_proxy_context_deadline_errors")
+        else:
+            self._metrics.count("pub_job_proxy_connection_broken_errors")

@@ -1,0 +1,101 @@
+"""Passing HTTP calls on: streaming both ways, and never a truncated answer that looks whole."""
+
+import time
+
+from racetrack_client.log.logs import get_logger
+
+from pub.metrics import PubMetrics
+from pub.proxy.call import Call
+from pub.proxy.caller import CallerBody, CallerLeft, DepartureWatch
+from pub.proxy.connect import Connected, JobConnector
+from pub.proxy.headers import HeaderRules, job_target
+from pub.routing.route import Route
+from pub.routing.token import find_header
+from pub.upstream.client import UpstreamClient, UpstreamRequest, UpstreamResponse
+from pub.upstream.errors import UpstreamError
+
+logger = get_logger(__name__)
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+
+class HttpForwarder:
+    """Passes HTTP calls on."""
+
+    def __init__(
+        self,
+        connector: JobConnector,
+        upstream: UpstreamClient,
+        rules: HeaderRules,
+        metrics: PubMetrics,
+    ) -> None:
+        self._connector = connector
+        self._upstream = upstream
+        self._rules = rules
+        self._metrics = metrics
+
+    async def serve(self, call: Call) -> None:
+        """Pass a call on; CallFailed when the job can't answer it."""
+        started = time.perf_counter()
+        route = await self._connector.authorize(call)
+        self._metrics.count_for("pub_job_proxy_requests", route.name, route.version)
+        body = CallerBody(call.receive)
+        try:
+            with DepartureWatch(body):
+                connected = await self._send(call, route, body)
+                end = await self._answer(call, connected)
+        except CallerLeft:
+            self._metrics.count("pub_job_proxy_context_canceled_errors")
+            end = "- the caller left"
+        finally:
+            self._metrics.note_call(route.name, route.version, time.perf_counter() - started)
+        logger.info(f"{call} {end} {route.caller or '-'}", extra={"id": call.tracing_id})
+
+    async def _send(
+        self, call: Call, route: Route, body: CallerBody
+    ) -> Connected[UpstreamResponse]:
+        await body.open(is_present=_has_body(call))
+        content = body.content()
+        self._metrics.count_for("pub_job_proxy_requests_started", route.name, route.version)
+
+        async def send(route: Route, address: str) -> UpstreamResponse:
+            headers = self._rules.to_job(call, route.caller)
+            request = UpstreamRequest(call.method, job_target(call, route), headers, content)
+            try:
+                return await self._upstream.send(address, request)
+            except UpstreamError:
+                # Half a body breaks the connection to the job, too: what counts is who began.
+                body.check_caller_is_there()
+                raise
+
+        is_repeatable = call.method in SAFE_METHODS and isinstance(content, bytes | None)
+        return await self._connector.connect(call, route, send, is_repeatable=is_repeatable)
+
+    async def _answer(self, call: Call, connected: Connected[UpstreamResponse]) -> str:
+        """Stream the answer to the caller, and tell how that ended."""
+        response, route = connected.opened, connected.route
+        status = str(response.status)
+        self._metrics.count_for("pub_job_proxy_response_codes", route.name, route.version, status)
+        headers = self._rules.to_caller(response, connected.address, call.tracing_id)
+        try:
+            await call.send(
+                {"type": "http.response.start", "status": response.status, "headers": headers}
+            )
+            is_whole = False
+            while not is_whole:
+                chunk, is_whole = await response.read()
+                await call.send(
+                    {"type": "http.response.body", "body": chunk, "more_body": not is_whole}
+                )
+        except UpstreamError:
+            # Returning without the end of the body makes the server drop the caller's connection.
+            self._metrics.count("pub_job_proxy_errors")
+            self._metrics.count("pub_job_proxy_connection_broken_errors")
+            return f"{status}, the answer broke off, the caller's connection is dropped"
+        finally:
+            response.close()
+        return status
+
+
+def _has_body(call: Call) -> bool:
+    length = find_header(call.headers, b"content-length")
+    return length not in ("", "0") or bool(find_header(call.headers, b"transfer-encoding"))

@@ -1,0 +1,76 @@
+"""A stand-in for a job's server."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+
+class FakeJob:
+    """Tells what it got, and echoes messages of WebSockets; `/hold` streams until its caller leaves, `/redirect` moves."""
+
+    def __init__(self, name: str = "one") -> None:
+        self.name = name
+        self.calls = 0
+        self.left = 0
+        """How many callers left while they held."""
+        self.closes: list[tuple[int, str]] = []
+        """Code and reason of each closed WebSocket."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http":
+            self.calls += 1
+            path = scope["raw_path"].decode()
+            if path.endswith("/hold"):
+                await self._hold(receive, send)
+                return
+            request = Request(scope, receive)
+            await (await self._answer(request, path))(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._echo(WebSocket(scope, receive, send))
+
+    async def _answer(self, request: Request, path: str) -> Response:
+        if path.endswith("/redirect"):
+            location = f"http://{request.headers['host']}/pub/job/adder/0.0.2/docs"
+            return Response(status_code=307, headers={"location": location})
+        size = 0
+        async for chunk in request.stream():
+            size += len(chunk)
+        content = {
+            "name": self.name,
+            "path": path,
+            "query": request.scope["query_string"].decode(),
+            "method": request.method,
+            "headers": dict(request.headers),
+            "size": size,
+        }
+        return JSONResponse(content, headers={"x-of-job": "yes"})
+
+    async def _hold(self, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"held", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.left += 1
+
+    async def _echo(self, socket: WebSocket) -> None:
+        if socket.url.path.endswith("/refused"):
+            await socket.send_denial_response(Response(status_code=404))
+            return
+        await socket.accept(subprotocol=next(iter(socket.scope["subprotocols"]), None))
+        try:
+            while True:
+                message = await socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    raise WebSocketDisconnect(message["code"], message.get("reason"))
+                if message.get("text") == "headers":
+                    await socket.send_json(dict(socket.headers))
+                elif message.get("text") == "close":
+                    await socket.close(4321, "asked to")
+                elif "text" in message:
+                    await socket.send_text(message["text"])
+                else:
+                    await socket.send_bytes(message["bytes"])
+        except WebSocketDisconnect as left:
+            self.closes.append((left.code, left.reason))

@@ -1,0 +1,94 @@
+"""A stand-in for Lifecycle, as far as the gateway knows it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+A_JOB = {
+    "name": "adder",
+    "version": "0.0.2",
+    "status": "running",
+    "create_time": 1,
+    "update_time": 1,
+}
+
+
+class FakeLifecycle:
+    """Answers can-call-job for the job adder and streams changes. Only the token `good` may call, `/open` anybody."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.address: str | None = None
+        """Where the job is."""
+        self.asked: list[dict[str, str]] = []
+        """Each question: `path`, `token`, and the headers."""
+        self.status = 200
+        """Another one makes every question fail with it."""
+        self.error_type: str | None = None
+        self.job_status = "running"
+        self.replicas: list[str] = []
+        self.gateway_url: str | None = None
+        self.is_revoked = False
+        self.is_streaming = True
+        self.delay_seconds = 0.0
+        self.changes: list[dict[str, Any]] = []
+        self.streams = 0
+        """How often the stream of changes was opened."""
+        self.app = Starlette(
+            routes=[
+                Route(
+                    "/lifecycle/api/v1/auth/can-call-job/{name}/{version}/{path:path}",
+                    self._answer,
+                ),
+                Route("/lifecycle/api/v1/events", self._stream_changes),
+            ]
+        )
+
+    def announce(self, kind: str, subject: str | None = None) -> None:
+        """Tell those who follow the changes about one."""
+        self.changes.append({"id": len(self.changes) + 1, "kind": kind, "subject": subject})
+
+    async def _answer(self, request: Request) -> Response:
+        token = request.headers.get("x-racetrack-auth", "")
+        path = request.path_params["path"]
+        self.asked.append({**request.headers, "path": path, "token": token})
+        await asyncio.sleep(self.delay_seconds)
+        is_open = path == "open"
+        if self.status != 200:
+            content = {"error": "told to fail"}
+            if self.error_type is not None:
+                content["type"] = self.error_type
+            return JSONResponse(content, self.status)
+        if not is_open and (token not in ("good", "internal") or self.is_revoked):
+            return JSONResponse({"error": "no permission", "type": "UnauthorizedError"}, 401)
+        if request.path_params["name"] != "adder":
+            return JSONResponse({"error": "there is no such job", "type": "EntityNotFound"}, 404)
+        job = A_JOB | {
+            "internal_name": self.address,
+            "status": self.job_status,
+            "replica_internal_names": self.replicas,
+        }
+        caller = "User alice" if token == "good" else None
+        return JSONResponse({"job": job, "caller": caller, "remote_gateway_url": self.gateway_url})
+
+    async def _stream_changes(self, request: Request) -> Response:
+        if not self.is_streaming:
+            return JSONResponse({"error": "told to fail"}, 503)
+
+        async def stream() -> AsyncIterator[str]:
+            self.streams += 1
+            sent = len(self.changes)
+            yield 'event: hello\ndata: {"id": 0}\n\n'
+            while self.is_streaming and not await request.is_disconnected():
+                for change in self.changes[sent:]:
+                    sent += 1
+                    yield f"event: change\ndata: {json.dumps(change)}\n\n"
+                await asyncio.sleep(0.01)
+
+        return StreamingResponse(stream(), media_type="text/event-stream")

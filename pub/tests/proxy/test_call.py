@@ -1,0 +1,82 @@
+import socket
+
+URL = "/pub/job/adder/latest"
+
+
+def test_a_call_reaches_the_exact_version_with_its_query_and_escapes(pub, job):
+    answer = pub.post(f"{URL}/api/a%2Fb?x=1&y=%20;z&x=2", content=b"12345")
+    assert answer.status_code == 200
+    assert answer.json()["path"] == "/pub/job/adder/0.0.2/api/a%2Fb"
+    assert answer.json()["query"] == "x=1&y=%20;z&x=2"
+    assert answer.json()["size"] == 5
+    assert answer.headers["x-of-job"] == "yes"
+
+
+def test_routes_stand_without_the_prefix_and_under_their_older_name(pub, job):
+    for path in ("/job/adder/1.x/live", "/pub/fatman/adder/1/live", "/fatman/adder/latest/live"):
+        assert pub.get(path).json()["path"] == "/pub/job/adder/0.0.2/live"
+
+
+def test_the_job_may_be_called_at_its_root(pub, job):
+    assert pub.get("/pub/job/adder/latest").json()["path"] == "/pub/job/adder/0.0.2"
+    assert pub.get("/pub/job/adder/latest/").json()["path"] == "/pub/job/adder/0.0.2/"
+
+
+def test_what_is_no_job_path_is_404(pub, job):
+    for path in ("/pub/job", "/pub/job/adder", "/pub/job/adder/", "/pub/job/ad%2Fder/latest/x"):
+        assert pub.get(path).status_code == 404
+    assert job.calls == 0
+
+
+def test_dot_segments_never_ask_about_another_endpoint_than_the_job_gets(connect, lifecycle):
+    for path in ("api/v1/perform/../../../live", "x/%2e%2E/live", "x/..%2Flive", "."):
+        connection = connect()
+        connection.sendall(request(f"GET {URL}/{path}"))
+        assert connection.recv(1024).startswith(b"HTTP/1.1 404")
+    assert lifecycle.asked == []
+
+
+def test_the_job_gets_the_path_that_lifecycle_was_asked_about(connect, job, lifecycle):
+    connection = connect()
+    connection.sendall(request(f"GET {URL}//open"))
+    assert b'"/pub/job/adder/0.0.2/open"' in read_all(connection)
+    assert lifecycle.asked[0]["path"] == "open"
+
+
+def test_a_call_is_traced(pub, job, lifecycle):
+    answer = pub.get(f"{URL}/x", headers={"X-Request-Tracing-Id": "mine"})
+    assert answer.headers["x-request-tracing-id"] == "mine"
+    assert answer.json()["headers"]["x-request-tracing-id"] == "mine"
+    assert lifecycle.asked[0]["x-request-tracing-id"] == "mine"
+
+
+def test_a_call_without_a_usable_tracing_id_gets_one(pub, job):
+    first, second = (
+        pub.get(f"{URL}/x"),
+        pub.get(f"{URL}/x", headers={"X-Request-Tracing-Id": "a b"}),
+    )
+    ids = [answer.headers["x-request-tracing-id"] for answer in (first, second)]
+    assert [len(each) for each in ids] == [36, 36]
+    assert ids[0] != ids[1]
+
+
+def test_a_preflight_reaches_the_job_without_a_token(pub, job):
+    headers = {
+        "X-Racetrack-Auth": "",
+        "Origin": "https://example.com",
+        "Access-Control-Request-Method": "POST",
+    }
+    preflight = pub.options(f"{URL}/x", headers=headers)
+    assert (preflight.status_code, preflight.json()["method"]) == (200, "OPTIONS")
+    assert "x-caller-name" not in preflight.json()["headers"]
+    assert pub.options(f"{URL}/x", headers={"X-Racetrack-Auth": ""}).status_code == 401
+
+
+def request(line):
+    return (
+        f"{line} HTTP/1.1\r\nHost: pub\r\nX-Racetrack-Auth: good\r\nConnection: close\r\n\r\n"
+    ).encode()
+
+
+def read_all(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(65536), b""))

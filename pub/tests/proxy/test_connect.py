@@ -1,0 +1,123 @@
+import threading
+from contextlib import contextmanager
+
+from pub.testing.job import FakeJob
+from racetrack_commons.testing.server import running_server
+from racetrack_commons.testing.waiting import free_port, wait_until
+
+URL = "/pub/job/adder/latest/x"
+BROKEN_AT_ONCE = "Reverse proxy error: connection broken to a target job (job may have died)"
+
+
+def test_no_call_fails_while_the_job_moves(pub, lifecycle, start_job):
+    old, new = FakeJob("old"), FakeJob("new")
+    lifecycle.address = start_job(old)
+    next_address = start_job(new)
+    with calling(pub) as statuses:
+        wait_until(lambda: old.calls > 50)
+        lifecycle.address = next_address
+        lifecycle.announce("job", "adder")
+        wait_until(lambda: new.calls > 50)
+        moved_at = old.calls
+    assert set(statuses) == {200}
+    assert old.calls == moved_at
+
+
+def test_no_call_fails_when_the_news_of_a_move_is_late(pub, lifecycle, start_job):
+    old, new = FakeJob("old"), FakeJob("new")
+    next_address = start_job(new)
+    with running_server(old) as old_url:
+        lifecycle.address = old_url.removeprefix("http://")
+        assert pub.post(URL, json={}).json()["name"] == "old"
+        lifecycle.address = next_address
+    assert pub.post(URL, json={}).json()["name"] == "new"
+
+
+def test_a_job_that_restarts_at_its_address_is_waited_for(pub, lifecycle, start_raw_job):
+    port = free_port()
+    lifecycle.address = f"127.0.0.1:{port}"
+    answers: list[int] = []
+    call = threading.Thread(target=lambda: answers.append(pub.post(URL, json={}).status_code))
+    call.start()
+    wait_until(lambda: len(lifecycle.asked) > 1)  # refused once
+    start_raw_job(answer, port)
+    call.join()
+    assert answers == [200]
+
+
+def test_a_safe_call_is_repeated_once_when_the_job_dies_over_it(pub, start_raw_job):
+    heads: list[bytes] = []
+    start_raw_job(lambda connection: heads.append(connection.recv(65536)))
+    broken = pub.get(URL)
+    assert (broken.status_code, broken.json()["error"]) == (502, BROKEN_AT_ONCE)
+    assert len(heads) == 2
+
+
+def test_a_call_that_may_change_something_is_never_repeated(pub, start_raw_job):
+    heads: list[bytes] = []
+    start_raw_job(lambda connection: heads.append(connection.recv(65536)))
+    for method in ("POST", "PUT", "DELETE"):
+        assert pub.request(method, URL).status_code == 502
+    assert len(heads) == 3
+
+
+def test_replicas_take_turns_and_a_dead_one_is_left_out(pub, lifecycle, start_job):
+    addresses = [start_job(FakeJob("a")), start_job(FakeJob("b")), f"127.0.0.1:{free_port()}"]
+    lifecycle.replicas = addresses
+    names = [pub.post(URL, json={}).json()["name"] for _ in range(12)]
+    assert {names.count("a"), names.count("b")} <= {5, 6, 7}
+
+
+def test_many_calls_of_a_dead_job_ask_lifecycle_seldom(pub, lifecycle):
+    lifecycle.address = f"127.0.0.1:{free_port()}"
+    calls = [threading.Thread(target=pub.post, args=(URL,)) for _ in range(20)]
+    for call in calls:
+        call.start()
+    for call in calls:
+        call.join()
+    assert len(lifecycle.asked) < 40
+
+
+def test_a_job_that_moved_while_lifecycle_is_away_is_not_called_dead(pub, lifecycle, start_job):
+    with running_server(FakeJob()) as url:
+        lifecycle.address = url.removeprefix("http://")
+        assert pub.post(URL, json={}).status_code == 200
+        lifecycle.status = 500
+    lost = pub.post(URL, json={})
+    assert (lost.status_code, lost.headers["retry-after"]) == (503, "2")
+    assert lost.json()["error"] == (
+        "Reverse proxy error: the job moved or died while Lifecycle does not answer, try again"
+    )
+    lifecycle.status, lifecycle.address = 200, start_job(FakeJob())
+    wait_until(lambda: pub.post(URL, json={}).status_code == 200)
+
+
+def test_jobs_behind_remote_gateways_are_refused(pub, lifecycle, job):
+    lifecycle.gateway_url = "http://far-away.example.com/pub"
+    assert pub.get(URL).status_code == 502
+    assert job.calls == 0
+
+
+@contextmanager
+def calling(pub):
+    """Call the job from some threads as long as the block runs; gives the statuses."""
+    statuses, stop = [], threading.Event()
+
+    def call():
+        while not stop.is_set():
+            statuses.append(pub.post(URL, json={}).status_code)
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    try:
+        yield statuses
+    finally:
+        stop.set()
+        for caller in callers:
+            caller.join()
+
+
+def answer(connection):
+    while connection.recv(65536):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")

@@ -1,0 +1,100 @@
+URL = "/pub/job/adder/latest/x"
+
+
+def test_the_job_learns_the_caller_but_not_the_token(pub, job):
+    headers = {
+        "X-Caller-Name": "User mallory",
+        "X-Racetrack-User-Auth": "older",
+        "X-Racetrack-Gateway-Token": "secret",
+        "Cookie": "X-Racetrack-Auth=good; theme=dark; x-racetrack-esc-auth=old",
+        "Authorization": "Basic of-the-job",
+    }
+    seen = pub.get(URL, headers=headers).json()["headers"]
+    assert seen["x-caller-name"] == "User alice"
+    assert seen["cookie"] == "theme=dark"
+    assert seen["authorization"] == "Basic of-the-job"
+    assert not [name for name in seen if name.startswith("x-racetrack")]
+
+
+def test_nobody_can_claim_to_be_a_caller_at_a_public_endpoint(pub, job):
+    headers = {"X-Racetrack-Auth": "", "X-Caller-Name": "User mallory"}
+    seen = pub.get("/pub/job/adder/latest/open", headers=headers).json()["headers"]
+    assert "x-caller-name" not in seen
+
+
+def test_the_job_learns_who_forwards(pub, job, lifecycle):
+    headers = {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "https", "Host": "example.com"}
+    seen = pub.get(URL, headers=headers).json()["headers"]
+    assert seen["host"] == lifecycle.address
+    assert seen["x-forwarded-for"] == "1.2.3.4, 127.0.0.1"
+    assert seen["x-forwarded-host"] == "example.com"
+    assert seen["x-forwarded-proto"] == "https"
+    assert seen["x-forwarded-prefix"] == "/pub/job/adder/latest"
+
+
+def test_headers_of_one_connection_are_not_passed_to_the_job(pub, job):
+    headers = {
+        "Connection": "keep-alive, X-Of-Hop",
+        "X-Of-Hop": "1",
+        "Keep-Alive": "timeout=5",
+        "Proxy-Authorization": "Basic x",
+        "TE": "trailers",
+        "Upgrade": "h2c",
+    }
+    seen = pub.get(URL, headers=headers).json()["headers"]
+    assert not {"x-of-hop", "keep-alive", "proxy-authorization", "te", "upgrade"} & seen.keys()
+
+
+def test_nothing_is_added_to_what_the_caller_sent(pub, job):
+    for name in ("User-Agent", "Accept", "Accept-Encoding"):
+        pub.headers.pop(name)
+    seen = pub.post(URL, content=b"x").json()["headers"]
+    assert not {"user-agent", "accept", "accept-encoding", "content-type"} & seen.keys()
+
+
+def test_headers_of_the_answer_pass_except_those_of_the_connection(pub, start_raw_job):
+    start_raw_job(
+        answering(
+            b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\nConnection: x-of-hop\r\nX-Of-Hop: 1\r\n"
+            b"Keep-Alive: timeout=5\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nX-Request-Tracing-Id: of-the-job\r\n"
+            b"Content-Encoding: br\r\nContent-Length: 3\r\n\r\nabc"
+        )
+    )
+    with pub.stream("GET", URL, headers={"X-Request-Tracing-Id": "mine"}) as answer:
+        assert b"".join(answer.iter_raw()) == b"abc"
+    assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
+    assert not {"x-of-hop", "keep-alive", "connection"} & answer.headers.keys()
+    assert answer.headers["content-encoding"] == "br"
+    assert answer.headers.get_list("x-request-tracing-id") == ["mine"]
+    assert "1970" not in answer.headers["date"]
+
+
+def test_redirects_to_the_job_itself_become_relative(pub, job):
+    answer = pub.get("/pub/job/adder/latest/redirect")
+    assert answer.headers["location"] == "/pub/job/adder/0.0.2/docs"
+
+
+def test_redirects_to_elsewhere_stay(pub, start_raw_job):
+    start_raw_job(
+        answering(
+            b"HTTP/1.1 302 Found\r\nLocation: https://example.com/x?y\r\nContent-Length: 0\r\n\r\n"
+        )
+    )
+    assert pub.get(URL).headers["location"] == "https://example.com/x?y"
+
+
+def test_an_answer_without_a_body_may_tell_the_length_of_another(pub, start_raw_job):
+    start_raw_job(
+        answering(b"HTTP/1.1 304 Not Modified\r\nETag: e\r\nContent-Length: 1234\r\n\r\n")
+    )
+    for _ in range(2):
+        answer = pub.get(URL)
+        assert (answer.status_code, answer.headers["etag"], answer.content) == (304, "e", b"")
+
+
+def answering(answer):
+    def serve(connection):
+        while connection.recv(65536):
+            connection.sendall(answer)
+
+    return serve
