@@ -15,6 +15,7 @@ from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import Users
 from lifecycle.config import Config
 from lifecycle.core import Core, create_core, create_deployments
+from lifecycle.database.encryption import SecretsUnreadable
 from lifecycle.database.engine import connect, postgres_schema
 from lifecycle.database.migrations.ensure import check_current, migrate
 from lifecycle.deployment.failure import DeploymentFailed
@@ -66,7 +67,7 @@ def create_app(config: Config) -> FastAPI:
         probes=HealthProbes(config, core.unit_of_work, core.metrics).probes(),
         registry=core.metrics_registry,
         lifespan=lambda _: _run(core, services),
-        options=ApiOptions(error_statuses={DeploymentFailed: 500}),
+        options=ApiOptions(error_statuses={DeploymentFailed: 500, SecretsUnreadable: 500}),
     )
     app.state.services = services
     for router in _ROUTERS:

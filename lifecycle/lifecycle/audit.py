@@ -1,8 +1,10 @@
 """The audit log: what is written, and how people read it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import uuid4
 
 from lifecycle.database.dto import AuditEventDto
@@ -16,6 +18,8 @@ class AuditEventType(StrEnum):
     JOB_REDEPLOYED = "job_redeployed"
     JOB_DELETED = "job_deleted"
     JOB_MOVED = "job_moved"
+    JOB_ROLLED_BACK = "job_rolled_back"
+    MANIFEST_EDITED = "manifest_edited"
     DEPLOYMENT_FAILED = "deployment_failed"
     PLUGIN_INSTALLED = "plugin_installed"
     PLUGIN_UNINSTALLED = "plugin_uninstalled"
@@ -26,6 +30,8 @@ _VERBS = {
     AuditEventType.JOB_REDEPLOYED: "redeployed",
     AuditEventType.JOB_DELETED: "deleted",
     AuditEventType.JOB_MOVED: "moved to another infrastructure target",
+    AuditEventType.JOB_ROLLED_BACK: "rolled back",
+    AuditEventType.MANIFEST_EDITED: "edited the manifest of",
     AuditEventType.PLUGIN_INSTALLED: "installed",
     AuditEventType.PLUGIN_UNINSTALLED: "uninstalled",
 }
@@ -41,7 +47,19 @@ class AuditEvent:
     """Whom it happened to: who deployed the job before."""
     job_name: str | None = None
     job_version: str | None = None
-    properties: dict[str, str] = field(default_factory=dict)
+    properties: dict[str, Any] = field(default_factory=dict)
+    """JSON; of changes `before` and `after`."""
+
+
+def describe_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the properties of an event: `before` and `after`, with nothing but what differs."""
+    changed = [key for key in after if before.get(key) != after[key]]
+    if not changed:
+        return {}
+    return {
+        "before": {key: before.get(key) for key in changed},
+        "after": {key: after[key] for key in changed},
+    }
 
 
 def write_event(uow: UnitOfWork, event: AuditEvent, now: datetime) -> None:

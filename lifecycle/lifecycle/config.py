@@ -4,7 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from racetrack_client.utils.quantity import Quantity
 from racetrack_commons.settings import CommaSeparated, Settings
 
@@ -97,6 +97,8 @@ class Config(Settings):
     """How long a worker that went silent keeps its deployment; then another one resumes it."""
     drain_seconds: float = 10
     """How long a replaced instance of a job lives on to answer the calls it has."""
+    restorable_deployments: int = Field(5, ge=0)
+    """How many deployments of a job can be rolled back to; of older ones secrets and source are forgotten."""
     timeout_until_job_alive: int = 900
     """Seconds until a starting job must answer at `/live`; then its deployment fails."""
     timeout_until_job_ready: int = 600

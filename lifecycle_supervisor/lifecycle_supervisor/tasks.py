@@ -49,7 +49,7 @@ class SupervisorTasks:
     def forget_old_rows(self) -> None:
         """Remove rows that nobody needs any more."""
         with self.core.unit_of_work() as uow:
-            forget_old_rows(uow, self.core.clock.now())
+            forget_old_rows(uow, self.core.clock.now(), self.config.restorable_deployments)
 
     def _list_chores(self) -> list[PeriodicTask]:
         return [

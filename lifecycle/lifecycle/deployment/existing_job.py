@@ -38,9 +38,7 @@ class ExistingJobs:
     def redeploy(self, job: JobDto, subject: AuthSubject) -> str:
         """Build the job again from the same source, and replace it."""
         new = self._make_new(TaskKind.REDEPLOY, job, subject, job.infrastructure_target)
-        with self.unit_of_work.reading() as uow:
-            digest = uow.bundles.find_digest_of_job(job.image_tag or "", job.name, job.version)
-        return self._store(replace(new, source_digest=digest))
+        return self._store(self._with_source(new, job))
 
     def reprovision(self, job: JobDto, subject: AuthSubject) -> str:
         """Start the image of the job again, and replace what runs."""
@@ -49,7 +47,10 @@ class ExistingJobs:
         return self._store(self._with_image(new, job))
 
     def move(self, job: JobDto, infrastructure_target: str, subject: AuthSubject) -> str:
-        """Start the image of the job on another target, then end it on the present one."""
+        """Start the job on another target, then end it on the present one.
+
+        It is built again when the other target runs another kind of image.
+        """
         _check_has_image(job)
         if not infrastructure_target:
             raise ValidationError("name the infrastructure target that the job shall move to")
@@ -57,13 +58,10 @@ class ExistingJobs:
             raise ValidationError(f"job {job} is on infrastructure target {infrastructure_target}")
         present, other = job.infrastructure_target or "", infrastructure_target
         self.infrastructure.get(other)
-        if self.infrastructure.image_kind(present) != self.infrastructure.image_kind(other):
-            raise ValidationError(
-                f"infrastructure target {other} can't run the image that {present} runs:"
-                f" deploy {job} again with infrastructure_target: {other} in its job.yaml"
-            )
         new = self._make_new(TaskKind.MOVE, job, subject, other)
-        return self._store(self._with_image(new, job))
+        if self.infrastructure.image_kind(present) == self.infrastructure.image_kind(other):
+            return self._store(self._with_image(new, job))
+        return self._store(self._with_source(new, job))
 
     def reconcile(self) -> list[str]:
         """Start every lost job again; what can't be is logged."""
@@ -84,8 +82,9 @@ class ExistingJobs:
         manifest = _read_manifest(job)
         return NewDeployment(
             kind=kind,
-            first_step=TaskStep.BUILD if kind == TaskKind.REDEPLOY else TaskStep.PROVISION,
+            first_step=TaskStep.PROVISION,
             manifest=manifest,
+            manifest_yaml=job.manifest_yaml,
             infrastructure_target=target or "",
             image_kind=self.infrastructure.image_kind(target or ""),
             secrets=self._load_secrets(job).encrypt(self.secret_box),
@@ -97,6 +96,11 @@ class ExistingJobs:
         if deployer is None:
             return DeploymentSecrets()
         return load_job_secrets(deployer, job.name, job.version)
+
+    def _with_source(self, new: NewDeployment, job: JobDto) -> NewDeployment:
+        with self.unit_of_work.reading() as uow:
+            digest = uow.bundles.find_digest_of_job(job.image_tag or "", job.name, job.version)
+        return replace(new, first_step=TaskStep.BUILD, source_digest=digest)
 
     def _with_image(self, new: NewDeployment, job: JobDto) -> NewDeployment:
         with self.unit_of_work.reading() as uow:

@@ -36,7 +36,10 @@ class FinishStep:
         with claimed.writing() as uow:
             now = claimed.clock.now()
             uow.deployments.end(claimed.deployment_id, DeploymentStatus.DONE, None, now)
-            uow.deployment_tasks.end(claimed.lease)
+            if state.task.kind == TaskKind.BUILD:
+                uow.deployment_tasks.end(claimed.lease)
+            else:
+                uow.deployment_tasks.end_restorable(claimed.lease)
         return TaskStep.ENDED
 
     def _save_secrets(self, state: DeploymentState) -> None:

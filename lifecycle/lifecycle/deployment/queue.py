@@ -28,6 +28,8 @@ class NewDeployment:
     source_digest: str | None = None
     build_flags: list[str] = field(default_factory=list)
     force: bool = False
+    manifest_yaml: str | None = None
+    """The text to keep, with its comments; None: written from the manifest."""
     image_tag: str | None = None
     image_names: list[str] = field(default_factory=list)
     job_type_version: str = ""
@@ -42,15 +44,20 @@ def enqueue(uow: UnitOfWork, new: NewDeployment, now: datetime) -> str:
         status=DeploymentStatus.IN_PROGRESS,
         create_time=now,
         update_time=now,
-        manifest_yaml=new.manifest.origin_yaml_ or convert_to_yaml(new.manifest),
+        manifest_yaml=_write_manifest(new),
         job_name=name,
         job_version=version,
         deployed_by=new.subject.name,
         infrastructure_target=new.infrastructure_target,
+        image_name=next(iter(new.image_names), None),
     )
     uow.deployments.add(deployment, now)
     uow.deployment_tasks.add(_make_task(deployment.id, new, now))
     return deployment.id
+
+
+def _write_manifest(new: NewDeployment) -> str:
+    return new.manifest_yaml or new.manifest.origin_yaml_ or convert_to_yaml(new.manifest)
 
 
 def _make_task(deployment_id: str, new: NewDeployment, now: datetime) -> DeploymentTask:

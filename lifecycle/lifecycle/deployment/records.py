@@ -5,7 +5,7 @@ from datetime import datetime
 from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import JobDto
 
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
 from lifecycle.database.repositories.deployment_tasks import TaskKind
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.step import DeploymentState
@@ -22,6 +22,7 @@ _EVENTS: dict[TaskKind, tuple[AuditEventType, ...]] = {
         AuditEventType.JOB_DELETED,
         AuditEventType.JOB_MOVED,
     ),
+    TaskKind.ROLLBACK: (AuditEventType.JOB_ROLLED_BACK,),
 }
 _SCOPES_OF_DEPLOYER = (
     AuthScope.READ_JOB,
@@ -43,6 +44,7 @@ def record_success(
             owner=None if is_first else old.deployed_by,
             job_name=job.name,
             job_version=job.version,
+            properties=describe_change(_describe(old), _describe(job)),
         )
         write_event(uow, event, now)
     if state.task.kind in (TaskKind.DEPLOY, TaskKind.MOVE) and state.task.auth_subject_id:
@@ -60,3 +62,11 @@ def record_failure(uow: UnitOfWork, state: DeploymentState, now: datetime) -> No
             job_version=state.deployment.job_version,
         )
         write_event(uow, event, now)
+
+
+def _describe(job: JobDto) -> dict[str, str | None]:
+    return {
+        "image_tag": job.image_tag,
+        "infrastructure_target": job.infrastructure_target,
+        "manifest": job.manifest_yaml,
+    }

@@ -26,6 +26,7 @@ from lifecycle.deployment.probe import ProbeLimits
 from lifecycle.deployment.provision import ProvisionStep
 from lifecycle.deployment.reaper import InstanceReaper
 from lifecycle.deployment.reaper_thread import ReaperThread
+from lifecycle.deployment.rollback import JobRollback
 from lifecycle.deployment.run import DeploymentRunner
 from lifecycle.deployment.side_by_side import SideBySideProvisioner
 from lifecycle.deployment.smoke_test import SmokeTest
@@ -63,6 +64,7 @@ class DeploymentServices:
 
     submitter: DeploymentSubmitter
     existing_jobs: ExistingJobs
+    rollback: JobRollback
     deleter: JobDeleter
     waiter: DeploymentWaiter
     worker: DeploymentWorker
@@ -116,6 +118,9 @@ def create_deployment_services(needs: DeploymentNeeds) -> DeploymentServices:
             worker.wake,
         ),
         existing_jobs=ExistingJobs(
+            needs.unit_of_work, needs.infrastructure, secret_box, needs.clock, worker.wake
+        ),
+        rollback=JobRollback(
             needs.unit_of_work, needs.infrastructure, secret_box, needs.clock, worker.wake
         ),
         deleter=JobDeleter(needs.unit_of_work, reaper, needs.plugin_engine, needs.clock),

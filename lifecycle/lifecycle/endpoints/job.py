@@ -43,6 +43,20 @@ class MovePayload(BaseModel):
     """Where a job shall move."""
 
     infrastructure_target: str
+class RollbackPayload(BaseModel):
+    """Where a job shall go back to."""
+
+    deployment_id: str | None = None
+    """Null: the newest deployment that differs from what serves."""
+
+
+class RollbackResult(BaseModel):
+    """What brought back what."""
+
+    deployment_id: str
+    restored_deployment_id: str
+
+
 
 
 class ManifestPayload(BaseModel):
@@ -106,6 +120,20 @@ def move(
     deployments = services.deployments
     target = payload.infrastructure_target
     deployments.waiter.wait(deployments.existing_jobs.move(job, target, subject))
+@router.post("/job/{job_name}/{job_version}/rollback", dependencies=[NotInMaintenance])
+def roll_back(
+    job: DeployableJob,
+    subject: CurrentSubject,
+    services: ServicesDep,
+    payload: RollbackPayload | None = None,
+) -> RollbackResult:
+    """Bring back what an earlier deployment led to, without a build, and wait until it serves."""
+    wanted = payload.deployment_id if payload else None
+    started = services.deployments.rollback.roll_back(job, subject, wanted)
+    services.deployments.waiter.wait(started.deployment_id)
+    return RollbackResult.model_validate(started, from_attributes=True)
+
+
 
 
 @router.get("/job/{job_name}/{job_version}/public-endpoints")

@@ -48,6 +48,8 @@ class FakeInstances(InstanceDeployer):
     """By path; what is not here is answered as a healthy job does."""
     calls: list[tuple[str, str]] = field(default_factory=list)
     """Address and path of each request."""
+    domain: str = "test"
+    """Of the addresses of its instances."""
 
     def start_instance(self, spec: InstanceSpec) -> Instance:
         if self.start_error is not None:
@@ -55,7 +57,7 @@ class FakeInstances(InstanceDeployer):
         if spec.instance_id not in self.running:
             numbers = range(self.started, self.started + spec.manifest.replicas)
             self.started += spec.manifest.replicas
-            addresses = [f"job-{number}.test:7000" for number in numbers]
+            addresses = [f"job-{number}.{self.domain}:7000" for number in numbers]
             self.running[spec.instance_id] = FakeInstance(spec, addresses)
         known = self.running[spec.instance_id]
         known.crash = self.crash_message

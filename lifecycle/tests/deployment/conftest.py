@@ -80,6 +80,11 @@ class Platform:
             (serving,) = uow.instances.list_serving()
             return serving.id
 
+    def add_target(self, name: str, image_kind: str = "process") -> FakeInstances:
+        instances = FakeInstances(domain=name)
+        self.targets[name] = a_target(instances, FakeMonitor(), image_kind=image_kind)
+        return instances
+
     def audit_events(self) -> list[str]:
         with self.unit_of_work.reading() as uow:
             return sorted(event.event_type for event in uow.audit.list_newest(AuditFilter()))
@@ -97,6 +102,14 @@ def platform(unit_of_work: UnitOfWorkFactory, config: Config, clock: FakeClock) 
         for scope in (AuthScope.DEPLOY_NEW_FAMILY, AuthScope.DEPLOY_JOB):
             uow.permissions.grant(subject.id, scope)
 
+    def answer(request: httpx.Request) -> httpx.Response:
+        domain = request.url.host.rpartition(".")[2]
+        return next(each for each in find_fakes() if each.domain == domain).answer(request)
+
+    def find_fakes() -> list[FakeInstances]:
+        deployers = [target.job_deployer for target in targets.values()]
+        return [each for each in deployers if isinstance(each, FakeInstances)]
+
     def make_worker() -> DeploymentServices:
         return create_deployment_services(
             DeploymentNeeds(
@@ -108,7 +121,7 @@ def platform(unit_of_work: UnitOfWorkFactory, config: Config, clock: FakeClock) 
                 clock=clock,
                 metrics=LifecycleMetrics.create(CollectorRegistry()),
                 worker=WorkerSettings(lease_seconds=LEASE_SECONDS),
-                job_transport=httpx.MockTransport(instances.answer),
+                job_transport=httpx.MockTransport(answer),
             )
         )
 

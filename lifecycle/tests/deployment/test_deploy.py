@@ -62,14 +62,23 @@ def test_a_job_gets_its_variables_and_not_those_of_its_build(platform):
     assert platform.builder.payloads[0].secret_build_env == {"PIP_TOKEN": "s3cret"}
 
 
-def test_secrets_are_kept_for_redeployments_and_not_with_the_ended_task(platform):
+def test_secrets_are_kept_for_redeployments_and_rollbacks(platform):
     secrets = SecretVars(runtime_env={"DB": "pass-word"})
     deployment = platform.deploy(secrets=secrets)
 
     assert platform.instances.secrets["adder", "0.0.1"].secret_runtime_env == {"DB": "pass-word"}
     with platform.unit_of_work.reading() as uow:
         task = uow.deployment_tasks.get(deployment.id)
-    assert (task.step, task.secrets, task.lease_owner) == (TaskStep.ENDED, None, None)
+    assert (task.step, task.lease_owner) == (TaskStep.ENDED, None)
+    assert b"pass-word" not in task.secrets
+
+
+def test_a_failed_deployment_keeps_no_secrets(platform):
+    platform.builder.error = "boom"
+    deployment = platform.deploy(secrets=SecretVars(runtime_env={"DB": "pass-word"}))
+
+    with platform.unit_of_work.reading() as uow:
+        assert uow.deployment_tasks.get(deployment.id).secrets is None
 
 
 def test_the_old_instance_serves_until_the_new_one_does_then_drains_then_stops(platform):

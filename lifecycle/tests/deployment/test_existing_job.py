@@ -2,8 +2,8 @@ import pytest
 from lifecycle.deployment.failure import DeploymentFailed
 from lifecycle.deployment.guard import DeploymentInProgress
 from lifecycle.deployment.retention import forget_old_rows
-from lifecycle.testing.infrastructure import FakeInPlace, FakeInstances, FakeMonitor, a_target
-from racetrack_client.log.errors import EntityNotFound, ValidationError
+from lifecycle.testing.infrastructure import FakeInPlace, FakeMonitor, a_target
+from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import JobStatus, SecretVars
 
 
@@ -71,47 +71,6 @@ def test_lost_jobs_are_started_again(platform):
 
     assert platform.job().status == JobStatus.RUNNING
     assert platform.deployment(deployment_id).deployed_by == "racetrack"
-
-
-def test_a_moved_job_serves_on_the_new_target_and_then_ends_on_the_old_one(platform):
-    platform.deploy()
-    other = FakeInstances()
-    other.answer = platform.instances.answer
-    other.running = {}
-    platform.targets["process"] = a_target(platform.instances)
-    platform.targets["engine"] = a_target(other, FakeMonitor())
-    jobs = platform.services.existing_jobs
-    other.start_instance = platform.instances.start_instance
-    other.check_instance = platform.instances.check_instance
-    old = platform.serving_id()
-
-    deployment_id = jobs.move(platform.job(), "engine", platform.deployer)
-    platform.services.worker.run_pending()
-
-    assert platform.deployment(deployment_id).error is None
-    assert platform.job().infrastructure_target == "engine"
-    assert platform.audit_events() == ["job_deleted", "job_deployed", "job_deployed", "job_moved"]
-    platform.clock.advance(10)
-    platform.services.reaper.run_once()
-    assert platform.instances.stopped == [old]
-
-
-def test_a_move_to_a_target_of_other_images_is_refused(platform):
-    platform.deploy()
-    platform.targets["engine"] = a_target(FakeInstances(), image_kind="docker")
-
-    with pytest.raises(ValidationError, match="can't run the image that process runs"):
-        platform.services.existing_jobs.move(platform.job(), "engine", platform.deployer)
-
-
-@pytest.mark.parametrize(
-    ("target", "message"), [("", "name the"), ("process", "is on"), ("x", "no inf")]
-)
-def test_a_senseless_move_is_refused(platform, target, message):
-    platform.deploy()
-
-    with pytest.raises(ValidationError, match=message):
-        platform.services.existing_jobs.move(platform.job(), target, platform.deployer)
 
 
 def test_a_deleted_job_is_stopped_audited_and_in_the_trash(platform):
@@ -210,7 +169,7 @@ def test_bundles_are_kept_as_long_as_a_job_needs_them(platform):
     platform.clock.advance(7200)
 
     with platform.unit_of_work() as uow:
-        forget_old_rows(uow, platform.clock.now())
+        forget_old_rows(uow, platform.clock.now(), 5)
         assert uow.bundles.find("unused") is None
         assert uow.bundles.find(digest) is not None
 
@@ -223,5 +182,5 @@ def test_bundles_of_deleted_jobs_are_forgotten(platform):
     platform.clock.advance(7200)
 
     with platform.unit_of_work() as uow:
-        forget_old_rows(uow, platform.clock.now())
+        forget_old_rows(uow, platform.clock.now(), 5)
         assert uow.bundles.find(digest) is None

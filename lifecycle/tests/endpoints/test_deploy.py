@@ -175,6 +175,20 @@ def test_logs_are_shown_with_and_without_colours(client, deployed, admin):
     path = "/lifecycle/api/v1/job/adder/latest/logs"
 
     assert client.get(path, headers=admin).json() == {"logs": "\x1b[31mred\x1b[0m\n"}
+def test_a_job_is_rolled_back(client, deployed, admin):
+    wait_for(client, admin, post_deploy(client, admin).json()["id"])
+    path = "/lifecycle/api/v1/job/adder/0.0.1/rollback"
+
+    answer = client.post(path, headers=admin)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["restored_deployment_id"] == deployed["id"]
+    again = client.post(path, headers=admin)
+    assert (again.status_code, again.json()["type"]) == (404, "NothingToRollBackTo")
+    wanted = {"deployment_id": deployed["id"]}
+    assert client.post(path, json=wanted, headers=admin).status_code == 200
+
+
     plain = client.get(f"{path}/plain", headers=admin)
     assert plain.text == "red\n"
     assert plain.headers["content-type"] == "text/plain; charset=utf-8"

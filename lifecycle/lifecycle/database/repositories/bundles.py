@@ -44,9 +44,13 @@ class BundleRepository:
         return self._session.scalars(query.limit(1)).first()
 
     def remove_unused(self, before: datetime) -> int:
-        """Forget bundles from before that moment that no open task and no job needs; count them."""
-        open_tasks = select(DeploymentTaskRow.source_digest).where(
-            DeploymentTaskRow.step != "ended", DeploymentTaskRow.source_digest.is_not(None)
+        """Forget bundles from before that moment that no task and no job needs; count them.
+
+        Tasks need theirs while they are open, and as long as they can be rolled back to.
+        """
+        tasks = select(DeploymentTaskRow.source_digest).where(
+            (DeploymentTaskRow.step != "ended") | DeploymentTaskRow.secrets.is_not(None),
+            DeploymentTaskRow.source_digest.is_not(None),
         )
         jobs = (
             select(DeploymentTaskRow.source_digest)
@@ -61,7 +65,7 @@ class BundleRepository:
         )
         statement = delete(SourceBundleRow).where(
             SourceBundleRow.create_time < before,
-            SourceBundleRow.digest.not_in(open_tasks),
+            SourceBundleRow.digest.not_in(tasks),
             SourceBundleRow.digest.not_in(jobs),
         )
         return execute_counting(self._session, statement)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 from racetrack_client.log.errors import EntityNotFound
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session
 
 from lifecycle.database.statements import execute_counting
@@ -24,7 +24,9 @@ class TaskKind(StrEnum):
     REPROVISION = "reprovision"
     """The same image, started anew."""
     MOVE = "move"
-    """The same image on another infrastructure target."""
+    """The same job on another infrastructure target."""
+    ROLLBACK = "rollback"
+    """Image, manifest and secrets of an earlier deployment."""
 
 
 class TaskStep(StrEnum):
@@ -55,7 +57,7 @@ class DeploymentTask(BaseModel):
     source_digest: str | None = None
     """Of the source bundle; None: clone the manifest's git remote."""
     secrets: bytes | None = None
-    """Encrypted; removed when the deployment has ended."""
+    """Encrypted; of ended deployments only those that can be rolled back to have any."""
     image_kind: str = "docker"
     image_tag: str | None = None
     image_names: list[str] = Field(default_factory=list)
@@ -172,10 +174,55 @@ class DeploymentTaskRepository:
         )
 
     def end(self, lease: Lease) -> None:
-        """There is nothing left to do: forget the secrets and the lease."""
+        """There is nothing left to do, and nothing to go back to: forget the secrets too."""
         self._change(
             lease, step=TaskStep.ENDED, secrets=None, lease_owner=None, lease_expires_at=None
         )
+
+    def end_restorable(self, lease: Lease) -> None:
+        """There is nothing left to do; a rollback may bring back what this led to."""
+        self._change(lease, step=TaskStep.ENDED, lease_owner=None, lease_expires_at=None)
+
+    def list_restorable(self, job_name: str, job_version: str) -> list[DeploymentTask]:
+        """List the ended deployments of a job that can be rolled back to, the newest first."""
+        query = (
+            select(DeploymentTaskRow)
+            .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
+            .where(
+                _is_restorable(),
+                DeploymentRow.job_name == job_name,
+                DeploymentRow.job_version == job_version,
+            )
+            .order_by(DeploymentTaskRow.created_at.desc(), DeploymentTaskRow.deployment_id)
+        )
+        return [DeploymentTask.model_validate(row) for row in self._session.scalars(query)]
+
+    def forget_restorable_of_job(self, job_name: str, job_version: str) -> None:
+        """Let nobody go back to the deployments of a job: it is gone."""
+        of_job = select(DeploymentRow.id).where(
+            DeploymentRow.job_name == job_name, DeploymentRow.job_version == job_version
+        )
+        self._forget_secrets(of_job)
+
+    def forget_restorable_but(self, newest: int) -> None:
+        """Keep only so many deployments of each job to go back to."""
+        age = func.row_number().over(
+            partition_by=(DeploymentRow.job_name, DeploymentRow.job_version),
+            order_by=(DeploymentTaskRow.created_at.desc(), DeploymentTaskRow.deployment_id),
+        )
+        ranked = (
+            select(DeploymentTaskRow.deployment_id, age.label("age"))
+            .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
+            .where(_is_restorable())
+            .subquery()
+        )
+        self._forget_secrets(select(ranked.c.deployment_id).where(ranked.c.age > newest))
+
+    def _forget_secrets(self, deployment_ids: Select[str]) -> None:
+        statement = update(DeploymentTaskRow).where(
+            DeploymentTaskRow.deployment_id.in_(deployment_ids), _is_restorable()
+        )
+        execute_counting(self._session, statement.values(secrets=None))
 
     def _change(self, lease: Lease, **values: object) -> None:
         statement = (
@@ -190,3 +237,7 @@ class DeploymentTaskRepository:
         )
         if not execute_counting(self._session, statement):
             raise LeaseLost(f"another worker has taken over deployment {lease.deployment_id}")
+
+
+def _is_restorable() -> ColumnElement[bool]:
+    return (DeploymentTaskRow.step == TaskStep.ENDED) & DeploymentTaskRow.secrets.is_not(None)

@@ -78,6 +78,15 @@ class InstanceRepository:
             select(JobInstanceRow).where(JobInstanceRow.state == InstanceState.SERVING)
         )
 
+    def find_serving_id(self, job_name: str, job_version: str) -> str | None:
+        """Find the instance that a job is called on: its id is that of the deployment that made it."""
+        query = select(JobInstanceRow.id).where(
+            JobInstanceRow.job_name == job_name,
+            JobInstanceRow.job_version == job_version,
+            JobInstanceRow.state == InstanceState.SERVING,
+        )
+        return self._session.scalars(query.limit(1)).first()
+
     def list_drained(self, now: datetime) -> list[JobInstance]:
         """List those that may be stopped now."""
         query = select(JobInstanceRow).where(

@@ -27,4 +27,8 @@ def load_image(images_dir: Path, job_name: str, tag: str) -> tuple[ProcessImage,
         raise InstanceNotStarted(
             f"image {tag} of job {job_name} is gone or damaged; deploy the job again"
         ) from error
+    if not Path(image.python).exists():
+        raise InstanceNotStarted(
+            f"the environment of image {tag} of job {job_name} is gone; deploy the job again"
+        )
     return image, (folder / image.workdir).resolve()

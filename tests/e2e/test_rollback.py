@@ -1,0 +1,46 @@
+"""Going back to an earlier deployment is a matter of a second or two, or fails with its cause."""
+
+import shutil
+import time
+
+CODE = "class Job:\n    def perform(self):\n        return {answer}\n"
+
+
+def deploy(stack, directory, answer):
+    (directory / "job.py").write_text(CODE.format(answer=answer))
+    stack.racetrack("deploy", str(directory), "--build-context", "local", "--force")
+
+
+def answer_of(stack, name):
+    return stack.call(f"{name}/latest/api/v1/perform", {}).json()
+
+
+def test_a_rollback_brings_the_former_code_back_without_a_build(stack, job_directory):
+    directory = job_directory("rolled-back", CODE)
+    deploy(stack, directory, 1)
+    deploy(stack, directory, 2)
+    assert answer_of(stack, "rolled-back") == 2
+
+    began = time.monotonic()
+    answer = stack.api("POST", "job/rolled-back/0.0.1/rollback")
+    seconds = time.monotonic() - began
+
+    assert answer.status_code == 200, answer.text
+    assert answer_of(stack, "rolled-back") == 1
+    print(f"rolled back in {seconds:.2f} s")
+    assert seconds <= 2
+
+
+def test_a_rollback_to_an_image_that_is_gone_says_so_and_leaves_the_job(stack, job_directory):
+    directory = job_directory("image-gone", CODE)
+    deploy(stack, directory, 1)
+    [job] = [job for job in stack.jobs() if job["name"] == "image-gone"]
+    deploy(stack, directory, 2)
+    [image] = stack.data.rglob(f"image-gone/{job['image_tag']}")
+    shutil.rmtree(image)
+
+    answer = stack.api("POST", "job/image-gone/0.0.1/rollback")
+
+    assert answer.status_code == 500
+    assert "is gone or damaged; deploy the job again" in answer.json()["error"]
+    assert answer_of(stack, "image-gone") == 2
