@@ -8,6 +8,7 @@ from racetrack_commons.plugin.core import PluginCore
 
 from lifecycle.database.repositories.deployment_tasks import TaskKind, TaskStep
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.deployment.phases import Phase
 from lifecycle.deployment.secrets import save_job_secrets
 from lifecycle.deployment.step import DeploymentState
 from lifecycle.deployment.work import ClaimedDeployment
@@ -33,6 +34,9 @@ class FinishStep:
             self._save_secrets(state)
             with wrap_context("invoking post-deploy actions"):
                 self._invoke_hooks(state)
+        if state.task.kind == TaskKind.MOVE:
+            claimed.set_phase(Phase.CLEARING_FORMER_TARGET)
+            self._invoke_hooks_of_former_targets(state)
         with claimed.writing() as uow:
             now = claimed.clock.now()
             uow.deployments.end(claimed.deployment_id, DeploymentStatus.DONE, None, now)
@@ -58,3 +62,22 @@ class FinishStep:
             state.deployment.image_name,
             deployer_username=state.deployment.deployed_by,
         )
+
+    def _invoke_hooks_of_former_targets(self, state: DeploymentState) -> None:
+        """Tell plugins about the places that the job left; the reaper clears them once they drained."""
+        with self._unit_of_work.reading() as uow:
+            job = uow.jobs.get(state.manifest.name, state.manifest.version)
+            instances = uow.instances.list_of_job(job.name, job.version)
+        for former in instances:
+            if former.infrastructure_target == job.infrastructure_target:
+                continue
+            there = {
+                "infrastructure_target": former.infrastructure_target,
+                "internal_name": former.internal_name,
+                "replica_internal_names": former.replica_internal_names,
+            }
+            self._plugin_engine.invoke_plugin_hook(
+                PluginCore.post_job_delete,
+                job.model_copy(update=there),
+                username_executor=state.deployment.deployed_by,
+            )
