@@ -1,6 +1,9 @@
 """Routes of deployments."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, DeployPayload
 
@@ -14,7 +17,7 @@ from lifecycle.endpoints.dependencies import (
     ServicesDep,
     UnitOfWorkDep,
 )
-from lifecycle.endpoints.presenting import with_pub_url
+from lifecycle.endpoints.presenting import LogsPayload, keep_tail, strip_colours, with_pub_url
 
 router = APIRouter(prefix="/api/v1", tags=["API"])
 
@@ -53,24 +56,51 @@ def build(payload: DeployPayload, subject: CurrentSubject, services: ServicesDep
 
 @router.get("/deploy")
 def list_deployments(
-    subject: CurrentSubject, uow: ReadingDep, limit: int = 100
+    subject: CurrentSubject,
+    uow: ReadingDep,
+    limit: int = 100,
+    job_name: str = "",
+    job_version: str = "",
 ) -> list[DeploymentDto]:
-    """List the deployments that the caller may see, the last changed first."""
-    return list_visible(uow, subject, uow.deployments.list_newest(limit))
+    """List the deployments that the caller may see, the last changed first; of one job, or of all."""
+    newest = uow.deployments.list_newest(limit, job_name, job_version)
+    return list_visible(uow, subject, newest)
+
+
+def get_readable_deployment(
+    deploy_id: str, subject: CurrentSubject, uow: ReadingDep
+) -> DeploymentDto:
+    """Return a deployment, or refuse who may not see it."""
+    deployment = uow.deployments.get(deploy_id)
+    if not list_visible(uow, subject, [deployment]):
+        raise NotPermitted(f"{subject.caller} may not read deployments of {deployment.job_name}")
+    return deployment
+
+
+ReadableDeployment = Annotated[DeploymentDto, Depends(get_readable_deployment, scope="function")]
 
 
 @router.get("/deploy/{deploy_id}")
 def get_deployment(
-    deploy_id: str, subject: CurrentSubject, services: ServicesDep, uow: ReadingDep
+    deployment: ReadableDeployment, services: ServicesDep, uow: ReadingDep
 ) -> DeploymentDto:
     """Show how a deployment stands; with its job when it is done."""
-    deployment = uow.deployments.get(deploy_id)
-    if not list_visible(uow, subject, [deployment]):
-        raise NotPermitted(f"{subject.caller} may not read deployments of {deployment.job_name}")
     if deployment.status == DeploymentStatus.DONE:
         job = uow.jobs.find(deployment.job_name, deployment.job_version)
         deployment.job = with_pub_url(job, services.config) if job else None
     return deployment
+
+
+@router.get("/deploy/{deploy_id}/build-logs")
+def get_build_logs(deployment: ReadableDeployment, uow: ReadingDep, tail: int = 0) -> LogsPayload:
+    """Show what a deployment's build logged so far."""
+    return LogsPayload(logs=keep_tail(uow.deployments.get_build_logs(deployment.id), tail))
+
+
+@router.get("/deploy/{deploy_id}/build-logs/plain", response_class=PlainTextResponse)
+def get_plain_build_logs(deployment: ReadableDeployment, uow: ReadingDep, tail: int = 0) -> str:
+    """Show what a deployment's build logged so far, as text without colours."""
+    return strip_colours(keep_tail(uow.deployments.get_build_logs(deployment.id), tail))
 
 
 @router.put("/deploy/{deploy_id}/phase")

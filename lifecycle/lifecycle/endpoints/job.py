@@ -2,9 +2,6 @@
 
 from fastapi import APIRouter
 from pydantic import BaseModel
-from racetrack_client.log.errors import ValidationError
-from racetrack_client.manifest.validate import parse_manifest
-from racetrack_client.utils.datamodel import load_yaml_map
 from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import JobDto, JobFamilyDto
 
@@ -26,6 +23,7 @@ from lifecycle.endpoints.dependencies import (
     UnitOfWorkDep,
 )
 from lifecycle.endpoints.presenting import with_pub_url
+from lifecycle.job.manifest import edit_manifest
 
 router = APIRouter(prefix="/api/v1", tags=["API"])
 
@@ -43,6 +41,8 @@ class MovePayload(BaseModel):
     """Where a job shall move."""
 
     infrastructure_target: str
+
+
 class RollbackPayload(BaseModel):
     """Where a job shall go back to."""
 
@@ -57,10 +57,8 @@ class RollbackResult(BaseModel):
     restored_deployment_id: str
 
 
-
-
 class ManifestPayload(BaseModel):
-    """A new manifest."""
+    """A manifest, as text."""
 
     manifest_yaml: str
 
@@ -120,6 +118,8 @@ def move(
     deployments = services.deployments
     target = payload.infrastructure_target
     deployments.waiter.wait(deployments.existing_jobs.move(job, target, subject))
+
+
 @router.post("/job/{job_name}/{job_version}/rollback", dependencies=[NotInMaintenance])
 def roll_back(
     job: DeployableJob,
@@ -134,8 +134,6 @@ def roll_back(
     return RollbackResult.model_validate(started, from_attributes=True)
 
 
-
-
 @router.get("/job/{job_name}/{job_version}/public-endpoints")
 def list_public_endpoints(job: ReadableJob, uow: ReadingDep) -> list[PublicEndpointRequestDto]:
     """List the endpoints of a job that anybody may call."""
@@ -147,13 +145,19 @@ def list_public_endpoints(job: ReadableJob, uow: ReadingDep) -> list[PublicEndpo
     ]
 
 
+@router.get("/job/{job_name}/{job_version}/manifest")
+def get_manifest(job: ReadableJob) -> ManifestPayload:
+    """Show the manifest of a job as it was written."""
+    return ManifestPayload(manifest_yaml=job.manifest_yaml or "")
+
+
 @router.put("/job/{job_name}/{job_version}/manifest", dependencies=[NotInMaintenance])
-def update_manifest(payload: ManifestPayload, job: DeployableJob, uow: UnitOfWorkDep) -> None:
+def update_manifest(
+    payload: ManifestPayload,
+    job: DeployableJob,
+    subject: CurrentSubject,
+    services: ServicesDep,
+    uow: UnitOfWorkDep,
+) -> None:
     """Replace the manifest of a job; it counts from the next redeployment on."""
-    manifest = parse_manifest(load_yaml_map(payload.manifest_yaml))
-    if (manifest.name, manifest.version) != (job.name, job.version):
-        raise ValidationError(
-            f"the manifest is of {manifest.name} {manifest.version}, but the job is {job}:"
-            " name and version of a job can't change"
-        )
-    uow.jobs.set_manifest(job.name, job.version, payload.manifest_yaml)
+    edit_manifest(uow, job, payload.manifest_yaml, subject.name, services.clock.now())

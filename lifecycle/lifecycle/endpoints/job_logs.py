@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse, StreamingResponse
-from pydantic import BaseModel
 from racetrack_client.log.context_error import wrap_context
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
 from racetrack_commons.auth.scope import AuthScope
@@ -17,18 +16,12 @@ from lifecycle.endpoints.dependencies import (
     ServicesDep,
     find_job,
 )
-from lifecycle.endpoints.presenting import keep_tail, strip_colours
+from lifecycle.endpoints.presenting import LogsPayload, keep_tail, strip_colours
 from lifecycle.endpoints.services import Services
 from lifecycle.event_stream.logs import stream_lines
 from lifecycle.infrastructure.model import InfrastructureTarget
 
 router = APIRouter(prefix="/api/v1/job/{job_name}/{job_version}", tags=["API"])
-
-
-class LogsPayload(BaseModel):
-    """Lines of a log."""
-
-    logs: str
 
 
 def read_build_logs(

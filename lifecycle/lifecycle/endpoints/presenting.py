@@ -1,12 +1,19 @@
-"""Jobs as callers see them."""
+"""Jobs and logs as callers see them."""
 
 import re
 
+from pydantic import BaseModel
 from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.config import Config
 
 _ANSI_COLOUR = re.compile(r"\x1b\[\d+(;\d+)?m")
+
+
+class LogsPayload(BaseModel):
+    """Lines of a log."""
+
+    logs: str
 
 
 def with_pub_url(job: JobDto, config: Config) -> JobDto:

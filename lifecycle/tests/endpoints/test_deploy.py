@@ -111,6 +111,21 @@ def test_deployments_are_listed_the_newest_first(client, deployed, admin):
     assert listed[0]["job"] is None
 
 
+def test_deployments_are_listed_by_job(client, deployed, admin):
+    path = "/lifecycle/api/v1/deploy?job_name=adder&job_version="
+
+    assert len(client.get(f"{path}0.0.1", headers=admin).json()) == 1
+    assert client.get(f"{path}0.0.2", headers=admin).json() == []
+
+
+def test_the_build_log_of_a_deployment_is_shown(client, deployed, admin):
+    path = f"/lifecycle/api/v1/deploy/{deployed['id']}/build-logs"
+
+    assert client.get(path, headers=admin).json() == {"logs": "Step 1\nStep 2"}
+    assert client.get(f"{path}/plain?tail=1", headers=admin).text == "Step 2"
+    assert client.get(path).status_code == 401
+
+
 def test_an_unknown_deployment_is_not_found(client, admin):
     assert client.get("/lifecycle/api/v1/deploy/none", headers=admin).status_code == 404
 
@@ -160,6 +175,20 @@ def test_a_job_is_redone_and_deleted(client, deployed, admin):
     assert client.get(job, headers=admin).status_code == 404
 
 
+def test_a_job_is_rolled_back(client, deployed, admin):
+    wait_for(client, admin, post_deploy(client, admin).json()["id"])
+    path = "/lifecycle/api/v1/job/adder/0.0.1/rollback"
+
+    answer = client.post(path, headers=admin)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["restored_deployment_id"] == deployed["id"]
+    again = client.post(path, headers=admin)
+    assert (again.status_code, again.json()["type"]) == (404, "NothingToRollBackTo")
+    wanted = {"deployment_id": deployed["id"]}
+    assert client.post(path, json=wanted, headers=admin).status_code == 200
+
+
 def test_a_failing_redeployment_answers_with_its_cause(client, deployed, builder, admin):
     builder.error = "pip failed"
 
@@ -175,20 +204,6 @@ def test_logs_are_shown_with_and_without_colours(client, deployed, admin):
     path = "/lifecycle/api/v1/job/adder/latest/logs"
 
     assert client.get(path, headers=admin).json() == {"logs": "\x1b[31mred\x1b[0m\n"}
-def test_a_job_is_rolled_back(client, deployed, admin):
-    wait_for(client, admin, post_deploy(client, admin).json()["id"])
-    path = "/lifecycle/api/v1/job/adder/0.0.1/rollback"
-
-    answer = client.post(path, headers=admin)
-
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["restored_deployment_id"] == deployed["id"]
-    again = client.post(path, headers=admin)
-    assert (again.status_code, again.json()["type"]) == (404, "NothingToRollBackTo")
-    wanted = {"deployment_id": deployed["id"]}
-    assert client.post(path, json=wanted, headers=admin).status_code == 200
-
-
     plain = client.get(f"{path}/plain", headers=admin)
     assert plain.text == "red\n"
     assert plain.headers["content-type"] == "text/plain; charset=utf-8"
@@ -196,15 +211,35 @@ def test_a_job_is_rolled_back(client, deployed, admin):
 
 def test_a_manifest_is_replaced_for_the_next_redeployment(client, deployed, admin):
     path = "/lifecycle/api/v1/job/adder/0.0.1/manifest"
-    text = deployed["manifest_yaml"] + "replicas: 2\n"
+    text = "# two of them\n" + deployed["manifest_yaml"] + "replicas: 2\n"
     assert client.put(path, json={"manifest_yaml": text}, headers=admin).json() is None
     job = client.get("/lifecycle/api/v1/job/adder/0.0.1", headers=admin).json()
     assert (job["manifest_yaml"], job["manifest"]["replicas"]) == (text, 2)
 
+    assert client.get(path, headers=admin).json() == {"manifest_yaml": text}
+    (event, *_) = client.get("/lifecycle/api/v1/audit/events", headers=admin).json()
+    assert (event["event_type"], event["username_executor"]) == ("manifest_edited", "admin")
+    assert event["properties"]["before"] == {"manifest": deployed["manifest_yaml"]}
+    assert event["properties"]["after"] == {"manifest": text}
+    client.post("/lifecycle/api/v1/job/adder/0.0.1/reprovision", headers=admin)
+    job = client.get("/lifecycle/api/v1/job/adder/0.0.1", headers=admin).json()
+    assert job["manifest_yaml"] == text
+
+
+def test_a_wrong_manifest_is_refused_with_every_error(client, deployed, admin):
+    path = "/lifecycle/api/v1/job/adder/0.0.1/manifest"
+    text = deployed["manifest_yaml"]
     other = text.replace("0.0.1", "0.0.2")
     answer = client.put(path, json={"manifest_yaml": other}, headers=admin)
     assert answer.status_code == 400
     assert client.put(path, json={"manifest_yaml": "a: ["}, headers=admin).status_code == 400
+    bad = {"manifest_yaml": text + "replicas: -1\nnonsense: 1\n"}
+    answer = client.put(path, json=bad, headers=admin)
+    assert answer.status_code == 400
+    assert "replicas" in answer.json()["error"]
+    assert "nonsense" in answer.json()["error"]
+    job = client.get("/lifecycle/api/v1/job/adder/0.0.1", headers=admin).json()
+    assert job["manifest_yaml"] == text
 
 
 def test_public_endpoints_are_shown_when_they_are_active(client, deployed, admin):

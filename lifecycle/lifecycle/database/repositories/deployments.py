@@ -41,9 +41,15 @@ class DeploymentRepository:
             raise EntityNotFound(f"there is no deployment {deployment_id}")
         return deployment
 
-    def list_newest(self, limit: int) -> list[DeploymentDto]:
-        """List them, the last changed first; a limit of 0 means all."""
+    def list_newest(
+        self, limit: int, job_name: str = "", job_version: str = ""
+    ) -> list[DeploymentDto]:
+        """List them, the last changed first; a limit of 0 means all, an empty name those of all jobs."""
         query = self._query().order_by(DeploymentRow.update_time.desc(), DeploymentRow.id)
+        if job_name:
+            query = query.where(DeploymentRow.job_name == job_name)
+        if job_version:
+            query = query.where(DeploymentRow.job_version == job_version)
         rows = self._session.scalars(query.limit(limit) if limit else query)
         return [_to_dto(row) for row in rows]
 
@@ -103,6 +109,11 @@ class DeploymentRepository:
         self._update(
             deployment_id, build_logs=func.coalesce(DeploymentRow.build_logs, "").concat(logs)
         )
+
+    def get_build_logs(self, deployment_id: str) -> str:
+        """Return the build log of one; empty before the build has begun."""
+        query = select(DeploymentRow.build_logs).where(DeploymentRow.id == deployment_id)
+        return self._session.scalars(query).one() or ""
 
     def find_build_logs(self, job_name: str, job_version: str) -> str | None:
         """Find the build log of the newest deployment of a job; None when it had no deployment."""

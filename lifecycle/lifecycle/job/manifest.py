@@ -1,0 +1,40 @@
+"""Editing the manifest of a job that is deployed already."""
+
+from datetime import datetime
+
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.manifest.validate import parse_manifest
+from racetrack_client.utils.datamodel import load_yaml_map
+from racetrack_commons.entities.dto import ChangeKind, JobDto
+
+from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
+from lifecycle.database.unit_of_work import UnitOfWork
+
+
+def edit_manifest(
+    uow: UnitOfWork, job: JobDto, manifest_yaml: str, executor: str, now: datetime
+) -> None:
+    """Store a manifest as it was written; it counts from the next redeployment on.
+
+    ManifestError names everything that is wrong with it.
+    """
+    manifest = parse_manifest(load_yaml_map(manifest_yaml))
+    if (manifest.name, manifest.version) != (job.name, job.version):
+        raise ValidationError(
+            f"the manifest is of {manifest.name} {manifest.version}, but the job is {job}:"
+            " name and version of a job can't change"
+        )
+    present = uow.jobs.get(job.name, job.version)
+    uow.jobs.set_manifest(job.name, job.version, manifest_yaml)
+    event = AuditEvent(
+        AuditEventType.MANIFEST_EDITED,
+        executor=executor,
+        owner=job.deployed_by,
+        job_name=job.name,
+        job_version=job.version,
+        properties=describe_change(
+            {"manifest": present.manifest_yaml}, {"manifest": manifest_yaml}
+        ),
+    )
+    write_event(uow, event, now)
+    uow.record_change(ChangeKind.JOB, job.name)
