@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 from image_builder.build.cancellation import Cancellation
 
 _MAX_LINE_BYTES = 16 * 1024
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class CommandFailed(Exception):
         """The end of what it printed."""
 
 
+class CommandTookTooLong(CommandFailed):
+    """A program was ended, for it did not end by itself in time."""
+
+
 def run_command(
     command: Command, on_line: Callable[[str], str], cancellation: Cancellation
 ) -> None:
@@ -59,7 +65,7 @@ def run_command(
             code = process.wait()
     if deadline.passed:
         reason = f"{command.program} did not end within {command.timeout_seconds:.0f} s"
-        raise CommandFailed(reason, list(last_lines))
+        raise CommandTookTooLong(reason, list(last_lines))
     if code != 0:
         raise CommandFailed(f"{command.program} failed with exit code {code}", list(last_lines))
 
@@ -101,7 +107,7 @@ def _read_lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
     if process.stdout is None:
         return
     while line := process.stdout.readline(_MAX_LINE_BYTES):
-        yield line.decode(errors="replace").rstrip("\r\n")
+        yield _COLOUR.sub("", line.decode(errors="replace")).rstrip("\r\n")
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -3,19 +3,37 @@
 import re
 from collections.abc import Sequence
 
-from image_builder.build.command import CommandFailed
+from image_builder.build.command import CommandFailed, CommandTookTooLong
 from image_builder.docker.engine import explain_refusal, is_about_absence
 
 _MOST_LINES = 15
-_SOLVE = re.compile(r"^ERROR: (?:failed to (?:build|solve): )*(?:failed to solve: )?(?P<what>.+)$")
-_STEP = re.compile(
-    r'process "(?:/bin/sh -c )?(?P<step>.+)" did not complete successfully: (?P<how>.+)'
-)
+_LAST_WORDS = 3
+_PREFIX = re.compile(r"^(ERROR: )?(failed to (build|solve|compute cache key): )*")
+_STEP = re.compile(r'process "(?:/bin/sh -c )?(?P<step>.+)" did not complete successfully: (?P<how>.+)')
 _CLASSIC_STEP = re.compile(
     r"The command '(?:/bin/sh -c )?(?P<step>.+)' returned a non-zero code: (?P<code>\d+)"
 )
-_RULE = re.compile(r"^-{6}$")
-_TIMESTAMP = re.compile(r"^(#\d+ )?\d+\.\d+ ")
+_FAILED_VERTEX = re.compile(r"^#(?P<number>\d+) ERROR: ")
+_PLACE = re.compile(r"^(?P<file>\S+):(?P<line>\d+)$")
+_CLASSIC_START = re.compile(r"^Step \d+/\d+ : ")
+_CLASSIC_NOISE = re.compile(r"^ ---> |^Removing intermediate container ")
+
+_MISSING_FILE = re.compile(r'checksum of ref \S+: "/?(?P<name>[^"]+)": not found|stat (?P<other>\S+): file does not')
+_HINTS = (
+    (
+        re.compile(r"no such host|i/o timeout|connection refused|TLS handshake", re.IGNORECASE),
+        "the Docker engine can't reach the registry of a base image; check the network, or load the image beforehand",
+    ),
+    (
+        re.compile(r"pull access denied|manifest unknown|manifest for .+ not found|: not found$", re.IGNORECASE),
+        "check the name of the base image, and that the engine may pull it",
+    ),
+    (re.compile(r"no space left on device", re.IGNORECASE), "free disk space on the engine's machine"),
+    (
+        re.compile(r"(--mount option|heredoc|--chmod).*BuildKit|unknown flag: mount", re.IGNORECASE),
+        "the Image Builder's Docker client has no BuildKit; install its buildx plugin",
+    ),
+)  # fmt: skip
 
 
 class ImageNotBuilt(CommandFailed):
@@ -23,30 +41,41 @@ class ImageNotBuilt(CommandFailed):
 
 
 def explain_failure(error: CommandFailed) -> CommandFailed:
-    """Return the failure in short: the step, how it ended, and the end of what it printed."""
-    lines = [line.rstrip() for line in error.last_lines]
-    if is_about_absence(lines):
-        return explain_refusal(lines[-3:])
-    reason, evidence = _find_reason(lines), _find_evidence(lines)
-    if reason is None:
-        return ImageNotBuilt(f"the image can't be built; {error.reason}", lines[-_MOST_LINES:])
-    return ImageNotBuilt(reason, evidence[-_MOST_LINES:])
+    """Return the failure in short: what failed, what to do, and the end of what the failed step printed."""
+    lines = [line.rstrip() for line in error.last_lines if line.strip()]
+    if is_about_absence(lines[-_LAST_WORDS:]):
+        return explain_refusal(lines[-_LAST_WORDS:])
+    if isinstance(error, CommandTookTooLong) or not lines:
+        return ImageNotBuilt(error.reason, lines[-_MOST_LINES:])
+    return ImageNotBuilt(_find_reason(lines), _find_output(lines)[-_MOST_LINES:])
 
 
-def _find_reason(lines: Sequence[str]) -> str | None:
-    for line in reversed(lines):
-        if match := _CLASSIC_STEP.search(line):
-            return f"the step `{match['step']}` ended with exit code {match['code']}"
-        if match := _SOLVE.match(line):
-            step = _STEP.search(match["what"])
-            return f"the step `{step['step']}` ended with {step['how']}" if step else match["what"]
-    return None
+def _find_reason(lines: Sequence[str]) -> str:
+    last = _PREFIX.sub("", lines[-1])
+    place = _find_place(lines)
+    if match := _CLASSIC_STEP.search(last):
+        return f"the step `{match['step']}` ended with exit code {match['code']}"
+    if match := _STEP.search(last):
+        how = match["how"].replace("exit code:", "exit code")
+        return f"the step `{match['step']}`{place} ended with {how}"
+    if match := _MISSING_FILE.search(last):
+        name = match["name"] or match["other"]
+        return f"{name!r}, which a COPY{place} needs, is not in the build context; do .gitignore or .dockerignore leave it out?"
+    hints = [hint for pattern, hint in _HINTS if pattern.search(last)]
+    return "; ".join([f"{last}{place}", *hints[:1]])
 
 
-def _find_evidence(lines: Sequence[str]) -> list[str]:
-    """Return what the failed step printed: BuildKit repeats it between two rules, classic builds end with it."""
-    rules = [number for number, line in enumerate(lines) if _RULE.match(line)]
-    if len(rules) >= 2:
-        begin, end = rules[-2:]
-        return [_TIMESTAMP.sub("", line) for line in lines[begin + 2 : end]]
-    return [line for line in lines[:-1] if not line.startswith("#")]
+def _find_place(lines: Sequence[str]) -> str:
+    places = [match for line in lines if (match := _PLACE.match(line))]
+    return f" (line {places[-1]['line']} of {places[-1]['file']})" if places else ""
+
+
+def _find_output(lines: Sequence[str]) -> list[str]:
+    """Return what the step printed that failed."""
+    failed = [match["number"] for line in lines if (match := _FAILED_VERTEX.match(line))]
+    if failed:
+        printed = re.compile(rf"^#{failed[-1]} \d+\.\d+ ")
+        return [printed.sub("", line) for line in lines if printed.match(line)]
+    starts = [number for number, line in enumerate(lines) if _CLASSIC_START.match(line)]
+    after = lines[starts[-1] + 1 : -1] if starts else []
+    return [line for line in after if not _CLASSIC_NOISE.match(line)]
