@@ -45,7 +45,7 @@ CLASSIC_MISSING = """
 COPY failed: file not found in build context or excluded by .dockerignore: stat flowers.txt: file does not exist
 """
 NO_BASE = """
-ERROR: failed to solve: rose:1: failed to resolve source metadata for docker.io/library/rose:1: dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host
+ERROR: failed to solve: rose:1: dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host
 """
 SYNTAX = """
 D3:2
@@ -58,13 +58,18 @@ ERROR: Cannot connect to the Docker daemon at unix:///nowhere. Is the docker dae
 
 
 def explain(output):
-    return explain_failure(CommandFailed("docker failed with exit code 1", output.strip("\n").splitlines()))
+    return explain_failure(
+        CommandFailed("docker failed with exit code 1", output.strip("\n").splitlines())
+    )
 
 
 def test_a_failed_step_is_named_with_what_it_printed():
     failure = explain(BUILDX)
 
-    assert failure.reason == "the step `echo boom; exit 3` (line 3 of job.Dockerfile) ended with exit code 3"
+    assert (
+        failure.reason
+        == "the step `echo boom; exit 3` (line 3 of job.Dockerfile) ended with exit code 3"
+    )
     assert failure.last_lines == ("boom",)
 
 
@@ -82,7 +87,9 @@ def test_only_the_end_of_a_long_output_is_shown():
 
 
 def test_a_missing_file_is_named_with_a_hint():
-    assert explain(MISSING).reason.startswith("'flowers.txt', which a COPY (line 2 of D2) needs, is not in")
+    assert explain(MISSING).reason.startswith(
+        "'flowers.txt', which a COPY (line 2 of D2) needs, is not in"
+    )
     assert ".gitignore" in explain(CLASSIC_MISSING).reason
 
 
@@ -91,7 +98,9 @@ def test_an_unreachable_base_image_comes_with_a_hint():
 
 
 def test_a_wrong_instruction_is_named_with_its_line():
-    assert "unknown instruction: COPPY (did you mean COPY?) (line 2 of D3)" in explain(SYNTAX).reason
+    assert (
+        "unknown instruction: COPPY (did you mean COPY?) (line 2 of D3)" in explain(SYNTAX).reason
+    )
 
 
 def test_an_engine_that_is_away_is_no_fault_of_the_job():

@@ -4,9 +4,8 @@ import threading
 
 import psutil
 import pytest
-from racetrack_commons.testing.waiting import wait_until
-
 from image_builder.testing.engine import docker
+from racetrack_commons.testing.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("in_job")]
 
@@ -20,7 +19,9 @@ READ_SECRET = (
 
 
 def names_of(platform):
-    images = docker("image", "ls", f"--filter=label=racetrack-platform={platform}", "--format={{.Tag}}")
+    images = docker(
+        "image", "ls", f"--filter=label=racetrack-platform={platform}", "--format={{.Tag}}"
+    )
     return images.split()
 
 
@@ -57,7 +58,7 @@ def test_a_build_that_fails_half_way_says_where_and_leaves_nothing(build_docker,
 
 def test_a_secret_reaches_the_step_that_mounts_it_and_nothing_else(build_docker, platform):
     done = build_docker(
-        f"{BASE}COPY . /src/\n{READ_SECRET} echo \"token is $TOKEN\"; [ ${{#TOKEN}} = {len(SECRET)} ]\n"
+        f'{BASE}COPY . /src/\n{READ_SECRET} echo "token is $TOKEN"; [ ${{#TOKEN}} = {len(SECRET)} ]\n'
         "RUN ! test -e /run/secrets/build_secrets.env\n",
         secret_build_env={"TOKEN": SECRET},
     )
@@ -71,7 +72,9 @@ def test_a_secret_reaches_the_step_that_mounts_it_and_nothing_else(build_docker,
     assert docker("run", "--rm", "--network=none", name, *search, check=False) == ""
 
 
-@pytest.mark.parametrize("path", ["build_secrets.env", "../build_secrets.env", "/build_secrets.env"])
+@pytest.mark.parametrize(
+    "path", ["build_secrets.env", "../build_secrets.env", "/build_secrets.env"]
+)
 def test_a_secret_is_not_in_the_build_context(build_docker, path):
     done = build_docker(f"{BASE}COPY {path} /x\n", secret_build_env={"TOKEN": SECRET})
 
@@ -117,7 +120,9 @@ def test_the_log_of_a_chatty_build_is_cut(start, build_docker, config):
 def test_a_cancelled_build_ends_on_the_engine_too(build_docker, client, in_thread, config):
     wait = in_thread(BASE + "RUN echo it sleeps; exec sleep 86421\n")
     log = config.build_logs_dir / "deployment-1.log"
-    wait_until(lambda: log.exists() and re.search(r"^#\d+ [.\d]+ it sleeps$", log.read_text(), re.M), 30)
+    wait_until(
+        lambda: log.exists() and re.search(r"^#\d+ [.\d]+ it sleeps$", log.read_text(), re.M), 30
+    )
 
     assert client.delete("/api/v1/build/deployment-1").status_code == 204
 
@@ -155,7 +160,9 @@ def test_an_engine_that_is_away_is_named(environment, start, build_docker):
     assert (health.status_code, health.json()["status"]) == (500, "fail")
     assert "the Docker engine does not answer" in health.json()["details"]
     error = build_docker(BASE, using=client).error
-    assert error.startswith("preparing job type builder: the Docker engine does not answer; start it")
+    assert error.startswith(
+        "preparing job type builder: the Docker engine does not answer; start it"
+    )
 
 
 def test_a_missing_client_is_named(environment, start, build_docker):
