@@ -19,7 +19,7 @@ _UNREACHABLE = re.compile(
     r"|context deadline exceeded|EOF$",
     re.IGNORECASE,
 )
-_MOST_LINES = 3
+_MOST_LINES = 1
 
 
 class ImageNotPushed(CommandFailed):
