@@ -73,10 +73,12 @@ class Config(Settings):
     """Network of the RUN steps of a build; `host` lets them reach what listens on the engine's machine only."""
     docker_wait_seconds: float = 30
     """Seconds that a build waits for a Docker engine that does not answer."""
-    build_cache_retention_hours: int | None = None
-    """Age at which unused build cache is removed; unset: never."""
-    build_cache_prune_interval_m: int = 60
-    """Minutes between looks for unused build cache."""
+    build_cache_retention_hours: int | None = Field(default=None, ge=0)
+    """Hours after which unused images of ours and unused build cache are removed; unset or 0: never."""
+    build_cache_prune_interval_m: int = Field(default=60, ge=1)
+    """Minutes between looks for unused images and build cache."""
+    kept_images_per_job: int = Field(default=3, ge=1)
+    """So many of the newest images of each job stay on the engine whatever their age."""
     cache_base_images: bool = True
     """Use base images again; accepted from older set-ups."""
 

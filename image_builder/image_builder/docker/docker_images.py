@@ -7,6 +7,7 @@ from image_builder.config import Config
 from image_builder.docker.assembly import ImageSettings
 from image_builder.docker.engine import DockerEngine
 from image_builder.docker.maker import DockerImageMaker
+from image_builder.docker.prune import ImagePruner, PruneRules, PruneSchedule
 from image_builder.docker.push import RegistryPusher
 from image_builder.job_type.template import TemplateRenderer
 from image_builder.metrics import BuilderMetrics
@@ -17,19 +18,24 @@ class DockerImages:
     """The making of Docker images: one per service."""
 
     maker: DockerImageMaker
+    pruning: PruneSchedule | None
 
     def start(self) -> None:
-        """Nothing is left of builders that were killed: their clients' work ends with them."""
+        """Nothing is left of builders that were killed but their workspaces."""
 
     def serve(self) -> None:
-        """Nothing runs in the background."""
+        """Prune in the background."""
+        if self.pruning is not None:
+            self.pruning.start()
 
     def check(self) -> None:
         """Raise EngineUnavailable unless the engine answers."""
         self.maker.engine.check()
 
     def stop(self) -> None:
-        """Nothing runs in the background."""
+        """End the pruning."""
+        if self.pruning is not None:
+            self.pruning.stop()
 
 
 def create_docker_images(
@@ -57,4 +63,12 @@ def create_docker_images(
         pusher=pusher,
         wait_seconds=config.docker_wait_seconds,
     )
-    return DockerImages(maker)
+    return DockerImages(maker, _create_pruning(config, engine))
+
+
+def _create_pruning(config: Config, engine: DockerEngine) -> PruneSchedule | None:
+    if not config.build_cache_retention_hours:
+        return None
+    rules = PruneRules(config.build_cache_retention_hours, config.kept_images_per_job)
+    pruner = ImagePruner(engine, config.platform_name, rules)
+    return PruneSchedule(pruner, config.build_cache_prune_interval_m)

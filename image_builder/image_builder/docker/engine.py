@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from image_builder.build.cancellation import Cancellation
@@ -36,8 +37,8 @@ class LocalImage:
     id: str
     names: Sequence[str]
     labels: Mapping[str, str]
-    changed_at: str
-    """When it was made or got its last name; ISO 8601 in UTC."""
+    changed_at: datetime
+    """When it was made or got its last name."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,23 @@ class DockerEngine:
         """Give an image one more name; DockerRefused when it is gone."""
         self.ask(["image", "tag", image, name])
 
+    def remove(self, image: str) -> bool:
+        """Take a name from an image, and the image with its last one; false when something holds it."""
+        try:
+            self.ask(["image", "rm", image])
+        except DockerRefused:
+            return False
+        return True
+
+    def list_used_images(self) -> set[str]:
+        """Return the ids of the images that containers use, those that don't run among them."""
+        containers = self.ask(["container", "ls", "--all", "--quiet", "--no-trunc"]).split()
+        return {image for each in containers if (image := self._find_image_of(each)) is not None}
+
+    def prune_cache(self, unused_hours: int) -> str:
+        """Remove what no build used for so long from the cache that all builds of the engine share; tell how much."""
+        return self.ask(["builder", "prune", "--force", f"--filter=until={unused_hours}h"])
+
     def command(self, arguments: Sequence[str], **options: Any) -> Command:
         """Make the command of a client's call that takes long."""
         return Command([self.client, *arguments], self.environment, **options)
@@ -108,6 +126,12 @@ class DockerEngine:
             raise explain_refusal(done.stderr.decode(errors="replace").strip().splitlines())
         return done.stdout.decode(errors="replace")
 
+    def _find_image_of(self, container: str) -> str | None:
+        try:
+            return self.ask(["container", "inspect", "--format", "{{.Image}}", container]).strip()
+        except DockerRefused:
+            return None  # It is gone by now.
+
     def _inspect(self, names: Sequence[str]) -> list[LocalImage]:
         # One by one: of several, a missing one would hide the others.
         return [image for name in names if (image := self._inspect_one(name)) is not None]
@@ -136,10 +160,15 @@ def is_about_absence(lines: Sequence[str]) -> bool:
 
 
 def _describe(content: Mapping[str, Any]) -> LocalImage:
-    moments = (content.get("Created"), content.get("Metadata", {}).get("LastTagTime"))
+    moments = (content.get("Created"), (content.get("Metadata") or {}).get("LastTagTime"))
     return LocalImage(
         id=content["Id"],
         names=content.get("RepoTags") or [],
         labels=(content.get("Config") or {}).get("Labels") or {},
-        changed_at=max(str(moment or "") for moment in moments),
+        changed_at=max(_parse_moment(str(moment)) for moment in moments if moment),
     )
+
+
+def _parse_moment(text: str) -> datetime:
+    # Nanoseconds are more than Python reads.
+    return datetime.fromisoformat(re.sub(r"\.\d+", "", text)).astimezone(UTC)

@@ -9,7 +9,9 @@ from image_builder.docker.engine import explain_refusal, is_about_absence
 _MOST_LINES = 15
 _LAST_WORDS = 3
 _PREFIX = re.compile(r"^(ERROR: )?(failed to (build|solve|compute cache key): )*")
-_STEP = re.compile(r'process "(?:/bin/sh -c )?(?P<step>.+)" did not complete successfully: (?P<how>.+)')
+_STEP = re.compile(
+    r'process "(?:/bin/sh -c )?(?P<step>.+)" did not complete successfully: (?P<how>.+)'
+)
 _CLASSIC_STEP = re.compile(
     r"The command '(?:/bin/sh -c )?(?P<step>.+)' returned a non-zero code: (?P<code>\d+)"
 )
@@ -18,7 +20,9 @@ _PLACE = re.compile(r"^(?P<file>\S+):(?P<line>\d+)$")
 _CLASSIC_START = re.compile(r"^Step \d+/\d+ : ")
 _CLASSIC_NOISE = re.compile(r"^ ---> |^Removing intermediate container ")
 
-_MISSING_FILE = re.compile(r'checksum of ref \S+: "/?(?P<name>[^"]+)": not found|stat (?P<other>\S+): file does not')
+_MISSING_FILE = re.compile(
+    r'checksum of ref \S+: "/?(?P<name>[^"]+)": not found|stat (?P<other>\S+): file does not'
+)
 _HINTS = (
     (
         re.compile(r"no such host|i/o timeout|connection refused|TLS handshake", re.IGNORECASE),
