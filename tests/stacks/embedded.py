@@ -1,10 +1,12 @@
 """The embedded shape: services and jobs as processes of this machine."""
 
 import os
+import random
 import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,10 +64,11 @@ class EmbeddedStack(Stack):
         shutil.rmtree(self.data, ignore_errors=True)
 
 
-def start_embedded_stack() -> EmbeddedStack:
+def start_embedded_stack(settings: Mapping[str, str] | None = None) -> EmbeddedStack:
     data = Path(tempfile.mkdtemp(prefix="rt-"))
     own = {"RACETRACK_DATA": str(data), "RACETRACK_CONFIG": str(data / "client.yaml")}
-    stack = EmbeddedStack(environment=os.environ | free_ports(PORTS) | own, data=data)
+    environment = os.environ | free_ports(PORTS) | job_ports() | own | dict(settings or {})
+    stack = EmbeddedStack(environment=environment, data=data)
     up = stack.control("up")
     if up.returncode:
         stack.control("down")
@@ -74,3 +77,9 @@ def start_embedded_stack() -> EmbeddedStack:
         )
     stack.log_in()
     return stack
+
+
+def job_ports() -> dict[str, str]:
+    """Ports for jobs that no other stack of this machine is likely to use, below those of connections."""
+    first = random.randrange(8000, 32000, 100)
+    return {"FIRST_JOB_PORT": str(first), "LAST_JOB_PORT": str(first + 99)}
