@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.api.app import ApiOptions, create_api_app
 
+from lifecycle.admin.lazy import LazyAdminPanel
 from lifecycle.auth.authenticate import Authenticator
 from lifecycle.auth.first_admin import FirstAdminSettings, create_first_admin
 from lifecycle.auth.passwords import Passwords
@@ -72,6 +73,7 @@ def create_app(config: Config) -> FastAPI:
     app.state.services = services
     for router in _ROUTERS:
         app.include_router(router)
+    app.mount("/admin", LazyAdminPanel(app.state))
     return app
 
 

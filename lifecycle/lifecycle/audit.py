@@ -23,6 +23,9 @@ class AuditEventType(StrEnum):
     DEPLOYMENT_FAILED = "deployment_failed"
     PLUGIN_INSTALLED = "plugin_installed"
     PLUGIN_UNINSTALLED = "plugin_uninstalled"
+    RECORD_CREATED = "record_created"
+    RECORD_CHANGED = "record_changed"
+    RECORD_DELETED = "record_deleted"
 
 
 _VERBS = {
@@ -34,6 +37,11 @@ _VERBS = {
     AuditEventType.MANIFEST_EDITED: "edited the manifest of",
     AuditEventType.PLUGIN_INSTALLED: "installed",
     AuditEventType.PLUGIN_UNINSTALLED: "uninstalled",
+}
+_RECORD_VERBS = {
+    AuditEventType.RECORD_CREATED: "created",
+    AuditEventType.RECORD_CHANGED: "changed",
+    AuditEventType.RECORD_DELETED: "deleted",
 }
 
 
@@ -97,6 +105,10 @@ def explain(event: AuditEventDto) -> str:
     """Tell in one line what happened."""
     executor = event.username_executor or "somebody"
     job = f"job {event.job_name} {event.job_version}"
+    for record_type, record_verb in _RECORD_VERBS.items():
+        if event.event_type == record_type:
+            table, key = event.properties.get("table"), event.properties.get("id")
+            return f"{executor} {record_verb} record {key} of table {table}"
     if event.event_type == AuditEventType.DEPLOYMENT_FAILED:
         return f"{executor} could not deploy {job}"
     verb = _VERBS.get(AuditEventType(event.event_type)) if _is_known(event) else None

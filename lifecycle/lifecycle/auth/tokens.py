@@ -24,7 +24,7 @@ class Tokens:
         self, uow: UnitOfWork, subject: AuthSubjectDto, expiry_time: datetime | None = None
     ) -> AuthTokenDto:
         """Sign and store another token of the subject."""
-        return uow.auth_tokens.add(subject.id, self._sign(subject), expiry_time)
+        return uow.auth_tokens.add(subject.id, self.sign(subject), expiry_time)
 
     def ensure(self, uow: UnitOfWork, subject: AuthSubjectDto) -> str:
         """Return a token of the subject that is valid, created if there was none."""
@@ -37,7 +37,7 @@ class Tokens:
     def regenerate(self, uow: UnitOfWork, subject: AuthSubjectDto) -> None:
         """Make every token that the subject has invalid, and give it a new one for each."""
         for token in uow.auth_tokens.list_of_subject(subject.id):
-            uow.auth_tokens.replace(token.id, self._sign(subject))
+            uow.auth_tokens.replace(token.id, self.sign(subject))
         uow.record_change(ChangeKind.AUTH)
 
     def regenerate_all(self, uow: UnitOfWork, subject_type: AuthSubjectType) -> None:
@@ -45,6 +45,7 @@ class Tokens:
         for subject in uow.auth_subjects.list_of_type(subject_type):
             self.regenerate(uow, subject)
 
-    def _sign(self, subject: AuthSubjectDto) -> str:
+    def sign(self, subject: AuthSubjectDto) -> str:
+        """Make a token, which counts only once it is stored."""
         payload = AuthTokenPayload(subject=subject.name, subject_type=subject.subject_type)
         return encode_token(payload, self.auth_key.get_secret_value())

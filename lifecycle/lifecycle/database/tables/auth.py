@@ -76,5 +76,6 @@ class PermissionRow(Base):
     )
     endpoint: Mapped[Str256 | None]
 
+    auth_subject: Mapped[AuthSubjectRow] = relationship(lazy="raise")
     job_family: Mapped[JobFamilyRow | None] = relationship(lazy="raise")
     job: Mapped[JobRow | None] = relationship(lazy="raise")

@@ -1,0 +1,108 @@
+"""Views whose every change is audited, and told to the other services, in the transaction that makes it."""
+
+from typing import Any, ClassVar
+
+from racetrack_commons.entities.dto import ChangeKind
+from sqlalchemy import inspect
+from sqlalchemy.orm import InstanceState
+from starlette.requests import Request
+from starlette_admin.contrib.sqla import ModelView
+
+from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.database.tables import Base
+from lifecycle.endpoints.services import Services
+
+_SECRET = ("password", "token")
+
+
+class AuditedView(ModelView):
+    """The rows of one table."""
+
+    change_kind: ClassVar[ChangeKind | None] = None
+    """What the event stream is told when a row changes."""
+    may_create: ClassVar[bool] = False
+    may_edit: ClassVar[bool] = False
+    may_delete: ClassVar[bool] = False
+
+    page_size = 25
+    exporters = ()
+    importers = ()
+
+    def __init__(self, model: type[Base], services: Services) -> None:
+        super().__init__(model)
+        self.services = services
+
+    def can_create(self, request: Request) -> bool:  # noqa: ARG002 - the signature of the library
+        """Tell whether rows can be added."""
+        return self.may_create
+
+    def can_edit(self, request: Request) -> bool:  # noqa: ARG002
+        """Tell whether rows can be changed."""
+        return self.may_edit
+
+    def can_delete(self, request: Request) -> bool:  # noqa: ARG002
+        """Tell whether rows can be removed."""
+        return self.may_delete
+
+    def can_export(self, request: Request) -> bool:  # noqa: ARG002
+        """Offer no files of rows: they would hold secrets."""
+        return False
+
+    def can_import(self, request: Request) -> bool:  # noqa: ARG002
+        """Take no files of rows."""
+        return False
+
+    async def after_create(self, request: Request, obj: Base) -> None:
+        """Audit it, once the row has its key."""
+        self._record(request, AuditEventType.RECORD_CREATED, obj, {})
+
+    async def before_edit(
+        self,
+        request: Request,
+        data: dict[str, Any],  # noqa: ARG002
+        obj: Base,
+    ) -> None:
+        """Audit what becomes of what."""
+        if changes := describe_changes(obj):
+            self._record(request, AuditEventType.RECORD_CHANGED, obj, changes)
+
+    async def before_delete(self, request: Request, obj: Base) -> None:
+        """Audit it."""
+        self._record(request, AuditEventType.RECORD_DELETED, obj, {})
+
+    def _record(
+        self, request: Request, event_type: AuditEventType, obj: Base, changes: dict[str, Any]
+    ) -> None:
+        properties = {"table": obj.__tablename__, "id": _describe_key(obj), **changes}
+        username = request.state.admin_user.username
+        event = AuditEvent(event_type, username, properties=properties)
+        write_event(request.state.uow, event, self.services.clock.now())
+        if self.change_kind is not None:
+            request.state.uow.record_change(self.change_kind)
+
+
+def describe_changes(obj: Base) -> dict[str, Any]:
+    """Return the values before and after of what was set and is not flushed yet; secrets are only named."""
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    state: InstanceState[Any] = inspect(obj)
+    for attribute in state.attrs:
+        history = attribute.history
+        if history.has_changes():
+            before[attribute.key] = _describe(attribute.key, history.deleted)
+            after[attribute.key] = _describe(attribute.key, history.added)
+    return {"before": before, "after": after} if after else {}
+
+
+def _describe(key: str, values: Any) -> Any:
+    value = values[0] if values else None
+    if key in _SECRET:
+        return "***"
+    if isinstance(value, Base):
+        return _describe_key(value)
+    return value if isinstance(value, str | int | float | bool | list | None) else str(value)
+
+
+def _describe_key(obj: Base) -> str:
+    state: InstanceState[Any] = inspect(obj)
+    return ",".join(str(part) for part in state.identity or ())

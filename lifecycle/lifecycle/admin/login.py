@@ -1,0 +1,74 @@
+"""Logging in to the panel: with name and password of a staff user; who is logged in to the platform is so here too."""
+
+from urllib.parse import unquote
+
+from racetrack_client.log.errors import UnauthorizedError
+from racetrack_commons.auth.headers import AUTH_HEADER
+from racetrack_commons.auth.scope import AuthSubjectType
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.status import HTTP_303_SEE_OTHER
+from starlette_admin.auth import AdminUser, AuthProvider
+from starlette_admin.exceptions import LoginFailed
+from starlette_admin.helpers import index_url, safe_redirect_url
+
+from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.endpoints.cookies import delete_auth_cookie, set_auth_cookie
+from lifecycle.endpoints.services import Services
+
+
+class StaffLogin(AuthProvider):
+    """Lets in whoever is active and staff; the cookie is the one that the platform's log-in sets."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._services = services
+
+    async def login(
+        self,
+        username: str,
+        password: str,
+        remember_me: bool,  # noqa: ARG002 - the cookie lives as long as that of the dashboard
+        request: Request,
+    ) -> Response:
+        """Check the password and set the cookie; raises LoginFailed."""
+        token = await run_in_threadpool(self._log_in, request.state.uow, username, password)
+        fallback = index_url(request)
+        target = safe_redirect_url(request.query_params.get("next") or fallback, request, fallback)
+        response = RedirectResponse(target, HTTP_303_SEE_OTHER)
+        set_auth_cookie(response, token, self._services.config)
+        return response
+
+    async def logout(self, request: Request) -> Response:
+        """Take the cookie away."""
+        response = RedirectResponse(index_url(request), HTTP_303_SEE_OTHER)
+        delete_auth_cookie(response, self._services.config)
+        return response
+
+    async def authenticate(self, request: Request) -> AdminUser | None:
+        """Return the staff user whose token the cookie holds."""
+        token = unquote(request.cookies.get(AUTH_HEADER, ""))
+        return await run_in_threadpool(self._find_staff_user, token)
+
+    def _log_in(self, uow: UnitOfWork, username: str, password: str) -> str:
+        try:
+            profile = self._services.users.log_in(uow, username, password)
+        except UnauthorizedError as error:
+            raise LoginFailed(str(error)) from error
+        if not profile.is_staff:
+            raise LoginFailed(f"user {username} is not one of the staff: ask an admin")
+        return profile.token
+
+    def _find_staff_user(self, token: str) -> AdminUser | None:
+        try:
+            subject = self._services.authenticator.authenticate(token)
+        except UnauthorizedError:
+            return None
+        # Also where no tokens are demanded, the panel wants to know who changes what.
+        if subject.subject_type is not AuthSubjectType.USER or subject.is_anonymous:
+            return None
+        with self._services.unit_of_work.reading() as uow:
+            user = uow.users.find(subject.name)
+        is_staff = user is not None and user.is_active and user.is_staff
+        return AdminUser(username=subject.name) if is_staff else None

@@ -1,0 +1,201 @@
+"""Views of people, and of what they and others are permitted."""
+
+from typing import Any
+
+import anyio.to_thread
+from racetrack_client.log.errors import ValidationError
+from racetrack_commons.auth.scope import AuthScope
+from racetrack_commons.entities.dto import ChangeKind
+from sqlalchemy import Select
+from sqlalchemy.orm import joinedload
+from starlette.requests import Request
+from starlette_admin.exceptions import FormValidationError
+from starlette_admin.fields import (
+    BooleanField,
+    ComputedField,
+    DateTimeField,
+    EnumField,
+    HasOne,
+    PasswordField,
+    StringField,
+)
+from starlette_admin.types import RequestAction
+
+from lifecycle.admin.audited import AuditedView
+from lifecycle.auth.passwords import check_password_strength
+from lifecycle.database.tables import AuthSubjectRow, AuthTokenRow, PermissionRow, UserRow
+
+_SCOPES = [(scope.value, scope.value) for scope in AuthScope]
+
+
+class UserView(AuditedView):
+    """People who may log in."""
+
+    key = "user"
+    menu_label = "Users"
+    display_name = "User"
+    icon = "fa fa-user"
+    change_kind = ChangeKind.AUTH
+    may_create = may_edit = may_delete = True
+    fields = (
+        StringField("username", required=True),
+        PasswordField(
+            "password",
+            help_text="empty: leave it as it is",
+            exclude_from_list=True,
+            exclude_from_detail=True,
+            # The hash never leaves the server.
+            formatter={RequestAction.EDIT: lambda _request, _value: ""},
+        ),
+        StringField("email"),
+        StringField("first_name", exclude_from_list=True),
+        StringField("last_name", exclude_from_list=True),
+        BooleanField("is_active", help_text="may log in"),
+        BooleanField("is_staff", help_text="may use this panel"),
+        BooleanField("is_superuser", exclude_from_list=True),
+        DateTimeField("date_joined", read_only=True, exclude_from_create=True),
+        DateTimeField("last_login", read_only=True, exclude_from_create=True),
+    )
+    searchable_fields = ("username", "email", "first_name", "last_name")
+
+    async def validate(self, request: Request, data: dict[str, Any]) -> None:
+        """Refuse weak passwords, and new users without one."""
+        await super().validate(request, data)
+        password = data.get("password") or ""
+        if not password and request.state.action == RequestAction.EDIT:
+            return
+        try:
+            check_password_strength(password)
+        except ValidationError as error:
+            raise FormValidationError({"password": str(error)}) from error
+
+    async def _populate_obj(
+        self, request: Request, obj: UserRow, data: dict[str, Any], is_edit: bool = False
+    ) -> UserRow:
+        given = {**data, **{name: data.get(name) or "" for name in _TEXTS}}
+        password = given.pop("password", None)
+        given["password"] = obj.password
+        if password:
+            hash_password = self.services.users.passwords.hash
+            given["password"] = await anyio.to_thread.run_sync(hash_password, password)
+        user: UserRow = await super()._populate_obj(request, obj, given, is_edit)
+        if not is_edit:
+            user.date_joined = self.services.clock.now()
+        return user
+
+
+_TEXTS = ("email", "first_name", "last_name")
+
+
+class AuthSubjectView(AuditedView):
+    """Users, ESCs and job families as those who may be permitted something."""
+
+    key = "auth-subject"
+    menu_label = "Auth subjects"
+    display_name = "Auth subject"
+    icon = "fa fa-id-badge"
+    fields = (
+        StringField("id", exclude_from_list=True),
+        ComputedField("kind", getter=lambda _, subject: name_subject(subject)[0]),
+        ComputedField("name", getter=lambda _, subject: name_subject(subject)[1]),
+    )
+    searchable_fields = ("id",)
+    sortable_fields = ("id",)
+
+    def get_list_query(self, request: Request) -> Select[Any]:
+        """Load who they are along with them."""
+        return with_holder(super().get_list_query(request))
+
+    async def repr(self, obj: AuthSubjectRow, request: Request) -> str:  # noqa: ARG002
+        """Name a subject in other views."""
+        return " ".join(name_subject(obj))
+
+
+class AuthTokenView(AuditedView):
+    """Tokens that subjects show."""
+
+    key = "auth-token"
+    menu_label = "Auth tokens"
+    display_name = "Auth token"
+    icon = "fa fa-key"
+    change_kind = ChangeKind.AUTH
+    may_create = may_edit = may_delete = True
+    fields = (
+        StringField("id", exclude_from_list=True),
+        HasOne("auth_subject", key="auth-subject", required=True, exclude_from_edit=True),
+        BooleanField("active", exclude_from_create=True),
+        DateTimeField("expiry_time", help_text="empty: never"),
+        DateTimeField("last_use_time", read_only=True, exclude_from_create=True),
+        StringField(
+            "token", read_only=True, exclude_from_list=True, exclude_from_create=True,
+            copy_to_clipboard=True,
+        ),
+    )  # fmt: skip
+    searchable_fields = ("token",)
+    sortable_fields = ("active", "expiry_time", "last_use_time")
+
+    def get_list_query(self, request: Request) -> Select[Any]:
+        """Load whose they are along with them."""
+        return with_holder(super().get_list_query(request), AuthTokenRow.auth_subject)
+
+    async def before_create(
+        self, request: Request, data: dict[str, Any], obj: AuthTokenRow
+    ) -> None:
+        """Sign the new token."""
+        uow = request.state.uow
+        subject = await anyio.to_thread.run_sync(uow.auth_subjects.get, data["auth_subject"].id)
+        obj.token, obj.active = self.services.tokens.sign(subject), True
+
+
+class PermissionView(AuditedView):
+    """Scopes granted to subjects."""
+
+    key = "permission"
+    menu_label = "Permissions"
+    display_name = "Permission"
+    icon = "fa fa-unlock-keyhole"
+    change_kind = ChangeKind.AUTH
+    may_create = may_edit = may_delete = True
+    fields = (
+        HasOne("auth_subject", key="auth-subject", required=True),
+        EnumField("scope", choices=_SCOPES, required=True),
+        HasOne("job_family", key="job-family", help_text="empty: all"),
+        HasOne("job", key="job", help_text="empty: all versions"),
+        StringField("endpoint", help_text="empty: all"),
+    )
+    searchable_fields = ("scope", "endpoint")
+    sortable_fields = ("scope", "endpoint")
+
+    def get_list_query(self, request: Request) -> Select[Any]:
+        """Load whose they are along with them."""
+        return with_holder(super().get_list_query(request), PermissionRow.auth_subject)
+
+    async def _populate_obj(
+        self, request: Request, obj: PermissionRow, data: dict[str, Any], is_edit: bool = False
+    ) -> PermissionRow:
+        given = {**data, "endpoint": data.get("endpoint") or None}
+        row: PermissionRow = await super()._populate_obj(request, obj, given, is_edit)
+        return row
+
+
+def name_subject(subject: AuthSubjectRow) -> tuple[str, str]:
+    """Return what kind of subject it is, and its name."""
+    if subject.user is not None:
+        return "User", subject.user.username
+    if subject.esc is not None:
+        return "ESC", subject.esc.name
+    return "Job family", subject.job_family.name if subject.job_family else "?"
+
+
+def with_holder(query: Select[Any], *path: Any) -> Select[Any]:
+    """Load user, ESC and job family of the subject at the end of the path."""
+    for holder in (AuthSubjectRow.user, AuthSubjectRow.esc, AuthSubjectRow.job_family):
+        query = query.options(_join(*path, holder))
+    return query
+
+
+def _join(first: Any, *rest: Any) -> Any:
+    option = joinedload(first)
+    for relation in rest:
+        option = option.joinedload(relation)
+    return option

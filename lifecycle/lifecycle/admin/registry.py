@@ -1,0 +1,183 @@
+"""Views of jobs and of what is kept about them."""
+
+from typing import Any
+
+from racetrack_commons.entities.dto import ChangeKind
+from starlette.requests import Request
+from starlette_admin.fields import (
+    BaseField,
+    BooleanField,
+    DateTimeField,
+    FloatField,
+    HasOne,
+    IntegerField,
+    JSONField,
+    StringField,
+    TextAreaField,
+)
+
+from lifecycle.admin.audited import AuditedView
+from lifecycle.database.tables import JobFamilyRow, JobRow
+
+
+def _shown(*names: str, kind: type[BaseField] = StringField, **options: Any) -> list[BaseField]:
+    return [kind(name, read_only=True, **options) for name in names]
+
+
+class JobFamilyView(AuditedView):
+    """All versions of a job share a name."""
+
+    key = "job-family"
+    menu_label = "Job families"
+    display_name = "Job family"
+    icon = "fa fa-layer-group"
+    fields = (StringField("id", exclude_from_list=True), StringField("name"))
+    fields_default_sort = ("name",)
+
+    async def repr(self, obj: JobFamilyRow, request: Request) -> str:  # noqa: ARG002
+        """Name a family in other views."""
+        return obj.name
+
+
+class JobView(AuditedView):
+    """Jobs; deployments make and remove them, so only what people write can be changed here."""
+
+    key = "job"
+    menu_label = "Jobs"
+    display_name = "Job"
+    icon = "fa fa-cube"
+    change_kind = ChangeKind.JOB
+    may_edit = True
+    fields = (
+        *_shown("name", "version", "status", "deployed_by", "infrastructure_target"),
+        *_shown("update_time", "last_call_time", kind=DateTimeField),
+        *_shown("id", "image_tag", "job_type_version", "internal_name", "error", exclude_from_list=True),
+        TextAreaField("manifest", help_text="counts from the next redeploy on", exclude_from_list=True, rows=20),
+        TextAreaField("notice", exclude_from_list=True),
+    )  # fmt: skip
+    searchable_fields = ("name", "version", "status", "deployed_by")
+    fields_default_sort = (("update_time", True),)
+
+    async def repr(self, obj: JobRow, request: Request) -> str:  # noqa: ARG002
+        """Name a job in other views."""
+        return f"{obj.name} {obj.version}"
+
+
+class DeploymentView(AuditedView):
+    """Attempts to build and provision jobs."""
+
+    key = "deployment"
+    menu_label = "Deployments"
+    display_name = "Deployment"
+    icon = "fa fa-rocket"
+    fields = (
+        *_shown("id", "job_name", "job_version", "status", "phase", "deployed_by"),
+        *_shown("create_time", "update_time", kind=DateTimeField),
+        *_shown("infrastructure_target", "image_name", exclude_from_list=True),
+        *_shown("error", "warnings", "build_logs", "manifest", kind=TextAreaField, exclude_from_list=True),
+    )  # fmt: skip
+    searchable_fields = ("id", "job_name", "job_version", "status", "deployed_by")
+    fields_default_sort = (("create_time", True),)
+
+
+class EscView(AuditedView):
+    """External service consumers."""
+
+    key = "esc"
+    menu_label = "ESCs"
+    display_name = "ESC"
+    icon = "fa fa-plug"
+    change_kind = ChangeKind.AUTH
+    may_create = may_edit = may_delete = True
+    fields = (StringField("id", read_only=True), StringField("name", required=True))
+    searchable_fields = ("id", "name")
+
+
+class PublicEndpointView(AuditedView):
+    """Endpoints that manifests want to be callable without a token; staff activates them."""
+
+    key = "public-endpoint"
+    menu_label = "Public endpoints"
+    display_name = "Public endpoint"
+    icon = "fa fa-globe"
+    change_kind = ChangeKind.AUTH
+    may_create = may_edit = may_delete = True
+    fields = (
+        HasOne("job", key="job", required=True),
+        StringField("endpoint", required=True),
+        BooleanField("active"),
+    )
+    searchable_fields = ("endpoint",)
+    sortable_fields = ("endpoint", "active")
+
+
+class TrashJobView(AuditedView):
+    """Deleted jobs; each reserves its name and version until its row is removed."""
+
+    key = "trash-job"
+    menu_label = "Trash"
+    display_name = "Deleted job"
+    icon = "fa fa-trash"
+    may_delete = True
+    fields = (
+        *_shown("name", "version", "status", "deployed_by"),
+        *_shown("delete_time", kind=DateTimeField),
+        *_shown("age_days", kind=FloatField),
+        *_shown("id", "infrastructure_target", "image_tag", exclude_from_list=True),
+        *_shown("manifest", "error", kind=TextAreaField, exclude_from_list=True),
+    )
+    searchable_fields = ("name", "version", "status", "deployed_by")
+    fields_default_sort = (("delete_time", True),)
+
+
+class AuditLogEventView(AuditedView):
+    """What people did; nobody changes it."""
+
+    key = "audit-log-event"
+    menu_label = "Audit log"
+    display_name = "Audit log event"
+    icon = "fa fa-clock-rotate-left"
+    fields = (
+        *_shown("timestamp", kind=DateTimeField),
+        *_shown("event_type", "username_executor", "username_subject", "job_name", "job_version"),
+        *_shown("properties", kind=TextAreaField, exclude_from_list=True),
+        *_shown("id", exclude_from_list=True),
+    )
+    searchable_fields = ("event_type", "username_executor", "job_name", "job_version")
+    fields_default_sort = (("timestamp", True),)
+
+
+class SettingView(AuditedView):
+    """Settings of the whole installation, such as `maintenance_mode`."""
+
+    key = "setting"
+    menu_label = "Settings"
+    display_name = "Setting"
+    icon = "fa fa-sliders"
+    change_kind = ChangeKind.MAINTENANCE
+    may_create = may_edit = may_delete = True
+    show_pk_in_forms = True
+    fields = (
+        StringField("name", required=True),
+        JSONField("value", help_text="`maintenance_mode` is on when this is `true`"),
+    )
+    searchable_fields = ("name",)
+    sortable_fields = ("name",)
+
+
+class AsyncJobCallView(AuditedView):
+    """Calls that were accepted and are answered later."""
+
+    key = "async-job-call"
+    menu_label = "Async calls"
+    display_name = "Async call"
+    icon = "fa fa-hourglass-half"
+    may_delete = True
+    fields = (
+        *_shown("id", "status", "job_name", "job_version", "job_path"),
+        *_shown("started_at", "ended_at", kind=DateTimeField),
+        *_shown("attempts", "response_status_code", kind=IntegerField, exclude_from_list=True),
+        *_shown("error", kind=TextAreaField, exclude_from_list=True),
+    )
+    searchable_fields = ("id", "status", "job_name")
+    fields_default_sort = (("started_at", True),)

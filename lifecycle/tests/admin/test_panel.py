@@ -1,0 +1,232 @@
+import json
+import re
+
+import pytest
+from lifecycle.database.repositories.audit import AuditFilter
+from lifecycle.database.tables import AuthTokenRow, UserRow
+from racetrack_client.log.errors import UnauthorizedError
+from sqlalchemy import select
+
+PANEL = "/lifecycle/admin"
+CREDENTIALS = {"username": "admin", "password": "admin"}
+
+
+def csrf(client):
+    return {"csrftoken": client.cookies.get("starlette_admin_csrftoken", "")}
+
+
+@pytest.fixture
+def visitor(client):
+    """A browser that has seen the log-in page."""
+    assert client.get(f"{PANEL}/login").status_code == 200
+    return client
+
+
+@pytest.fixture
+def staff(visitor):
+    """A browser in which the admin is logged in."""
+    answer = visitor.post(
+        f"{PANEL}/login", data=CREDENTIALS | csrf(visitor), follow_redirects=False
+    )
+    assert answer.status_code == 303
+    return visitor
+
+
+def submit(browser, path, **fields):
+    return browser.post(f"{PANEL}/{path}", data=fields | csrf(browser), follow_redirects=False)
+
+
+def audit_events(app_uow):
+    with app_uow.reading() as uow:
+        return [
+            (event.event_type, event.properties) for event in uow.audit.list_newest(AuditFilter())
+        ]
+
+
+def find_user(app_uow, username):
+    with app_uow.reading() as uow:
+        return uow.session.scalar(select(UserRow).where(UserRow.username == username))
+
+
+def test_a_stranger_is_sent_to_the_log_in(client):
+    answer = client.get(f"{PANEL}/user/list", follow_redirects=False)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("http://testserver/lifecycle/admin/login?next=")
+
+
+def test_the_panel_answers_without_a_trailing_slash(client):
+    answer = client.get(PANEL, follow_redirects=False)
+    assert answer.headers["location"] == "http://testserver/lifecycle/admin/"
+
+
+def test_a_wrong_password_is_refused_and_not_repeated(visitor):
+    answer = submit(visitor, "login", username="admin", password="hunter2")
+    assert answer.status_code == 400
+    assert "wrong username or password" in answer.text
+    assert "hunter2" not in answer.text
+
+
+def test_a_user_who_is_not_staff_is_refused(visitor, app_uow):
+    services = visitor.app.state.services
+    with app_uow() as uow:
+        services.users.register(uow, "ann@example.com", "a-long-password")
+        uow.users.set_active("ann@example.com", active=True)
+
+    answer = submit(visitor, "login", username="ann@example.com", password="a-long-password")
+
+    assert answer.status_code == 400
+    assert "not one of the staff" in answer.text
+
+
+def test_the_cookie_of_the_platform_opens_the_panel(client):
+    client.post("/lifecycle/api/v1/users/login", json=CREDENTIALS)
+    assert client.get(f"{PANEL}/user/list", follow_redirects=False).status_code == 200
+
+
+def test_logging_out_closes_it(staff):
+    assert submit(staff, "logout").status_code == 303
+    assert staff.get(f"{PANEL}/user/list", follow_redirects=False).status_code == 303
+
+
+def test_a_form_without_the_token_against_forgery_is_refused(staff):
+    answer = staff.post(f"{PANEL}/esc/create", data={"name": "batch"}, follow_redirects=False)
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "job", "job-family", "deployment", "public-endpoint", "trash-job", "async-job-call", "user", "esc",
+        "auth-subject", "auth-token", "permission", "setting", "audit-log-event",
+    ],
+)  # fmt: skip
+def test_every_table_has_a_page_that_loads_nothing_from_other_hosts(staff, view):
+    page = staff.get(f"{PANEL}/{view}/list")
+    assert page.status_code == 200
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    loaded = re.findall(
+        r"""(?:src=|url\(|@import |<link[^>]*href=)["']*(https?://[^"')]+)""", page.text
+    )
+    assert [url for url in loaded if not url.startswith("http://testserver/")] == []
+
+
+def test_creating_a_row_is_audited(staff, app_uow):
+    assert submit(staff, "esc/create", name="batch").status_code == 303
+
+    with app_uow.reading() as uow:
+        [esc] = uow.escs.list_all()
+    assert audit_events(app_uow) == [("record_created", {"table": "registry_esc", "id": esc.id})]
+
+
+def test_changing_a_user_is_audited_with_what_became_of_what(staff, app_uow):
+    user = find_user(app_uow, "admin")
+
+    answer = submit(
+        staff,
+        f"user/edit?pk={user.id}",
+        username="admin",
+        email="boss@example.com",
+        is_active="on",
+        is_staff="on",
+        is_superuser="on",
+        password="",
+    )
+
+    assert answer.status_code == 303
+    changed = find_user(app_uow, "admin")
+    assert (changed.email, changed.password) == ("boss@example.com", user.password)
+    [(kind, properties)] = audit_events(app_uow)
+    assert kind == "record_changed"
+    assert properties["before"] == {"email": "admin@example.com"}
+    assert properties["after"] == {"email": "boss@example.com"}
+
+
+def test_a_new_password_is_hashed_and_audited_without_it(staff, app_uow):
+    user = find_user(app_uow, "admin")
+
+    submit(
+        staff, f"user/edit?pk={user.id}", username="admin", email=user.email, is_active="on",
+        is_staff="on", is_superuser="on", password="correct horse battery",
+    )  # fmt: skip
+
+    changed = find_user(app_uow, "admin")
+    assert changed.password.startswith("$argon2")
+    assert changed.password != user.password
+    [(_, properties)] = audit_events(app_uow)
+    assert properties["after"] == {"password": "***"}
+    assert "correct horse" not in json.dumps(properties)
+
+
+def test_the_form_of_a_user_does_not_hold_the_hash(staff, app_uow):
+    user = find_user(app_uow, "admin")
+    assert "argon2" not in staff.get(f"{PANEL}/user/edit?pk={user.id}").text
+    assert "argon2" not in staff.get(f"{PANEL}/user/detail?pk={user.id}").text
+
+
+@pytest.mark.parametrize("password", ["", "short", "12345678901"])
+def test_a_weak_password_makes_no_user(staff, app_uow, password):
+    answer = submit(staff, "user/create", username="ann", password=password)
+    assert answer.status_code == 422
+    assert "the password" in answer.text
+    assert find_user(app_uow, "ann") is None
+    assert audit_events(app_uow) == []
+
+
+def test_a_row_that_the_database_refuses_changes_nothing(staff, app_uow):
+    submit(staff, "user/create", username="admin", password="correct horse battery")
+    assert audit_events(app_uow) == []
+    assert find_user(app_uow, "admin").email == "admin@example.com"
+
+
+def test_a_new_token_is_signed_and_lets_its_user_in(staff, app_uow):
+    with app_uow.reading() as uow:
+        subject = uow.auth_subjects.find_of_user(uow.users.find("admin").id)
+
+    assert submit(staff, "auth-token/create", auth_subject=subject.id).status_code == 303
+
+    with app_uow.reading() as uow:
+        tokens = uow.session.scalars(select(AuthTokenRow.token)).all()
+    assert len(tokens) == 2
+    authenticator = staff.app.state.services.authenticator
+    assert {authenticator.authenticate(token).name for token in tokens} == {"admin"}
+
+
+def test_a_token_that_is_switched_off_lets_nobody_in(staff, app_uow):
+    with app_uow.reading() as uow:
+        row = uow.session.scalar(select(AuthTokenRow))
+
+    submit(staff, f"auth-token/edit?pk={row.id}", expiry_time="")
+
+    with pytest.raises(UnauthorizedError, match="revoked"):
+        staff.app.state.services.authenticator.authenticate(row.token)
+
+
+def test_a_granted_permission_is_told_to_the_gateway(staff, app_uow):
+    with app_uow.reading() as uow:
+        subject = uow.auth_subjects.find_of_user(uow.users.find("admin").id)
+        newest = uow.changes.get_newest_id()
+
+    submit(staff, "permission/create", auth_subject=subject.id, scope="call_job")
+
+    with app_uow.reading() as uow:
+        assert [change.kind for change in uow.changes.list_after(newest)] == ["auth"]
+
+
+def test_the_audit_log_can_only_be_read(staff, app_uow):
+    submit(staff, "esc/create", name="batch")
+    with app_uow.reading() as uow:
+        [event] = uow.audit.list_newest(AuditFilter())
+    assert submit(staff, f"audit-log-event/edit?pk={event.id}", event_type="x").status_code == 403
+    assert "batch" not in str(audit_events(app_uow)[1:])
+
+
+def test_removing_a_row_is_audited(staff, app_uow):
+    with app_uow() as uow:
+        esc = uow.escs.add("batch", None)
+
+    submit(staff, f"_api/esc/row-action?pk={esc.id}&name=delete")
+
+    with app_uow.reading() as uow:
+        assert uow.escs.list_all() == []
+    [(kind, properties)] = audit_events(app_uow)
+    assert (kind, properties["id"]) == ("record_deleted", esc.id)
