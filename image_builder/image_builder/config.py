@@ -77,8 +77,8 @@ class Config(Settings):
     """Hours after which unused images of ours and unused build cache are removed; unset or 0: never."""
     build_cache_prune_interval_m: int = Field(default=60, ge=1)
     """Minutes between looks for unused images and build cache."""
-    kept_images_per_job: int = Field(default=3, ge=1)
-    """So many of the newest images of each job stay on the engine whatever their age."""
+    kept_images_per_job: int = Field(default=6, ge=1)
+    """So many of the newest images of each job stay whatever their age: Lifecycle's `restorable_deployments` and one."""
     cache_base_images: bool = True
     """Use base images again; accepted from older set-ups."""
 

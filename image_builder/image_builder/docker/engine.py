@@ -17,7 +17,7 @@ _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 3.0
 _AWAY = re.compile(
     r"cannot connect to the docker daemon|is the docker daemon running|error during connect"
-    r"|failed to connect to the docker API|error reading from server: EOF|dial unix \S+ connect:",
+    r"|failed to connect to the docker API|error reading from server: EOF|rpc error: code = Unavailable|dial unix \S+ connect:",
     re.IGNORECASE,
 )
 

@@ -6,7 +6,7 @@ from image_builder.build.command import CommandFailed
 from image_builder.build.progress import BuildProgress
 from image_builder.docker.content import DIGEST_LABEL
 from image_builder.docker.driver import BuildDriver, ImageBuild
-from image_builder.docker.engine import DockerRefused
+from image_builder.docker.engine import DockerRefused, EngineUnavailable
 from image_builder.docker.failure import explain_failure
 
 
@@ -18,14 +18,26 @@ class Images:
     """
 
     driver: BuildDriver
+    wait_seconds: float = 30
+    """How long to wait for an engine that goes away during a build."""
 
     def ensure(self, build: ImageBuild, progress: BuildProgress) -> None:
         """Make the image, unless the engine has one of this content, which then gets the name.
 
         Raises ImageNotBuilt when the Dockerfile fails, EngineUnavailable when the engine goes away.
         """
-        if self._is_there(build, progress) or self._name_again(build, progress):
-            return
+        try:
+            self._ensure(build, progress)
+        except EngineUnavailable as error:
+            progress.log(f"{error.reason}; the build begins again when it is back")
+            self.driver.engine.wait(self.wait_seconds, progress.cancellation)
+            self._ensure(build, progress)
+
+    def _ensure(self, build: ImageBuild, progress: BuildProgress) -> None:
+        if not self._is_there(build, progress) and not self._name_again(build, progress):
+            self._build(build, progress)
+
+    def _build(self, build: ImageBuild, progress: BuildProgress) -> None:
         try:
             progress.run(self.driver.command(build))
         except CommandFailed as error:

@@ -53,7 +53,7 @@ class DockerImageMaker(ImageMaker):
         """Build all images, then push them; those of the same content are used again."""
         names = [self.settings.name_job_image(order, i) for i in range(len(order.job_type.images))]
         with secrets_file(order.workspace, order.request.secret_build_env) as file:
-            images = Images(choose_driver(self.engine))
+            images = Images(choose_driver(self.engine), self.wait_seconds)
             digests = digest_contents(order, self.digest_key)
             assembly = Assembly(order, images, self.settings, digests, file, progress)
             self._build(assembly)
