@@ -5,7 +5,7 @@ SHELL := bash
 
 COMPONENTS := racetrack_client racetrack_commons lifecycle lifecycle_supervisor image_builder pub job_wrapper
 PACKAGES := racetrack_client racetrack_commons lifecycle lifecycle_supervisor image_builder pub racetrack_job_wrapper
-SOURCES := $(COMPONENTS) embedded tests conftest.py
+SOURCES := $(COMPONENTS) job_types embedded tests conftest.py
 BIN := venv/bin
 T ?=
 
@@ -26,8 +26,9 @@ venv/.installed: constraints.txt pyproject.toml $(COMPONENTS:%=%/pyproject.toml)
 	  $(COMPONENTS:%=--editable ./%)
 	@touch $@
 
-build/plugins/.bundled: venv/.installed $(shell find job_wrapper -name '*.py' -not -path '*/tests/*' -o -name '*.Dockerfile' -o -name '*.yaml')
+build/plugins/.bundled: venv/.installed $(shell find job_wrapper job_types -name '*.py' -not -path '*/tests/*' -o -name '*.Dockerfile' -o -name '*.yaml')
 	@$(BIN)/python job_wrapper/plugin/bundle.py
+	@$(BIN)/racetrack plugin bundle job_types/dockerfile --out build/plugins
 	@touch $@
 
 .PHONY: constraints

@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +53,19 @@ def load_dockerfile(
     variables: Mapping[str, Any],
     renderer: TemplateRenderer,
 ) -> Dockerfile:
-    """Read and render the Dockerfile of an image; ValidationError when it is not there or is wrong."""
+    """Read and render the Dockerfile of an image; ValidationError when it is not there or is wrong.
+
+    Its path is a template too, so that a manifest may name it.
+    """
+    shown = renderer.render(image.dockerfile_path, variables, "the path of a Dockerfile")
+    image = replace(image, dockerfile_path=shown)
     path = _locate(order, image)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ValidationError(
-            f"{image.dockerfile_path!r} can't be read as text: {error}"
-        ) from error
+        raise ValidationError(f"{shown!r} can't be read as text: {error}") from error
     if image.is_template:
-        text = renderer.render(text, variables, image.dockerfile_path)
+        text = renderer.render(text, variables, shown)
     return Dockerfile(text, path)
 
 

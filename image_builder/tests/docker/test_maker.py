@@ -70,3 +70,21 @@ def test_the_same_content_gets_a_second_name_instead_of_a_second_build(build_doc
 
     assert "used again" in again.log
     assert inspect(again.result["image_names"][0])["Id"] == inspect(first)["Id"]
+
+
+def test_a_manifest_may_name_its_dockerfile(build_docker, use_images):
+    use_images(
+        ImageTemplate(
+            "{{ manifest_jobtype_extra.dockerfile_path }}", is_in_job=True, is_template=True
+        )
+    )
+    files = {"deploy/web.Dockerfile": "FROM debian:trixie-slim\nLABEL made={{ manifest.name }}\n"}
+    manifest = a_manifest(jobtype_extra={"dockerfile_path": "deploy/web.Dockerfile"})
+
+    done = build_docker(files=files, manifest=manifest)
+
+    assert inspect(done.result["image_names"][0])["Config"]["Labels"]["made"] == "adder"
+
+
+def test_a_dockerfile_that_is_not_there_is_named(build_docker, in_job):
+    assert "the Dockerfile 'Dockerfile' is not among the job's files" in build_docker().error
