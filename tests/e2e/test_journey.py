@@ -110,4 +110,6 @@ def test_plugins_are_listed_and_downloaded(stack, tmp_path):
         "plugin", "install", str(tmp_path / f"python3-job-type-{version}.zip"), "--replace"
     )
     assert installed.returncode == 0
-    assert stack.racetrack("plugin", "list", "--job-types").stdout.strip() == f"python3:{version}"
+    job_types = stack.racetrack("plugin", "list", "--job-types").stdout.splitlines()
+    assert f"python3:{version}" in job_types
+    assert any(job_type.startswith("dockerfile:") for job_type in job_types)
