@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from racetrack_client.client.pack import pack_directory
-from racetrack_client.client.session import Environment, Session
+from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, Environment, Session
 from racetrack_client.client_config.client_config import (
     ClientConfig,
     Credentials,
@@ -32,7 +32,6 @@ from racetrack_client.utils.request import RequestError, ResponseError
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 SAMPLE_OWNER = "sample@example.com"
 MAX_OUTAGE_SECONDS = 60
-MAX_DEPLOYMENT_SECONDS = 3600
 
 
 class DeploymentError(RuntimeError):
@@ -148,9 +147,9 @@ def follow_deployment(
         if status == "done":
             return dict(deployment)
         elapsed = time.monotonic() - started
-        if elapsed > MAX_DEPLOYMENT_SECONDS:
+        if elapsed > LONGEST_DEPLOYMENT_SECONDS:
             raise DeploymentError(
-                f"not done after {MAX_DEPLOYMENT_SECONDS} s; "
+                f"not done after {LONGEST_DEPLOYMENT_SECONDS} s; "
                 f"deployment {deployment_id} goes on at the server"
             )
         time.sleep(min(0.5, max(0.03, elapsed / 20)))

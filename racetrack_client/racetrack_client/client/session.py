@@ -1,16 +1,19 @@
 """Where commands find their remote and token, and how they call Lifecycle."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from racetrack_client import __version__
 from racetrack_client.client_config.client_config import ClientConfig, load_config, save_config
 from racetrack_client.utils.auth import AuthError, get_auth_request_headers
 from racetrack_client.utils.request import (
     DEFAULT_TIMEOUT_SECONDS,
+    EndpointUnknown,
     Requests,
     Response,
     parse_response,
@@ -19,6 +22,7 @@ from racetrack_client.utils.request import (
 from racetrack_client.utils.url import join_paths, resolve_lifecycle_url
 
 ERROR_CONTEXT = "Lifecycle response error"
+LONGEST_DEPLOYMENT_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,20 @@ class Session:
         response = self.request(
             method, self.api_url(path), body, token=token, timeout_seconds=timeout_seconds
         )
-        return parse_response(response, ERROR_CONTEXT)
+        with self._explaining(method, path):
+            return parse_response(response, ERROR_CONTEXT)
+
+    @contextmanager
+    def _explaining(self, method: str, path: str) -> Iterator[None]:
+        """Say what it means that Lifecycle has no such endpoint: it is of another version."""
+        try:
+            yield
+        except EndpointUnknown as error:
+            raise EndpointUnknown(
+                f"Lifecycle at {self.lifecycle_url} does not know {method} /api/v1/{path.partition('?')[0]}: "
+                f"it is of another version than this command, {__version__}; upgrade the older of both",
+                error.status_code,
+            ) from error
 
     def request(
         self,
@@ -106,11 +123,19 @@ class Session:
             verify_tls=self.environment.verify_tls,
         )
 
-    def stream_lines(self, path: str) -> AbstractContextManager[Iterator[str]]:
+    @contextmanager
+    def stream_lines(self, path: str) -> Iterator[Iterator[str]]:
         """Open an answer of `/api/v1/<path>` that comes line by line and has no end."""
-        return Requests.stream_lines(
+        streaming = Requests.stream_lines(
             self.api_url(path),
             headers=get_auth_request_headers(self.token),
             timeout=None,
             verify_tls=self.environment.verify_tls,
         )
+        with self._explaining("GET", path), streaming as lines:
+            yield lines
+
+
+def job_path(name: str, version: str, *more: str) -> str:
+    """Return the path of an endpoint of a job."""
+    return "/".join(("job", quote(name, safe=""), quote(version, safe=""), *more))

@@ -35,6 +35,10 @@ class ResponseError(RuntimeError):
         self.status_code = status_code
 
 
+class EndpointUnknown(ResponseError):
+    """The server has nothing at this URL, or not for this method."""
+
+
 @dataclass(frozen=True)
 class Response:
     """An answer, read completely."""
@@ -126,7 +130,8 @@ class Requests:
 def parse_response(response: Response, error_context: str) -> Any:
     """The JSON in an answer, or None; raises ResponseError when the answer is an error."""
     if not response.ok:
-        raise ResponseError(_describe_error(response, error_context), response.status_code)
+        kind = EndpointUnknown if _is_unknown_endpoint(response) else ResponseError
+        raise kind(_describe_error(response, error_context), response.status_code)
     if not response.is_json():
         return None
     try:
@@ -175,6 +180,17 @@ def _describe_error(response: Response, error_context: str) -> str:
         f"{error_context}: {response.status_code} {response.status_reason} for url: "
         f"{_origin(response)}"
     )
+
+
+def _is_unknown_endpoint(response: Response) -> bool:
+    # A service that can't find what was asked for tells an error; its web framework knows only a detail.
+    if response.status_code not in (404, 405) or not response.is_json():
+        return False
+    try:
+        body = response.json()
+    except ValueError:
+        return False
+    return isinstance(body, dict) and set(body) == {"detail"}
 
 
 def _origin(response: Response) -> str:

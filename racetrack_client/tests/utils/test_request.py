@@ -1,6 +1,7 @@
 import pytest
 from racetrack_client.utils.auth import AuthError, get_auth_request_headers
 from racetrack_client.utils.request import (
+    EndpointUnknown,
     RequestError,
     Requests,
     ResponseError,
@@ -120,3 +121,24 @@ def test_an_answer_can_be_read_line_by_line(lifecycle, answer):
 def test_an_authentication_error_says_so():
     assert str(AuthError("wrong")) == "authentication error: wrong"
     assert get_auth_request_headers("") == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_unknown"),
+    [
+        (404, {"detail": "Not Found"}, True),
+        (405, {"detail": "Method Not Allowed"}, True),
+        (404, {"error": "no job adder", "type": "EntityNotFound"}, False),
+        (422, {"detail": []}, False),
+    ],
+)
+def test_an_endpoint_that_is_not_there_differs_from_a_thing_that_is_not_there(
+    serve_http, answer, status, body, is_unknown
+):
+    url = serve_http(lambda _: answer(body, status))
+
+    with pytest.raises(ResponseError) as raised:
+        parse_response(Requests.get(url), "asking")
+
+    assert isinstance(raised.value, EndpointUnknown) == is_unknown
+    assert raised.value.status_code == status
