@@ -8,8 +8,16 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from racetrack_client.commands.options import JobName, JobVersion, Remote, open_session
-from racetrack_client.log.errors import ValidationError
+from racetrack_client.client.session import job_path
+from racetrack_client.commands.opening import open_session
+from racetrack_client.commands.options import (
+    JobName,
+    JobVersion,
+    Output,
+    OutputOption,
+    Remote,
+)
+from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.utils.auth import RT_AUTH_HEADER
 from racetrack_client.utils.request import parse_response
 
@@ -22,7 +30,7 @@ def _group() -> None:
 
 
 @app.command("call", no_args_is_help=True)
-def call(
+def call(  # noqa: PLR0913 each is an argument or option of the command
     name: JobName,
     endpoint: Annotated[str, typer.Argument(help="Such as /api/v1/perform.")],
     payload: Annotated[
@@ -33,17 +41,23 @@ def call(
     curl: Annotated[
         bool, typer.Option("--curl", help="Print the call as a curl command instead.")
     ] = False,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Call a job and print its answer."""
     content = _parse_payload(payload)
     session = open_session(remote)
-    url = session.call("GET", f"job/{name}/{version}")["pub_url"] + "/" + endpoint.lstrip("/")
+    job = session.call("GET", job_path(name, version))
+    if not job.get("pub_url"):
+        raise EntityNotFound(f"Lifecycle does not tell the URL of {name} {version}")
+    url = f"{job['pub_url']}/{endpoint.lstrip('/')}"
     if curl:
         sys.stdout.write(_curl_command(url, session.token, content) + "\n")
         return
     response = session.request("POST", url, content, timeout_seconds=None)
     answer = parse_response(response, "Job response error")
-    sys.stdout.write((json.dumps(answer, indent=4) if response.is_json() else response.text) + "\n")
+    is_data = response.is_json() or output == Output.JSON
+    data = answer if response.is_json() else response.text
+    sys.stdout.write((json.dumps(data, indent=4) if is_data else data) + "\n")
 
 
 def _parse_payload(payload: str) -> dict[str, Any]:

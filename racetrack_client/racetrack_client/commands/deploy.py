@@ -14,12 +14,12 @@ from racetrack_client.client.deploy import (
     follow_deployment,
     make_payload,
 )
+from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     ExtraVars,
     Output,
     OutputOption,
     Remote,
-    open_session,
     print_data,
     say,
 )

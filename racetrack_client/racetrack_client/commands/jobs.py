@@ -1,4 +1,4 @@
-"""`racetrack list`, `logs`, `build-logs`, `delete`, `move` and `call`."""
+"""`racetrack list`, `logs`, `build-logs`, `delete` and `move`."""
 
 import contextlib
 import json
@@ -9,22 +9,22 @@ from typing import Annotated, Any
 
 import typer
 
-from racetrack_client.client.session import Session
+from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, Session, job_path
+from racetrack_client.commands.completion import complete_infrastructure
+from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
+    ExactVersion,
     JobName,
     JobVersion,
     Output,
     OutputOption,
     Remote,
-    open_session,
     print_data,
     say,
 )
 from racetrack_client.utils.time import days_ago_text
 
 app = typer.Typer()
-
-ExactVersion = Annotated[str, typer.Option("--version", help="The exact version.")]
 
 
 class Column(StrEnum):
@@ -65,7 +65,12 @@ def list_jobs(
     chosen = [each for each in FIELDS if column and (each in column or Column.ALL in column)]
     rows = [["NAME", "VERSION", "STATUS", *(each.replace("_", " ").upper() for each in chosen)]]
     rows += [
-        [job["name"], job["version"], job["status"].upper(), *(_cell(job, each) for each in chosen)]
+        [
+            job["name"],
+            job["version"],
+            str(job.get("status", "")).upper(),
+            *(_cell(job, each) for each in chosen),
+        ]
         for job in jobs
     ]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
@@ -89,11 +94,11 @@ def logs(
 ) -> None:
     """Show what a running job logged."""
     session = open_session(remote)
-    exact = session.call("GET", f"job/{name}/{version}")["version"]
+    exact = session.call("GET", job_path(name, version))["version"]
     if follow:
-        _follow_logs(session, f"job/{name}/{exact}/logs/follow?tail={tail}")
+        _follow_logs(session, job_path(name, exact, f"logs/follow?tail={tail}"), output)
         return
-    answer = session.call("GET", f"job/{name}/{exact}/logs?tail={tail}")
+    answer = session.call("GET", job_path(name, exact, f"logs?tail={tail}"))
     print_data(answer, output, answer["logs"].rstrip("\n"))
 
 
@@ -106,14 +111,17 @@ def build_logs(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Show the log of a job's last build."""
-    answer = open_session(remote).call("GET", f"job/{name}/{version}/build-logs?tail={tail}")
+    path = job_path(name, version, f"build-logs?tail={tail}")
+    answer = open_session(remote).call("GET", path)
     print_data(answer, output, answer["logs"].rstrip("\n"))
 
 
 @app.command("delete", no_args_is_help=True)
 def delete(name: JobName, version: ExactVersion, remote: Remote = None) -> None:
     """Delete one version of a job."""
-    open_session(remote).call("DELETE", f"job/{name}/{version}")
+    open_session(remote).call(
+        "DELETE", job_path(name, version), timeout_seconds=LONGEST_DEPLOYMENT_SECONDS
+    )
     say(f"{name} {version} is deleted")
 
 
@@ -121,12 +129,20 @@ def delete(name: JobName, version: ExactVersion, remote: Remote = None) -> None:
 def move(
     name: JobName,
     version: ExactVersion,
-    infrastructure: Annotated[str, typer.Option(help="The infrastructure target to move to.")],
+    infrastructure: Annotated[
+        str,
+        typer.Option(
+            help="The infrastructure target to move to.", autocompletion=complete_infrastructure
+        ),
+    ],
     remote: Remote = None,
 ) -> None:
     """Move a job to another infrastructure target."""
     open_session(remote).call(
-        "POST", f"job/{name}/{version}/move", {"infrastructure_target": infrastructure}
+        "POST",
+        job_path(name, version, "move"),
+        {"infrastructure_target": infrastructure},
+        timeout_seconds=LONGEST_DEPLOYMENT_SECONDS,
     )
     say(f"{name} {version} is moved to {infrastructure}")
 
@@ -138,10 +154,13 @@ def _cell(job: dict[str, Any], column: Column) -> str:
     return "" if value is None else str(value)
 
 
-def _follow_logs(session: Session, path: str) -> None:
+def _follow_logs(session: Session, path: str, output: Output) -> None:
     # Ctrl-C is how a reader says that it was enough.
     with contextlib.suppress(KeyboardInterrupt), session.stream_lines(path) as lines:
         for line in lines:
-            if line.startswith("data: "):
-                sys.stdout.write(json.loads(line.removeprefix("data: ")).rstrip() + "\n")
-                sys.stdout.flush()
+            if not line.startswith("data: "):
+                continue
+            text = json.loads(line.removeprefix("data: ")).rstrip()
+            # A stream has no end: as JSON each line is a value of its own.
+            sys.stdout.write((json.dumps(text) if output == Output.JSON else text) + "\n")
+            sys.stdout.flush()

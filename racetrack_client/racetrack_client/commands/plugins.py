@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from racetrack_client.client.session import ERROR_CONTEXT
+from racetrack_client.commands.completion import complete_plugin_name, complete_plugin_version
+from racetrack_client.commands.opening import open_environment, open_session
 from racetrack_client.commands.options import (
     Output,
     OutputOption,
     Remote,
-    open_environment,
-    open_session,
     print_data,
     say,
 )
@@ -52,8 +52,15 @@ def install(
 
 @plugin_app.command("uninstall", no_args_is_help=True)
 def uninstall(
-    plugin_name: Annotated[str, typer.Argument(help="Name of the plugin.")],
-    version: Annotated[str, typer.Option("--version", help="The exact version.")],
+    plugin_name: Annotated[
+        str, typer.Argument(help="Name of the plugin.", autocompletion=complete_plugin_name)
+    ],
+    version: Annotated[
+        str,
+        typer.Option(
+            "--version", help="The exact version.", autocompletion=complete_plugin_version
+        ),
+    ],
     remote: Remote = None,
 ) -> None:
     """Uninstall one version of a plugin."""
@@ -83,8 +90,12 @@ def list_plugins(
 
 @plugin_app.command("download", no_args_is_help=True)
 def download(
-    name: Annotated[str, typer.Argument(help="Name of the plugin.")],
-    version: Annotated[str, typer.Argument(help="The exact version.")],
+    name: Annotated[
+        str, typer.Argument(help="Name of the plugin.", autocompletion=complete_plugin_name)
+    ],
+    version: Annotated[
+        str, typer.Argument(help="The exact version.", autocompletion=complete_plugin_version)
+    ],
     remote: Remote = None,
     out_dir: Annotated[Path, typer.Option(help="Directory to write to.")] = Path(),
     out_filename: Annotated[

@@ -7,11 +7,12 @@ import yaml
 
 from racetrack_client.client.login import check_token, log_in
 from racetrack_client.client_config.client_config import Credentials
+from racetrack_client.commands.completion import complete_remote
+from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     Output,
     OutputOption,
     Remote,
-    open_session,
     print_data,
     say,
 )
@@ -31,7 +32,10 @@ Quiet = Annotated[
 
 @set_app.command("remote", no_args_is_help=True)
 def set_remote(
-    remote: Annotated[str, typer.Argument(help="Lifecycle's URL, or an alias.")],
+    remote: Annotated[
+        str,
+        typer.Argument(help="Lifecycle's URL, or an alias.", autocompletion=complete_remote),
+    ],
 ) -> None:
     """Choose the Racetrack that all commands talk to."""
     session = open_session()

@@ -129,6 +129,17 @@ def test_the_list_is_a_table(logged_in, lifecycle, answer):
     assert lifecycle.requests_to("/job")[0].headers["X-Racetrack-Auth"] == "the-token"
 
 
+def test_the_list_bears_the_jobs_of_older_and_newer_servers(logged_in, lifecycle, answer):
+    lifecycle.on("GET job", answer([{"name": "old", "version": "1.0.0", "novelty": {"a": 1}}]))
+
+    assert logged_in("list", "-c", "all").stdout.splitlines()[1].split() == [
+        "old",
+        "1.0.0",
+        "never",
+        "never",
+    ]
+
+
 def test_the_list_as_json_is_what_lifecycle_says(logged_in, lifecycle, answer):
     lifecycle.on("GET job", answer(JOBS))
 
@@ -157,6 +168,20 @@ def test_followed_logs_come_line_by_line(logged_in, lifecycle, answer):
 
     assert (done.returncode, done.stdout) == (0, "one\ntwö\n"), done.stderr
     assert lifecycle.received[-1].headers["X-Racetrack-Auth"] == "the-token"
+    as_json = logged_in("logs", "adder", "--follow", "-o", "json").stdout
+    assert [json.loads(line) for line in as_json.splitlines()] == ["one", "twö"]
+
+
+def test_a_server_that_can_not_stream_logs_is_called_by_its_name(logged_in, lifecycle, answer):
+    lifecycle.on("GET job/adder/latest", answer(JOBS[0]))
+    lifecycle.on(
+        "GET job/adder/0.0.2/logs/follow?tail=20", answer({"detail": "Method Not Allowed"}, 405)
+    )
+
+    done = logged_in("logs", "adder", "--follow")
+
+    assert done.returncode == 70
+    assert "does not know GET /api/v1/job/adder/0.0.2/logs/follow" in done.stderr
 
 
 def test_build_logs_delete_and_move_call_their_endpoints(logged_in, lifecycle, answer):
@@ -196,6 +221,14 @@ def test_a_call_prints_the_answer(logged_in, lifecycle, answer):
 
     assert json.loads(done.stdout) == {"sum": 42}
     assert lifecycle.received[-1].json() == {"numbers": [40, 2]}
+
+
+def test_a_call_prints_what_is_no_json_as_it_is(logged_in, lifecycle, answer):
+    lifecycle.on("GET job/adder/latest", answer({"pub_url": f"{lifecycle.root}/pub/job/adder/1"}))
+    lifecycle.on("POST /pub/job/adder/1/text", answer(b"plain", 200, "text/plain"))
+
+    assert logged_in("call", "adder", "/text", "{}").stdout == "plain\n"
+    assert logged_in("call", "adder", "/text", "{}", "-o", "json").stdout == '"plain"\n'
 
 
 def test_a_call_refuses_what_is_no_mapping(logged_in):
@@ -299,16 +332,6 @@ def test_a_bundle_is_made_and_installed(logged_in, lifecycle, answer):
 
     assert done.returncode == 0, done.stderr
     assert lifecycle.received[-1].body == (logged_in.workdir / "mine-1.0.0.zip").read_bytes()
-
-
-def test_the_shell_completes_names_of_jobs(logged_in, lifecycle, answer):
-    lifecycle.on("GET job", answer([*JOBS, JOBS[0] | {"version": "0.0.3"}]))
-
-    done = logged_in(
-        _RACETRACK_COMPLETE="complete_bash", COMP_WORDS="racetrack logs ad", COMP_CWORD="2"
-    )
-
-    assert done.stdout.split() == ["adder"]
 
 
 def interrupt_after_first_request(racetrack, lifecycle, path, *arguments):

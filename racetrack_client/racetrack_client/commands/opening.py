@@ -1,0 +1,24 @@
+"""The session of a command, from the process environment and the settings file."""
+
+import os
+from pathlib import Path
+
+from racetrack_client.client.session import Environment, Session
+from racetrack_client.client_config.client_config import default_config_path
+
+
+def open_environment() -> Environment:
+    """Read what the process environment says about the command line."""
+    variables = os.environ  # noqa: TID251 - the one place where the command line reads it
+    return Environment(
+        config_path=Path(variables.get("RACETRACK_CONFIG") or default_config_path()),
+        remote=variables.get("RACETRACK_REMOTE"),
+        token=variables.get("RACETRACK_AUTH_TOKEN"),
+        verify_tls=variables.get("RACETRACK_INSECURE_TLS", "").lower() not in ("1", "true", "yes"),
+        github_token=variables.get("GITHUB_TOKEN"),
+    )
+
+
+def open_session(remote: str | None = None) -> Session:
+    """Open the session of a command from the process environment and the settings file."""
+    return Session(open_environment(), remote)

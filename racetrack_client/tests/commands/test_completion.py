@@ -1,0 +1,74 @@
+import pytest
+
+JOBS = [
+    {"name": "adder", "version": "0.0.2", "infrastructure_target": "process"},
+    {"name": "adder", "version": "0.0.3", "infrastructure_target": "docker"},
+    {"name": "primer", "version": "0.0.1"},
+]
+PLUGINS = [{"name": "python3", "version": "3.0.0"}, {"name": "other", "version": "1.0.0"}]
+
+
+@pytest.fixture
+def complete(logged_in, lifecycle, answer):
+    """Press Tab at the end of a line; gives what is offered."""
+    lifecycle.on("GET job", answer(JOBS))
+    lifecycle.on("GET plugin", answer(PLUGINS))
+
+    def complete(line):
+        count = len(line.split()) - (not line.endswith(" "))
+        done = logged_in(
+            _RACETRACK_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(count)
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.split()
+
+    return complete
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("racetrack logs ad", ["adder"]),
+        ("racetrack call ", ["adder", "primer"]),
+        ("racetrack logs adder --version ", ["0.0.2", "0.0.3", "latest"]),
+        ("racetrack delete adder --version 0.0.3", ["0.0.3"]),
+        ("racetrack move adder --version 0.0.2 --infrastructure ", ["docker", "process"]),
+        ("racetrack plugin uninstall py", ["python3"]),
+        ("racetrack plugin download python3 ", ["3.0.0"]),
+    ],
+)
+def test_the_shell_completes_jobs_versions_targets_and_plugins(complete, line, offered):
+    assert complete(line) == offered
+
+
+def test_the_shell_completes_remotes(complete, racetrack):
+    racetrack("set", "alias", "here", "http://127.0.0.1:7202")
+    racetrack("set", "alias", "there", "https://there.example.com")
+
+    assert complete("racetrack list --remote h") == ["here"]
+    assert complete("racetrack set remote ") == ["here", "there"]
+
+
+def test_jobs_of_the_named_remote_are_offered(racetrack, lifecycle, answer):
+    lifecycle.on("GET job", answer(JOBS))
+    racetrack("set", "alias", "here", lifecycle.root)
+
+    done = racetrack(
+        RACETRACK_AUTH_TOKEN="x",
+        _RACETRACK_COMPLETE="complete_bash",
+        COMP_WORDS="racetrack logs --remote here pr",
+        COMP_CWORD="4",
+    )
+
+    assert done.stdout.split() == ["primer"]
+
+
+def test_nothing_is_offered_when_lifecycle_is_away(racetrack):
+    done = racetrack(
+        RACETRACK_REMOTE="http://127.0.0.1:9",
+        _RACETRACK_COMPLETE="complete_bash",
+        COMP_WORDS="racetrack logs ad",
+        COMP_CWORD="2",
+    )
+
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
