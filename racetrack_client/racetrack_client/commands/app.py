@@ -18,6 +18,7 @@ COMMANDS = {
     "build-logs": "racetrack_client.commands.jobs",
     "delete": "racetrack_client.commands.jobs",
     "move": "racetrack_client.commands.jobs",
+    "rollback": "racetrack_client.commands.rollback",
     "call": "racetrack_client.commands.call",
     "login": "racetrack_client.commands.settings",
     "logout": "racetrack_client.commands.settings",

@@ -32,9 +32,11 @@ def complete(logged_in, lifecycle, answer):
         ("racetrack call ", ["adder", "primer"]),
         ("racetrack logs adder --version ", ["0.0.2", "0.0.3", "latest"]),
         ("racetrack delete adder --version 0.0.3", ["0.0.3"]),
+        ("racetrack rollback adder 0.", ["0.0.2", "0.0.3"]),
         ("racetrack move adder --version 0.0.2 --infrastructure ", ["docker", "process"]),
         ("racetrack plugin uninstall py", ["python3"]),
         ("racetrack plugin download python3 ", ["3.0.0"]),
+        ("racetrack roll", ["rollback"]),
     ],
 )
 def test_the_shell_completes_jobs_versions_targets_and_plugins(complete, line, offered):
