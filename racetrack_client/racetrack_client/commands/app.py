@@ -24,6 +24,7 @@ COMMANDS = {
     "logout": "racetrack_client.commands.settings",
     "set": "racetrack_client.commands.settings",
     "get": "racetrack_client.commands.settings",
+    "auth": "racetrack_client.commands.auth",
     "plugin": "racetrack_client.commands.plugins",
     "version": "racetrack_client.commands.version",
 }

@@ -34,6 +34,7 @@ def complete(logged_in, lifecycle, answer):
         ("racetrack delete adder --version 0.0.3", ["0.0.3"]),
         ("racetrack rollback adder 0.", ["0.0.2", "0.0.3"]),
         ("racetrack move adder --version 0.0.2 --infrastructure ", ["docker", "process"]),
+        ("racetrack auth explain alice ad", ["adder"]),
         ("racetrack plugin uninstall py", ["python3"]),
         ("racetrack plugin download python3 ", ["3.0.0"]),
         ("racetrack roll", ["rollback"]),
