@@ -9,6 +9,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 from racetrack_client.client.pack import pack_directory
+from racetrack_client.client.secret_vars import read_secret_vars
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.load import load_manifest
 from racetrack_commons.entities.dto import BuildEventKind, BuildPayload, BuildResult
@@ -68,6 +69,7 @@ def _make_payload(order: LocalBuild) -> BuildPayload:
         tag=order.tag,
         deployment_id=f"local-{uuid.uuid4()}",
         build_context=base64.b64encode(packed).decode(),
+        secret_build_env=read_secret_vars(order.directory, manifest.secret_build_env_file),
         build_flags=["--no-cache"] if order.no_cache else [],
         image_kind=order.image_kind,
     )

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-
 from racetrack_client.client.pack import pack_directory
+from racetrack_client.client.secret_vars import read_secret_vars
 from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, Environment, Session
 from racetrack_client.client_config.client_config import (
     ClientConfig,
     Credentials,
     default_config_path,
 )
-from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.load import (
     find_manifest_path,
     load_merged_content,
@@ -158,18 +156,6 @@ def follow_deployment(
 def _is_transient(error: Exception) -> bool:
     # A Lifecycle that restarts refuses connections, or a proxy before it says so.
     return isinstance(error, RequestError) or getattr(error, "status_code", 0) >= 500
-
-
-def read_secret_vars(directory: Path, name: str | None) -> dict[str, str]:
-    """Read an env file with dotenv's rules, without expansion."""
-    if not name:
-        return {}
-    file = directory / name
-    if not file.is_file():
-        raise ValidationError(
-            f"secret variables {file} are not there; the manifest names that file"
-        )
-    return {key: value or "" for key, value in dotenv_values(file, interpolate=False).items()}
 
 
 def _is_local(options: DeployOptions, manifest: Manifest, session: Session) -> bool:

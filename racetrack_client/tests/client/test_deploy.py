@@ -13,12 +13,10 @@ from racetrack_client.client.deploy import (
     JobSource,
     follow_deployment,
     make_payload,
-    read_secret_vars,
     send_deploy_request,
 )
 from racetrack_client.client.session import Environment, Session
 from racetrack_client.client_config.client_config import ClientConfig, Credentials
-from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.parse import ManifestError
 from racetrack_client.utils.request import RequestError, ResponseError
 
@@ -105,11 +103,6 @@ def test_an_entrypoint_in_git_is_not_looked_for(job: Path, tmp_path: Path):
 
     session = a_session("http://localhost", tmp_path)
     assert payload_of(job, session, build_context=BuildContextMethod.git)["build_context"] is None
-
-
-def test_a_missing_secret_file_is_named(tmp_path: Path):
-    with pytest.raises(ValidationError, match=r"secret\.env are not there"):
-        read_secret_vars(tmp_path, "secret.env")
 
 
 @pytest.mark.parametrize(
