@@ -15,7 +15,8 @@ from lifecycle.auth.explain import Question, explain
 from lifecycle.auth.holders import get_holder
 from lifecycle.database.dto import AuthSubjectDto
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.endpoints.dependencies import CurrentSubject, ReadingDep, ServicesDep, find_job
+from lifecycle.endpoints.dependencies import CurrentSubject, ReadingDep, ServicesDep
+from lifecycle.job.find import find_job
 
 router = APIRouter(prefix="/api/v1/auth", tags=["API"])
 

@@ -15,11 +15,10 @@ from lifecycle.endpoints.dependencies import (
     AuthToken,
     ReadingDep,
     ServicesDep,
-    check_found,
-    find_job,
 )
 from lifecycle.endpoints.presenting import with_pub_url
 from lifecycle.endpoints.services import Services
+from lifecycle.job.find import check_found, find_job
 from lifecycle.maintenance import check_no_maintenance
 
 router = APIRouter(prefix="/api/v1/auth", tags=["API"])

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import Depends, Request
-from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.auth.headers import find_auth_token
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.entities.dto import JobDto
@@ -18,7 +17,7 @@ from lifecycle.auth.authorize import (
 )
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.endpoints.services import Services
-from lifecycle.job.versions import find_by_alias, is_alias
+from lifecycle.job.find import check_found, find_job
 from lifecycle.maintenance import check_no_maintenance
 
 
@@ -143,20 +142,6 @@ class ExactJobPermission(JobPermission):
         job = super().__call__(job_name, job_version, token, services)
         exact = job if job.version == job_version else None
         return check_found(exact, job_name, job_version)
-
-
-def find_job(uow: UnitOfWork, name: str, version: str) -> JobDto | None:
-    """Find a job by its version or an alias of it."""
-    if is_alias(version):
-        return find_by_alias(uow.jobs.list_family(name), version)
-    return uow.jobs.find(name, version)
-
-
-def check_found(job: JobDto | None, name: str, version: str) -> JobDto:
-    """Return the job, or refuse what is not there."""
-    if job is None:
-        raise EntityNotFound(f"there is no job {name} {version}")
-    return job
 
 
 Reader = Annotated[AuthSubject, Depends(ScopePermission(AuthScope.READ_JOB))]
