@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from importlib import import_module
 
 from anyio import to_thread
 from fastapi import FastAPI
@@ -37,9 +38,13 @@ from lifecycle.endpoints import (
 from lifecycle.endpoints.health import HealthProbes
 from lifecycle.endpoints.services import Services
 from lifecycle.event_stream.feed import ChangeFeed
+from lifecycle.event_stream.job_events import JobEvents
+from lifecycle.event_stream.lazy_app import LazyApp
+from lifecycle.event_stream.log_sources import LogSources
 
 logger = get_logger(__name__)
 
+_LOG_SOCKET = "lifecycle.event_stream.log_socket"
 _ROUTERS = (
     info.router,
     users.router,
@@ -74,6 +79,7 @@ def create_app(config: Config) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     app.mount("/admin", LazyAdminPanel(app.state))
+    add_streams(app, services)
     return app
 
 
@@ -89,26 +95,42 @@ def prepare_database(config: Config) -> None:
         engine.dispose()
 
 
+def add_streams(app: FastAPI, services: Services) -> None:
+    """Let readers follow jobs and logs by WebSocket and Socket.IO."""
+    app.include_router(JobEvents(services.changes, services.metrics).router())
+    # Socket.IO is loaded by name, for its first reader: its client takes 8 MB where aiohttp is installed.
+    app.mount(
+        "/socket.io", LazyApp(lambda: import_module(_LOG_SOCKET).create_log_socket(services.logs))
+    )
+
+
 def create_services(core: Core) -> Services:
     """Build what routes work with."""
     tokens = Tokens(core.config.auth_key, core.clock)
+    authenticator = Authenticator(
+        auth_key=core.config.auth_key,
+        clock=core.clock,
+        reading=core.unit_of_work.reading,
+        writing=core.unit_of_work,
+        auth_required=core.config.auth_required,
+    )
     return Services(
         config=core.config,
         clock=core.clock,
         unit_of_work=core.unit_of_work,
-        authenticator=Authenticator(
-            auth_key=core.config.auth_key,
-            clock=core.clock,
-            reading=core.unit_of_work.reading,
-            writing=core.unit_of_work,
-            auth_required=core.config.auth_required,
-        ),
+        authenticator=authenticator,
         users=Users(Passwords(), tokens, core.clock),
         tokens=tokens,
         plugins=core.plugins,
         infrastructure=core.infrastructure,
         metrics=core.metrics,
         changes=ChangeFeed(core.unit_of_work),
+        logs=LogSources(
+            core.unit_of_work,
+            core.infrastructure,
+            authenticator,
+            allow_anonymous=core.config.allow_anonymous_log_following,
+        ),
         deployments=create_deployments(core),
     )
 

@@ -35,6 +35,8 @@ class Config(Settings):
     """Demand tokens; false makes everybody the anonymous administrator."""
     auth_debug: bool = False
     """Tell denied callers of jobs why."""
+    allow_anonymous_log_following: bool = True
+    """Let `racetrack logs --follow` of clients before 3.0, which shows no token, read logs."""
     enforce_secure_cookie: bool = False
     """Give browsers the auth cookie for HTTPS only."""
 
@@ -112,7 +114,7 @@ class Config(Settings):
     async_job_call_lifetime: int = 14400
     """Seconds that async calls are kept."""
     job_watcher_interval: float = 3
-    """Seconds between looks at the job table for the event stream of the dashboard."""
+    """Accepted for configurations of 2.x; changes of jobs are told to dashboards at once."""
 
     db_type: Literal["postgres", "sqlite"] = "postgres"
     """Kind of the database."""

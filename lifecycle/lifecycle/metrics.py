@@ -17,6 +17,8 @@ class LifecycleMetrics:
     jobs_count_by_status: Gauge
     job_fetch_duration: Histogram
     database_connected: Gauge
+    event_stream_client_connected: Gauge
+    event_stream_client_disconnected: Gauge
 
     @classmethod
     def create(cls, registry: CollectorRegistry) -> "LifecycleMetrics":
@@ -45,6 +47,16 @@ class LifecycleMetrics:
             database_connected=Gauge(
                 "lifecycle_database_connected",
                 "1 when the database answered last time",
+                registry=registry,
+            ),
+            event_stream_client_connected=Gauge(
+                "lifecycle_event_stream_client_connected",
+                "How often readers of job events came",
+                registry=registry,
+            ),
+            event_stream_client_disconnected=Gauge(
+                "lifecycle_event_stream_client_disconnected",
+                "How often readers of job events left",
                 registry=registry,
             ),
         )

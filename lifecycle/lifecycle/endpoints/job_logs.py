@@ -69,11 +69,9 @@ def get_plain_logs(logs: RuntimeLogs) -> str:
 @router.get("/logs/follow", response_class=StreamingResponse)
 async def follow_logs(job: ReadableJob, services: ServicesDep, tail: int = 20) -> StreamingResponse:
     """Stream the log of a job as server-sent events, a JSON string each line."""
-    streamer = _find_target(job, services).logs_streamer
-    if streamer is None:
-        raise ServiceUnavailable(f"the infrastructure target of job {job} can't follow logs")
+    log = services.logs.open(job, str(tail))
     return StreamingResponse(
-        stream_lines(streamer, job, tail),
+        stream_lines(log),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

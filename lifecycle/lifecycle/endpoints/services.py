@@ -12,6 +12,7 @@ from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployment.services import DeploymentServices
 from lifecycle.event_stream.feed import ChangeFeed
+from lifecycle.event_stream.log_sources import LogSources
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.metrics import LifecycleMetrics
 
@@ -30,4 +31,5 @@ class Services:
     infrastructure: InfrastructureRegistry
     metrics: LifecycleMetrics
     changes: ChangeFeed
+    logs: LogSources
     deployments: DeploymentServices

@@ -1,8 +1,10 @@
-"""Following the log of a job: from the threads of an infrastructure target to one HTTP answer."""
+"""Following the log of a job: from the threads of an infrastructure target to one reader."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from uuid import uuid4
 
 from racetrack_commons.entities.dto import JobDto
@@ -13,8 +15,23 @@ KEEP_ALIVE_SECONDS = 15
 _MOST_WAITING_LINES = 10_000
 
 
-async def stream_lines(streamer: LogsStreamer, job: JobDto, tail: int) -> AsyncIterator[str]:
-    """Yield each line as a server-sent event, until the reader leaves."""
+@dataclass(frozen=True)
+class FollowedLog:
+    """The log of a job, and who reads it from the infrastructure target."""
+
+    job: JobDto
+    streamer: LogsStreamer
+    tail: str | None = None
+    """How many of the last lines come first; None: as the target likes."""
+
+    def describe(self) -> dict[str, str]:
+        """Return what streamers know as resource properties."""
+        properties = {"job_name": self.job.name, "job_version": self.job.version}
+        return properties | ({"tail": self.tail} if self.tail is not None else {})
+
+
+async def follow_lines(log: FollowedLog, session_id: str) -> AsyncGenerator[str | None]:
+    """Yield each line, until the reader leaves; None when nothing was logged for a while."""
     lines: asyncio.Queue[str] = asyncio.Queue(_MOST_WAITING_LINES)
     loop = asyncio.get_running_loop()
 
@@ -22,19 +39,22 @@ async def stream_lines(streamer: LogsStreamer, job: JobDto, tail: int) -> AsyncI
         if not loop.is_closed():
             loop.call_soon_threadsafe(_put, lines, line)
 
-    session_id = str(uuid4())
-    properties = {"job_name": job.name, "job_version": job.version, "tail": str(tail)}
-    await asyncio.to_thread(streamer.create_session, session_id, properties, take)
+    await asyncio.to_thread(log.streamer.create_session, session_id, log.describe(), take)
     try:
         while True:
             try:
-                line = await asyncio.wait_for(lines.get(), KEEP_ALIVE_SECONDS)
+                yield await asyncio.wait_for(lines.get(), KEEP_ALIVE_SECONDS)
             except TimeoutError:
-                yield ": alive\n\n"
-            else:
-                yield f"data: {json.dumps(line)}\n\n"
+                yield None
     finally:
-        streamer.close_session(session_id)
+        log.streamer.close_session(session_id)
+
+
+async def stream_lines(log: FollowedLog) -> AsyncGenerator[str]:
+    """Yield each line as a server-sent event, until the reader leaves."""
+    async with contextlib.aclosing(follow_lines(log, str(uuid4()))) as lines:
+        async for line in lines:
+            yield ": alive\n\n" if line is None else f"data: {json.dumps(line)}\n\n"
 
 
 def _put(lines: asyncio.Queue[str], line: str) -> None:

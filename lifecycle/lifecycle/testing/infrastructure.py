@@ -1,5 +1,6 @@
 """A fake infrastructure target whose jobs answer HTTP without a socket."""
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from lifecycle.deployer.base import JobDeployer
 from lifecycle.deployer.instances import Instance, InstanceDeployer, InstanceSpec, JobCrashed
 from lifecycle.deployer.secrets import JobSecrets
 from lifecycle.infrastructure.model import InfrastructureTarget
-from lifecycle.monitor.base import JobMonitor
+from lifecycle.monitor.base import JobMonitor, LogsStreamer
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -145,6 +146,32 @@ class FakeMonitor(JobMonitor):
 
     def read_recent_logs(self, job: JobDto, tail: int = 20) -> str:
         return self.logs
+
+
+@dataclass
+class FakeStreamer(LogsStreamer):
+    """Passes the given lines on, from a thread of its own, to each session."""
+
+    lines: list[str] = field(default_factory=list)
+    sessions: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Properties of the open ones."""
+
+    def create_session(
+        self,
+        session_id: str,
+        resource_properties: dict[str, str],
+        on_next_line: Callable[[str, str], None],
+    ) -> None:
+        self.sessions[session_id] = resource_properties
+
+        def pass_on() -> None:
+            for line in self.lines:
+                on_next_line(session_id, line)
+
+        threading.Thread(target=pass_on, daemon=True).start()
+
+    def close_session(self, session_id: str) -> None:
+        del self.sessions[session_id]
 
 
 @dataclass

@@ -1,24 +1,8 @@
 import asyncio
-import threading
 
-from lifecycle.event_stream.logs import stream_lines
-from lifecycle.monitor.base import LogsStreamer
+from lifecycle.event_stream.logs import FollowedLog, stream_lines
 from lifecycle.testing.builders import a_job
-
-
-class Streamer(LogsStreamer):
-    def __init__(self, lines):
-        self.lines = lines
-        self.sessions = {}
-
-    def create_session(self, session_id, resource_properties, on_next_line):
-        self.sessions[session_id] = resource_properties
-        threading.Thread(
-            target=lambda: [on_next_line(session_id, line) for line in self.lines]
-        ).start()
-
-    def close_session(self, session_id):
-        del self.sessions[session_id]
+from lifecycle.testing.infrastructure import FakeStreamer
 
 
 async def take(events, count):
@@ -26,10 +10,10 @@ async def take(events, count):
 
 
 def test_each_line_is_one_event_however_it_looks():
-    streamer = Streamer(["plain", 'with "quotes"\nand a break'])
+    streamer = FakeStreamer(["plain", 'with "quotes"\nand a break'])
 
     async def follow():
-        events = stream_lines(streamer, a_job(), tail=5)
+        events = stream_lines(FollowedLog(a_job(), streamer, tail="5"))
         taken = await take(events, 2)
         await events.aclose()
         return taken
@@ -41,10 +25,10 @@ def test_each_line_is_one_event_however_it_looks():
 
 
 def test_the_session_ends_when_the_reader_leaves():
-    streamer = Streamer(["one"])
+    streamer = FakeStreamer(["one"])
 
     async def follow():
-        events = stream_lines(streamer, a_job(), tail=5)
+        events = stream_lines(FollowedLog(a_job(), streamer, tail="5"))
         await take(events, 1)
         (properties,) = streamer.sessions.values()
         await events.aclose()
