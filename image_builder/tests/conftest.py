@@ -1,5 +1,6 @@
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -107,5 +108,23 @@ def build(client) -> Callable[..., SimpleNamespace]:
             result=result,
             error=end.get("error") or result.get("error"),
         )
+
+    return run
+
+
+@pytest.fixture
+def in_thread() -> Callable[..., Callable[[], SimpleNamespace]]:
+    """Calls what builds in a thread; gives a function that waits for the end."""
+
+    def run(build: Callable[..., SimpleNamespace], *args, **kwargs):
+        results = []
+        thread = threading.Thread(target=lambda: results.append(build(*args, **kwargs)))
+        thread.start()
+
+        def wait() -> SimpleNamespace:
+            thread.join(60)
+            return results[0]
+
+        return wait
 
     return run

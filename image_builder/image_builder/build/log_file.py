@@ -4,6 +4,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from racetrack_client.log.logs import get_logger
+
+logger = get_logger(__name__)
+
 
 class BuildLogFile:
     """Collects the lines of one build, up to a size."""
@@ -16,7 +20,7 @@ class BuildLogFile:
 
     def __enter__(self) -> "BuildLogFile":
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open("wb")
+        self._file = self._path.open("wb", buffering=0)
         return self
 
     def __exit__(
@@ -27,12 +31,22 @@ class BuildLogFile:
 
     def write(self, line: str) -> bool:
         """Write a line; false when the log is full and the line was dropped."""
-        if self._file is None or self._written > self._max_bytes:
+        if self._written > self._max_bytes:
             return False
         content = f"{line}\n".encode(errors="replace")
         self._written += len(content)
         if self._written > self._max_bytes:
             content = f"(the log is cut here: it is longer than {self._max_bytes} bytes)\n".encode()
-        self._file.write(content)
-        self._file.flush()
+        self._keep(content)
         return self._written <= self._max_bytes
+
+    def _keep(self, content: bytes) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.write(content)
+        except OSError as error:
+            # A full disk is no reason to fail a build that needs none of it; those who listen still get the lines.
+            logger.warning(f"the build log {self._path} ends early: {error}")
+            self._file.close()
+            self._file = None

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from racetrack_client.log.errors import ValidationError
 
@@ -35,6 +36,10 @@ class DockerImageMaker(ImageMaker):
     wait_seconds: float = 30
     """How long to wait for an engine that does not answer."""
 
+    @cached_property
+    def _driver(self) -> BuildDriver:
+        return choose_driver(self.engine)
+
     def prepare(self, order: ImageOrder, progress: BuildProgress) -> None:
         """Check names, secrets and Dockerfiles, and wait for the engine."""
         name = order.request.manifest.name
@@ -45,15 +50,14 @@ class DockerImageMaker(ImageMaker):
         check_secret_names(order.request.secret_build_env)
         self._load_dockerfiles(order)
         self.engine.wait(self.wait_seconds, progress.cancellation)
-        driver = choose_driver(self.engine)
-        _check_secrets(order, driver)
-        progress.log(f"building by {driver.name}")
+        _check_secrets(order, self._driver)
+        progress.log(f"building by {self._driver.name}")
 
     def make(self, order: ImageOrder, progress: BuildProgress) -> MadeImages:
         """Build all images, then push them; those of the same content are used again."""
         names = [self.settings.name_job_image(order, i) for i in range(len(order.job_type.images))]
         with secrets_file(order.workspace, order.request.secret_build_env) as file:
-            images = Images(choose_driver(self.engine), self.wait_seconds)
+            images = Images(self._driver, self.wait_seconds)
             digests = digest_contents(order, self.digest_key)
             assembly = Assembly(order, images, self.settings, digests, file, progress)
             self._build(assembly)

@@ -23,28 +23,10 @@ def gate(job_types):
     gate.set()
 
 
-@pytest.fixture
-def in_thread(build):
-    """Builds in a thread; gives a function that waits for the end."""
-
-    def run(**kwargs):
-        results = []
-        thread = threading.Thread(target=lambda: results.append(build(**kwargs)))
-        thread.start()
-
-        def wait():
-            thread.join(60)
-            return results[0]
-
-        return wait
-
-    return run
-
-
-def test_asking_again_joins_the_running_build(gate, in_thread):
-    first = in_thread()
+def test_asking_again_joins_the_running_build(gate, in_thread, build):
+    first = in_thread(build)
     wait_until(lambda: gate.arrived == 1)
-    second = in_thread()
+    second = in_thread(build)
     gate.set()
 
     assert first().text.replace("event: keepalive_heartbeat\n\n", "") == second().text.replace(
@@ -72,10 +54,10 @@ def test_the_stream_beats_while_nothing_happens(gate, client):
         gate.set()
 
 
-def test_builds_over_the_limit_wait_and_say_so(gate, in_thread):
-    running = [in_thread(deployment_id=f"running-{number}") for number in range(2)]
+def test_builds_over_the_limit_wait_and_say_so(gate, in_thread, build):
+    running = [in_thread(build, deployment_id=f"running-{number}") for number in range(2)]
     wait_until(lambda: gate.arrived == 2)
-    waiting = in_thread(deployment_id="waiting", tag="waits")
+    waiting = in_thread(build, deployment_id="waiting", tag="waits")
     gate.set()
 
     assert waiting().phases[0] == "waiting for other builds (1 before this one)"
@@ -87,11 +69,12 @@ def test_a_failed_build_is_tried_again_when_asked(build):
     assert build().error is None
 
 
-def test_cancelling_ends_the_program_that_the_build_waits_for(client, in_thread):
+def test_cancelling_ends_the_program_that_the_build_waits_for(client, in_thread, build):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         extra = {"entrypoint_path": "adder.py", "requirements_path": "requirements.txt"}
         index = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
         wait = in_thread(
+            build,
             files={"adder.py": ADDER, "requirements.txt": "flowers"},
             manifest=a_manifest(jobtype_extra=extra, build_env={"PIP_INDEX_URL": index}),
         )
@@ -102,10 +85,10 @@ def test_cancelling_ends_the_program_that_the_build_waits_for(client, in_thread)
     assert client.delete("/api/v1/build/deployment-1").status_code == 404
 
 
-def test_cancelling_a_build_that_waits_ends_it_before_it_begins(gate, client, in_thread):
-    running = [in_thread(deployment_id=f"running-{number}") for number in range(2)]
+def test_cancelling_a_build_that_waits_ends_it_before_it_begins(gate, client, in_thread, build):
+    running = [in_thread(build, deployment_id=f"running-{number}") for number in range(2)]
     wait_until(lambda: gate.arrived == 2)
-    wait = in_thread(deployment_id="waiting")
+    wait = in_thread(build, deployment_id="waiting")
     wait_until(lambda: client.delete("/api/v1/build/waiting").status_code == 204)
     gate.set()
 
@@ -128,3 +111,14 @@ def test_the_log_of_a_build_is_kept_up_to_a_size(start, build, config):
 
     build({"adder.py": ADDER + "#"}, deployment_id="2", using=start(max_build_log_bytes=10))
     assert "the log is cut here" in (config.build_logs_dir / "2.log").read_text()
+
+
+def test_a_full_disk_cuts_the_kept_log_and_not_the_build(build, config, caplog):
+    config.build_logs_dir.mkdir(exist_ok=True)
+    (config.build_logs_dir / "deployment-1.log").symlink_to("/dev/full")
+
+    done = build()
+
+    assert done.error is None
+    assert "made image adder:tag-1" in done.log
+    assert caplog.text.count("ends early") == 1

@@ -7,7 +7,8 @@ import pytest
 from image_builder.docker.driver import BuildKitDriver, BuildxDriver, ClassicDriver, choose_driver
 from image_builder.docker.engine import DockerEngine
 from image_builder.job_type.job_type import ImageTemplate
-from image_builder.testing.engine import docker
+from image_builder.testing.engine import docker, is_running
+from racetrack_commons.testing.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -130,3 +131,18 @@ def test_stages_that_are_numbered_stay_what_they_were(
         docker("run", "--rm", "--network=none", name, "cat", "/name", "/hello.txt")
         == "first\nhello"
     )
+
+
+@pytest.mark.usefixtures("in_job")
+def test_a_cancelled_classic_build_ends_on_the_engine_too(
+    start, build_docker, without_buildx, in_thread
+):
+    without_buildx(is_old_client=False)
+    client = start()
+    wait = in_thread(build_docker, "FROM debian:trixie-slim\nRUN exec sleep 86423\n", using=client)
+    wait_until(lambda: is_running("86423"), 30)
+
+    assert client.delete("/api/v1/build/deployment-1").status_code == 204
+
+    assert wait().error == "building image (1/1): the build was cancelled"
+    wait_until(lambda: not is_running("86423"), 30)

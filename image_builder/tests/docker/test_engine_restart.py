@@ -67,14 +67,12 @@ def proxy(tmp_path, environment):
     proxy.close()
 
 
-def test_a_build_outlives_a_restart_of_the_engine(start, build_docker, proxy, config, platform):
+def test_a_build_outlives_a_restart_of_the_engine(start, build_docker, in_thread, proxy, config):
     client = start(docker_wait_seconds=30)
-    results = []
     dockerfile = (
         f"FROM debian:trixie-slim\nENV run={secrets.token_hex(4)}\nRUN echo it waits; sleep 2\n"
     )
-    build = threading.Thread(target=lambda: results.append(build_docker(dockerfile, using=client)))
-    build.start()
+    wait = in_thread(build_docker, dockerfile, using=client)
     log = config.build_logs_dir / "deployment-1.log"
     wait_until(
         lambda: log.exists() and re.search(r"^#\d+ [.\d]+ it waits$", log.read_text(), re.M), 30
@@ -84,8 +82,8 @@ def test_a_build_outlives_a_restart_of_the_engine(start, build_docker, proxy, co
     wait_until(lambda: "begins again when it is back" in log.read_text(), 30)
     assert client.get("/health").status_code == 500
     proxy.open()
-    build.join(60)
+    done = wait()
 
-    assert results[0].error is None
-    assert docker("image", "ls", "--quiet", results[0].result["image_names"][0])
+    assert done.error is None
+    assert docker("image", "ls", "--quiet", done.result["image_names"][0])
     assert client.get("/health").status_code == 200

@@ -1,10 +1,8 @@
 import re
 import secrets
-import threading
 
-import psutil
 import pytest
-from image_builder.testing.engine import docker
+from image_builder.testing.engine import docker, is_running
 from racetrack_commons.testing.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("in_job")]
@@ -23,24 +21,6 @@ def names_of(platform):
         "image", "ls", f"--filter=label=racetrack-platform={platform}", "--format={{.Tag}}"
     )
     return images.split()
-
-
-@pytest.fixture
-def in_thread(build_docker):
-    """Builds in a thread; gives a function that waits for the end."""
-
-    def run(*args, **fields):
-        results = []
-        thread = threading.Thread(target=lambda: results.append(build_docker(*args, **fields)))
-        thread.start()
-
-        def wait():
-            thread.join(60)
-            return results[0]
-
-        return wait
-
-    return run
 
 
 def test_a_build_that_fails_half_way_says_where_and_leaves_nothing(build_docker, platform, config):
@@ -118,7 +98,7 @@ def test_the_log_of_a_chatty_build_is_cut(start, build_docker, config):
 
 
 def test_a_cancelled_build_ends_on_the_engine_too(build_docker, client, in_thread, config):
-    wait = in_thread(BASE + "RUN echo it sleeps; exec sleep 86421\n")
+    wait = in_thread(build_docker, BASE + "RUN echo it sleeps; exec sleep 86421\n")
     log = config.build_logs_dir / "deployment-1.log"
     wait_until(
         lambda: log.exists() and re.search(r"^#\d+ [.\d]+ it sleeps$", log.read_text(), re.M), 30
@@ -130,12 +110,6 @@ def test_a_cancelled_build_ends_on_the_engine_too(build_docker, client, in_threa
     wait_until(lambda: not is_running("86421"), 30)
 
 
-def is_running(argument):
-    return any(
-        argument in (process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])
-    )
-
-
 def test_a_build_that_takes_too_long_is_ended(start, build_docker):
     done = build_docker(BASE + "RUN exec sleep 86422\n", using=start(build_timeout_seconds=3))
 
@@ -143,9 +117,9 @@ def test_a_build_that_takes_too_long_is_ended(start, build_docker):
     wait_until(lambda: not is_running("86422"), 30)
 
 
-def test_two_builders_at_once_make_the_same_image(start, in_thread, platform):
+def test_two_builders_at_once_make_the_same_image(start, build_docker, in_thread, platform):
     dockerfile = BASE + "RUN sleep 1; date +%N >/made\n"
-    waits = [in_thread(dockerfile, using=start(), tag="same") for _ in range(2)]
+    waits = [in_thread(build_docker, dockerfile, using=start(), tag="same") for _ in range(2)]
     results = [wait() for wait in waits]
 
     assert [result.error for result in results] == [None, None]

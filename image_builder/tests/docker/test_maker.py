@@ -86,5 +86,48 @@ def test_a_manifest_may_name_its_dockerfile(build_docker, use_images):
     assert inspect(done.result["image_names"][0])["Config"]["Labels"]["made"] == "adder"
 
 
-def test_a_dockerfile_that_is_not_there_is_named(build_docker, in_job):
-    assert "the Dockerfile 'Dockerfile' is not among the job's files" in build_docker().error
+def test_another_source_is_another_image(build_docker):
+    first = build_docker(files={"a.txt": "1"}, deployment_id="1", tag="1").result["image_names"][0]
+    again = build_docker(files={"a.txt": "2"}, deployment_id="2", tag="2").result["image_names"][0]
+
+    assert inspect(again)["Id"] != inspect(first)["Id"]
+
+
+@pytest.mark.usefixtures("in_job")
+def test_without_the_cache_every_step_is_done_again(build_docker, start):
+    dockerfile = "FROM debian:trixie-slim\nRUN date +%s.%N >/moment\n"
+    first = build_docker(dockerfile, deployment_id="1", tag="1").result["image_names"][0]
+    fresh = {"deployment_id": "2", "tag": "2", "build_flags": ["--no-cache"]}
+    again = build_docker(dockerfile, **fresh).result["image_names"][0]
+    resumed = build_docker(dockerfile, **fresh, using=start())
+
+    assert read(again, "/moment") != read(first, "/moment")
+    # A builder that takes the deployment over does not begin anew.
+    assert "used again" in resumed.log
+
+
+def test_metrics_have_their_contract_names(build_docker, client):
+    build_docker()
+
+    metrics = client.get("/metrics").text
+    assert "images_built_total 1.0" in metrics
+    labels = 'job_name="adder",job_version="0.0.1"'
+    for phase in (
+        "fetching the source code",
+        "preparing job type builder",
+        "building image",
+        "cleaning up the workspace",
+    ):
+        assert f'image_building_phase_done_total{{{labels},phase="{phase}"}} 1.0' in metrics
+
+
+def test_a_name_that_no_image_can_have_is_refused(build_docker):
+    error = build_docker(manifest=a_manifest(name="Adder")).error
+
+    assert "the job name 'Adder' can't be that of an image" in error
+
+
+def test_secret_variables_have_names_that_a_shell_takes(build_docker):
+    error = build_docker(secret_build_env={"A; rm": "tulip"}).error
+
+    assert "the secret build variable 'A; rm' can't be the name of a variable" in error

@@ -1,0 +1,32 @@
+import pytest
+from image_builder.build.request import ImageKind
+from image_builder.config import Config
+from racetrack_commons.settings import SettingsError
+
+
+@pytest.fixture(autouse=True)
+def set_up(monkeypatch):
+    monkeypatch.setenv("DEVELOPMENT_MODE", "true")
+
+
+def test_kinds_of_images_are_named_with_commas_between(monkeypatch):
+    monkeypatch.setenv("IMAGE_KINDS", "process, docker")
+
+    assert Config.load().image_kinds == (ImageKind.PROCESS, ImageKind.DOCKER)
+
+
+def test_by_default_a_builder_makes_images_of_processes():
+    assert Config.load().image_kinds == (ImageKind.PROCESS,)
+
+
+def test_a_file_may_hold_a_list(tmp_path):
+    (tmp_path / "config.yaml").write_text("image_kinds: [docker]\n")
+
+    assert Config.load(str(tmp_path / "config.yaml")).image_kinds == (ImageKind.DOCKER,)
+
+
+def test_an_unknown_kind_is_refused(monkeypatch):
+    monkeypatch.setenv("IMAGE_KINDS", "floppy")
+
+    with pytest.raises(SettingsError, match="IMAGE_KINDS"):
+        Config.load()
