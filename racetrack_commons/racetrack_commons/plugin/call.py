@@ -13,7 +13,10 @@ Result = TypeVar("Result")
 
 def safe_call(function: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
     """Call with those arguments that the function takes; others are left out, with a warning."""
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # Functions written in C need not tell what they take.
+        return function(*args, **kwargs)
     kept_args = args[: _count_positional(parameters, len(args))]
     kept_kwargs = kwargs
     if not any(each.kind is each.VAR_KEYWORD for each in parameters):

@@ -1,30 +1,27 @@
-"""The plugin engine: which plugins there are, and calling their hooks."""
+"""The plugin engine: which plugins there are, and keeping up with their changes."""
 
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from racetrack_client.log.context_error import wrap_context
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.log.logs import get_logger
 from racetrack_client.plugin.plugin_manifest import PluginManifest
 
 from racetrack_commons.clock import Clock
-from racetrack_commons.plugin.call import safe_call
+from racetrack_commons.plugin.hooks import PluginHooks
 from racetrack_commons.plugin.install import PluginInstaller
 from racetrack_commons.plugin.loader import load_plugins
 from racetrack_commons.plugin.plugin_data import BrokenPlugin, PluginData
-from racetrack_commons.plugin.storage import PluginStorage, write_atomically
+from racetrack_commons.plugin.storage import PluginStorage, State
 from racetrack_commons.plugin.watch import ChangeWatcher
 
 logger = get_logger(__name__)
 
-Hook = Callable[..., Any]
-"""A method of `PluginCore`; plugins are asked for the one of the same name."""
+RETRY_SECONDS = 60
 
 
-class PluginEngine:
+class PluginEngine(PluginHooks):
     """Loads the plugins of a directory, and again when they change; without one there are none.
 
     `on_reload` is called after each reload. A plugin that can't be loaded is listed among
@@ -38,17 +35,17 @@ class PluginEngine:
         clock: Clock | None = None,
     ) -> None:
         self._on_reload = on_reload
+        self._clock = clock or Clock()
         self._reloading = threading.RLock()
         self._plugins: list[PluginData] = []
         self._broken: list[BrokenPlugin] = []
-        self._seen_change = 0
+        self._seen: State = ()
+        self._reloaded_at = 0.0
         self._storage = PluginStorage(Path(plugins_dir)) if plugins_dir else None
         self._watcher: ChangeWatcher | None = None
         if self._storage is not None:
             self.reload()
-            self._watcher = ChangeWatcher(
-                self._storage.last_change, self._notice_change, clock or Clock()
-            )
+            self._watcher = ChangeWatcher(self._notice_change, self._clock)
             self._watcher.start()
 
     def stop(self) -> None:
@@ -61,15 +58,14 @@ class PluginEngine:
         if self._storage is None:
             return
         with self._reloading:
-            self._seen_change = self._storage.last_change()
-            with self._storage.locked():
-                self._plugins, self._broken = load_plugins(self._storage, self._plugins)
-            names = ", ".join(map(str, self._plugins)) or "none"
-            logger.info(f"plugins: {names}")
+            # Before the look at the packages: what changes meanwhile is noticed afterwards.
+            self._seen = self._storage.read_state()
+            self._plugins, self._broken = load_plugins(self._storage, self._plugins)
+            self._reloaded_at = self._clock.monotonic()
+            logger.info(f"plugins: {', '.join(map(str, self._plugins)) or 'none'}")
+            self._storage.sweep()
             if self._on_reload is not None:
                 self._on_reload()
-
-    # Which plugins there are
 
     @property
     def plugins_path(self) -> Path | None:
@@ -91,97 +87,45 @@ class PluginEngine:
         """Return the packages that could not be loaded, and why."""
         return list(self._broken)
 
-    def find_plugins(self, name: str) -> list[PluginData]:
-        """Return all versions of a plugin, the lowest first."""
-        return [plugin for plugin in self._plugins if plugin.plugin_manifest.name == name]
-
-    def find_plugin(self, name: str, version: str | None = None) -> PluginData:
-        """Return a plugin, by default its highest version; EntityNotFound when there is none."""
-        for plugin in reversed(self.find_plugins(name)):
-            if version in (None, plugin.plugin_manifest.version):
-                return plugin
-        raise EntityNotFound(f"there is no plugin {name} {version or ''}".strip())
-
-    # Hooks
-
-    def invoke_plugin_hook(self, hook: Hook, *args: Any, **kwargs: Any) -> list[Any]:
-        """Call a hook of all plugins that have it; an error stops the chain."""
-        return [result for _, result in self.invoke_hook_with_origin(hook, *args, **kwargs)]
-
-    def invoke_hook_with_origin(
-        self, hook: Hook, *args: Any, **kwargs: Any
-    ) -> list[tuple[PluginData, Any]]:
-        """Call a hook of all plugins that have it; tells which plugin gave what."""
-        return [
-            (plugin, self.invoke_plugin_data_hook(plugin, hook, *args, **kwargs))
-            for plugin in self._plugins
-            if hasattr(plugin.plugin_instance, hook.__name__)
-        ]
-
-    def invoke_hook_isolated(
-        self, hook: Hook, *args: Any, **kwargs: Any
-    ) -> list[tuple[PluginData, Any]]:
-        """Call a hook of all plugins that have it; those that fail are logged and left out."""
-        results = []
-        for plugin in self._plugins:
-            if not hasattr(plugin.plugin_instance, hook.__name__):
-                continue
-            try:
-                result = self.invoke_plugin_data_hook(plugin, hook, *args, **kwargs)
-            except Exception as e:
-                logger.error(str(e), exc_info=e)
-            else:
-                results.append((plugin, result))
-        return results
-
-    def invoke_one_plugin_hook(self, name: str, hook: Hook, *args: Any, **kwargs: Any) -> Any:
-        """Call a hook of one plugin, in its highest version."""
-        return self.invoke_plugin_data_hook(self.find_plugin(name), hook, *args, **kwargs)
-
-    def invoke_plugin_data_hook(
-        self, plugin: PluginData, hook: Hook, *args: Any, **kwargs: Any
-    ) -> Any:
-        """Call a hook of a given plugin; None, with a warning, when the plugin lacks it."""
-        function = getattr(plugin.plugin_instance, hook.__name__, None)
-        if function is None:
-            logger.warning(f"plugin {plugin} has no hook {hook.__name__}")
-            return None
-        with wrap_context(f"hook {hook.__name__} of plugin {plugin}"):
-            return safe_call(function, *args, **kwargs)
-
-    # Changing which plugins there are
-
     def upload_plugin(self, filename: str, content: bytes, replace: bool = False) -> PluginManifest:
         """Install a package, after loading it once on trial; `replace` removes other versions."""
         manifest = self._installer.install(filename, content, replace)
-        self._publish()
+        self.reload()
         return manifest
 
     def install_bundled(self, directory: Path) -> list[PluginManifest]:
         """Install the packages of a directory that are not there yet, or in other contents."""
         installed = self._installer.install_missing(directory)
         if installed:
-            self._publish()
+            self.reload()
         return installed
+
+    def find_package(self, name: str, version: str) -> Path:
+        """Return the package of a plugin, even of a broken one; EntityNotFound when there is none."""
+        return self._installer.find(name, version)
 
     def delete_plugin_by_version(self, name: str, version: str) -> None:
         """Remove a plugin, even a broken one; EntityNotFound when there is none."""
         self._installer.delete(name, version)
-        self._publish()
+        self.reload()
 
-    def delete_all_plugins(self) -> None:
-        """Remove all plugins."""
-        self._installer.delete_all()
-        self._publish()
+    def delete_all_plugins(self) -> list[PluginManifest]:
+        """Remove all plugins; returns which there were."""
+        removed = self._installer.delete_all()
+        self.reload()
+        return removed
 
     def read_plugin_config(self, name: str, version: str) -> str:
-        """Return the configuration of a plugin."""
-        return self.find_plugin(name, version).config_path.read_text(encoding="utf-8")
+        """Return the configuration of a plugin, even of a broken one."""
+        return self._installer.read_config(name, version)
 
     def write_plugin_config(self, name: str, version: str, config_data: str) -> None:
-        """Replace the configuration of a plugin, and load it anew everywhere."""
-        write_atomically(self.find_plugin(name, version).config_path, config_data)
-        self._publish()
+        """Replace the configuration of a plugin, and load it anew everywhere.
+
+        Raises InvalidPlugin when the plugin can't be loaded with it; then nothing changes.
+        """
+        self._installer.configure(name, version, config_data)
+        self.reload()
 
     @property
     def _installer(self) -> PluginInstaller:
@@ -189,12 +133,12 @@ class PluginEngine:
             raise EntityNotFound("this service has no directory for plugins (PLUGINS_DIR)")
         return PluginInstaller(self._storage)
 
-    def _publish(self) -> None:
-        if self._storage is not None:
-            with self._storage.locked():
-                self._storage.signal_change()
+    def _notice_change(self) -> None:
+        if self._storage is None:
+            return
+        if self._storage.read_state() != self._seen or self._should_retry():
             self.reload()
 
-    def _notice_change(self, number: int) -> None:
-        if number != self._seen_change:
-            self.reload()
+    def _should_retry(self) -> bool:
+        waited = self._clock.monotonic() - self._reloaded_at
+        return waited > RETRY_SECONDS and any(broken.is_temporary for broken in self._broken)

@@ -1,20 +1,20 @@
-"""Installing and removing packages; nothing reaches its place before it has loaded once."""
+"""Installing, configuring and removing packages; nothing reaches its place before it has loaded once."""
 
-import shutil
 from pathlib import Path
 
 from racetrack_client.log.context_error import wrap_context
-from racetrack_client.log.errors import AlreadyExists, EntityNotFound, ValidationError
+from racetrack_client.log.errors import (
+    AlreadyExists,
+    EntityNotFound,
+    ServiceUnavailable,
+    ValidationError,
+)
 from racetrack_client.log.logs import get_logger
 from racetrack_client.plugin.plugin_manifest import PluginManifest
 
 from racetrack_commons.plugin.loader import make_instance
-from racetrack_commons.plugin.package import (
-    InvalidPlugin,
-    extract_package,
-    read_package_manifest,
-)
-from racetrack_commons.plugin.storage import PluginStorage, file_digest
+from racetrack_commons.plugin.package import InvalidPlugin, read_package_manifest
+from racetrack_commons.plugin.storage import PluginStorage, file_digest, write_atomically
 
 logger = get_logger(__name__)
 
@@ -22,23 +22,23 @@ _INFRASTRUCTURE = "infrastructure"
 
 
 class PluginInstaller:
-    """Changes which packages a plugins' directory holds."""
+    """Changes which packages a plugins' directory holds, and tells the other services."""
 
     def __init__(self, storage: PluginStorage) -> None:
         self._storage = storage
 
     def install(self, filename: str, content: bytes, replace: bool) -> PluginManifest:
         """Check a package, load it on trial and put it in its place."""
-        if not filename.endswith(".zip"):
-            raise InvalidPlugin(f"a plugin's file is named *.zip, not {filename}")
-        with wrap_context(f"installing plugin {filename}"), self._storage.locked():
+        with wrap_context(f"installing plugin {filename}"):
+            if not filename.endswith(".zip"):
+                raise InvalidPlugin("a plugin's file is named *.zip")
             return self._install(content, replace)
 
     def install_missing(self, directory: Path) -> list[PluginManifest]:
         """Install the packages of a directory that are not there yet, or in other contents."""
         installed = []
         for package in sorted(directory.glob("*.zip")):
-            with wrap_context(f"installing plugin {package}"), self._storage.locked():
+            with wrap_context(f"installing plugin {package}"):
                 manifest = read_package_manifest(package)
                 present = self._storage.find_package(manifest.name, manifest.version)
                 if present is None or file_digest(present) != file_digest(package):
@@ -46,63 +46,88 @@ class PluginInstaller:
                     installed.append(self._install(package.read_bytes(), replace))
         return installed
 
-    def delete(self, name: str, version: str) -> None:
-        """Remove a plugin, even a broken one."""
-        with self._storage.locked():
-            package = self._storage.find_package(name, version) or self._find(name, version)
-            if package is None:
-                raise EntityNotFound(f"there is no plugin {name} {version}")
-            self._storage.remove(package)
+    def find(self, name: str, version: str) -> Path:
+        """Return the package of a plugin; EntityNotFound when there is none."""
+        package = self._storage.find_package(name, version)
+        if package is None:
+            raise EntityNotFound(f"there is no plugin {name} {version}")
+        return package
 
-    def delete_all(self) -> None:
-        """Remove all plugins."""
+    def delete(self, name: str, version: str) -> None:
+        """Remove a plugin; its configuration stays."""
         with self._storage.locked():
+            self.find(name, version).unlink()
+            self._storage.signal_change()
+
+    def delete_all(self) -> list[PluginManifest]:
+        """Remove all plugins; returns which there were, as far as they can be read."""
+        with self._storage.locked():
+            manifests = [manifest for _, manifest in self._manifests()]
             for package in self._storage.list_packages():
-                self._storage.remove(package)
+                package.unlink()
+            self._storage.signal_change()
+        return manifests
+
+    def read_config(self, name: str, version: str) -> str:
+        """Return the configuration of a plugin."""
+        return self._storage.config(self.find(name, version)).read_text(encoding="utf-8")
+
+    def configure(self, name: str, version: str, config_data: str) -> None:
+        """Replace the configuration of a plugin, when the plugin can be loaded with it."""
+        package = self.find(name, version)
+        with self._storage.staging() as directory:
+            config_path = directory / "config.yaml"
+            config_path.write_text(config_data, encoding="utf-8")
+            self._try(package, read_package_manifest(package), config_path)
+        with self._storage.locked():
+            write_atomically(self._storage.config(package), config_data)
+            self._storage.signal_change()
 
     def _install(self, content: bytes, replace: bool) -> PluginManifest:
-        with self._storage.staging(content) as staged:
+        with self._storage.staging() as directory:
+            staged, config_path = directory / "plugin.zip", directory / "config.yaml"
+            staged.write_bytes(content)
+            config_path.touch()
             manifest = read_package_manifest(staged)
-            others = [
-                (path, each) for path, each in self._manifests() if each.name == manifest.name
-            ]
-            if others and not replace and manifest.category == _INFRASTRUCTURE:
-                raise AlreadyExists(
-                    f"infrastructure plugin {manifest.name} is installed already; "
-                    "install it with `--replace` to put this version in its place"
-                )
-            self._try(staged, manifest)
-            for package, other in others:
-                is_superseded = replace or other.version == manifest.version
-                if is_superseded and package != self._storage.package_of(manifest):
-                    self._storage.remove(package)
-            self._storage.add(staged, manifest)
+            if not replace:
+                self._check_not_taken(manifest)
+            self._try(staged, manifest, config_path)
+            with self._storage.locked():
+                # Again, for somebody else may have installed one meanwhile.
+                if not replace:
+                    self._check_not_taken(manifest)
+                self._put(staged, manifest, replace)
+                self._storage.signal_change()
         logger.info(f"plugin {manifest.name} {manifest.version} is installed")
         return manifest
 
-    def _try(self, staged: Path, manifest: PluginManifest) -> None:
-        plugin_dir = staged.parent / "plugin"
-        plugin_dir.mkdir()
-        extract_package(staged, plugin_dir)
-        config_path = staged.parent / "config.yaml"
-        config_path.touch()
-        package = self._storage.package_of(manifest)
-        # Libraries go to their last place at once: modules imported on trial stay imported.
-        libraries = self._storage.libraries(package)
+    def _check_not_taken(self, manifest: PluginManifest) -> None:
+        taken = any(each.name == manifest.name for _, each in self._manifests())
+        if taken and manifest.category == _INFRASTRUCTURE:
+            raise AlreadyExists(
+                f"infrastructure plugin {manifest.name} is installed already; "
+                "install it with `--replace` to put this version in its place"
+            )
+
+    def _try(self, package: Path, manifest: PluginManifest, config_path: Path) -> None:
+        plugin_dir = self._storage.unpack(package, manifest)
         try:
-            make_instance(manifest, plugin_dir, config_path, libraries)
+            make_instance(self._storage, manifest, plugin_dir, config_path)
+        except ServiceUnavailable:
+            raise
         except (Exception, SystemExit) as e:
-            if not package.exists():
-                shutil.rmtree(libraries, ignore_errors=True)
             raise InvalidPlugin(
                 f"plugin {manifest.name} {manifest.version} can't be loaded: {type(e).__name__}: {e}"
             ) from e
 
-    def _find(self, name: str, version: str) -> Path | None:
-        found = (
-            path for path, each in self._manifests() if (each.name, each.version) == (name, version)
-        )
-        return next(found, None)
+    def _put(self, staged: Path, manifest: PluginManifest, replace: bool) -> None:
+        """Put the new package in its place before the superseded ones go: there is always one."""
+        others = self._manifests()
+        package = self._storage.add(staged, manifest)
+        for path, other in others:
+            is_superseded = replace or other.version == manifest.version
+            if other.name == manifest.name and is_superseded and path != package:
+                path.unlink()
 
     def _manifests(self) -> list[tuple[Path, PluginManifest]]:
         manifests = []

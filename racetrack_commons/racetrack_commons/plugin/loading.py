@@ -5,19 +5,33 @@ import importlib.util
 import itertools
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from racetrack_client.plugin.plugin_manifest import PluginManifest
 
+from racetrack_commons.plugin.libraries import prefer_libraries
 from racetrack_commons.plugin.package import PLUGIN_FILE, InvalidPlugin
 
 # Python has one table of modules and one search path, so imports of plugins take turns.
 _import_lock = threading.RLock()
 _numbers = itertools.count(1)
+_MODULE_PREFIX = "racetrack_plugin_"
+
+
+@dataclass(frozen=True)
+class PluginFiles:
+    """Where the parts of an unpacked plugin are."""
+
+    plugin_dir: Path
+    config_path: Path
+    libraries: Path | None
 
 
 def current_component() -> str | None:
@@ -32,23 +46,20 @@ def takes_part(manifest: PluginManifest) -> bool:
     return not manifest.components or current_component() in manifest.components
 
 
-def instantiate_plugin(
-    manifest: PluginManifest, plugin_dir: Path, config_path: Path, libraries: Path | None
-) -> Any:
+def instantiate_plugin(manifest: PluginManifest, files: PluginFiles) -> Any:
     """Import a plugin and make its `Plugin`, which finds its attributes set in `__init__` already."""
     with _import_lock:
-        if libraries is not None and str(libraries) not in sys.path:
-            # At the end: a plugin's libraries never replace those of the service.
-            sys.path.append(str(libraries))
-        with _siblings_visible(plugin_dir):
-            module = _import_module(plugin_dir / PLUGIN_FILE)
+        if files.libraries is not None:
+            prefer_libraries(files.libraries)
+        with _siblings_visible(files.plugin_dir):
+            module = _import_module(files.plugin_dir / PLUGIN_FILE)
             plugin_class = getattr(module, "Plugin", None)
             if not isinstance(plugin_class, type):
                 raise InvalidPlugin(f"{PLUGIN_FILE} has no class Plugin")
             attributes = {
                 "plugin_manifest": manifest,
-                "plugin_dir": plugin_dir,
-                "config_path": config_path,
+                "plugin_dir": files.plugin_dir,
+                "config_path": files.config_path,
             }
             return _make_instance(plugin_class, attributes)
 
@@ -63,7 +74,7 @@ def _make_instance(plugin_class: type, attributes: dict[str, Any]) -> Any:
 
 
 def _import_module(file: Path) -> ModuleType:
-    name = f"racetrack_plugin_{next(_numbers)}"
+    name = f"{_MODULE_PREFIX}{next(_numbers)}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise InvalidPlugin(f"{file.name} can't be imported")
@@ -77,6 +88,28 @@ def _import_module(file: Path) -> ModuleType:
     return module
 
 
+class _SiblingFinder(MetaPathFinder):
+    """Finds the modules beside plugin.py for the thread that imports it: other threads import as ever."""
+
+    def __init__(self, plugin_dir: Path) -> None:
+        self._path = [str(plugin_dir)]
+        self._thread = threading.get_ident()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find a sibling; not what is inside a package, nor what would hide the standard library."""
+        if path is not None or threading.get_ident() != self._thread:
+            return None
+        if fullname in sys.stdlib_module_names:
+            return None
+        found = PathFinder.find_spec(fullname, self._path, target)
+        if found is not None and found.loader is None and PathFinder.find_spec(fullname):
+            # A mere folder, such as docker/ with Dockerfiles, does not hide a library of its name.
+            return None
+        return found
+
+
 @contextmanager
 def _siblings_visible(plugin_dir: Path) -> Iterator[None]:
     """Let `import utils` mean the plugin's own; afterwards everything is as it was."""
@@ -85,12 +118,13 @@ def _siblings_visible(plugin_dir: Path) -> Iterator[None]:
         for name in _sibling_names(plugin_dir)
         if name in sys.modules and not hasattr(sys.modules[name], "__path__")
     }
-    sys.path.insert(0, str(plugin_dir))
+    finder = _SiblingFinder(plugin_dir)
+    sys.meta_path.insert(0, finder)
     importlib.invalidate_caches()
     try:
         yield
     finally:
-        sys.path.remove(str(plugin_dir))
+        sys.meta_path.remove(finder)
         for name in _modules_within(plugin_dir):
             del sys.modules[name]
         sys.modules.update(hidden)
@@ -104,9 +138,16 @@ def _sibling_names(plugin_dir: Path) -> set[str]:
 
 
 def _modules_within(plugin_dir: Path) -> list[str]:
+    inside = f"{plugin_dir}/"
     return [
         name
         for name, module in list(sys.modules.items())
-        if not name.startswith("racetrack_plugin_")
-        and Path(getattr(module, "__file__", None) or "/").is_relative_to(plugin_dir)
+        if not name.startswith(_MODULE_PREFIX) and _place_of(module).startswith(inside)
     ]
+
+
+def _place_of(module: ModuleType) -> str:
+    file = getattr(module, "__file__", None)
+    if file is None:  # a folder without __init__.py
+        file = next(iter(getattr(module, "__path__", ())), None)
+    return str(file or "")

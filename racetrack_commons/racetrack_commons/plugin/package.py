@@ -37,7 +37,7 @@ def read_package_manifest(zip_path: Path) -> PluginManifest:
             _check_entries(package)
             return _parse_manifest(package.read(MANIFEST_FILE))
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as e:
-        raise InvalidPlugin(f"{zip_path.name} is not a readable zip: {e}") from e
+        raise InvalidPlugin(f"the file is not a readable zip: {e}") from e
 
 
 def extract_package(zip_path: Path, directory: Path) -> None:

@@ -37,3 +37,5 @@ class BrokenPlugin:
 
     zip_path: Path
     error: str
+    is_temporary: bool = False
+    """Whether another try may help: its libraries could not be fetched."""

@@ -1,7 +1,8 @@
 """The plugins' directory, which several services share."""
 
+import contextlib
 import hashlib
-import shutil
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,32 +13,41 @@ from filelock import FileLock
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.plugin.plugin_manifest import PluginManifest
 
+from racetrack_commons.plugin.immutable_directories import ImmutableDirectories, remove_leftovers
 from racetrack_commons.plugin.package import (
+    InvalidPlugin,
     extract_package,
     package_stem,
     read_package_manifest,
 )
+from racetrack_commons.plugin.requirements import install_requirements, python_tag
 
 _CHANGE_FILE = "last-change.txt"
-_LOCK_TIMEOUT_SECONDS = 900
+_LOCK_TIMEOUT_SECONDS = 60
+_STAGING = ".staging-"
+
+State = tuple[object, ...]
+"""What the directory looks like; another value means that plugins or configurations changed."""
 
 
 class PluginStorage:
     """Packages, what they unpack to, their libraries and configurations, and the sign of a change.
 
-    Whoever writes holds `locked()`, also against other processes. Nothing is ever half there:
-    files and directories are made beside their place and then moved.
+    Whoever changes packages holds `locked()`, against other processes too; readers need no lock,
+    for files come into their places whole, and directories made from packages never change.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory.absolute()
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._unpacked = ImmutableDirectories(self.directory / "extracted")
+        self._libraries = ImmutableDirectories(self.directory / "requirements")
         # Thread-local, the default: threads of one process keep each other out, too.
         self._lock = FileLock(self.directory / ".lock", timeout=_LOCK_TIMEOUT_SECONDS)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from changing the directory meanwhile."""
+        """Keep others from changing packages meanwhile; only for moments."""
         with self._lock:
             yield
 
@@ -48,63 +58,68 @@ class PluginStorage:
     def find_package(self, name: str, version: str) -> Path | None:
         """Return the package of a plugin, whether it loads or not; None when there is none."""
         stem = f"{name}-{version}"
-        return next((path for path in self.list_packages() if path.stem == stem), None)
+        packages = self.list_packages()
+        found = next((path for path in packages if path.stem == stem), None)
+        return found or next((path for path in packages if _is_of(path, name, version)), None)
 
     def package_of(self, manifest: PluginManifest) -> Path:
         """Return where the package of a plugin belongs."""
         return self.directory / f"{package_stem(manifest)}.zip"
 
-    def unpacked(self, package: Path) -> Path:
-        """Return the directory that a package unpacks to, fresh when the package was replaced."""
-        directory = self.directory / "extracted" / package.stem
-        marker = directory.parent / f".{package.stem}.digest"
-        digest = file_digest(package)
-        if directory.is_dir() and marker.is_file() and marker.read_text() == digest:
-            return directory
-        directory.parent.mkdir(exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=directory.parent))
-        staging.chmod(0o755)
-        try:
-            extract_package(package, staging)
-            shutil.rmtree(directory, ignore_errors=True)
-            staging.rename(directory)
-            write_atomically(marker, digest)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-        return directory
+    def unpack(self, package: Path, manifest: PluginManifest) -> Path:
+        """Return the directory that holds what is in a package."""
 
-    def libraries(self, package: Path) -> Path:
-        """Return the directory for the libraries that a plugin requires."""
-        return self.directory / "requirements" / package.stem
+        def fill(directory: Path) -> None:
+            extract_package(package, directory)
+            if file_digest(package) != digest:
+                raise InvalidPlugin(f"plugin {package.name} was replaced while it was loaded")
+
+        digest = file_digest(package)
+        return self._unpacked.get(_derived_name(manifest, digest), fill)
+
+    def install_libraries(self, plugin_dir: Path) -> Path | None:
+        """Return the directory of the libraries that an unpacked plugin requires; None without any."""
+        if not (plugin_dir / "requirements.txt").is_file():
+            return None
+        name = f"{plugin_dir.name}-{python_tag()}"
+        return self._libraries.get(name, lambda target: install_requirements(plugin_dir, target))
 
     def config(self, package: Path) -> Path:
         """Return a plugin's configuration; a new version begins with that of the one before."""
         path = self.directory / "config" / package.stem / "config.yaml"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, self._previous_config(package))
+            with contextlib.suppress(FileExistsError):
+                _write_new(path, self._previous_config(package))
         return path
 
     def add(self, staged: Path, manifest: PluginManifest) -> Path:
         """Move a checked package to its place; the same version is replaced."""
         package = self.package_of(manifest)
         staged.replace(package)
+        self.config(package)
         return package
 
-    def remove(self, package: Path) -> None:
-        """Remove a package and what came out of it; its configuration stays."""
-        package.unlink(missing_ok=True)
-        shutil.rmtree(self.directory / "extracted" / package.stem, ignore_errors=True)
-        (self.directory / "extracted" / f".{package.stem}.digest").unlink(missing_ok=True)
-        shutil.rmtree(self.libraries(package), ignore_errors=True)
-
     @contextmanager
-    def staging(self, content: bytes) -> Iterator[Path]:
-        """Hold a package beside the others while it is examined."""
-        with tempfile.TemporaryDirectory(prefix=".staging-", dir=self.directory) as directory:
-            path = Path(directory) / "plugin.zip"
-            path.write_bytes(content)
-            yield path
+    def staging(self) -> Iterator[Path]:
+        """Give a directory for what is examined before it gets to its place."""
+        with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.directory) as directory:
+            yield Path(directory)
+
+    def sweep(self) -> None:
+        """Remove what nobody uses any more, and what those left who were killed."""
+        remove_leftovers(self.directory, _STAGING)
+        used = []
+        for package in self.list_packages():
+            with contextlib.suppress(ValidationError, FileNotFoundError):
+                used.append(_derived_name(read_package_manifest(package), file_digest(package)))
+        self._unpacked.sweep(used)
+        self._libraries.sweep(used)
+
+    def read_state(self) -> State:
+        """Look at the directory; cheap enough to do all the time."""
+        files = [*self.directory.glob("*.zip"), *self.directory.glob("config/*/config.yaml")]
+        return (self.last_change(), *sorted(filter(None, map(_look_at, files))))
 
     def last_change(self) -> int:
         """Return the number of the last change; 0 before the first."""
@@ -128,7 +143,7 @@ class PluginStorage:
         others = [
             self.directory / "config" / each.stem / "config.yaml"
             for each in self.list_packages()
-            if each != package and each.stem.startswith(f"{name}-") and _has_name(each, name)
+            if each != package and each.stem.startswith(f"{name}-") and _is_of(each, name)
         ]
         existing = sorted((path for path in others if path.exists()), key=_modified)
         return existing[-1].read_text(encoding="utf-8") if existing else ""
@@ -142,20 +157,46 @@ def file_digest(path: Path) -> str:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a file so that readers see the old text or the new, never a part."""
+    _write_beside(path, text).replace(path)
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file as a whole, or raise FileExistsError when somebody else did."""
+    written = _write_beside(path, text)
+    try:
+        os.link(written, path)
+    finally:
+        written.unlink()
+
+
+def _write_beside(path: Path, text: str) -> Path:
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=path.parent, prefix=".writing-", delete=False
     ) as file:
         file.write(text)
     written = Path(file.name)
     written.chmod(0o664)
-    written.replace(path)
+    return written
 
 
-def _has_name(package: Path, name: str) -> bool:
+def _derived_name(manifest: PluginManifest, digest: str) -> str:
+    return f"{package_stem(manifest)}-{digest[:12]}"
+
+
+def _is_of(package: Path, name: str, version: str | None = None) -> bool:
     try:
-        return read_package_manifest(package).name == name
+        manifest = read_package_manifest(package)
     except ValidationError:
         return False
+    return manifest.name == name and version in (None, manifest.version)
+
+
+def _look_at(path: Path) -> tuple[str, int, int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return str(path), found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _modified(path: Path) -> int:

@@ -1,72 +1,144 @@
+import sys
 import zipfile
 
 import pytest
+from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_commons.plugin.core import PluginCore
-from racetrack_commons.plugin.engine import PluginEngine
+from racetrack_commons.plugin.engine import RETRY_SECONDS, PluginEngine
 from racetrack_commons.plugin.requirements import RequirementsNotInstalled, install_requirements
 from racetrack_commons.testing.builders import a_plugin_zip
+from racetrack_commons.testing.clock import FakeClock
+from racetrack_commons.testing.waiting import wait_until
+
+LIBRARY = "tiny_library_of_a_plugin"
+CODE = f"""
+import {LIBRARY}
+
+class Plugin:
+    def markdown_docs(self):
+        from {LIBRARY} import lazy
+        return ({LIBRARY}.VERSION, lazy.VERSION)
+"""
 
 
 @pytest.fixture
-def wheel(tmp_path):
-    """A library that is nowhere but here, so that no index is asked."""
-    path = tmp_path / "tiny_library_of_a_plugin-1.0.0-py3-none-any.whl"
-    info = "tiny_library_of_a_plugin-1.0.0.dist-info"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("tiny_library_of_a_plugin/__init__.py", "ANSWER = 42\n")
-        archive.writestr("tiny_library_of_a_plugin/lazy.py", "ANSWER = 43\n")
-        archive.writestr(
-            f"{info}/METADATA",
-            "Metadata-Version: 2.1\nName: tiny-library-of-a-plugin\nVersion: 1.0.0\n",
-        )
-        archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{info}/RECORD", "")
-    return path
+def make_wheel(tmp_path):
+    """Makes a library that is nowhere but here, so that no index is asked."""
+
+    def make(version):
+        path = tmp_path / f"{LIBRARY}-{version}-py3-none-any.whl"
+        info = f"{LIBRARY}-{version}.dist-info"
+        with zipfile.ZipFile(path, "w") as wheel:
+            for module in ("__init__", "lazy"):
+                wheel.writestr(f"{LIBRARY}/{module}.py", f"VERSION = {version!r}\n")
+            wheel.writestr(
+                f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {LIBRARY}\nVersion: {version}\n"
+            )
+            wheel.writestr(
+                f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            )
+            wheel.writestr(f"{info}/RECORD", "")
+        return path
+
+    return make
 
 
-def test_requirements_go_to_a_directory_of_the_plugin_and_may_be_imported_late(tmp_path, wheel):
-    code = (
-        "import tiny_library_of_a_plugin\n"
-        "class Plugin:\n  def markdown_docs(self):\n    from tiny_library_of_a_plugin import lazy\n"
-        "    return lazy.ANSWER\n"
-    )
+@pytest.fixture(autouse=True)
+def _imports_of_other_tests():
+    """A process has one module of each name: forget what this test imported."""
+    path = list(sys.path)
+    yield
+    sys.path[:] = path
+    for name in [name for name in sys.modules if name.partition(".")[0] == LIBRARY]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def engine(tmp_path):
     engine = PluginEngine(tmp_path / "plugins")
-    try:
-        requirements = {"requirements.txt": f"{wheel}\n"}
-        engine.upload_plugin("a.zip", a_plugin_zip(code, "needy", files=requirements))
-
-        assert engine.invoke_plugin_hook(PluginCore.markdown_docs) == [43]
-    finally:
-        engine.stop()
-    libraries = tmp_path / "plugins" / "requirements" / "needy-1.0.0"
-    assert (libraries / "tiny_library_of_a_plugin").is_dir()
+    yield engine
+    engine.stop()
 
 
-def test_the_same_requirements_are_not_installed_twice(tmp_path, wheel):
-    plugin_dir, target = tmp_path / "plugin", tmp_path / "requirements" / "p"
-    plugin_dir.mkdir()
-    (plugin_dir / "requirements.txt").write_text(str(wheel))
-    install_requirements(plugin_dir, target)
+def needing(wheel, version="1.0.0", code=CODE):
+    return a_plugin_zip(code, "needy", version, files={"requirements.txt": f"{wheel}\n"})
+
+
+def docs(engine):
+    return engine.invoke_plugin_hook(PluginCore.markdown_docs)
+
+
+def test_requirements_go_to_a_directory_of_the_plugin_and_may_be_imported_late(
+    engine, make_wheel, tmp_path
+):
+    engine.upload_plugin("a.zip", needing(make_wheel("1.0")))
+
+    assert docs(engine) == [("1.0", "1.0")]
+    [libraries] = (tmp_path / "plugins/requirements").glob("needy-1.0.0-*")
+    assert (libraries / LIBRARY).is_dir()
+
+
+def test_a_new_version_of_a_plugin_gets_the_libraries_that_it_asks_for(engine, make_wheel):
+    engine.upload_plugin("a.zip", needing(make_wheel("1.0")))
+    engine.upload_plugin("b.zip", needing(make_wheel("2.0"), "1.1.0"), replace=True)
+
+    assert docs(engine) == [("2.0", "2.0")]
+
+
+def test_a_library_that_is_the_same_stays_loaded(engine, make_wheel):
+    code = f"import {LIBRARY}\nclass Plugin:\n  def markdown_docs(self):\n    return {LIBRARY}\n"
+    engine.upload_plugin("a.zip", needing(make_wheel("1.0"), code=code))
+    engine.upload_plugin("b.zip", needing(make_wheel("1.0"), "1.1.0", code))
+
+    first, second = docs(engine)
+    assert first is second
+
+
+def test_the_same_package_is_installed_once(engine, make_wheel, tmp_path):
+    wheel = make_wheel("1.0")
+    engine.upload_plugin("a.zip", needing(wheel))
     wheel.unlink()
 
-    assert install_requirements(plugin_dir, target) == target
+    other = PluginEngine(tmp_path / "plugins")
+    other.stop()
+
+    assert docs(other) == docs(engine)
 
 
-def test_requirements_that_can_not_be_installed_leave_nothing_behind(tmp_path):
-    plugin_dir, target = tmp_path / "plugin", tmp_path / "requirements" / "p"
-    plugin_dir.mkdir()
-    (plugin_dir / "requirements.txt").write_text(f"{tmp_path}/missing-1.0-py3-none-any.whl\n")
+def test_a_plugin_whose_libraries_can_not_be_fetched_is_refused_for_now(engine, tmp_path):
+    with pytest.raises(RuntimeError, match="needy-or-not") as caught:
+        engine.upload_plugin("needy-or-not.zip", needing(tmp_path / "missing-1.0-py3-none-any.whl"))
+
+    assert isinstance(caught.value.__cause__, ServiceUnavailable)
+    assert list((tmp_path / "plugins/requirements").glob("[!.]*")) == []
+
+
+def test_fetching_libraries_is_tried_again(make_wheel, tmp_path):
+    wheel = make_wheel("1.0")
+    hidden = wheel.rename(tmp_path / "hidden")
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/needy.zip").write_bytes(needing(wheel))
+    clock = FakeClock()
+    engine = PluginEngine(tmp_path / "plugins", clock=clock)
+    try:
+        assert [broken.is_temporary for broken in engine.broken_plugins] == [True]
+        hidden.rename(wheel)
+        clock.advance(RETRY_SECONDS)
+        wait_until(lambda: docs(engine) == [("1.0", "1.0")])
+    finally:
+        engine.stop()
+
+
+def test_requirements_that_can_not_be_installed_are_named(tmp_path):
+    (tmp_path / "requirements.txt").write_text(f"{tmp_path}/missing-1.0-py3-none-any.whl\n")
 
     with pytest.raises(RequirementsNotInstalled, match="missing"):
-        install_requirements(plugin_dir, target)
-
-    assert list(target.parent.iterdir()) == []
+        install_requirements(tmp_path, tmp_path / "target")
 
 
 def test_an_empty_list_of_requirements_installs_nothing(tmp_path):
     (tmp_path / "requirements.txt").write_text("# nothing yet\n\n")
 
-    assert install_requirements(tmp_path, tmp_path / "target") is None
+    install_requirements(tmp_path, tmp_path / "target")
+
     assert not (tmp_path / "target").exists()

@@ -1,0 +1,44 @@
+"""Letting plugins import their libraries: a process has one module of each name, plugins may want several."""
+
+import sys
+from pathlib import Path
+
+
+def prefer_libraries(libraries: Path) -> None:
+    """Let what is imported from now on come from this directory, before those of other plugins.
+
+    The service's own libraries come first, always. A plugin that is loaded already keeps the
+    modules that it has; the next one, such as its new version, gets the versions that it asks for.
+    """
+    others = [Path(entry) for entry in sys.path if Path(entry).parent == libraries.parent]
+    for other in others:
+        if other != libraries and not _agree(other, libraries):
+            _forget_modules(other, _list_top_levels(libraries))
+    if str(libraries) in sys.path:
+        sys.path.remove(str(libraries))
+    first = next((n for n, entry in enumerate(sys.path) if Path(entry) in others), len(sys.path))
+    sys.path.insert(first, str(libraries))
+
+
+def _agree(one: Path, other: Path) -> bool:
+    """Tell whether two directories hold the same versions of what is in both."""
+    versions = [_list_versions(directory) for directory in (one, other)]
+    shared = versions[0].keys() & versions[1].keys()
+    return all(versions[0][name] == versions[1][name] for name in shared)
+
+
+def _list_versions(libraries: Path) -> dict[str, str]:
+    stems = (path.name.removesuffix(".dist-info") for path in libraries.glob("*.dist-info"))
+    return {name: version for name, _, version in (stem.partition("-") for stem in stems)}
+
+
+def _list_top_levels(libraries: Path) -> set[str]:
+    return {path.name.partition(".")[0] for path in libraries.iterdir()}
+
+
+def _forget_modules(libraries: Path, top_levels: set[str]) -> None:
+    inside = f"{libraries}/"
+    for name, module in list(sys.modules.items()):
+        is_of_it = (getattr(module, "__file__", None) or "").startswith(inside)
+        if is_of_it and name.partition(".")[0] in top_levels:
+            del sys.modules[name]
