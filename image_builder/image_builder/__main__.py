@@ -1,20 +1,27 @@
 """Command line of the Image Builder."""
 
+import json
 import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import pydantic
 import typer
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.log.logs import configure_logs
 from racetrack_commons.api.server import serve as serve_app
+from racetrack_commons.entities.dto import DeployPayload
 from racetrack_commons.plugin.engine import PluginEngine
 
 from image_builder.app import create_app
 from image_builder.build.request import ImageKind
 from image_builder.config import Config
 from image_builder.job_type.plugins import PluginJobTypes
-from image_builder.local import LocalBuild, build_locally
+from image_builder.local import LocalBuild, LocalBuilder
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 """Where `make setup` puts the bundled plugins, when the package is used from its checkout."""
@@ -55,14 +62,36 @@ def build(
 ) -> None:
     """Build the job of a directory alone, without the other services."""
     configure_logs("warn")
+    order = LocalBuild(directory, image_kind, tag, no_cache)
+    image = create_local_builder(typer.echo).build(order.make_payload())
+    typer.echo(f"image: {', '.join(image.image_names)}")
+    if image.directory is not None:
+        typer.echo(f"it is in {image.directory}")
+
+
+@cli.command()
+def make_image() -> None:
+    """Build what a program asks for: the body of Lifecycle's POST /build on standard input; prints the image as JSON."""
+    configure_logs("warn")
+    try:
+        payload = DeployPayload.model_validate_json(sys.stdin.buffer.read())
+    except pydantic.ValidationError as error:
+        # Not the whole text: it shows what came, and that may be secret.
+        places = ", ".join(".".join(map(str, each["loc"])) or "it" for each in error.errors())
+        raise ValidationError(f"standard input is no body of POST /build: see {places}") from None
+    image = create_local_builder(partial(typer.echo, err=True)).build_for_here(payload)
+    typer.echo(json.dumps(asdict(image), default=str))
+
+
+def create_local_builder(tell: Callable[[str], None]) -> LocalBuilder:
+    """Wire a builder without the other services, with the bundled plugins and those of the settings."""
     config = local_config()
     if config.bundled_plugins_dir is not None and config.bundled_plugins_dir.is_dir():
         engine = PluginEngine(config.plugins_dir)
         engine.install_bundled(config.bundled_plugins_dir)
         engine.stop()
     job_types = PluginJobTypes(config.plugins_dir)
-    order = LocalBuild(directory, image_kind, tag, no_cache)
-    build_locally(order, config, job_types, inherited_environment(), typer.echo)
+    return LocalBuilder(config, job_types, inherited_environment(), tell)
 
 
 def local_config() -> Config:

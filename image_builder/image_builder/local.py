@@ -1,4 +1,4 @@
-"""Building the job of a directory alone, without the other services."""
+"""Building a job alone, without the other services."""
 
 import base64
 import threading
@@ -12,7 +12,13 @@ from racetrack_client.client.pack import pack_directory
 from racetrack_client.client.secret_vars import read_secret_vars
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.load import load_manifest
-from racetrack_commons.entities.dto import BuildEventKind, BuildPayload, BuildResult
+from racetrack_client.manifest.parse import parse_manifest
+from racetrack_commons.entities.dto import (
+    BuildEventKind,
+    BuildPayload,
+    BuildResult,
+    DeployPayload,
+)
 
 from image_builder.app import create_builder
 from image_builder.build.build import Build
@@ -27,6 +33,16 @@ class LocalBuildFailed(ValidationError):
 
 
 @dataclass(frozen=True)
+class LocalImage:
+    """What came of a build."""
+
+    image_kind: ImageKind
+    image_names: list[str]
+    directory: Path | None
+    """Where the image of a process is."""
+
+
+@dataclass(frozen=True)
 class LocalBuild:
     """What a person asks for on the command line."""
 
@@ -35,44 +51,71 @@ class LocalBuild:
     tag: str
     no_cache: bool
 
-
-def build_locally(
-    order: LocalBuild,
-    config: Config,
-    job_types: JobTypes,
-    environment: Mapping[str, str],
-    tell: Callable[[str], None],
-) -> BuildResult:
-    """Build, tell what happens line by line, and where the image is; LocalBuildFailed when there is none."""
-    request = parse_request(_make_payload(order))
-    config = config.model_copy(update={"image_kinds": (order.image_kind,)})
-    builder = create_builder(config, job_types, environment, CollectorRegistry())
-    builder.start()
-    try:
-        build = builder.builds.submit(request)
-        _follow(build, tell)
-    finally:
-        builder.stop()
-    result = _get_result(build)
-    tell(f"image: {', '.join(result.image_names)}")
-    if order.image_kind == ImageKind.PROCESS and result.image_tag:
-        tell(f"it is in {config.images_dir.absolute() / request.manifest.name / result.image_tag}")
-    return result
+    def make_payload(self) -> BuildPayload:
+        """Pack the directory."""
+        manifest = load_manifest(self.directory)
+        secrets = [manifest.secret_build_env_file, manifest.secret_runtime_env_file]
+        packed = pack_directory(self.directory, [name for name in secrets if name])
+        return BuildPayload(
+            manifest=manifest.origin_dict_ or {},
+            tag=self.tag,
+            deployment_id=f"local-{uuid.uuid4()}",
+            build_context=base64.b64encode(packed).decode(),
+            secret_build_env=read_secret_vars(self.directory, manifest.secret_build_env_file),
+            build_flags=["--no-cache"] if self.no_cache else [],
+            image_kind=self.image_kind,
+        )
 
 
-def _make_payload(order: LocalBuild) -> BuildPayload:
-    manifest = load_manifest(order.directory)
-    secrets = [manifest.secret_build_env_file, manifest.secret_runtime_env_file]
-    packed = pack_directory(order.directory, [name for name in secrets if name])
-    return BuildPayload(
-        manifest=manifest.origin_dict_ or {},
-        tag=order.tag,
-        deployment_id=f"local-{uuid.uuid4()}",
-        build_context=base64.b64encode(packed).decode(),
-        secret_build_env=read_secret_vars(order.directory, manifest.secret_build_env_file),
-        build_flags=["--no-cache"] if order.no_cache else [],
-        image_kind=order.image_kind,
-    )
+@dataclass(frozen=True)
+class LocalBuilder:
+    """Builds without the other services, and tells what happens line by line."""
+
+    config: Config
+    job_types: JobTypes
+    environment: Mapping[str, str]
+    tell: Callable[[str], None]
+
+    def build(self, payload: BuildPayload) -> LocalImage:
+        """Build, and return where the image is; LocalBuildFailed when there is none."""
+        request = parse_request(payload)
+        config = self.config.model_copy(update={"image_kinds": (request.image_kind,)})
+        builder = create_builder(config, self.job_types, self.environment, CollectorRegistry())
+        builder.start()
+        try:
+            build = builder.builds.submit(request)
+            _follow(build, self.tell)
+        finally:
+            builder.stop()
+        result = _get_result(build)
+        place = config.images_dir.absolute() / request.manifest.name / (result.image_tag or "")
+        is_process = request.image_kind == ImageKind.PROCESS
+        return LocalImage(request.image_kind, result.image_names, place if is_process else None)
+
+    def build_for_here(self, payload: DeployPayload) -> LocalImage:
+        """Build what a client would deploy: for a process when the job type can, as that needs no Docker engine."""
+        secrets = payload.secret_vars.build_env if payload.secret_vars else {}
+        job_type = parse_manifest(payload.manifest).get_jobtype()
+        return self.build(
+            BuildPayload(
+                manifest=payload.manifest,
+                tag="local",
+                deployment_id=f"local-{uuid.uuid4()}",
+                git_credentials=payload.git_credentials,
+                secret_build_env=secrets,
+                build_context=payload.build_context,
+                build_flags=payload.build_flags,
+                image_kind=self._choose_kind(job_type),
+            )
+        )
+
+    def _choose_kind(self, job_type: str) -> ImageKind:
+        try:
+            self.job_types.resolve(job_type, ImageKind.PROCESS)
+        except ValidationError:
+            self.job_types.resolve(job_type, ImageKind.DOCKER)
+            return ImageKind.DOCKER
+        return ImageKind.PROCESS
 
 
 def _follow(build: Build, tell: Callable[[str], None]) -> None:
