@@ -13,6 +13,7 @@ from racetrack_client import __version__
 COMMANDS = {
     "deploy": "racetrack_client.commands.deploy",
     "validate": "racetrack_client.commands.deploy",
+    "run-local": "racetrack_client.commands.run_local",
     "list": "racetrack_client.commands.jobs",
     "logs": "racetrack_client.commands.jobs",
     "build-logs": "racetrack_client.commands.jobs",

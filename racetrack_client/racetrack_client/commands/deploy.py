@@ -62,7 +62,7 @@ def deploy(  # noqa: PLR0913 each is an option of the command
     )
     options = DeployOptions(force, build_context, no_cache)
     manifest, payload = make_payload(source, options, session)
-    _warn_of_deprecations(source.content)
+    warn_of_deprecations(source.content)
     say(f"deploying {manifest.name} {manifest.version} to {session.lifecycle_url}")
     progress = Progress(sys.stderr)
     try:
@@ -85,11 +85,12 @@ def validate(
     """Check a manifest and print it with defaults filled in."""
     source = JobSource.load(path, parse_extra_vars(extra_vars or []))
     manifest = parse_manifest(source.content)
-    _warn_of_deprecations(source.content)
+    warn_of_deprecations(source.content)
     content = manifest.model_dump(mode="json", exclude_none=True)
     print_data(content, output, yaml.safe_dump(content))
 
 
-def _warn_of_deprecations(content: dict[str, Any]) -> None:
+def warn_of_deprecations(content: dict[str, Any]) -> None:
+    """Name the keys of a manifest that should be written otherwise."""
     for deprecation in list_deprecations(content):
         say(f"warning: {deprecation}")

@@ -7,9 +7,14 @@ from racetrack_client.client.session import Environment, Session
 from racetrack_client.client_config.client_config import default_config_path
 
 
+def read_variables() -> dict[str, str]:
+    """Return the variables of the process."""
+    return dict(os.environ)  # noqa: TID251 - the one place where the command line reads them
+
+
 def open_environment() -> Environment:
     """Read what the process environment says about the command line."""
-    variables = os.environ  # noqa: TID251 - the one place where the command line reads it
+    variables = read_variables()
     return Environment(
         config_path=Path(variables.get("RACETRACK_CONFIG") or default_config_path()),
         remote=variables.get("RACETRACK_REMOTE"),

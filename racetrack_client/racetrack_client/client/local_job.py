@@ -1,0 +1,143 @@
+"""A job that runs on this machine, in the foreground, until it ends or the user ends it."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from racetrack_client.client.local_image import LocalImage
+from racetrack_client.client.run import JOB_INTERNAL_PORT
+from racetrack_client.log.errors import EntityNotFound, ValidationError
+from racetrack_client.manifest.manifest import Manifest
+
+HOST = "127.0.0.1"
+_INTERRUPTED = {0, 130, 143, -signal.SIGINT, -signal.SIGTERM}
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
+
+
+class JobEnded(RuntimeError):
+    """The job ended by itself."""
+
+
+@dataclass(frozen=True)
+class LocalJob:
+    """What is run, and how."""
+
+    manifest: Manifest
+    port: int
+    command: Sequence[str] = ()
+    """Instead of the image's own."""
+    secret_env: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def url(self) -> str:
+        """Where the job answers."""
+        return f"http://{HOST}:{self.port}/pub/job/{self.manifest.name}/{self.manifest.version}"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the job is told, besides what its image says."""
+        return {
+            **(self.manifest.runtime_env or {}),
+            **self.secret_env,
+            "JOB_NAME": self.manifest.name,
+            "JOB_VERSION": self.manifest.version,
+            "JOB_DEPLOYMENT_TIMESTAMP": str(int(time.time())),
+        }
+
+
+def check_port(port: int) -> None:
+    """Refuse a port that somebody listens on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise ValidationError(
+                f"port {port} of this machine can't be used: {error.strerror}; choose another with --port"
+            ) from error
+
+
+def run_process(job: LocalJob, directory: Path, environment: Mapping[str, str]) -> None:
+    """Run an image of a process, described by its image.json; `environment` is that of the user."""
+    image = json.loads((directory / "image.json").read_text())
+    places = {"{python}": image["python"], "{host}": HOST, "{port}": str(job.port)}
+    command = job.command or [places.get(part, part) for part in image["command"]]
+    inherited = {name: value for name, value in environment.items() if name in _PASSED_ON}
+    inherited["PATH"] = f"{Path(image['python']).parent}:{inherited.get('PATH', '')}"
+    variables = {**image.get("environment", {}), "PYTHONUNBUFFERED": "1", **job.variables}
+    _run_to_its_end(command, directory / image.get("workdir", "source"), inherited | variables)
+
+
+def run_container(job: LocalJob, image: str, environment: Mapping[str, str]) -> None:
+    """Run a container image on the Docker engine of this machine; it is removed at the end."""
+    docker = shutil.which("docker")
+    if docker is None:
+        raise ValidationError(
+            f"the job is run from image {image}, and docker is not installed here"
+        )
+    _fetch(docker, image)
+    _run_to_its_end(
+        _make_docker_command(docker, job, image), None, {**environment, **_get_variables(job)}
+    )
+
+
+def run_image(job: LocalJob, image: LocalImage, environment: Mapping[str, str]) -> None:
+    """Run an image of either kind."""
+    if image.directory is not None:
+        run_process(job, image.directory, environment)
+    else:
+        run_container(job, image.name, environment)
+
+
+def _get_variables(job: LocalJob) -> dict[str, str]:
+    # What was for the build stays in the image otherwise.
+    return {**dict.fromkeys(job.manifest.build_env or {}, ""), **job.variables}
+
+
+def _make_docker_command(docker: str, job: LocalJob, image: str) -> list[str]:
+    name, version = job.manifest.name, job.manifest.version
+    command = [docker, "run", "--rm", "--init"]
+    if sys.stdin.isatty():
+        command += ["--interactive", "--tty"]
+    command += ["--name", f"local-job-{name}-v-{version}".replace(".", "-")]
+    command += ["--publish", f"{HOST}:{job.port}:{JOB_INTERNAL_PORT}"]
+    command += ["--label", f"job-name={name}", "--label", f"job-version={version}"]
+    # Only names: docker takes the values from its own environment, where no list of processes shows them.
+    for variable in _get_variables(job):
+        command += ["--env", variable]
+    return [*command, image, *job.command]
+
+
+def _fetch(docker: str, image: str) -> None:
+    here = subprocess.run([docker, "image", "inspect", image], capture_output=True, check=False)
+    if here.returncode == 0:
+        return
+    pulled = subprocess.run([docker, "pull", image], stdout=sys.stderr, check=False)
+    if pulled.returncode != 0:
+        registry = image.partition("/")[0]
+        raise EntityNotFound(
+            f"image {image} can't be pulled; `docker login {registry}` may help. "
+            "Where Lifecycle keeps its images to itself, install racetrack-image-builder beside this command"
+        )
+
+
+def _run_to_its_end(
+    command: Sequence[str], directory: Path | None, environment: Mapping[str, str]
+) -> None:
+    with subprocess.Popen(command, cwd=directory, env=environment) as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        while True:
+            try:
+                code = process.wait()
+                break
+            except KeyboardInterrupt:
+                continue  # The job was interrupted, too, and ends by itself.
+    if code not in _INTERRUPTED:
+        raise JobEnded(f"the job ended with code {code}")

@@ -1,0 +1,82 @@
+"""`racetrack run-local`."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from racetrack_client.client.deploy import (
+    BuildContextMethod,
+    DeployOptions,
+    JobSource,
+    make_payload,
+)
+from racetrack_client.client.local_image import (
+    LocalImage,
+    build_here,
+    build_remotely,
+    has_builder,
+)
+from racetrack_client.client.local_job import LocalJob, check_port, run_image
+from racetrack_client.client.run import JOB_INTERNAL_PORT
+from racetrack_client.client.session import Session
+from racetrack_client.commands.deploy import warn_of_deprecations
+from racetrack_client.commands.opening import open_session, read_variables
+from racetrack_client.commands.options import ExtraVars, Remote, say
+from racetrack_client.commands.progress import Progress
+from racetrack_client.manifest.load import parse_extra_vars
+
+app = typer.Typer()
+
+
+@app.callback()
+def _group() -> None:
+    """Keep the command a command of a group."""
+
+
+@app.command("run-local")
+def run_local(
+    workdir: Annotated[
+        Path, typer.Argument(help="Directory with job.yaml, or a manifest file.")
+    ] = Path(),
+    remote: Remote = None,
+    port: Annotated[int, typer.Option(help="Where the job listens on this machine.")] = (
+        JOB_INTERNAL_PORT
+    ),
+    build_context: Annotated[
+        BuildContextMethod, typer.Option(help="Build this directory, or what is in git.")
+    ] = BuildContextMethod.default,
+    extra_vars: ExtraVars = None,
+    cmd: Annotated[
+        str | None,
+        typer.Option(help="Run this command instead of the job's own.", show_default=False),
+    ] = None,
+) -> None:
+    """Run a job on this machine, without deploying it.
+
+    With racetrack-image-builder installed beside this command, all of it happens here, and most jobs need no Docker.
+    Otherwise, or with --remote, Lifecycle builds a container image, which Docker runs here.
+    """
+    check_port(port)
+    session = open_session(remote)
+    is_here = remote is None and has_builder()
+    if is_here and build_context == BuildContextMethod.default:
+        build_context = BuildContextMethod.local
+    source = JobSource.load(workdir, parse_extra_vars(extra_vars or []))
+    options = DeployOptions(build_context=build_context)
+    manifest, payload = make_payload(source, options, session)
+    warn_of_deprecations(source.content)
+    image = build_here(payload) if is_here else _build_remotely(session, payload)
+    job = LocalJob(manifest, port, shlex.split(cmd or ""), payload["secret_vars"]["runtime_env"])
+    say(f"{manifest.name} {manifest.version} starts at {job.url}; Ctrl-C ends it")
+    run_image(job, image, read_variables())
+
+
+def _build_remotely(session: Session, payload: dict[str, Any]) -> LocalImage:
+    progress = Progress(sys.stderr)
+    try:
+        return build_remotely(session, payload, progress.update)
+    finally:
+        progress.clear()
