@@ -19,7 +19,7 @@ from image_builder.job_type.template import (
     TemplateRenderer,
     make_variables,
 )
-from image_builder.local import LocalBuild, build_locally
+from image_builder.local import LocalBuild, LocalBuilder
 from image_builder.testing.engine import docker, platform_of_its_own
 from racetrack_client.plugin.bundle import bundle_plugin, load_plugin_manifest
 from racetrack_commons.plugin.engine import PluginEngine
@@ -96,10 +96,8 @@ class ImageBuilds:
         (job / "job.yaml").write_text(json.dumps(kept))
         order = LocalBuild(job, ImageKind.DOCKER, f"tag-{self.count}", no_cache=False)
         self.log = []
-        result = build_locally(
-            order, self.config, self.job_types, dict(os.environ), self.log.append
-        )
-        return result.image_names[0]
+        builder = LocalBuilder(self.config, self.job_types, dict(os.environ), self.log.append)
+        return builder.build(order.make_payload()).image_names[0]
 
 
 @pytest.fixture
