@@ -69,7 +69,7 @@ def bundled_job_types(tmp_path_factory) -> Iterator[PluginJobTypes]:
 
 @dataclass
 class ImageBuilds:
-    """Builds images of jobs, as `image_builder build` does."""
+    """Builds images of jobs, as `image_builder build --image-kind docker` does."""
 
     directory: Path
     job_types: PluginJobTypes
@@ -94,6 +94,10 @@ class ImageBuilds:
         } | manifest
         kept = {key: value for key, value in content.items() if value is not None}
         (job / "job.yaml").write_text(json.dumps(kept))
+        return self.build_directory(job)
+
+    def build_directory(self, job: Path) -> str:
+        """Build the job in a directory, and return the name of its image."""
         order = LocalBuild(job, ImageKind.DOCKER, f"tag-{self.count}", no_cache=False)
         self.log = []
         builder = LocalBuilder(self.config, self.job_types, dict(os.environ), self.log.append)
