@@ -8,19 +8,19 @@ from typing import Any
 
 from racetrack_job_wrapper import probes
 from racetrack_job_wrapper.body import InvalidBody, Receive, parse_payload, read_body
-from racetrack_job_wrapper.calls import QueueFull
+from racetrack_job_wrapper.calls import QueueFull, respond_to_full_queue
 from racetrack_job_wrapper.context import Headers, JobRequest, request_context, request_extra
 from racetrack_job_wrapper.encoding import to_json
+from racetrack_job_wrapper.endpoint_config import API
 from racetrack_job_wrapper.job import PERFORM, Job
 from racetrack_job_wrapper.metrics import CONTENT_TYPE, ServerMetrics
 from racetrack_job_wrapper.openapi import docs_page, find_asset, make_openapi
 from racetrack_job_wrapper.parameters import list_parameters
 from racetrack_job_wrapper.probes import JobState
 from racetrack_job_wrapper.responses import Response, json_response
+from racetrack_job_wrapper.webview import MOUNT, AsgiApp
 
 logger = logging.getLogger("racetrack.job")
-API = "/api/v1"
-WEBVIEW = f"{API}/webview"
 _PREFIX = re.compile(r"/pub/(?:job|fatman)/[^/]+/[^/]+(?=/|$)")
 _PROBES = ("/live", "/ready", "/health", "/metrics")
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -68,8 +68,7 @@ class JobApp:
             status = await self._show_webview(scope, receive, send)
         else:
             response = await self._respond(scope, path, headers, receive)
-            status = response.status
-            await _send(response, scope, receive, send, headers.get("origin"))
+            status = await _send(response, scope, receive, send, headers.get("origin"))
         self.metrics.end(began, failed=status >= 500 and path not in _PROBES)
         if not (status == 200 and path.rstrip("/") in _PROBES):
             logger.info("%s %s %s", scope["method"], scope["path"], status)
@@ -88,7 +87,8 @@ class JobApp:
             found = await self._get(path)
         else:
             found = None
-        return found or self._refuse(path)
+        native = self.state.job.native if self.state.job else None
+        return found or (native and native.respond(scope, path)) or self._refuse(path)
 
     async def _call(self, endpoint: str, headers: Headers, receive: Receive) -> Response | None:
         job = self.state.job
@@ -121,15 +121,19 @@ class JobApp:
         )
 
     def _refuse(self, path: str) -> Response:
-        endpoints = self.state.job.endpoints if self.state.job else {}
-        files = self.state.job.static_files if self.state.job else {}
-        name = path.removeprefix(API)
-        allowed = "POST" if path.startswith(API) and name.rstrip("/") in endpoints else None
-        if path.rstrip("/") in self._routes or name in files:
-            allowed = "GET"
-        if allowed is None:
+        allowed = {"GET"} if path.rstrip("/") in self._routes else set()
+        if job := self.state.job:
+            name = path.removeprefix(API)
+            if path.startswith(API) and name.rstrip("/") in job.endpoints:
+                allowed.add("POST")
+            if name in job.static_files:
+                allowed.add("GET")
+            if job.native:
+                allowed |= job.native.list_methods(path)
+        if not allowed:
             return json_response({"detail": "Not Found"}, 404)
-        return json_response({"detail": "Method Not Allowed"}, 405, {"allow": allowed})
+        headers = {"allow": ", ".join(sorted(allowed))}
+        return json_response({"detail": "Method Not Allowed"}, 405, headers)
 
     def _redirect(self, scope: Scope, path: str) -> Response:
         if not path and scope["path"]:
@@ -165,21 +169,12 @@ class JobApp:
         return (
             job is not None
             and job.webview is not None
-            and f"{_relative_path(scope['path'])}/".startswith(f"{WEBVIEW}/")
+            and f"{_relative_path(scope['path'])}/".startswith(f"{MOUNT}/")
         )
 
     async def _show_webview(self, scope: Scope, receive: Receive, send: Send) -> int:
-        statuses = [500]
-
-        async def send_noting_status(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                statuses.append(message["status"])
-            await send(message)
-
         job = self.state.job
-        if job and job.webview:
-            await job.webview(scope, receive, send_noting_status)
-        return statuses[-1]
+        return await _serve_app(job.webview, scope, receive, send) if job and job.webview else 500
 
 
 async def _run(
@@ -189,7 +184,7 @@ async def _run(
     try:
         response = await job.runner.run(handler, payload)
     except QueueFull as error:
-        response = json_response({"detail": str(error)}, 429, {"retry-after": "1"})
+        response = respond_to_full_queue(error)
     job.metrics.end(endpoint, began, failed=response.is_failure or response.status == 429)
     return response
 
@@ -215,10 +210,10 @@ def _allow_other_origins(headers: Headers) -> Response:
 
 async def _send(
     response: Response, scope: Scope, receive: Receive, send: Send, origin: str | None
-) -> None:
+) -> int:
+    """Send the answer, and return its status."""
     if response.app is not None:
-        await response.app(scope, receive, send)
-        return
+        return await _serve_app(response.app, scope, receive, send)
     headers = [
         (b"content-type", response.content_type.encode()),
         (b"content-length", str(len(response.body)).encode()),
@@ -232,6 +227,19 @@ async def _send(
         headers += [(b"access-control-allow-credentials", b"true"), (b"vary", b"Origin")]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
+    return response.status
+
+
+async def _serve_app(app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> int:
+    statuses = [500]
+
+    async def send_noting_status(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+        await send(message)
+
+    await app(scope, receive, send_noting_status)
+    return statuses[-1]
 
 
 async def _answer_lifespan(receive: Receive, send: Send) -> None:

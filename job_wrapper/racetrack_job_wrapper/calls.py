@@ -12,7 +12,12 @@ from typing import Any
 from racetrack_job_wrapper.encoding import to_json
 from racetrack_job_wrapper.log.logs import describe_error
 from racetrack_job_wrapper.pool import WorkerPool
-from racetrack_job_wrapper.responses import Response, error_response, is_asgi_response
+from racetrack_job_wrapper.responses import (
+    Response,
+    error_response,
+    is_asgi_response,
+    json_response,
+)
 
 logger = logging.getLogger("racetrack.job")
 POOL_THREADS = 40
@@ -53,13 +58,16 @@ class CallRunner:
 
     async def run(self, function: Callable[..., Any], payload: dict[str, Any]) -> Response:
         """Call a function with the payload's keys as arguments and return the answer; QueueFull when too many wait."""
-        if self._places is None:
-            return await self._call(function, payload)
-        async with self._place(self._places):
+        async with self.place():
             return await self._call(function, payload)
 
     @asynccontextmanager
-    async def _place(self, places: asyncio.Semaphore) -> AsyncIterator[None]:
+    async def place(self) -> AsyncIterator[None]:
+        """Wait until one more call may run, and count it while the block runs; QueueFull when too many wait."""
+        places = self._places
+        if places is None:
+            yield
+            return
         if places.locked() and self.limits.queue is not None and self.waiting >= self.limits.queue:
             raise QueueFull(
                 f"too many requests waiting in a queue. Job is set to process {self.limits.concurrency} requests concurrently"
@@ -82,11 +90,25 @@ class CallRunner:
         return answer
 
 
+def respond_to_error(error: BaseException) -> Response:
+    """Make the answer for what a call raised, and log it."""
+    logger.error("call failed: %s", describe_error(error))
+    if isinstance(error, SystemExit | KeyboardInterrupt):
+        # A call never ends the server: other calls are running in it.
+        error = CallAborted(f"the job called for an exit: {error!r}")
+    return error_response(error)
+
+
+def respond_to_full_queue(error: QueueFull) -> Response:
+    """Make the answer for a call that may not even wait."""
+    return json_response({"detail": str(error)}, 429, {"retry-after": "1"})
+
+
 def _answer(function: Callable[..., Any], payload: dict[str, Any]) -> Response:
     try:
         return _respond(function(**payload))
     except BaseException as error:  # noqa: BLE001 - whatever a job raises is answered
-        return _respond_to_error(error)
+        return respond_to_error(error)
 
 
 async def _answer_async(function: Callable[..., Any], payload: dict[str, Any]) -> Response:
@@ -95,21 +117,13 @@ async def _answer_async(function: Callable[..., Any], payload: dict[str, Any]) -
     except asyncio.CancelledError:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a job raises is answered
-        return _respond_to_error(error)
+        return respond_to_error(error)
 
 
 def _respond(result: Any) -> Response:
     if is_asgi_response(result):
         return Response(b"", result.status_code, app=result)
     return Response(to_json(result))
-
-
-def _respond_to_error(error: BaseException) -> Response:
-    logger.error("call failed: %s", describe_error(error))
-    if isinstance(error, SystemExit | KeyboardInterrupt):
-        # A call never ends the server: other calls are running in it.
-        error = CallAborted(f"the job called for an exit: {error!r}")
-    return error_response(error)
 
 
 def _whole_number(extra: Mapping[str, Any], key: str) -> int | None:

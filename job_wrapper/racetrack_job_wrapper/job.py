@@ -3,16 +3,18 @@
 import logging
 import mimetypes
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from racetrack_job_wrapper.calls import CallLimits, CallRunner
 from racetrack_job_wrapper.context import request_context, request_extra
 from racetrack_job_wrapper.encoding import to_json
+from racetrack_job_wrapper.endpoint_config import EndpointConfig
 from racetrack_job_wrapper.entrypoint import JobEntrypoint
 from racetrack_job_wrapper.environment import JobEnvironment
 from racetrack_job_wrapper.metrics import JobMetrics
+from racetrack_job_wrapper.native import NativeEndpoints, method_of, mount_native_endpoints
 from racetrack_job_wrapper.webview import AsgiApp, mount_webview
 
 logger = logging.getLogger("racetrack.job")
@@ -41,33 +43,29 @@ class Job:
     static_files: dict[str, StaticFile]
     runner: CallRunner
     home_page: str
+    metrics: JobMetrics
     webview: AsgiApp | None = None
-    metrics: JobMetrics = field(default_factory=JobMetrics)
+    native: NativeEndpoints | None = None
 
 
 def make_job(instance: Any, environment: JobEnvironment) -> Job:
     """Read everything that the object offers; raises when an example or static file is wrong."""
     _give_context(instance)
-    if hasattr(instance, "auxiliary_endpoints_v2"):
-        raise NotImplementedError(
-            "auxiliary_endpoints_v2 is not served by this version: declare auxiliary_endpoints"
-        )
-    endpoints = {PERFORM: getattr(instance, "perform", _missing_perform)}
-    if hasattr(instance, "auxiliary_endpoints"):
-        endpoints |= {
-            _absolute(path): handler for path, handler in instance.auxiliary_endpoints().items()
-        }
-    job = Job(
+    endpoints = _read_endpoints(instance)
+    runner, metrics = CallRunner(CallLimits.of(environment.extra)), JobMetrics()
+    native = mount_native_endpoints(_read_native_endpoints(instance, endpoints), runner, metrics)
+    if hasattr(instance, "metrics"):
+        metrics.add_source(instance.metrics)
+    return Job(
         endpoints=endpoints,
         examples=_read_examples(instance, endpoints),
         static_files=_read_static_files(instance),
-        runner=CallRunner(CallLimits.of(environment.extra)),
+        runner=runner,
         home_page=str(environment.extra.get("home_page") or "/docs"),
+        metrics=metrics,
         webview=mount_webview(instance, environment.base_url),
+        native=native,
     )
-    if hasattr(instance, "metrics"):
-        job.metrics.add_source(instance.metrics)
-    return job
 
 
 def _give_context(instance: Any) -> None:
@@ -76,6 +74,28 @@ def _give_context(instance: Any) -> None:
         instance.request_extra = request_extra
     except AttributeError:
         logger.warning("the job's class has __slots__; it gets no request_context")
+
+
+def _read_endpoints(instance: Any) -> dict[str, Callable[..., Any]]:
+    endpoints = {PERFORM: getattr(instance, "perform", _missing_perform)}
+    if hasattr(instance, "auxiliary_endpoints"):
+        given = instance.auxiliary_endpoints()
+        endpoints |= {_absolute(path): handler for path, handler in given.items()}
+    return endpoints
+
+
+def _read_native_endpoints(
+    instance: Any, endpoints: dict[str, Callable[..., Any]]
+) -> list[EndpointConfig]:
+    if not hasattr(instance, "auxiliary_endpoints_v2"):
+        return []
+    configs = list(instance.auxiliary_endpoints_v2())
+    for config in configs:
+        if method_of(config) == "POST" and _absolute(config.path) in endpoints:
+            raise ValueError(
+                f"POST {config.path} is declared twice; auxiliary_endpoints_v2 repeats it"
+            )
+    return configs
 
 
 def _missing_perform(**_: Any) -> Any:

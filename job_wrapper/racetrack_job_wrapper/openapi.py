@@ -38,15 +38,19 @@ def make_openapi(job: Job | None, environment: JobEnvironment) -> dict[str, Any]
             "responses": {"200": {"description": "the file"}},
         }
         paths[f"/api/v1{endpoint}"] = {"get": operation}
+    native = job.native.describe() if job and job.native else {}
+    for path, operations in native.get("paths", {}).items():
+        paths[path] = {**paths.get(path, {}), **operations}
     return {
         "openapi": "3.1.0",
         "info": {"title": f"Job - {environment.name}", "version": environment.version},
         "servers": [{"url": environment.base_url}, {"url": "/"}],
         "paths": paths,
         "components": {
+            **native.get("components", {}),
             "securitySchemes": {
                 "racetrackAuth": {"type": "apiKey", "in": "header", "name": "X-Racetrack-Auth"}
-            }
+            },
         },
         "security": [{"racetrackAuth": []}],
     }

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from racetrack_job_wrapper.endpoint_config import API
 from racetrack_job_wrapper.responses import Response, json_response
 
-MOUNT = "/api/v1/webview"
+MOUNT = f"{API}/webview"
 AsgiApp = Callable[..., Awaitable[None]]
 _PREFIX = re.compile(r"^(/pub/(?:job|fatman)/[^/]+/[^/]+)?/api/v1/webview")
 
