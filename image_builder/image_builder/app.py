@@ -106,7 +106,9 @@ def create_builder(
         racetrack_version=config.docker_tag,
         verify_manifest_consistency=config.verify_manifest_consistency,
     )
-    build_limits = BuildLimits(config.max_concurrent_builds, config.max_build_log_bytes)
+    build_limits = BuildLimits(
+        config.max_concurrent_builds, config.max_build_log_bytes, config.max_kept_build_logs
+    )
     builds = Builds(pipeline.run, config.build_logs_dir, build_limits, metrics)
     return Builder(builds, workspaces, kinds)
 

@@ -39,6 +39,8 @@ class Config(Settings):
     """Logs of builds."""
     max_build_log_bytes: int = 10 * 1024 * 1024
     """Size of a build's log at most; what comes later is dropped."""
+    max_kept_build_logs: int = Field(default=500, ge=1)
+    """So many logs, of the newest builds, are kept."""
     clean_up_workspaces: bool = True
     """Remove the files of a build when it ends; false keeps them for whoever looks for a fault."""
     verify_manifest_consistency: bool = True

@@ -16,7 +16,7 @@ from image_builder.build.build import Build
 from image_builder.build.cancellation import BuildCancelled
 from image_builder.build.command import CommandFailed
 from image_builder.build.journal import BuildEvent
-from image_builder.build.log_file import BuildLogFile
+from image_builder.build.log_file import BuildLogFile, remove_old_logs
 from image_builder.build.progress import BuildProgress
 from image_builder.build.redaction import Redactor
 from image_builder.build.request import BuildRequest
@@ -34,6 +34,7 @@ class BuildLimits:
 
     max_concurrent_builds: int
     max_log_bytes: int
+    max_kept_logs: int
     max_remembered_builds: int = 50
     """So many builds can still be joined after their end; later ones find the image by its content."""
 
@@ -120,6 +121,7 @@ class Builds:
 
         path = self._logs_dir / f"{request.deployment_id}.log"
         with BuildLogFile(path, self._limits.max_log_bytes) as log_file:
+            remove_old_logs(self._logs_dir, self._limits.max_kept_logs)
             progress = BuildProgress(build.journal, log_file, redactor, build.cancellation, count_phase)
             try:
                 return self._run_build(request, progress)

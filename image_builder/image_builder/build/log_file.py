@@ -1,5 +1,6 @@
 """The log of a build, kept in a file."""
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -50,3 +51,18 @@ class BuildLogFile:
             logger.warning(f"the build log {self._path} ends early: {error}")
             self._file.close()
             self._file = None
+
+
+def remove_old_logs(directory: Path, kept: int) -> None:
+    """Remove all but the newest logs."""
+    with os.scandir(directory) as entries:
+        paths = [Path(entry.path) for entry in entries if entry.name.endswith(".log")]
+    for path in sorted(paths, key=_age)[kept:]:
+        path.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float:
+    try:
+        return -path.lstat().st_mtime
+    except FileNotFoundError:
+        return 0.0  # Another build removed it a moment ago.

@@ -122,3 +122,12 @@ def test_a_full_disk_cuts_the_kept_log_and_not_the_build(build, config, caplog):
     assert done.error is None
     assert "made image adder:tag-1" in done.log
     assert caplog.text.count("ends early") == 1
+
+
+def test_the_logs_of_the_newest_builds_are_kept(start, build, config):
+    client = start(max_kept_build_logs=2)
+    for number in range(3):
+        build(deployment_id=f"build-{number}", using=client)
+
+    logs = sorted(path.name for path in config.build_logs_dir.glob("build-*.log"))
+    assert logs == ["build-1.log", "build-2.log"]
