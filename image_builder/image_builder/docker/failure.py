@@ -8,6 +8,8 @@ from image_builder.docker.engine import explain_refusal, is_about_absence
 
 _MOST_LINES = 15
 _LAST_WORDS = 3
+_LONGEST_STEP = 200
+_KILLED = "exit code 137"
 _PREFIX = re.compile(r"^(ERROR: )?(failed to (build|solve|compute cache key): )*")
 _STEP = re.compile(
     r'process "(?:/bin/sh -c )?(?P<step>.+)" did not complete successfully: (?P<how>.+)'
@@ -58,15 +60,20 @@ def _find_reason(lines: Sequence[str]) -> str:
     last = _PREFIX.sub("", lines[-1])
     place = _find_place(lines)
     if match := _CLASSIC_STEP.search(last):
-        return f"the step `{match['step']}` ended with exit code {match['code']}"
+        return _describe_step(match["step"], "", f"exit code {match['code']}")
     if match := _STEP.search(last):
-        how = match["how"].replace("exit code:", "exit code")
-        return f"the step `{match['step']}`{place} ended with {how}"
+        return _describe_step(match["step"], place, match["how"].replace("exit code:", "exit code"))
     if match := _MISSING_FILE.search(last):
         name = match["name"] or match["other"]
         return f"{name!r}, which a COPY{place} needs, is not in the build context; do .gitignore or .dockerignore leave it out?"
     hints = [hint for pattern, hint in _HINTS if pattern.search(last)]
     return "; ".join([f"{last}{place}", *hints[:1]])
+
+
+def _describe_step(step: str, place: str, how: str) -> str:
+    shown = step if len(step) <= _LONGEST_STEP else f"{step[:_LONGEST_STEP]}…"
+    killed = "; it was killed: is there enough memory for the build?" if how == _KILLED else ""
+    return f"the step `{shown}`{place} ended with {how}{killed}"
 
 
 def _find_place(lines: Sequence[str]) -> str:

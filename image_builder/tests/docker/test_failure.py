@@ -110,3 +110,13 @@ def test_an_engine_that_is_away_is_no_fault_of_the_job():
 
 def test_a_timeout_without_output_keeps_its_reason():
     assert explain("").reason == "docker failed with exit code 1"
+
+
+def test_a_step_that_was_killed_comes_with_a_hint():
+    assert explain(CLASSIC.replace("code: 3", "code: 137")).reason.endswith(
+        "is there enough memory for the build?"
+    )
+
+
+def test_a_long_step_is_shortened():
+    assert len(explain(BUILDX.replace("boom; exit 3", "boom; " + "x" * 5000)).reason) < 300

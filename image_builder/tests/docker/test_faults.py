@@ -139,6 +139,18 @@ def test_an_engine_that_is_away_is_named(environment, start, build_docker):
     )
 
 
+def test_a_build_that_waits_for_the_engine_can_be_cancelled(
+    environment, start, build_docker, in_thread
+):
+    environment["DOCKER_HOST"] = "unix:///nowhere.sock"
+    client = start(docker_wait_seconds=600)
+    wait = in_thread(build_docker, BASE, using=client)
+
+    wait_until(lambda: client.delete("/api/v1/build/deployment-1").status_code == 204)
+
+    assert "the build was cancelled" in wait().error
+
+
 def test_a_missing_client_is_named(environment, start, build_docker):
     environment["PATH"] = "/nowhere"
 
