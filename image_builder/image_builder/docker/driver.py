@@ -61,7 +61,13 @@ class BuildxDriver(BuildDriver):
         """Build with named contexts and secrets."""
         contexts = [f"--build-context={name}={path}" for name, path in build.named_contexts.items()]
         arguments = ["buildx", "build", "--load", "--progress=plain", *contexts, *_secrets(build)]
-        return _command(self.engine, arguments, build, {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"})
+        variables = {
+            "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+            # Its state goes with the workspace: the home of a service may be read-only, and what a person chose by
+            # `docker buildx use` is not meant for it.
+            "BUILDX_CONFIG": str(build.dockerfile.with_name(".buildx")),
+        }
+        return _command(self.engine, arguments, build, variables)
 
 
 @dataclass(frozen=True)

@@ -95,13 +95,15 @@ class DockerEngine:
 
     def prune_cache(self, unused_hours: int) -> str:
         """Remove what no build used for so long from the cache that all builds of the engine share; tell how much."""
-        return self.ask(["builder", "prune", "--force", f"--filter=until={unused_hours}h"])
+        # Without BuildKit the client does it by itself: the plugin would want a home that it can write to.
+        arguments = ["builder", "prune", "--force", f"--filter=until={unused_hours}h"]
+        return self.ask(arguments, {"DOCKER_BUILDKIT": "0"})
 
     def command(self, arguments: Sequence[str], **options: Any) -> Command:
         """Make the command of a client's call that takes long."""
         return Command([self.client, *arguments], self.environment, **options)
 
-    def ask(self, arguments: Sequence[str]) -> str:
+    def ask(self, arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> str:
         """Return what a quick call of the client prints.
 
         Raises EngineUnavailable when nobody answers, DockerRefused when the engine says no.
@@ -109,7 +111,7 @@ class DockerEngine:
         try:
             done = subprocess.run(
                 [self.client, *arguments],
-                env=dict(self.environment),
+                env={**self.environment, **(variables or {})},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=_QUESTION_SECONDS,

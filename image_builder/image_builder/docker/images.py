@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from image_builder.build.command import CommandFailed
 from image_builder.build.progress import BuildProgress
-from image_builder.docker.content import DIGEST_LABEL
 from image_builder.docker.driver import BuildDriver, ImageBuild
 from image_builder.docker.engine import DockerRefused, EngineUnavailable
 from image_builder.docker.failure import explain_failure
@@ -46,7 +45,7 @@ class Images:
 
     def _is_there(self, build: ImageBuild, progress: BuildProgress) -> bool:
         image = self.driver.engine.find_image(build.name)
-        if image is None or image.labels.get(DIGEST_LABEL) != build.labels[DIGEST_LABEL]:
+        if image is None or not build.labels.items() <= image.labels.items():
             return False
         progress.log(f"image {build.name} has the same content and is used again")
         return True

@@ -72,6 +72,12 @@ def test_buildx_comes_first(build_docker, environment, plugin_directory):
     build_and_check(build_docker, secret_build_env={"TOKEN": "tulip"})
 
 
+def test_buildx_needs_no_home(build_docker, environment):
+    environment["HOME"] = "/dev/null"
+
+    assert build_docker().error is None
+
+
 def test_an_older_client_builds_with_the_buildkit_that_it_has_inside(
     build_docker, environment, plugin_directory, without_buildx
 ):
