@@ -39,15 +39,24 @@ async def follow_lines(log: FollowedLog, session_id: str) -> AsyncGenerator[str 
         if not loop.is_closed():
             loop.call_soon_threadsafe(_put, lines, line)
 
-    await asyncio.to_thread(log.streamer.create_session, session_id, log.describe(), take)
+    def close(opening: asyncio.Future[None]) -> None:
+        if opening.exception() is None:
+            log.streamer.close_session(session_id)
+
+    create = log.streamer.create_session
+    opening = asyncio.ensure_future(asyncio.to_thread(create, session_id, log.describe(), take))
     try:
+        await asyncio.shield(opening)
         while True:
             try:
                 yield await asyncio.wait_for(lines.get(), KEEP_ALIVE_SECONDS)
             except TimeoutError:
                 yield None
     finally:
-        log.streamer.close_session(session_id)
+        if opening.done():
+            close(opening)
+        else:  # The reader left before the session was open.
+            opening.add_done_callback(close)
 
 
 async def stream_lines(log: FollowedLog) -> AsyncGenerator[str]:

@@ -155,6 +155,7 @@ class FakeStreamer(LogsStreamer):
     lines: list[str] = field(default_factory=list)
     sessions: dict[str, dict[str, str]] = field(default_factory=dict)
     """Properties of the open ones."""
+    closed: list[str] = field(default_factory=list)
 
     def create_session(
         self,
@@ -172,6 +173,7 @@ class FakeStreamer(LogsStreamer):
 
     def close_session(self, session_id: str) -> None:
         del self.sessions[session_id]
+        self.closed.append(session_id)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.testing.builders import a_job
 from lifecycle.testing.infrastructure import FakeStreamer
 from racetrack_commons.testing.server import running_server
+from racetrack_commons.testing.waiting import wait_until
 
 PROPERTIES = {"job_name": "adder", "job_version": "latest", "tail": "20"}
 
@@ -88,13 +89,14 @@ def test_the_target_is_told_the_exact_version_and_the_tail(url, streamer):
             answer = {"resource_properties": PROPERTIES}
             first = await client.call("subscribe_for_logs", answer)
             second = await client.call("subscribe_for_logs", answer)
+            await client.lines.get()
             return first, second, dict(streamer.sessions)
 
     first, second, sessions = asyncio.run(run())
 
     assert first == second
     assert sessions == {first: {"job_name": "adder", "job_version": "0.0.1", "tail": "20"}}
-    assert streamer.sessions == {}
+    wait_until(lambda: not streamer.sessions)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,12 @@
 import asyncio
+import contextlib
+import threading
 
+import pytest
 from lifecycle.event_stream.logs import FollowedLog, stream_lines
 from lifecycle.testing.builders import a_job
 from lifecycle.testing.infrastructure import FakeStreamer
+from racetrack_commons.testing.waiting import wait_until
 
 
 async def take(events, count):
@@ -36,3 +40,42 @@ def test_the_session_ends_when_the_reader_leaves():
 
     assert asyncio.run(follow()) == {"job_name": "adder", "job_version": "0.0.1", "tail": "5"}
     assert streamer.sessions == {}
+
+
+def test_a_session_that_opens_after_its_reader_left_is_closed():
+    streamer, may_open = FakeStreamer(["one"]), threading.Event()
+    create_session = streamer.create_session
+
+    def create_slowly(*arguments):
+        may_open.wait(10)
+        create_session(*arguments)
+
+    streamer.create_session = create_slowly
+
+    async def follow():
+        events = stream_lines(FollowedLog(a_job(), streamer))
+        reading = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading
+        may_open.set()
+        await asyncio.to_thread(wait_until, lambda: not streamer.sessions and streamer.closed)
+
+    asyncio.run(follow())
+
+
+def test_a_session_that_could_not_be_opened_is_not_closed():
+    streamer = FakeStreamer()
+
+    def fail(*_):
+        raise RuntimeError("no engine")
+
+    streamer.create_session = fail
+
+    async def follow():
+        await take(stream_lines(FollowedLog(a_job(), streamer)), 1)
+
+    with pytest.raises(RuntimeError, match="no engine"):
+        asyncio.run(follow())
+    assert streamer.closed == []
