@@ -8,8 +8,8 @@ from anyio import to_thread
 from fastapi import FastAPI
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.api.app import ApiOptions, create_api_app
+from racetrack_commons.api.lazy import LazyApp
 
-from lifecycle.admin.lazy import LazyAdminPanel
 from lifecycle.auth.authenticate import Authenticator
 from lifecycle.auth.first_admin import FirstAdminSettings, create_first_admin
 from lifecycle.auth.passwords import Passwords
@@ -39,11 +39,11 @@ from lifecycle.endpoints.health import HealthProbes
 from lifecycle.endpoints.services import Services
 from lifecycle.event_stream.feed import ChangeFeed
 from lifecycle.event_stream.job_events import JobEvents
-from lifecycle.event_stream.lazy_app import LazyApp
 from lifecycle.event_stream.log_sources import LogSources
 
 logger = get_logger(__name__)
 
+_ADMIN_PANEL = "lifecycle.admin.panel"
 _LOG_SOCKET = "lifecycle.event_stream.log_socket"
 _ROUTERS = (
     info.router,
@@ -78,8 +78,8 @@ def create_app(config: Config) -> FastAPI:
     app.state.services = services
     for router in _ROUTERS:
         app.include_router(router)
-    app.mount("/admin", LazyAdminPanel(app.state))
-    add_streams(app, services)
+    app.include_router(JobEvents(services.changes, services.metrics).router())
+    add_lazy_apps(app, services)
     return app
 
 
@@ -95,13 +95,12 @@ def prepare_database(config: Config) -> None:
         engine.dispose()
 
 
-def add_streams(app: FastAPI, services: Services) -> None:
-    """Let readers follow jobs and logs by WebSocket and Socket.IO."""
-    app.include_router(JobEvents(services.changes, services.metrics).router())
-    # Socket.IO is loaded by name, for its first reader: its client takes 8 MB where aiohttp is installed.
-    app.mount(
-        "/socket.io", LazyApp(lambda: import_module(_LOG_SOCKET).create_log_socket(services.logs))
-    )
+def add_lazy_apps(app: FastAPI, services: Services) -> None:
+    """Mount the admin panel, and Socket.IO for followers of logs; their modules are loaded by name."""
+    panel = LazyApp(lambda: import_module(_ADMIN_PANEL).create_panel(services))
+    socket = LazyApp(lambda: import_module(_LOG_SOCKET).create_log_socket(services.logs))
+    app.mount("/admin", panel)
+    app.mount("/socket.io", socket)
 
 
 def create_services(core: Core) -> Services:
