@@ -32,10 +32,12 @@ from lifecycle.endpoints import (
     info,
     job,
     job_logs,
+    plugin_admin,
     plugins,
     users,
 )
 from lifecycle.endpoints.health import HealthProbes
+from lifecycle.endpoints.plugin_admin import PluginActionFailed
 from lifecycle.endpoints.services import Services
 from lifecycle.event_stream.feed import ChangeFeed
 from lifecycle.event_stream.job_events import JobEvents
@@ -54,11 +56,15 @@ _ROUTERS = (
     escs.router,
     audit.router,
     plugins.router,
+    plugin_admin.router,
     deploy.router,
     job.router,
     job_logs.router,
     events.router,
 )
+
+_EXPLAINED_FAULTS = (DeploymentFailed, SecretsUnreadable, PluginActionFailed)
+"""Errors of ours that callers may read."""
 
 
 def create_app(config: Config) -> FastAPI:
@@ -73,7 +79,7 @@ def create_app(config: Config) -> FastAPI:
         probes=HealthProbes(config, core.unit_of_work, core.metrics).probes(),
         registry=core.metrics_registry,
         lifespan=lambda _: _run(core, services),
-        options=ApiOptions(error_statuses={DeploymentFailed: 500, SecretsUnreadable: 500}),
+        options=ApiOptions(error_statuses=dict.fromkeys(_EXPLAINED_FAULTS, 500)),
     )
     app.state.services = services
     for router in _ROUTERS:

@@ -23,6 +23,7 @@ class AuditEventType(StrEnum):
     DEPLOYMENT_FAILED = "deployment_failed"
     PLUGIN_INSTALLED = "plugin_installed"
     PLUGIN_UNINSTALLED = "plugin_uninstalled"
+    PLUGIN_CONFIGURED = "plugin_configured"
     RECORD_CREATED = "record_created"
     RECORD_CHANGED = "record_changed"
     RECORD_DELETED = "record_deleted"
@@ -37,6 +38,7 @@ _VERBS = {
     AuditEventType.MANIFEST_EDITED: "edited the manifest of",
     AuditEventType.PLUGIN_INSTALLED: "installed",
     AuditEventType.PLUGIN_UNINSTALLED: "uninstalled",
+    AuditEventType.PLUGIN_CONFIGURED: "configured",
 }
 _RECORD_VERBS = {
     AuditEventType.RECORD_CREATED: "created",

@@ -8,7 +8,6 @@ from racetrack_commons.api.metrics import create_registry
 from racetrack_commons.auth.token import internal_token
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.image_builder_client import ImageBuilderClient
-from racetrack_commons.plugin.core import PluginCore
 from racetrack_commons.plugin.engine import PluginEngine
 
 from lifecycle.config import Config
@@ -23,7 +22,7 @@ from lifecycle.deployment.services import (
 )
 from lifecycle.deployment.worker import WorkerSettings
 from lifecycle.infrastructure.built_in import TargetNeeds, load_targets
-from lifecycle.infrastructure.model import InfrastructureTarget
+from lifecycle.infrastructure.plugin_targets import PluginTargets
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.metrics import LifecycleMetrics
 
@@ -68,7 +67,7 @@ def create_core(config: Config, clock: Clock | None = None) -> Core:
         unit_of_work=unit_of_work,
         secret_box=secret_box,
         plugins=plugins,
-        infrastructure=InfrastructureRegistry(built_in, _PluginTargets(plugins).find),
+        infrastructure=InfrastructureRegistry(built_in, PluginTargets(plugins).find),
         metrics=LifecycleMetrics.create(registry),
         metrics_registry=registry,
     )
@@ -89,16 +88,3 @@ def create_deployments(core: Core, worker: WorkerSettings | None = None) -> Depl
             worker=worker,
         )
     )
-
-
-@dataclass(frozen=True)
-class _PluginTargets:
-    """The infrastructure targets of plugins, asked for afresh each time."""
-
-    plugins: PluginEngine
-
-    def find(self) -> dict[str, InfrastructureTarget]:
-        targets: dict[str, InfrastructureTarget] = {}
-        for _, given in self.plugins.invoke_hook_isolated(PluginCore.infrastructure_targets):
-            targets.update(given or {})
-        return targets

@@ -2,12 +2,14 @@ import io
 import zipfile
 
 import pytest
+from racetrack_commons.testing.builders import a_plugin_zip
+from racetrack_commons.testing.waiting import wait_until
 
 API = "/lifecycle/api/v1/plugin"
 CODE = """
 class Plugin:
     def job_types(self):
-        return {"rust:1.0.0": {"images": []}}
+        return {"rust:1.0.0": ["Dockerfile"], "malformed:1.0.0": 7}
 
     def markdown_docs(self):
         return "# Rust"
@@ -87,8 +89,62 @@ def test_a_plugin_can_be_configured(client, installed, admin):
 
 
 def test_a_plugin_can_be_run_and_the_body_wins(client, installed, admin):
-    answer = client.post(f"{API}/rust/run?a=1&b=2", json={"b": 3}, headers=admin)
-    assert answer.json() == {"a": "1", "b": 3}
+    answer = client.post(f"{API}/rust/run?a=1&b=2&name=x", json={"b": 3, "hook": 4}, headers=admin)
+    assert answer.json() == {"a": "1", "b": 3, "name": "x", "hook": 4}
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "says"),
+    [
+        ("raise RuntimeError('the moon is down')", 500, "the moon is down"),
+        ("raise ValidationError('which moon?')", 400, "which moon?"),
+        ("return object()", 500, "returned object, no JSON"),
+    ],
+)
+def test_staff_read_why_a_plugin_failed(client, admin, action, status, says):
+    code = "from racetrack_client.log.errors import ValidationError\nclass Plugin:\n"
+    code += f"    def run_action(self):\n        {action}\n"
+    client.post(f"{API}/upload/p.zip", content=a_plugin_zip(code, "p"), headers=admin)
+    answer = client.post(f"{API}/p/run", json={}, headers=admin)
+    assert (answer.status_code, says in answer.json()["error"]) == (status, True)
+
+
+def test_a_plugin_that_fails_disturbs_no_listing(client, installed, admin):
+    code = """
+class Plugin:
+    def job_types(self):
+        raise RuntimeError("boom")
+    def infrastructure_targets(self):
+        return {"moon": "no target"}
+    def markdown_docs(self):
+        return 42
+"""
+    client.post(f"{API}/upload/p.zip", content=a_plugin_zip(code, "bad"), headers=admin)
+    assert client.get(f"{API}/job_type/versions").json() == ["rust:1.0.0"]
+    assert "moon" not in client.get(f"{API}/infrastructure_targets").json()
+    tree = client.get(f"{API}/tree").json()
+    assert [plugin["name"] for plugin in tree["plugins"]] == ["bad", "rust"]
+    assert tree["infrastructure_plugins_data"] == []
+    assert client.get(f"{API}/bad/docs").json() == "42"
+
+
+def test_staff_see_which_plugins_are_broken_and_mend_them(client, config, admin):
+    code = "class Plugin:\n    def __init__(self):\n        self.config_path.read_text() == 'bad' and 1 / 0\n"
+    client.post(f"{API}/upload/p.zip", content=a_plugin_zip(code, "p"), headers=admin)
+    assert client.get(f"{API}/broken", headers=admin).json() == []
+
+    refused = client.put(f"{API}/p/1.0.0/config", json={"config_data": "bad"}, headers=admin)
+    assert (refused.status_code, "division by zero" in refused.json()["error"]) == (400, True)
+    (config.plugins_dir / "config/p-1.0.0/config.yaml").write_text("bad")
+    wait_until(lambda: client.get(f"{API}/broken", headers=admin).json())
+
+    [broken] = client.get(f"{API}/broken", headers=admin).json()
+    assert broken == {"file": "p-1.0.0.zip", "error": "ZeroDivisionError: division by zero"}
+    assert client.get(f"{API}/broken").status_code == 401
+    assert client.get(f"{API}/p/1.0.0/download").status_code == 200
+    assert client.get(f"{API}/p/1.0.0/config", headers=admin).json() == "bad"
+    client.put(f"{API}/p/1.0.0/config", json={"config_data": "good"}, headers=admin)
+    assert client.get(f"{API}/broken", headers=admin).json() == []
 
 
 def test_a_plugin_can_be_removed(client, installed, admin):
@@ -98,6 +154,22 @@ def test_a_plugin_can_be_removed(client, installed, admin):
     assert client.get(API).json() == []
     events = client.get("/lifecycle/api/v1/audit/events", headers=admin).json()
     assert [event["event_type"] for event in events] == ["plugin_uninstalled", "plugin_installed"]
+
+
+def test_each_change_is_audited(client, installed, admin):
+    client.put(f"{API}/rust/1.0.0/config", json={"config_data": "password: x"}, headers=admin)
+    client.post(f"{API}/upload/p.zip", content=a_plugin_zip(name="other"), headers=admin)
+    client.delete(f"{API}/all", headers=admin)
+    events = client.get("/lifecycle/api/v1/audit/events", headers=admin).json()
+    told = sorted((event["event_type"], event["properties"]["plugin_name"]) for event in events)
+    assert told == [
+        ("plugin_configured", "rust"),
+        ("plugin_installed", "other"),
+        ("plugin_installed", "rust"),
+        ("plugin_uninstalled", "other"),
+        ("plugin_uninstalled", "rust"),
+    ]
+    assert "password" not in str(events)
 
 
 def a_bundle() -> bytes:

@@ -11,7 +11,7 @@ logger = get_logger(__name__)
 Result = TypeVar("Result")
 
 
-def safe_call(function: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
+def safe_call(function: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Result:
     """Call with those arguments that the function takes; others are left out, with a warning."""
     try:
         parameters = inspect.signature(function).parameters.values()

@@ -39,12 +39,12 @@ class PluginHooks(ABC):
                 return plugin
         raise EntityNotFound(f"there is no plugin {name} {version or ''}".strip())
 
-    def invoke_plugin_hook(self, hook: Hook, *args: Any, **kwargs: Any) -> list[Any]:
+    def invoke_plugin_hook(self, hook: Hook, /, *args: Any, **kwargs: Any) -> list[Any]:
         """Call a hook of all plugins that have it; an error stops the chain."""
         return [result for _, result in self.invoke_hook_with_origin(hook, *args, **kwargs)]
 
     def invoke_hook_with_origin(
-        self, hook: Hook, *args: Any, **kwargs: Any
+        self, hook: Hook, /, *args: Any, **kwargs: Any
     ) -> list[tuple[PluginData, Any]]:
         """Call a hook of all plugins that have it; tells which plugin gave what."""
         return [
@@ -53,7 +53,7 @@ class PluginHooks(ABC):
         ]
 
     def invoke_hook_isolated(
-        self, hook: Hook, *args: Any, **kwargs: Any
+        self, hook: Hook, /, *args: Any, **kwargs: Any
     ) -> list[tuple[PluginData, Any]]:
         """Call a hook of all plugins that have it; those that fail are logged and left out."""
         results = []
@@ -66,12 +66,12 @@ class PluginHooks(ABC):
                 results.append((plugin, result))
         return results
 
-    def invoke_one_plugin_hook(self, name: str, hook: Hook, *args: Any, **kwargs: Any) -> Any:
+    def invoke_one_plugin_hook(self, name: str, hook: Hook, /, *args: Any, **kwargs: Any) -> Any:
         """Call a hook of one plugin, in its highest version."""
         return self.invoke_plugin_data_hook(self.find_plugin(name), hook, *args, **kwargs)
 
     def invoke_plugin_data_hook(
-        self, plugin: PluginData, hook: Hook, *args: Any, **kwargs: Any
+        self, plugin: PluginData, hook: Hook, /, *args: Any, **kwargs: Any
     ) -> Any:
         """Call a hook of a given plugin; None, with a warning, when the plugin lacks it."""
         function = getattr(plugin.plugin_instance, hook.__name__, None)
