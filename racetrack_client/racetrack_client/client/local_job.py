@@ -18,6 +18,7 @@ from racetrack_client.manifest.manifest import Manifest
 
 HOST = "127.0.0.1"
 _INTERRUPTED = {0, 130, 143, -signal.SIGINT, -signal.SIGTERM}
+_ADVICE = "Where Lifecycle keeps its images to itself, install racetrack-image-builder beside this command"
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 
 
@@ -80,7 +81,7 @@ def run_container(job: LocalJob, image: str, environment: Mapping[str, str]) -> 
     docker = shutil.which("docker")
     if docker is None:
         raise ValidationError(
-            f"the job is run from image {image}, and docker is not installed here"
+            f"the job is run from image {image}, and docker is not installed here; install it. {_ADVICE}"
         )
     _fetch(docker, image)
     _run_to_its_end(
@@ -123,8 +124,7 @@ def _fetch(docker: str, image: str) -> None:
     if pulled.returncode != 0:
         registry = image.partition("/")[0]
         raise EntityNotFound(
-            f"image {image} can't be pulled; `docker login {registry}` may help. "
-            "Where Lifecycle keeps its images to itself, install racetrack-image-builder beside this command"
+            f"image {image} can't be pulled; `docker login {registry}` may help. {_ADVICE}"
         )
 
 

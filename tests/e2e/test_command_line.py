@@ -1,0 +1,47 @@
+"""The commands against a real Lifecycle; what they print is pinned beside the commands."""
+
+import json
+import os
+
+import pytest
+
+CODE = "class Job:\n    def perform(self):\n        return 1\n"
+
+
+@pytest.fixture
+def job(stack, job_directory):
+    stack.racetrack(
+        "deploy", str(job_directory("asked", CODE)), "--build-context", "local", "--force"
+    )
+    return "asked"
+
+
+def test_an_explanation_comes_from_lifecycle(stack, job):
+    allowed = stack.racetrack("auth", "explain", "admin", job, "/api/v1/perform").stdout
+    assert allowed.splitlines()[0] == f"admin may call_job /api/v1/perform of {job} 0.0.1"
+
+    as_json = stack.racetrack("auth", "explain", f"job_family:{job}", job, "/secret", "-o", "json")
+    explanation = json.loads(as_json.stdout)
+    assert explanation["allowed"] is False
+    assert explanation["rules"][-1]["effect"] == "deny"
+    assert stack.racetrack("auth", "whoami").stdout == "admin\n"
+
+
+def test_a_family_is_allowed_to_call_another(stack, job):
+    before = stack.racetrack("auth", "explain", f"job_family:{job}", "asked", "/x").stdout
+    assert "may not call_job" in before
+
+    stack.racetrack("auth", "allow", f"job_family:{job}", job)
+
+    after = stack.racetrack("auth", "explain", f"job_family:{job}", "asked", "/x").stdout
+    assert "may call_job" in after
+
+
+def test_an_image_that_only_lifecycle_can_run_says_what_to_do(stack, job_directory):
+    directory = job_directory("asked", CODE)
+    done = stack.racetrack(
+        "run-local", str(directory), "--remote", stack.lifecycle_url, "--build-context", "local",
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == os.EX_SOFTWARE
+    assert "install racetrack-image-builder beside this command" in done.stderr
