@@ -55,6 +55,7 @@ class Assembly:
     settings: ImageSettings
     digests: ContentDigests
     secrets_file: Path | None
+    """Of the job: images that jobs share are built without it."""
     progress: BuildProgress
 
     def make_base(self, dockerfile: Dockerfile) -> None:
@@ -66,7 +67,7 @@ class Assembly:
         name = self.settings.name_job_image(self.order, index)
         digest = self.digests.of_image(str(index), dockerfile.text)
         labels = make_job_labels(self.order, self.settings.platform, digest)
-        self._make(name, dockerfile, self.order.source.directory, labels)
+        self._make(name, dockerfile, self.order.source.directory, labels, self.secrets_file)
 
     def _make_jobtype_image(self, kind: str, dockerfile: Dockerfile, context: Path) -> str:
         name = self.settings.name_jobtype_image(kind, self.order.job_type)
@@ -75,7 +76,12 @@ class Assembly:
         return name
 
     def _make(
-        self, name: str, dockerfile: Dockerfile, context: Path, labels: Mapping[str, str]
+        self,
+        name: str,
+        dockerfile: Dockerfile,
+        context: Path,
+        labels: Mapping[str, str],
+        secrets_file: Path | None = None,
     ) -> None:
         contexts: dict[str, Path] = {}
         if dockerfile.uses_jobtype and self.images.driver.has_named_contexts:
@@ -89,7 +95,7 @@ class Assembly:
             context=context,
             labels=labels,
             named_contexts=contexts,
-            secrets_file=self.secrets_file,
+            secrets_file=secrets_file,
             no_cache=self.order.request.no_cache,
             network=self.settings.network,
             timeout_seconds=self.settings.timeout_seconds,

@@ -63,6 +63,8 @@ class BuildxDriver(BuildDriver):
         arguments = ["buildx", "build", "--load", "--progress=plain", *contexts, *_secrets(build)]
         variables = {
             "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+            # The workspace may lie in a checkout, which is not the job's.
+            "BUILDX_GIT_INFO": "false",
             # Its state goes with the workspace: the home of a service may be read-only, and what a person chose by
             # `docker buildx use` is not meant for it.
             "BUILDX_CONFIG": str(build.dockerfile.with_name(".buildx")),

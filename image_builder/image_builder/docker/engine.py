@@ -13,6 +13,7 @@ from image_builder.build.cancellation import Cancellation
 from image_builder.build.command import Command, CommandFailed
 
 _QUESTION_SECONDS = 30.0
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 3.0
 _AWAY = re.compile(
@@ -20,6 +21,8 @@ _AWAY = re.compile(
     r"|failed to connect to the docker API|error reading from server: EOF|rpc error: code = Unavailable|dial unix \S+ connect:",
     re.IGNORECASE,
 )
+
+_FORBIDDEN = re.compile(r"permission denied while trying to connect", re.IGNORECASE)
 
 
 class EngineUnavailable(CommandFailed):
@@ -148,6 +151,9 @@ class DockerEngine:
 
 def explain_refusal(lines: Sequence[str]) -> CommandFailed:
     """Tell an engine that is away from one that refuses."""
+    if any(_FORBIDDEN.search(line) for line in lines):
+        reason = "the Image Builder may not use the Docker engine; put its user into the group of the engine's socket"
+        return EngineUnavailable(reason, lines)
     if is_about_absence(lines):
         reason = (
             "the Docker engine does not answer; start it, or correct DOCKER_HOST, and deploy again"
@@ -167,7 +173,10 @@ def _describe(content: Mapping[str, Any]) -> LocalImage:
         id=content["Id"],
         names=content.get("RepoTags") or [],
         labels=(content.get("Config") or {}).get("Labels") or {},
-        changed_at=max(_parse_moment(str(moment)) for moment in moments if moment),
+        # What does not tell its age is young: nobody removes it.
+        changed_at=max(
+            (_parse_moment(str(moment)) for moment in moments if moment), default=_NEVER
+        ),
     )
 
 

@@ -56,6 +56,10 @@ AWAY = """
 ERROR: Cannot connect to the Docker daemon at unix:///nowhere. Is the docker daemon running?
 """
 
+FORBIDDEN = """
+ERROR: permission denied while trying to connect to the Docker daemon socket: dial unix /d.sock: connect: permission denied
+"""
+
 
 def explain(output):
     return explain_failure(
@@ -106,6 +110,11 @@ def test_a_wrong_instruction_is_named_with_its_line():
 def test_an_engine_that_is_away_is_no_fault_of_the_job():
     assert isinstance(explain(AWAY), EngineUnavailable)
     assert "start it" in explain(AWAY).reason
+
+
+def test_an_engine_that_may_not_be_used_is_named_with_a_hint():
+    assert isinstance(explain(FORBIDDEN), EngineUnavailable)
+    assert "put its user into the group of the engine's socket" in explain(FORBIDDEN).reason
 
 
 def test_a_timeout_without_output_keeps_its_reason():

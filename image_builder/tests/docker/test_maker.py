@@ -41,6 +41,16 @@ def test_images_say_whose_they_are(build_docker, platform):
     }
 
 
+@pytest.mark.usefixtures("in_job")
+def test_a_dockerfile_cannot_say_that_its_image_is_another_one(build_docker, platform):
+    forged = "LABEL racetrack-content-digest=forged job-name=victim racetrack-platform=other\n"
+    done = build_docker(f"FROM debian:trixie-slim\n{forged}")
+
+    labels = inspect(done.result["image_names"][0])["Config"]["Labels"]
+    assert labels["racetrack-content-digest"] != "forged"
+    assert (labels["job-name"], labels["racetrack-platform"]) == ("adder", platform)
+
+
 def test_the_phases_have_their_contract_names(build_docker, use_images, plugin_directory):
     (plugin_directory / "second.Dockerfile").write_text("FROM debian:trixie-slim\nENV second=1\n")
     use_images(
