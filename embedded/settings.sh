@@ -31,6 +31,8 @@ ENVIRONMENTS_DIR=$RACETRACK_DATA/environments
 WORKSPACES_DIR=$RACETRACK_DATA/workspaces
 JOB_LOGS_DIR=$RACETRACK_DATA/logs/jobs
 BUILD_LOGS_DIR=$RACETRACK_DATA/logs/builds
+# What the infrastructure targets run: `BUILT_IN_TARGETS=process,docker make up` has images of both kinds.
+IMAGE_KINDS=${IMAGE_KINDS:-${BUILT_IN_TARGETS:-process}}
 LOG_LEVEL=${LOG_LEVEL:-info}
 # Threads of one service share memory arenas instead of growing one each.
 MALLOC_ARENA_MAX=2
