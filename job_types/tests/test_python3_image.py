@@ -158,6 +158,20 @@ def test_a_job_that_can_not_be_loaded_stays_up_to_tell_why(build, start):
     assert "nothing_like_it" in live.json()["error"]
 
 
+def test_a_profiled_job_tells_what_it_holds_in_memory(build, start):
+    client = start(build(ADDER, jobtype_extra=EXTRA | {"memray_profiler": True})).client
+    memray = "/pub/job/adder/latest/api/v1/profiler/memray"
+
+    assert perform(client) == 42
+    assert "Total allocations" in client.get(f"{memray}/stats", timeout=30).text
+    assert client.post(f"{memray}/stop").json() is None
+    page = client.get(f"{memray}/flamegraph", timeout=30)
+    assert page.headers["content-type"].startswith("text/html")
+    assert 'src="http' not in page.text
+    assert b"memray" in client.get(f"{memray}/report").content
+    assert client.post(f"{memray}/start").status_code == 200
+
+
 @pytest.fixture
 def index(serve_directory, tmp_path):
     """A package index with one package, `flowers`, for those who know the password."""

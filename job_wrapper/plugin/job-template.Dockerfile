@@ -6,6 +6,8 @@
 {%- set extra = manifest_jobtype_extra -%}
 {%- set requirements = extra.requirements_path -%}
 {%- set command = ["python", "-u", "-X", "faulthandler", "-m", "racetrack_job_wrapper", "run", extra.entrypoint_path] -%}
+{%- set is_profiled = extra.memray_profiler | string | lower == "true" -%}
+{%- set options = (["--requirements", requirements] if requirements else []) + (["memray>=1.17"] if is_profiled else []) -%}
 {%- set files = requirements_files or ([requirements] if requirements else []) -%}
 FROM python:{{ extra.python_version or "3.13" }}-{{ extra.debian_version or "slim-trixie" }} AS base
 RUN useradd --key UID_MAX=100000 --uid 100000 --create-home racetrack && install -d -o racetrack -g racetrack /src/job
@@ -31,13 +33,16 @@ RUN --mount=type=bind,from=jobtype,source=installer,target=/installer \
   --mount=type=bind,from=jobtype,source=wheels,target=/wheels \
   --mount=type=secret,id=build_secrets,target=/run/secrets/build_secrets.env \
   --mount=type=cache,id=racetrack-python3,target=/root/.cache \
-  {{ (["python", "/installer/install.py", "job", "/src/job-venv"] + ([requirements] if requirements else [])) | tojson }}
+  {{ (["python", "/installer/install.py", "job", "/src/job-venv"] + options) | tojson }}
 
 FROM base
 COPY --from=environment /src/job-venv /src/job-venv
 WORKDIR /src/job
 COPY --chown=100000:100000 . .
 ENV PATH="/src/job-venv/bin:$PATH" \
+{%- if is_profiled %}
+  MEMRAY_PROFILER="true" \
+{%- endif %}
   JOB_NAME={{ quoted(manifest.name) }} \
   JOB_VERSION={{ quoted(manifest.version) }} \
   GIT_VERSION={{ quoted(git_version) }} \

@@ -13,6 +13,7 @@ TEXT = {
     "home_page": "where `/` leads to; default `/docs`",
 }
 FLAGS = {
+    "memray_profiler": "true: record allocations, in containers; see `/api/v1/profiler/memray/flamegraph`, `stats`, `report`",
     "check_requirements": "accepted from older manifests; requirements that do not agree are never installed",
 }
 NUMBERS = {

@@ -4,12 +4,15 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from racetrack_job_wrapper.environment import JobEnvironment, read_environment
 from racetrack_job_wrapper.loading import EntrypointError, load_entrypoint
 from racetrack_job_wrapper.log.logs import configure_logs
+from racetrack_job_wrapper.profiler import MemoryProfiler
 from racetrack_job_wrapper.rehearsal import rehearse
 from racetrack_job_wrapper.server import ServerOptions, serve
 
@@ -35,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.check or options.call is not None:
         return rehearse(environment, load, options.call)
     grace_seconds = int(os.environ.get("JOB_GRACE_SECONDS", "30"))
-    serve(environment, load, ServerOptions(options.host, options.port, grace_seconds))
+    profiler = _make_profiler(os.environ)
+    serve(environment, load, ServerOptions(options.host, options.port, grace_seconds, profiler))
     return 0
 
 
@@ -47,6 +51,12 @@ def _load(options: argparse.Namespace, environment: JobEnvironment) -> Any:
             "no entrypoint: name the Python file, or set jobtype_extra.entrypoint_path in job.yaml"
         )
     return load_entrypoint(path, name)
+
+
+def _make_profiler(variables: Mapping[str, str]) -> MemoryProfiler | None:
+    if not _flag(variables, "MEMRAY_PROFILER"):
+        return None
+    return MemoryProfiler(Path(tempfile.gettempdir()), leaks=_flag(variables, "MEMRAY_LEAKS"))
 
 
 def _make_parser() -> argparse.ArgumentParser:

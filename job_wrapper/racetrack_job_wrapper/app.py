@@ -17,6 +17,7 @@ from racetrack_job_wrapper.metrics import CONTENT_TYPE, ServerMetrics
 from racetrack_job_wrapper.openapi import docs_page, find_asset, make_openapi
 from racetrack_job_wrapper.parameters import list_parameters
 from racetrack_job_wrapper.probes import JobState
+from racetrack_job_wrapper.profiler import MemoryProfiler
 from racetrack_job_wrapper.responses import Response, json_response
 from racetrack_job_wrapper.webview import MOUNT, AsgiApp
 
@@ -31,8 +32,9 @@ Route = Callable[[], Response | Awaitable[Response]]
 class JobApp:
     """Routes requests; every route stands at the root and under `/pub/job/{any}/{any}`."""
 
-    def __init__(self, state: JobState) -> None:
+    def __init__(self, state: JobState, profiler: MemoryProfiler | None = None) -> None:
         self.state = state
+        self._profiling = profiler.list_routes() if profiler else {}
         self.metrics = ServerMetrics()
         self._routes: dict[str, Route] = {
             "/live": lambda: probes.live(state),
@@ -81,6 +83,8 @@ class JobApp:
             return _allow_other_origins(headers)
         if path in ("", "/"):
             return self._redirect(scope, path)
+        if profile := self._profiling.get((method, path)):
+            return await profile()
         if method == "POST" and path.startswith(f"{API}/"):
             found = await self._call(path.removeprefix(API), headers, receive)
         elif method == "GET":

@@ -73,7 +73,7 @@ def test_requirements_are_installed_with_the_wrapper_in_one_go(installer, progra
     (directory / "wrapper.whl").touch()
     monkeypatch.setattr(installer, "WHEELS", directory)
 
-    assert installer.main(["job", "/venv", "my requirements.txt"]) == 0
+    assert installer.main(["job", "/venv", "--requirements", "my requirements.txt"]) == 0
 
     made, installed = read_calls(directory)
     assert made.startswith("uv venv")

@@ -119,7 +119,7 @@ def test_code_is_copied_after_everything_that_takes_long():
         "COPY --chown=100000:100000 . .",
     ]
     assert 'COPY ["deps/my requirements.txt", "./deps/my requirements.txt"]' in dockerfile
-    assert '"/src/job-venv", "deps/my requirements.txt"]' in dockerfile
+    assert '"/src/job-venv", "--requirements", "deps/my requirements.txt"]' in dockerfile
     assert 'ENV QUOTE="say \\"\\$HOME\\""' in dockerfile
     assert "install -y --no-install-recommends libgomp1 curl\n" in dockerfile
 
@@ -139,6 +139,13 @@ def test_an_image_starts_from_the_python_that_the_manifest_names():
     extra = {"entrypoint_path": "a.py", "python_version": "3.11", "debian_version": "slim-bookworm"}
 
     assert render(a_manifest(extra)).startswith("FROM python:3.11-slim-bookworm AS base\n")
+
+
+def test_a_profiled_job_gets_the_profiler():
+    dockerfile = render(a_manifest({"entrypoint_path": "a.py", "memray_profiler": "true"}))
+
+    assert '"/src/job-venv", "memray\\u003e=1.17"]' in dockerfile
+    assert '  MEMRAY_PROFILER="true" \\\n  JOB_NAME="adder" \\\n' in dockerfile
 
 
 def test_an_old_manifest_gives_the_same_image():

@@ -165,3 +165,17 @@ def test_threads_are_started_only_when_calls_wait(serve_job):
     client = serve_job(Job())
 
     assert {client.post("/api/v1/perform").json() for _ in range(5)} == {"call-1"}
+
+
+def test_a_job_does_without_a_profiler_that_is_not_installed(tmp_path, wait_until):
+    (tmp_path / "adder.py").write_text(ADDER)
+
+    with running("adder.py", directory=tmp_path, env={"MEMRAY_PROFILER": "true"}) as (_, url):
+        wait_until(lambda: responds(f"{url}/ready"))
+        assert httpx.post(f"{url}/api/v1/perform", json={"numbers": [40, 2]}).json() == 42
+        refused = httpx.post(f"{url}/api/v1/profiler/memray/start")
+        unknown = httpx.get(f"{url}/api/v1/profiler/memray/stats")
+
+    assert refused.status_code == 400
+    assert "add `memray>=1.17` to the job's requirements" in refused.json()["error"]
+    assert "nothing is recorded yet" in unknown.json()["error"]

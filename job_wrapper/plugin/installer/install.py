@@ -4,7 +4,7 @@ Only the standard library is there, of any Python that jobs may have. It is call
 
     install.py base                       compiles Python's own modules
     install.py tools                      puts uv beside Python
-    install.py job VENV [REQUIREMENTS]    makes the environment, of the plugin's wheels and of a file of requirements
+    install.py job VENV [OPTION...]       makes the environment, of the plugin's wheels and of what uv's options name
 """
 
 import compileall
@@ -45,9 +45,8 @@ def main(arguments: Sequence[str]) -> int:
         case ["tools"]:
             pip = [sys.executable, "-m", "pip", "install", "--root-user-action=ignore"]
             return _run([*pip, UV], variables)[0]
-        case ["job", venv, *requirements]:
+        case ["job", venv, *options]:
             wheels = [str(wheel) for wheel in sorted(WHEELS.glob("*.whl"))]
-            options = [each for path in requirements for each in ("--requirements", path)]
             return install(venv, [*wheels, *options], variables)
     print(__doc__, file=sys.stderr)
     return 2
