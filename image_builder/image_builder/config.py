@@ -2,11 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import NoDecode
-from racetrack_commons.settings import Settings
+from pydantic import Field, SecretStr
+from racetrack_commons.settings import CommaSeparated, Settings
 
 from image_builder.build.request import ImageKind
 
@@ -63,7 +61,7 @@ class Config(Settings):
     index_timeout_seconds: int = 15
     """Seconds to wait for an answer of the package index; then the packages come from the cache."""
 
-    image_kinds: Annotated[tuple[ImageKind, ...], NoDecode] = (ImageKind.PROCESS,)
+    image_kinds: CommaSeparated[ImageKind] = (ImageKind.PROCESS,)
     """What this builder makes, separated by commas: `process`, `docker`."""
     docker_registry: str = ""
     """Registry that job images are pushed to; empty: they stay on the Docker engine that made them."""
@@ -83,8 +81,3 @@ class Config(Settings):
     """So many of the newest images of each job stay whatever their age: Lifecycle's `restorable_deployments` and one."""
     cache_base_images: bool = True
     """Use base images again; accepted from older set-ups."""
-
-    @field_validator("image_kinds", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value

@@ -19,12 +19,6 @@ def test_by_default_a_builder_makes_images_of_processes():
     assert Config.load().image_kinds == (ImageKind.PROCESS,)
 
 
-def test_a_file_may_hold_a_list(tmp_path):
-    (tmp_path / "config.yaml").write_text("image_kinds: [docker]\n")
-
-    assert Config.load(str(tmp_path / "config.yaml")).image_kinds == (ImageKind.DOCKER,)
-
-
 def test_an_unknown_kind_is_refused(monkeypatch):
     monkeypatch.setenv("IMAGE_KINDS", "floppy")
 
