@@ -37,7 +37,8 @@ RUN --mount=type=bind,from=tools,source=/tools,target=/tools \
 ENV UV_NO_BUILD_ISOLATION=1
 COPY racetrack_client racetrack_client
 COPY job_wrapper job_wrapper
-RUN PYTHONPATH=racetrack_client:job_wrapper python job_wrapper/plugin/bundle.py
+COPY job_types job_types
+RUN PYTHONPATH=racetrack_client:job_wrapper python job_types/bundle.py
 COPY racetrack_commons racetrack_commons
 COPY lifecycle lifecycle
 COPY lifecycle_supervisor lifecycle_supervisor

@@ -27,8 +27,7 @@ venv/.installed: constraints.txt pyproject.toml $(COMPONENTS:%=%/pyproject.toml)
 	@touch $@
 
 build/plugins/.bundled: venv/.installed $(shell find job_wrapper job_types -name '*.py' -not -path '*/tests/*' -o -name '*.Dockerfile' -o -name '*.yaml')
-	@$(BIN)/python job_wrapper/plugin/bundle.py
-	@$(BIN)/racetrack plugin bundle job_types/dockerfile --out build/plugins
+	@$(BIN)/python job_types/bundle.py
 	@touch $@
 
 .PHONY: constraints
