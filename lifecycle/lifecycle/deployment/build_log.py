@@ -4,7 +4,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from lifecycle.deployment.failure import SecretMask
+from lifecycle.deployer.secrets import SecretMask
 from lifecycle.deployment.work import ClaimedDeployment
 
 _FLUSH_SECONDS = 0.5

@@ -1,9 +1,7 @@
 """How a deployment says why it failed: cause, evidence, hint."""
 
-from collections.abc import Iterable
+from lifecycle.deployer.secrets import SecretMask
 
-MASK = "***"
-_SHORTEST_SECRET = 3  # A shorter value would tear holes into innocent text.
 _LONGEST_ERROR = 20_000
 
 
@@ -17,21 +15,6 @@ class DeploymentFailed(Exception):
 
 class DeploymentInterrupted(Exception):
     """The work on a deployment stops here, and another worker takes it up."""
-
-
-class SecretMask:
-    """Hides the values of secrets in texts that are kept or shown."""
-
-    def __init__(self, values: Iterable[str]) -> None:
-        lines = {line.strip() for value in values for line in (value, *value.splitlines())}
-        kept = {line for line in lines if len(line) >= _SHORTEST_SECRET}
-        self._values = sorted(kept, key=len, reverse=True)
-
-    def hide(self, text: str) -> str:
-        """Return the text with each secret value replaced by `***`."""
-        for value in self._values:
-            text = text.replace(value, MASK)
-        return text
 
 
 def describe_failure(error: BaseException, mask: SecretMask) -> str:

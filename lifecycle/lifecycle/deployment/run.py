@@ -11,10 +11,10 @@ from lifecycle.database.encryption import SecretBox
 from lifecycle.database.repositories.deployment_tasks import LeaseLost, TaskKind, TaskStep
 from lifecycle.database.repositories.instances import InstanceState, JobInstance
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.deployer.secrets import SecretMask
 from lifecycle.deployment.failure import (
     DeploymentFailed,
     DeploymentInterrupted,
-    SecretMask,
     describe_failure,
 )
 from lifecycle.deployment.reaper import InstanceReaper

@@ -9,8 +9,7 @@ from racetrack_commons.entities.dto import Credentials, DeployPayload, SecretVar
 
 from lifecycle.database.encryption import SecretBox
 from lifecycle.deployer.base import JobDeployer
-from lifecycle.deployer.secrets import JobSecrets
-from lifecycle.deployment.failure import SecretMask
+from lifecycle.deployer.secrets import JobSecrets, SecretMask
 
 logger = get_logger(__name__)
 

@@ -10,7 +10,7 @@ from racetrack_commons.entities.dto import DeploymentDto
 
 from lifecycle.database.encryption import SecretBox
 from lifecycle.database.repositories.deployment_tasks import DeploymentTask, TaskStep
-from lifecycle.deployment.failure import SecretMask
+from lifecycle.deployer.secrets import SecretMask
 from lifecycle.deployment.secrets import DeploymentSecrets
 from lifecycle.deployment.work import ClaimedDeployment
 

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 import httpx
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from racetrack_client.log.logs import get_logger
 
+logger = get_logger(__name__)
 LAST_CALL_METRIC = "last_call_timestamp"
 
 
@@ -26,3 +28,15 @@ def read_last_call_timestamp_metric(metrics: Iterable[Metric]) -> float | None:
         for sample in metric.samples if metric.name == LAST_CALL_METRIC else ():
             return sample.value or None
     return None
+
+
+def find_last_call(addresses: Iterable[str]) -> int | None:
+    """Return the UNIX seconds of the last call of any replica; those that can't be asked don't count."""
+    moments = []
+    for address in addresses:
+        try:
+            metrics = scrape_metrics(f"http://{address}/metrics")
+            moments.append(read_last_call_timestamp_metric(metrics))
+        except (httpx.HTTPError, ValueError) as error:
+            logger.debug(f"metrics of {address} can't be read: {error}")
+    return max((int(moment) for moment in moments if moment), default=None)

@@ -21,6 +21,7 @@ from lifecycle.deployer.instances import (
 )
 from lifecycle.deployer.resources import resolve_resources
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer
+from lifecycle.infrastructure.ports import list_free_ports
 from lifecycle.infrastructure.process.environment import make_environment
 from lifecycle.infrastructure.process.image import load_image
 from lifecycle.infrastructure.process.launch import (
@@ -34,7 +35,6 @@ from lifecycle.infrastructure.process.launch import (
     start_process,
 )
 from lifecycle.infrastructure.process.log_file import read_last_lines
-from lifecycle.infrastructure.process.ports import list_free_ports
 
 logger = get_logger(__name__)
 EVIDENCE_LINES = 20
@@ -146,7 +146,8 @@ class ProcessDeployer(BuiltInDeployer):
     def _reserve(self, spec: InstanceSpec, replica: int) -> JobProcess:
         with self.uow.reading() as uow:
             taken = uow.processes.list_ports()
-        for port in list_free_ports(self.config, taken):
+        candidates = range(self.config.first_job_port, self.config.last_job_port + 1)
+        for port in list_free_ports(candidates, self.config.job_host, taken):
             process = self._make_process(spec, replica, port)
             try:
                 with self.uow() as uow:

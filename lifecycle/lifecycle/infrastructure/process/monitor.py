@@ -1,33 +1,25 @@
 """Monitor of the target `process`."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Event
 
-import httpx
 import psutil
 from racetrack_client.log.errors import EntityNotFound
-from racetrack_client.log.logs import get_logger
 from racetrack_commons.entities.dto import JobDto, JobStatus
 
 from lifecycle.config import Config
 from lifecycle.database.repositories.processes import JobProcess
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
 from lifecycle.infrastructure.process.deployer import started_process
 from lifecycle.infrastructure.process.launch import is_alive
 from lifecycle.infrastructure.process.log_file import follow_lines, read_last_lines
-from lifecycle.monitor.base import JobMonitor
-from lifecycle.monitor.health import (
-    JobNotHealthy,
-    check_until_job_is_operational,
-    quick_check_job_condition,
-)
-from lifecycle.monitor.metric_parser import read_last_call_timestamp_metric, scrape_metrics
-
-logger = get_logger(__name__)
+from lifecycle.monitor.health import JobNotHealthy, quick_check_job_condition
+from lifecycle.monitor.metric_parser import find_last_call
 
 
-class ProcessMonitor(JobMonitor):
+class ProcessMonitor(BuiltInMonitor):
     """Observes the processes of serving instances."""
 
     def __init__(self, config: Config, uow: UnitOfWorkFactory) -> None:
@@ -45,22 +37,6 @@ class ProcessMonitor(JobMonitor):
         for process in processes:
             instances.setdefault(process.instance_id, []).append(process)
         return [self._observe(replicas) for replicas in instances.values()]
-
-    def check_job_condition(
-        self,
-        job: JobDto,
-        deployment_timestamp: int = 0,
-        on_job_alive: Callable[[], None] | None = None,
-        logs_on_error: bool = True,
-    ) -> None:
-        """Wait until the job answers; its last log lines stand behind the cause when it does not."""
-        try:
-            check_until_job_is_operational(
-                f"http://{job.internal_name}", deployment_timestamp, on_job_alive
-            )
-        except JobNotHealthy as error:
-            logs = f"\nJob logs:\n{self.read_recent_logs(job)}" if logs_on_error else ""
-            raise JobNotHealthy(f"{error}{logs}") from error
 
     def read_recent_logs(self, job: JobDto, tail: int = 20) -> str:
         """Return the end of the log of the serving instance, replica by replica."""
@@ -103,7 +79,7 @@ class ProcessMonitor(JobMonitor):
             internal_name=names[0],
             replica_internal_names=names,
             infrastructure_target="process",
-            last_call_time=_last_call(names),
+            last_call_time=find_last_call(names),
             infrastructure_stats=_statistics(replicas),
         )
 
@@ -116,18 +92,6 @@ class ProcessMonitor(JobMonitor):
         except JobNotHealthy as error:
             return str(error)
         return None
-
-
-def _last_call(names: list[str]) -> int | None:
-    moments = []
-    for name in names:
-        try:
-            moments.append(
-                read_last_call_timestamp_metric(scrape_metrics(f"http://{name}/metrics"))
-            )
-        except (httpx.HTTPError, ValueError) as error:
-            logger.debug(f"metrics of {name} can't be read: {error}")
-    return max((int(moment) for moment in moments if moment), default=None)
 
 
 def _statistics(replicas: list[JobProcess]) -> dict[str, int]:
