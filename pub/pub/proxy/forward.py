@@ -1,6 +1,7 @@
 """Passing HTTP calls on: streaming both ways, and never a truncated answer that looks whole."""
 
 import time
+from dataclasses import dataclass
 
 from racetrack_client.log.logs import get_logger
 
@@ -18,36 +19,30 @@ logger = get_logger(__name__)
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 
+@dataclass(frozen=True)
 class HttpForwarder:
     """Passes HTTP calls on."""
 
-    def __init__(
-        self,
-        connector: JobConnector,
-        upstream: UpstreamClient,
-        rules: HeaderRules,
-        metrics: PubMetrics,
-    ) -> None:
-        self._connector = connector
-        self._upstream = upstream
-        self._rules = rules
-        self._metrics = metrics
+    connector: JobConnector
+    upstream: UpstreamClient
+    rules: HeaderRules
+    metrics: PubMetrics
 
     async def serve(self, call: Call) -> None:
         """Pass a call on; CallFailed when the job can't answer it."""
         started = time.perf_counter()
-        route = await self._connector.authorize(call)
-        self._metrics.count_for("pub_job_proxy_requests", route.name, route.version)
+        route = await self.connector.authorize(call)
+        self.metrics.count_for("pub_job_proxy_requests", route.name, route.version)
         body = CallerBody(call.receive)
         try:
             with DepartureWatch(body):
                 connected = await self._send(call, route, body)
                 end = await self._answer(call, connected)
         except CallerLeft:
-            self._metrics.count("pub_job_proxy_context_canceled_errors")
+            self.metrics.count("pub_job_proxy_context_canceled_errors")
             end = "- the caller left"
         finally:
-            self._metrics.note_call(route.name, route.version, time.perf_counter() - started)
+            self.metrics.note_call(route.name, route.version, time.perf_counter() - started)
         logger.info(f"{call} {end} {route.caller or '-'}", extra={"id": call.tracing_id})
 
     async def _send(
@@ -55,27 +50,27 @@ class HttpForwarder:
     ) -> Connected[UpstreamResponse]:
         await body.open(is_present=_has_body(call))
         content = body.content()
-        self._metrics.count_for("pub_job_proxy_requests_started", route.name, route.version)
+        self.metrics.count_for("pub_job_proxy_requests_started", route.name, route.version)
 
         async def send(route: Route, address: str) -> UpstreamResponse:
-            headers = self._rules.to_job(call, route.caller)
+            headers = self.rules.to_job(call, route.caller)
             request = UpstreamRequest(call.method, job_target(call, route), headers, content)
             try:
-                return await self._upstream.send(address, request)
+                return await self.upstream.send(address, request)
             except UpstreamError:
                 # Half a body breaks the connection to the job, too: what counts is who began.
                 body.check_caller_is_there()
                 raise
 
         is_repeatable = call.method in SAFE_METHODS and isinstance(content, bytes | None)
-        return await self._connector.connect(call, route, send, is_repeatable=is_repeatable)
+        return await self.connector.connect(call, route, send, is_repeatable=is_repeatable)
 
     async def _answer(self, call: Call, connected: Connected[UpstreamResponse]) -> str:
         """Stream the answer to the caller, and tell how that ended."""
         response, route = connected.opened, connected.route
         status = str(response.status)
-        self._metrics.count_for("pub_job_proxy_response_codes", route.name, route.version, status)
-        headers = self._rules.to_caller(response, connected.address, call.tracing_id)
+        self.metrics.count_for("pub_job_proxy_response_codes", route.name, route.version, status)
+        headers = self.rules.to_caller(response, connected.address, call.tracing_id)
         try:
             await call.send(
                 {"type": "http.response.start", "status": response.status, "headers": headers}
@@ -88,8 +83,8 @@ class HttpForwarder:
                 )
         except UpstreamError:
             # Returning without the end of the body makes the server drop the caller's connection.
-            self._metrics.count("pub_job_proxy_errors")
-            self._metrics.count("pub_job_proxy_connection_broken_errors")
+            self.metrics.count("pub_job_proxy_errors")
+            self.metrics.count("pub_job_proxy_connection_broken_errors")
             return f"{status}, the answer broke off, the caller's connection is dropped"
         finally:
             response.close()

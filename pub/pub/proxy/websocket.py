@@ -1,6 +1,7 @@
 """Passing WebSockets on: authorized once, then messages both ways until either side closes."""
 
 import asyncio
+from dataclasses import dataclass
 
 import aiohttp
 from racetrack_client.log.logs import get_logger
@@ -22,51 +23,45 @@ _GOING_AWAY = 1001
 _INTERNAL_ERROR = 1011
 
 
+@dataclass(frozen=True)
 class WebSocketForwarder:
     """Passes WebSockets on."""
 
-    def __init__(
-        self,
-        connector: JobConnector,
-        upstream: UpstreamClient,
-        rules: HeaderRules,
-        metrics: PubMetrics,
-    ) -> None:
-        self._connector = connector
-        self._upstream = upstream
-        self._rules = rules
-        self._metrics = metrics
+    connector: JobConnector
+    upstream: UpstreamClient
+    rules: HeaderRules
+    metrics: PubMetrics
 
     async def serve(self, call: Call) -> None:
         """Shake hands with the job, then with the caller; CallFailed when the job does not want to."""
         await call.receive()  # the request to connect
-        route = await self._connector.authorize(call)
+        route = await self.connector.authorize(call)
         labels = (route.name, route.version)
-        self._metrics.count_for("pub_job_proxy_requests", *labels)
-        self._metrics.count_for("pub_job_proxy_requests_started", *labels)
+        self.metrics.count_for("pub_job_proxy_requests", *labels)
+        self.metrics.count_for("pub_job_proxy_requests_started", *labels)
         try:
             connected = await self._open(call, route)
-            self._metrics.count_for("pub_job_proxy_response_codes", *labels, "101")
+            self.metrics.count_for("pub_job_proxy_response_codes", *labels, "101")
             await _serve_both(call, connected.opened)
         except HandshakeRefused as refusal:
-            self._metrics.count_for("pub_job_proxy_response_codes", *labels, str(refusal.status))
+            self.metrics.count_for("pub_job_proxy_response_codes", *labels, str(refusal.status))
             raise no_websocket(route, refusal.status) from refusal
         finally:
-            self._metrics.count_for("pub_job_proxy_requests_done", *labels)
+            self.metrics.count_for("pub_job_proxy_requests_done", *labels)
         logger.info(f"{call} 101 {route.caller or '-'}", extra={"id": call.tracing_id})
 
     async def _open(self, call: Call, route: Route) -> Connected[WebSocket]:
         async def open_socket(route: Route, address: str) -> WebSocket:
             headers = [
                 (name, value)
-                for name, value in self._rules.to_job(call, route.caller)
+                for name, value in self.rules.to_job(call, route.caller)
                 if not name.startswith("sec-websocket-")
             ]
-            return await self._upstream.open_websocket(
+            return await self.upstream.open_websocket(
                 address, job_target(call, route), headers, call.scope.get("subprotocols", [])
             )
 
-        return await self._connector.connect(call, route, open_socket, is_repeatable=True)
+        return await self.connector.connect(call, route, open_socket, is_repeatable=True)
 
 
 async def _serve_both(call: Call, socket: WebSocket) -> None:
