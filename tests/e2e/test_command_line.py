@@ -37,10 +37,10 @@ def test_a_family_is_allowed_to_call_another(stack, job):
     assert "may call_job" in after
 
 
-def test_an_image_that_only_lifecycle_can_run_says_what_to_do(stack, job_directory):
+def test_an_image_that_only_lifecycle_can_run_says_what_to_do(embedded_stack, job_directory):
     directory = job_directory("asked", CODE)
-    done = stack.racetrack(
-        "run-local", str(directory), "--remote", stack.lifecycle_url, "--build-context", "local",
+    done = embedded_stack.racetrack(
+        "run-local", str(directory), "--remote", embedded_stack.lifecycle_url, "--build-context", "local",
         check=False,
     )  # fmt: skip
     assert done.returncode == os.EX_SOFTWARE
