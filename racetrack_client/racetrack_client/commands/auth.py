@@ -1,6 +1,5 @@
 """`racetrack auth`: who I am, who may do what, and why."""
 
-from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -17,6 +16,7 @@ from racetrack_client.commands.options import (
     say,
 )
 from racetrack_client.log.errors import ValidationError
+from racetrack_client.utils.scope import AuthScope
 
 auth_app = typer.Typer(no_args_is_help=True, help="Show and change who may do what, and why.")
 app = typer.Typer()
@@ -29,19 +29,7 @@ def _group() -> None:
     """Keep the group a command of a group."""
 
 
-class Scope(StrEnum):
-    """What a permission allows."""
-
-    READ_JOB = "read_job"
-    DEPLOY_JOB = "deploy_job"
-    DEPLOY_NEW_FAMILY = "deploy_new_family"
-    DELETE_JOB = "delete_job"
-    CALL_JOB = "call_job"
-    CALL_ADMIN_API = "call_admin_api"
-    FULL_ACCESS = "full_access"
-
-
-ScopeOption = Annotated[Scope, typer.Option(help="What is to be done.")]
+ScopeOption = Annotated[AuthScope, typer.Option(help="What is to be done.")]
 NameOfJob = Annotated[
     str, typer.Argument(metavar="JOB", help="Name of the job.", autocompletion=complete_job_name)
 ]
@@ -73,7 +61,7 @@ def explain(  # noqa: PLR0913 each is an argument or option of the command
     ] = None,
     remote: Remote = None,
     version: JobVersion = "latest",
-    scope: ScopeOption = Scope.CALL_JOB,
+    scope: ScopeOption = AuthScope.CALL_JOB,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Tell whether somebody may do something to a job, and the rules that decide it."""
@@ -91,7 +79,7 @@ def allow(
     ],
     name: NameOfJob,
     remote: Remote = None,
-    scope: ScopeOption = Scope.CALL_JOB,
+    scope: ScopeOption = AuthScope.CALL_JOB,
 ) -> None:
     """Allow an ESC or a job family something on all versions of a job."""
     kind, _, holder = subject.partition(":")
