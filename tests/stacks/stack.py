@@ -30,8 +30,11 @@ class Stack(ABC):
 
     @property
     def admin_token(self) -> str:
+        return self.development_secret("ADMIN_TOKEN")
+
+    def development_secret(self, name: str) -> str:
         lines = (ROOT / ".env").read_text().splitlines()
-        return next(line.split("=", 1)[1] for line in lines if line.startswith("ADMIN_TOKEN="))
+        return next(line.split("=", 1)[1] for line in lines if line.startswith(f"{name}="))
 
     @property
     @abstractmethod

@@ -11,7 +11,7 @@ from image_builder.endpoints.event_stream import stream_events
 router = APIRouter(prefix="/api/v1/build", tags=["build"])
 
 
-@router.post("/sse")
+@router.post("/sse", response_class=StreamingResponse)
 async def build_with_events(
     payload: BuildPayload, services: ServicesDep, _: InternalCaller
 ) -> StreamingResponse:

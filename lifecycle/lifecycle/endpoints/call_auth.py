@@ -47,7 +47,9 @@ def can_call_job(
         return _refuse(error, services)
 
 
-@router.get("/allowed/job/{job_name}/{job_version}/scope/{scope}", status_code=202)
+@router.get(
+    "/allowed/job/{job_name}/{job_version}/scope/{scope}", status_code=202, response_class=Response
+)
 def is_allowed_on_job(
     job_name: str,
     job_version: str,
@@ -68,6 +70,7 @@ def is_allowed_on_job(
 @router.get(
     "/allowed/job_endpoint/{job_name}/{job_version}/scope/{scope}/endpoint/{endpoint:path}",
     status_code=202,
+    response_class=Response,
 )
 def is_allowed_on_endpoint(  # noqa: PLR0913 - four of them are the path
     job_name: str,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from racetrack_commons.auth.headers import find_auth_token
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.entities.dto import JobDto
@@ -28,6 +28,9 @@ def get_services(request: Request) -> Services:
 
 
 ServicesDep = Annotated[Services, Depends(get_services)]
+
+Count = Annotated[int, Query(ge=0, le=2**31 - 1)]
+"""How many rows or lines, in a query; databases and deques have no larger numbers."""
 
 
 def open_unit_of_work(services: ServicesDep) -> Iterator[UnitOfWork]:

@@ -11,6 +11,7 @@ from lifecycle.auth.authorize import NotPermitted
 from lifecycle.deployment.guard import list_visible
 from lifecycle.endpoints.dependencies import (
     Administrator,
+    Count,
     CurrentSubject,
     NotInMaintenance,
     ReadingDep,
@@ -58,7 +59,7 @@ def build(payload: DeployPayload, subject: CurrentSubject, services: ServicesDep
 def list_deployments(
     subject: CurrentSubject,
     uow: ReadingDep,
-    limit: int = 100,
+    limit: Count = 100,
     job_name: str = "",
     job_version: str = "",
 ) -> list[DeploymentDto]:
@@ -92,13 +93,13 @@ def get_deployment(
 
 
 @router.get("/deploy/{deploy_id}/build-logs")
-def get_build_logs(deployment: ReadableDeployment, uow: ReadingDep, tail: int = 0) -> LogsPayload:
+def get_build_logs(deployment: ReadableDeployment, uow: ReadingDep, tail: Count = 0) -> LogsPayload:
     """Show what a deployment's build logged so far."""
     return LogsPayload(logs=keep_tail(uow.deployments.get_build_logs(deployment.id), tail))
 
 
 @router.get("/deploy/{deploy_id}/build-logs/plain", response_class=PlainTextResponse)
-def get_plain_build_logs(deployment: ReadableDeployment, uow: ReadingDep, tail: int = 0) -> str:
+def get_plain_build_logs(deployment: ReadableDeployment, uow: ReadingDep, tail: Count = 0) -> str:
     """Show what a deployment's build logged so far, as text without colours."""
     return strip_colours(keep_tail(uow.deployments.get_build_logs(deployment.id), tail))
 

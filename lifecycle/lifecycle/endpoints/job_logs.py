@@ -12,6 +12,7 @@ from racetrack_commons.entities.dto import JobDto
 from lifecycle.auth.authorize import check_job
 from lifecycle.endpoints.dependencies import (
     AuthToken,
+    Count,
     ReadableJob,
     ServicesDep,
 )
@@ -42,7 +43,7 @@ def read_build_logs(
 BuildLogs = Annotated[str, Depends(read_build_logs)]
 
 
-def read_runtime_logs(job: ReadableJob, services: ServicesDep, tail: int = 20) -> str:
+def read_runtime_logs(job: ReadableJob, services: ServicesDep, tail: Count = 20) -> str:
     """Return the last lines that a job logged."""
     monitor = _find_target(job, services).job_monitor
     if monitor is None:
@@ -67,7 +68,9 @@ def get_plain_logs(logs: RuntimeLogs) -> str:
 
 
 @router.get("/logs/follow", response_class=StreamingResponse)
-async def follow_logs(job: ReadableJob, services: ServicesDep, tail: int = 20) -> StreamingResponse:
+async def follow_logs(
+    job: ReadableJob, services: ServicesDep, tail: Count = 20
+) -> StreamingResponse:
     """Stream the log of a job as server-sent events, a JSON string each line."""
     log = services.logs.open(job, str(tail))
     return StreamingResponse(
@@ -78,13 +81,13 @@ async def follow_logs(job: ReadableJob, services: ServicesDep, tail: int = 20) -
 
 
 @router.get("/build-logs")
-def get_build_logs(logs: BuildLogs, tail: int = 0) -> LogsPayload:
+def get_build_logs(logs: BuildLogs, tail: Count = 0) -> LogsPayload:
     """Show the log of the newest build of a job."""
     return LogsPayload(logs=keep_tail(logs, tail))
 
 
 @router.get("/build-logs/plain", response_class=PlainTextResponse)
-def get_plain_build_logs(logs: BuildLogs, tail: int = 0) -> str:
+def get_plain_build_logs(logs: BuildLogs, tail: Count = 0) -> str:
     """Show the log of the newest build of a job, as text without colours."""
     return strip_colours(keep_tail(logs, tail))
 

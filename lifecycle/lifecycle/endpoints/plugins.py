@@ -17,6 +17,13 @@ from lifecycle.infrastructure.plugin_targets import PluginTargets
 
 router = APIRouter(prefix="/api/v1/plugin", tags=["API"])
 
+
+class ZipResponse(FileResponse):
+    """A file, and what it is."""
+
+    media_type = "application/zip"
+
+
 Given = Iterable[tuple[PluginManifest, str]]
 """Names of job types or targets, each with the plugin that gives it."""
 
@@ -100,15 +107,14 @@ def get_docs(plugin_name: str, services: ServicesDep) -> str | None:
     return None if docs is None else str(docs)
 
 
-@router.get("/{plugin_name}/{plugin_version}/download", response_model=None)
+@router.get("/{plugin_name}/{plugin_version}/download", response_class=ZipResponse)
 def download_plugin(plugin_name: str, plugin_version: str, services: ServicesDep) -> Response:
     """Download the bundle of a plugin."""
     try:
         package = services.plugins.find_package(plugin_name, plugin_version)
     except EntityNotFound as e:
         return JSONResponse({"detail": str(e), "error": str(e)}, status_code=404)
-    name = f"{plugin_name}-{plugin_version}.zip"
-    return FileResponse(package, media_type="application/zip", filename=name)
+    return ZipResponse(package, filename=f"{plugin_name}-{plugin_version}.zip")
 
 
 def _list_job_types(services: Services) -> Given:

@@ -65,7 +65,7 @@ def log_in(
     return _to_payload(profile)
 
 
-@router.get("/logout")
+@router.get("/logout", response_class=Response)
 def log_out(services: ServicesDep) -> Response:
     """Forget the token in the browser."""
     response = Response()

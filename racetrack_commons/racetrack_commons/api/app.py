@@ -7,18 +7,23 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from prometheus_client import CollectorRegistry
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from racetrack_commons.api.access_log import AccessLogMiddleware
 from racetrack_commons.api.base_path import BasePathMiddleware
 from racetrack_commons.api.docs import add_docs
-from racetrack_commons.api.errors import STATUSES, ErrorMiddleware, answer_invalid_request
+from racetrack_commons.api.errors import (
+    STATUSES,
+    ErrorMiddleware,
+    answer_http_error,
+    answer_invalid_request,
+)
 from racetrack_commons.api.metrics import CommonsMetrics, create_registry, metrics_router
+from racetrack_commons.api.openapi import ApiApp
 from racetrack_commons.api.probes import Probes, probes_router
-from racetrack_commons.auth.headers import AUTH_HEADER
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -34,27 +39,6 @@ class ApiOptions:
     """Statuses of the service's own errors; their texts are shown to callers."""
     max_body_bytes: int = 1024**3
     """Longer requests are refused with 413."""
-
-
-class ApiApp(FastAPI):
-    """A FastAPI app whose OpenAPI document asks for the auth token, and names both mounts."""
-
-    def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document."""
-        if not self.openapi_schema:
-            schema = get_openapi(
-                title=self.title,
-                version=self.version,
-                description=self.description,
-                routes=self.routes,
-                servers=self.servers,
-            )
-            scheme = {"type": "apiKey", "in": "header", "name": AUTH_HEADER}
-            schemes = schema.setdefault("components", {}).setdefault("securitySchemes", {})
-            schemes["racetrackAuth"] = scheme
-            schema["security"] = [{"racetrackAuth": []}]
-            self.openapi_schema = schema
-        return self.openapi_schema
 
 
 def create_api_app(
@@ -73,6 +57,7 @@ def create_api_app(
     """
     options = options or ApiOptions()
     registry = registry or create_registry()
+    statuses = {**STATUSES, **options.error_statuses}
     app = ApiApp(
         title=title,
         version=options.version,
@@ -86,18 +71,23 @@ def create_api_app(
         strict_content_type=False,
         max_body_size=options.max_body_bytes,
         lifespan=lifespan,
-        middleware=_middleware(base_path.rstrip("/"), CommonsMetrics.create(registry), options),
-        exception_handlers={RequestValidationError: answer_invalid_request},
+        middleware=_middleware(base_path.rstrip("/"), CommonsMetrics.create(registry), statuses),
+        exception_handlers={
+            RequestValidationError: answer_invalid_request,
+            HTTPException: answer_http_error,
+        },
     )
+    app.error_statuses = sorted(set(statuses.values()))
     app.include_router(probes_router(probes or Probes(title.lower())))
     app.include_router(metrics_router(registry))
     add_docs(app)
     return app
 
 
-def _middleware(base_path: str, metrics: CommonsMetrics, options: ApiOptions) -> list[Middleware]:
+def _middleware(
+    base_path: str, metrics: CommonsMetrics, statuses: Mapping[type[Exception], int]
+) -> list[Middleware]:
     """The outermost first: faults are answered inside CORS, so that browsers can read them."""
-    statuses = {**STATUSES, **options.error_statuses}
     layers = [
         Middleware(AccessLogMiddleware, metrics=metrics, base_path=base_path),
         Middleware(

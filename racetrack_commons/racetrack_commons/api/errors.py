@@ -19,6 +19,7 @@ from racetrack_client.log.errors import (
     ValidationError,
 )
 from racetrack_client.log.logs import get_logger
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from racetrack_commons.api.metrics import CommonsMetrics
@@ -110,6 +111,17 @@ async def answer_invalid_request(request: Request, error: Exception) -> JSONResp
     text = "; ".join(_describe_problem(problem) for problem in problems)
     details = [_without_input(problem) for problem in problems]
     return JSONResponse({"detail": details, "error": text}, status_code=422)
+
+
+async def answer_http_error(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+    """Answer what the framework itself refuses, such as a body that is no text."""
+    if not isinstance(error, HTTPException):
+        raise error
+    body = {"detail": error.detail}
+    # Unknown paths and methods are answered as they always were.
+    if error.status_code not in (404, 405):
+        body |= {"error": error.detail, "type": "HTTPException"}
+    return JSONResponse(body, status_code=error.status_code, headers=error.headers)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

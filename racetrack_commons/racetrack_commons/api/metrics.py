@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -14,6 +16,8 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from racetrack_commons.api.openapi import PROBES_TAG
 
 DURATION_BUCKETS: Sequence[float] = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75),
@@ -66,12 +70,18 @@ class CommonsMetrics:
 
 def metrics_router(registry: CollectorRegistry) -> APIRouter:
     """Serve the metrics as Prometheus reads them; both spellings of the path without a redirect."""
-    router = APIRouter(tags=["root"])
+    router = APIRouter(tags=[PROBES_TAG])
 
     def read_metrics() -> Response:
         """Show metrics for Prometheus."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-    router.add_api_route("/metrics", read_metrics, methods=["GET"])
-    router.add_api_route("/metrics/", read_metrics, methods=["GET"], include_in_schema=False)
+    add = partial(
+        router.add_api_route,
+        endpoint=read_metrics,
+        methods=["GET"],
+        response_class=PlainTextResponse,
+    )
+    add("/metrics")
+    add("/metrics/", include_in_schema=False)
     return router

@@ -9,6 +9,8 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from racetrack_commons.api.openapi import PROBES_TAG
+
 PROBE_PATHS = frozenset({"/live", "/ready", "/health", "/metrics", "/metrics/"})
 
 
@@ -39,7 +41,7 @@ class Probes:
 
 def probes_router(probes: Probes) -> APIRouter:
     """Serve the probes, open to everybody."""
-    router = APIRouter(tags=["root"])
+    router = APIRouter(tags=[PROBES_TAG])
     service = probes.service
     _add(router, "live", probes.live or _always({"service": service, "live": True}))
     _add(router, "ready", probes.ready or _always({"service": service, "ready": True}))
@@ -59,7 +61,10 @@ def _add(router: APIRouter, name: str, probe: Probe) -> None:
         answer = await _ask(probe)
         return JSONResponse(answer.body, status_code=answer.status)
 
-    router.add_api_route(f"/{name}", endpoint, methods=["GET"], name=name)
+    bad: dict[int | str, dict[str, Any]] = {
+        status: {"description": "Something is wrong"} for status in (500, 503)
+    }
+    router.add_api_route(f"/{name}", endpoint, methods=["GET"], name=name, responses=bad)
 
 
 async def _ask(probe: Probe) -> ProbeAnswer:

@@ -229,6 +229,25 @@ def test_the_openapi_document_names_mounts_and_asks_for_the_token(client):
     assert document["paths"]["/live"]["get"]["tags"] == ["root"]
 
 
+def test_the_openapi_document_tells_how_requests_are_refused(client):
+    paths = client.get("/lifecycle/openapi.json").json()["paths"]
+
+    answers = paths["/api/v1/items"]["post"]["responses"]
+    assert {"400", "401", "404", "409", "413", "422", "500", "503"} <= set(answers)
+    schema = answers["400"]["content"]["application/json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/ErrorBody"}
+    assert set(paths["/ready"]["get"]["responses"]) == {"200", "500", "503"}
+    assert list(paths["/metrics"]["get"]["responses"]["200"]["content"]) == ["text/plain"]
+
+
+def test_a_body_that_is_no_text_is_refused_in_words(client):
+    headers = {"Content-Type": "application/json"}
+    response = client.post("/api/v1/items", content=b"\xff\xfe{", headers=headers)
+
+    assert response.status_code == 400
+    assert response.json()["error"] == response.json()["detail"]
+
+
 def test_probes_answer_what_the_service_says():
     def unhealthy() -> ProbeAnswer:
         return ProbeAnswer({"service": "lifecycle", "database_connected": False}, 500)

@@ -1,0 +1,78 @@
+"""The OpenAPI document of a service: how callers show who they are, and how they are refused."""
+
+from collections.abc import Collection, Iterator
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+
+from racetrack_commons.auth.headers import AUTH_HEADER
+
+PROBES_TAG = "root"
+"""Tag of routes that answer for the service itself: they are open, and refuse nobody."""
+_ALWAYS = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+class ErrorBody(BaseModel):
+    """The answer to a request that failed."""
+
+    error: str
+    """What went wrong, for people."""
+    type: str | None = None
+    """The class of the error."""
+
+
+class UnknownPathBody(BaseModel):
+    """The answer when no route has the path: the server is older, or the path is not one."""
+
+    detail: str
+
+
+class ApiApp(FastAPI):
+    """An app whose OpenAPI document asks for the auth token, names both mounts, and tells of errors."""
+
+    error_statuses: Collection[int] = ()
+    """Statuses that any route may answer with."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        if not self.openapi_schema:
+            schema = get_openapi(
+                title=self.title,
+                version=self.version,
+                description=self.description,
+                routes=self.routes,
+                servers=self.servers,
+            )
+            components = schema.setdefault("components", {})
+            scheme = {"type": "apiKey", "in": "header", "name": AUTH_HEADER}
+            components.setdefault("securitySchemes", {})["racetrackAuth"] = scheme
+            for body in (ErrorBody, UnknownPathBody):
+                schemas = components.setdefault("schemas", {})
+                schemas[body.__name__] = body.model_json_schema()
+            schema["security"] = [{"racetrackAuth": []}]
+            self._declare_errors(schema)
+            self.openapi_schema = schema
+        return self.openapi_schema
+
+    def _declare_errors(self, schema: dict[str, Any]) -> None:
+        for operation in _list_operations(schema):
+            for status in sorted({*self.error_statuses, *_ALWAYS}):
+                operation["responses"].setdefault(str(status), _describe_answer(status))
+
+
+def _describe_answer(status: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"$ref": "#/components/schemas/ErrorBody"}
+    if status == HTTPStatus.NOT_FOUND:
+        schema = {"anyOf": [schema, {"$ref": "#/components/schemas/UnknownPathBody"}]}
+    content = {"application/json": {"schema": schema}}
+    return {"description": HTTPStatus(status).phrase, "content": content}
+
+
+def _list_operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in schema.get("paths", {}).values():
+        for operation in path.values():
+            if PROBES_TAG not in operation.get("tags", ()):
+                yield operation
