@@ -15,7 +15,7 @@ from lifecycle.auth.explain import Question, explain
 from lifecycle.auth.holders import get_holder
 from lifecycle.database.dto import AuthSubjectDto
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.endpoints.dependencies import CurrentSubject, ReadingDep, ServicesDep
+from lifecycle.endpoints.dependencies import KnownSubject, ReadingDep, ServicesDep
 from lifecycle.job.find import find_job
 
 router = APIRouter(prefix="/api/v1/auth", tags=["API"])
@@ -57,7 +57,7 @@ class ExplainQuery(BaseModel):
 @router.get("/explain")
 def explain_decision(
     query: Annotated[ExplainQuery, Query()],
-    caller: CurrentSubject,
+    caller: KnownSubject,
     services: ServicesDep,
     uow: ReadingDep,
 ) -> ExplanationPayload:

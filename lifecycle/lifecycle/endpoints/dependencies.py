@@ -67,9 +67,17 @@ def get_auth_token(request: Request) -> str | None:
 AuthToken = Annotated[str | None, Depends(get_auth_token)]
 
 
-def get_subject(token: AuthToken, services: ServicesDep) -> AuthSubject:
+def authenticate(token: AuthToken, services: ServicesDep) -> AuthSubject:
+    """Return who calls."""
+    return services.authenticator.authenticate(token)
+
+
+KnownSubject = Annotated[AuthSubject, Depends(authenticate)]
+"""No guard yet: the token is valid, but a service's may be limited to scopes."""
+
+
+def get_subject(subject: KnownSubject) -> AuthSubject:
     """Return who calls, whoever it is."""
-    subject = services.authenticator.authenticate(token)
     check_internal_unlimited(subject)
     return subject
 
@@ -84,6 +92,16 @@ def get_user(subject: CurrentSubject) -> AuthSubject:
         raise NotPermitted("only users may do this, not services, ESCs or job families")
     return subject
 
+
+def get_service(subject: CurrentSubject) -> AuthSubject:
+    """Return the service that calls."""
+    if not subject.is_internal and not subject.is_unlimited:
+        raise NotPermitted("only services of the platform may do this")
+    return subject
+
+
+ServiceSubject = Annotated[AuthSubject, Depends(get_service)]
+"""Guard `service`."""
 
 UserSubject = Annotated[AuthSubject, Depends(get_user)]
 """Guard `user`."""
@@ -110,9 +128,8 @@ class ScopePermission:
     def __init__(self, scope: AuthScope) -> None:
         self._scope = scope
 
-    def __call__(self, token: AuthToken, services: ServicesDep) -> AuthSubject:
+    def __call__(self, subject: KnownSubject, services: ServicesDep) -> AuthSubject:
         """Return who calls."""
-        subject = services.authenticator.authenticate(token)
         with services.unit_of_work.reading() as uow:
             check_scope(uow, subject, self._scope)
         return subject
@@ -125,10 +142,9 @@ class JobPermission:
         self._scope = scope
 
     def __call__(
-        self, job_name: str, job_version: str, token: AuthToken, services: ServicesDep
+        self, job_name: str, job_version: str, subject: KnownSubject, services: ServicesDep
     ) -> JobDto:
         """Return the job."""
-        subject = services.authenticator.authenticate(token)
         with services.unit_of_work.reading() as uow, services.metrics.job_fetch_duration.time():
             job = find_job(uow, job_name, job_version)
             check_job(uow, subject, job_name, job, self._scope)
@@ -139,10 +155,10 @@ class ExactJobPermission(JobPermission):
     """Guard `job(X)` where an alias does not do: nobody deletes `latest`."""
 
     def __call__(
-        self, job_name: str, job_version: str, token: AuthToken, services: ServicesDep
+        self, job_name: str, job_version: str, subject: KnownSubject, services: ServicesDep
     ) -> JobDto:
         """Return the job."""
-        job = super().__call__(job_name, job_version, token, services)
+        job = super().__call__(job_name, job_version, subject, services)
         exact = job if job.version == job_version else None
         return check_found(exact, job_name, job_version)
 

@@ -13,6 +13,7 @@ from lifecycle.endpoints.dependencies import (
     Administrator,
     Count,
     CurrentSubject,
+    KnownSubject,
     NotInMaintenance,
     ReadingDep,
     ServicesDep,
@@ -69,12 +70,14 @@ def list_deployments(
 
 
 def get_readable_deployment(
-    deploy_id: str, subject: CurrentSubject, uow: ReadingDep
+    deploy_id: str, subject: KnownSubject, uow: ReadingDep
 ) -> DeploymentDto:
     """Return a deployment, or refuse who may not see it."""
     deployment = uow.deployments.get(deploy_id)
     if not list_visible(uow, subject, [deployment]):
-        raise NotPermitted(f"{subject.caller} may not read deployments of {deployment.job_name}")
+        raise NotPermitted(
+            f"{subject.description} may not read deployments of {deployment.job_name}"
+        )
     return deployment
 
 

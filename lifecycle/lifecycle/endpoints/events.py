@@ -6,10 +6,8 @@ from collections.abc import AsyncIterator
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
-from racetrack_commons.auth.scope import AuthSubjectType
 
-from lifecycle.auth.authorize import NotPermitted
-from lifecycle.endpoints.dependencies import CurrentSubject, ServicesDep
+from lifecycle.endpoints.dependencies import ServicesDep, ServiceSubject
 from lifecycle.event_stream.feed import ChangeFeed
 
 router = APIRouter(prefix="/api/v1", tags=["API"])
@@ -17,10 +15,8 @@ KEEP_ALIVE_SECONDS = 15
 
 
 @router.get("/events", response_class=StreamingResponse)
-async def follow_changes(subject: CurrentSubject, services: ServicesDep) -> StreamingResponse:
+async def follow_changes(_: ServiceSubject, services: ServicesDep) -> StreamingResponse:
     """Stream changes of jobs and permissions to services of the platform, as server-sent events."""
-    if subject.subject_type is not AuthSubjectType.INTERNAL:
-        raise NotPermitted("only services of the platform may follow its changes")
     return StreamingResponse(
         stream_changes(services.changes),
         media_type="text/event-stream",

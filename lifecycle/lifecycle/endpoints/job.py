@@ -12,9 +12,9 @@ from lifecycle.auth.authorize import (
 )
 from lifecycle.endpoints.dependencies import (
     Administrator,
-    CurrentSubject,
     DeletableJob,
     DeployableJob,
+    KnownSubject,
     NotInMaintenance,
     ReadableJob,
     Reader,
@@ -91,20 +91,20 @@ def get_job(job: ReadableJob, services: ServicesDep) -> JobDto:
 
 
 @router.delete("/job/{job_name}/{job_version}", dependencies=[NotInMaintenance])
-def delete_job(job: DeletableJob, subject: CurrentSubject, services: ServicesDep) -> None:
+def delete_job(job: DeletableJob, subject: KnownSubject, services: ServicesDep) -> None:
     """Stop a job and remove it."""
     services.deployments.deleter.delete(job, subject)
 
 
 @router.post("/job/{job_name}/{job_version}/redeploy", dependencies=[NotInMaintenance])
-def redeploy(job: DeployableJob, subject: CurrentSubject, services: ServicesDep) -> None:
+def redeploy(job: DeployableJob, subject: KnownSubject, services: ServicesDep) -> None:
     """Build and deploy a job again from the same source, and wait until it serves."""
     deployments = services.deployments
     deployments.waiter.wait(deployments.existing_jobs.redeploy(job, subject))
 
 
 @router.post("/job/{job_name}/{job_version}/reprovision", dependencies=[NotInMaintenance])
-def reprovision(job: DeployableJob, subject: CurrentSubject, services: ServicesDep) -> None:
+def reprovision(job: DeployableJob, subject: KnownSubject, services: ServicesDep) -> None:
     """Start the image of a job again, and wait until it serves."""
     deployments = services.deployments
     deployments.waiter.wait(deployments.existing_jobs.reprovision(job, subject))
@@ -112,7 +112,7 @@ def reprovision(job: DeployableJob, subject: CurrentSubject, services: ServicesD
 
 @router.post("/job/{job_name}/{job_version}/move", dependencies=[NotInMaintenance])
 def move(
-    payload: MovePayload, job: DeployableJob, subject: CurrentSubject, services: ServicesDep
+    payload: MovePayload, job: DeployableJob, subject: KnownSubject, services: ServicesDep
 ) -> None:
     """Move a job to another infrastructure target, and wait until it serves there."""
     deployments = services.deployments
@@ -123,7 +123,7 @@ def move(
 @router.post("/job/{job_name}/{job_version}/rollback", dependencies=[NotInMaintenance])
 def roll_back(
     job: DeployableJob,
-    subject: CurrentSubject,
+    subject: KnownSubject,
     services: ServicesDep,
     payload: RollbackPayload | None = None,
 ) -> RollbackResult:
@@ -155,7 +155,7 @@ def get_manifest(job: ReadableJob) -> ManifestPayload:
 def update_manifest(
     payload: ManifestPayload,
     job: DeployableJob,
-    subject: CurrentSubject,
+    subject: KnownSubject,
     services: ServicesDep,
     uow: UnitOfWorkDep,
 ) -> None:

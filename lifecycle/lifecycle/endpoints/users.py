@@ -7,7 +7,6 @@ from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.users import UserProfile, WrongCredentials
 from lifecycle.endpoints.cookies import delete_auth_cookie, set_auth_cookie
 from lifecycle.endpoints.dependencies import (
-    CurrentSubject,
     ServicesDep,
     UnitOfWorkDep,
     UserSubject,
@@ -82,13 +81,13 @@ def register(credentials: CredentialsPayload, services: ServicesDep, uow: UnitOf
 @router.put("/change_password")
 def change_password(
     payload: ChangePasswordPayload,
-    subject: CurrentSubject,
+    user: UserSubject,
     services: ServicesDep,
     uow: UnitOfWorkDep,
 ) -> None:
     """Replace the password of the user who calls."""
     old, new = payload.old_password.get_secret_value(), payload.new_password.get_secret_value()
-    services.users.change_password(uow, subject.name, old, new)
+    services.users.change_password(uow, user.name, old, new)
 
 
 def _to_payload(profile: UserProfile) -> UserProfileDto:

@@ -4,9 +4,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, delete, insert, select, text
 
 from lifecycle.database.engine import connect_postgres, connect_sqlite
 from lifecycle.database.migrations.upgrade import upgrade
@@ -55,3 +56,24 @@ def empty_tables(engine: Engine) -> None:
     names = ", ".join(table.name for table in Base.metadata.sorted_tables)
     with engine.begin() as connection:
         connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+
+
+class Snapshot:
+    """All rows of a small database, to come back to."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+        with engine.begin() as connection:
+            for table in Base.metadata.sorted_tables:
+                rows = connection.execute(select(table)).mappings()
+                self._rows[table.name] = [dict(row) for row in rows]
+
+    def restore(self) -> None:
+        """Bring the rows back, and only them."""
+        with self._engine.begin() as connection:
+            for table in reversed(Base.metadata.sorted_tables):
+                connection.execute(delete(table))
+            for table in Base.metadata.sorted_tables:
+                if self._rows[table.name]:
+                    connection.execute(insert(table), self._rows[table.name])
