@@ -1,7 +1,6 @@
 """Maintenance mode: nothing is deployed, changed or called while it is on."""
 
 from racetrack_client.log.errors import ServiceUnavailable
-from racetrack_commons.entities.dto import ChangeKind
 
 from lifecycle.database.unit_of_work import UnitOfWork
 
@@ -26,4 +25,3 @@ def check_no_maintenance(uow: UnitOfWork) -> None:
 def set_maintenance_mode(uow: UnitOfWork, *, on: bool) -> None:
     """Turn maintenance mode on or off."""
     uow.settings.set(_SETTING, True if on else None)
-    uow.record_change(ChangeKind.MAINTENANCE)

@@ -5,7 +5,6 @@ from typing import Any
 import anyio.to_thread
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.auth.scope import AuthScope
-from racetrack_commons.entities.dto import ChangeKind
 from sqlalchemy import Select
 from sqlalchemy.orm import joinedload
 from starlette.requests import Request
@@ -35,7 +34,6 @@ class UserView(AuditedView):
     menu_label = "Users"
     display_name = "User"
     icon = "fa fa-user"
-    change_kind = ChangeKind.AUTH
     may_create = may_edit = may_delete = True
     fields = (
         StringField("username", required=True),
@@ -118,7 +116,6 @@ class AuthTokenView(AuditedView):
     menu_label = "Auth tokens"
     display_name = "Auth token"
     icon = "fa fa-key"
-    change_kind = ChangeKind.AUTH
     may_create = may_edit = may_delete = True
     fields = (
         StringField("id", exclude_from_list=True),
@@ -154,7 +151,6 @@ class PermissionView(AuditedView):
     menu_label = "Permissions"
     display_name = "Permission"
     icon = "fa fa-unlock-keyhole"
-    change_kind = ChangeKind.AUTH
     may_create = may_edit = may_delete = True
     fields = (
         HasOne("auth_subject", key="auth-subject", required=True),

@@ -87,7 +87,6 @@ class EscView(AuditedView):
     menu_label = "ESCs"
     display_name = "ESC"
     icon = "fa fa-plug"
-    change_kind = ChangeKind.AUTH
     may_create = may_edit = may_delete = True
     fields = (StringField("id", read_only=True), StringField("name", required=True))
     searchable_fields = ("id", "name")
@@ -100,7 +99,6 @@ class PublicEndpointView(AuditedView):
     menu_label = "Public endpoints"
     display_name = "Public endpoint"
     icon = "fa fa-globe"
-    change_kind = ChangeKind.AUTH
     may_create = may_edit = may_delete = True
     fields = (
         HasOne("job", key="job", required=True),
@@ -154,7 +152,6 @@ class SettingView(AuditedView):
     menu_label = "Settings"
     display_name = "Setting"
     icon = "fa fa-sliders"
-    change_kind = ChangeKind.MAINTENANCE
     may_create = may_edit = may_delete = True
     show_pk_in_forms = True
     fields = (

@@ -7,7 +7,6 @@ from pydantic import SecretStr
 from racetrack_commons.auth.scope import AuthSubjectType
 from racetrack_commons.auth.token import AuthTokenPayload, encode_token
 from racetrack_commons.clock import Clock
-from racetrack_commons.entities.dto import ChangeKind
 
 from lifecycle.database.dto import AuthSubjectDto, AuthTokenDto
 from lifecycle.database.unit_of_work import UnitOfWork
@@ -38,7 +37,6 @@ class Tokens:
         """Make every token that the subject has invalid, and give it a new one for each."""
         for token in uow.auth_tokens.list_of_subject(subject.id):
             uow.auth_tokens.replace(token.id, self.sign(subject))
-        uow.record_change(ChangeKind.AUTH)
 
     def regenerate_all(self, uow: UnitOfWork, subject_type: AuthSubjectType) -> None:
         """Regenerate the tokens of all users, ESCs or job families."""

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from racetrack_commons.entities.dto import ChangeKind
 from sqlalchemy import Engine, text
-from sqlalchemy.orm import Session
 
 from lifecycle.database.engine import for_reading
 from lifecycle.database.errors import translate_error
@@ -28,6 +27,7 @@ from lifecycle.database.repositories.public_endpoints import PublicEndpointRepos
 from lifecycle.database.repositories.settings import SettingRepository
 from lifecycle.database.repositories.trash import TrashRepository
 from lifecycle.database.repositories.users import UserRepository
+from lifecycle.database.session import WatchingSession
 from lifecycle.database.tables import ChangeRow
 
 ChangeListener = Callable[[], None]
@@ -39,7 +39,7 @@ _CHANGES_LOCK = 7202_0002
 class UnitOfWork:
     """One transaction: commits at the end of the `with` block, rolls back when the block raises."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: WatchingSession) -> None:
         self.session = session
         self.users = UserRepository(session)
         self.auth_subjects = AuthSubjectRepository(session)
@@ -63,7 +63,10 @@ class UnitOfWork:
         self.callbacks: list[Callable[[], None]] = []
 
     def record_change(self, kind: ChangeKind, subject: str | None = None) -> None:
-        """Tell readers of the event stream, once this is committed, that something changed."""
+        """Tell readers of the event stream, once this is committed, that something changed.
+
+        What tokens, permissions and maintenance mode are is told without being asked.
+        """
         self.change_rows.append(
             ChangeRow(kind=kind, subject=subject, create_time=datetime.now(UTC))
         )
@@ -88,7 +91,7 @@ class UnitOfWorkFactory:
     @contextmanager
     def __call__(self) -> Iterator[UnitOfWork]:
         """Open a unit of work that may write."""
-        with translate_error(), Session(self.engine) as session:
+        with translate_error(), WatchingSession(self.engine) as session:
             uow = UnitOfWork(session)
             yield uow
             _write_changes(uow)
@@ -98,7 +101,7 @@ class UnitOfWorkFactory:
     @contextmanager
     def reading(self) -> Iterator[UnitOfWork]:
         """Open a unit of work that only reads; on SQLite it does not wait for writers."""
-        with translate_error(), Session(self._reading_engine) as session:
+        with translate_error(), WatchingSession(self._reading_engine) as session:
             uow = UnitOfWork(session)
             yield uow
             if session.new or session.dirty or session.deleted or uow.change_rows:
@@ -126,9 +129,11 @@ def _write_changes(uow: UnitOfWork) -> None:
     PostgreSQL gives out numbers earlier than transactions commit, so those with changes end one
     after the other. It is the last lock that they take; none waits while holding it.
     """
+    uow.session.flush()
+    for kind in sorted(uow.session.changes):
+        uow.record_change(kind)
     if not uow.change_rows:
         return
-    uow.session.flush()
     if uow.session.get_bind().dialect.name == "postgresql":
         lock = text("SELECT pg_advisory_xact_lock(:number)")
         uow.session.execute(lock, {"number": _CHANGES_LOCK})

@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
-from racetrack_commons.entities.dto import ChangeKind
 
 from lifecycle.endpoints.cookies import set_auth_cookie
 from lifecycle.endpoints.dependencies import (
@@ -35,7 +34,6 @@ def allow_esc(
     """Grant an ESC a scope on all versions of a job."""
     subject = uow.auth_subjects.ensure_of_esc(uow.escs.get(esc_id).id)
     uow.permissions.grant(subject.id, scope, job_family_id=uow.families.get(job_name).id)
-    uow.record_change(ChangeKind.AUTH)
 
 
 @router.post("/allow/job_family/{source_family_name}/job/{target_family_name}/scope/{scope}")
@@ -53,7 +51,6 @@ def allow_job_family(
     subject = uow.auth_subjects.ensure_of_family(source.id or "")
     services.tokens.ensure(uow, subject)
     uow.permissions.grant(subject.id, scope, job_family_id=target.id)
-    uow.record_change(ChangeKind.AUTH)
 
 
 @router.get("/token/esc/{esc_id}")

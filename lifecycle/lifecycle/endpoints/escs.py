@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
-from racetrack_commons.entities.dto import ChangeKind, UnixSeconds
+from racetrack_commons.entities.dto import UnixSeconds
 
 from lifecycle.database.dto import AuthTokenDto, EscDto
 from lifecycle.endpoints.dependencies import ReadingDep, ServicesDep, StaffUser, UnitOfWorkDep
@@ -84,7 +84,6 @@ def revoke_token(esc_id: str, token_id: str, _: StaffUser, uow: UnitOfWorkDep) -
     """Take a token from an ESC."""
     subject = uow.auth_subjects.ensure_of_esc(uow.escs.get(esc_id).id)
     uow.auth_tokens.remove(subject.id, token_id)
-    uow.record_change(ChangeKind.AUTH)
 
 
 def _to_payload(token: AuthTokenDto) -> AuthTokenData:

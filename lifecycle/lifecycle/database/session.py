@@ -1,0 +1,83 @@
+"""The session of a unit of work: it notices by itself what other services must hear of.
+
+Use cases, the admin panel and the records manager all write these rows. Whoever forgot to tell
+PUB would leave a revoked token alive, so it is not theirs to tell.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from racetrack_commons.entities.dto import ChangeKind
+from sqlalchemy import inspect
+from sqlalchemy.orm import InstanceState, Session
+from sqlalchemy.sql.dml import UpdateBase
+
+from lifecycle.database.tables import (
+    AuthSubjectRow,
+    AuthTokenRow,
+    Base,
+    EscRow,
+    JobFamilyRow,
+    PermissionRow,
+    PublicEndpointRow,
+    SettingRow,
+    UserRow,
+)
+
+_WITHOUT_MEANING: dict[type[Base], set[str]] = {
+    UserRow: {
+        *("password", "email", "first_name", "last_name"),
+        *("date_joined", "last_login", "is_staff", "is_superuser"),
+    },
+    EscRow: set(),
+    JobFamilyRow: set(),
+    AuthSubjectRow: set(),
+    AuthTokenRow: {"last_use_time"},
+    PermissionRow: set(),
+    PublicEndpointRow: set(),
+    SettingRow: set(),
+}
+"""The rows that are watched, and what of them nobody remembers."""
+_TABLES = {row.__tablename__: row for row in _WITHOUT_MEANING}
+
+
+class WatchingSession(Session):
+    """Collects kinds of changes in `changes`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.changes: set[ChangeKind] = set()
+
+    def flush(self, objects: Sequence[Any] | None = None) -> None:
+        """Look at what is about to be written, and write it."""
+        rows = [row for row in self.new if _begins_to_count(row)]
+        rows += [row for row in self.dirty if _has_other_meaning(row)]
+        rows += list(self.deleted)
+        self.changes.update(_kind(type(row)) for row in rows if type(row) in _WITHOUT_MEANING)
+        super().flush(objects)
+
+    def execute(self, statement: Any, *args: Any, **options: Any) -> Any:
+        """Execute a statement; one that writes many rows at once counts as a change of all."""
+        if isinstance(statement, UpdateBase):
+            table = _TABLES.get(getattr(statement.table, "name", ""))
+            self.changes.update([_kind(table)] if table else [])
+        return super().execute(statement, *args, **options)
+
+
+def _begins_to_count(row: Any) -> bool:
+    """New users, ESCs and tokens change nothing that somebody may remember."""
+    if isinstance(row, PublicEndpointRow):
+        return row.active
+    return isinstance(row, PermissionRow | SettingRow)
+
+
+def _has_other_meaning(row: Any) -> bool:
+    state: InstanceState[Any] = inspect(row)
+    ignored = _WITHOUT_MEANING.get(type(row), ())
+    return any(
+        attribute.history.has_changes() for attribute in state.attrs if attribute.key not in ignored
+    )
+
+
+def _kind(table: type[Base]) -> ChangeKind:
+    return ChangeKind.MAINTENANCE if table is SettingRow else ChangeKind.AUTH
