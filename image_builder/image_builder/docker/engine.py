@@ -181,5 +181,4 @@ def _describe(content: Mapping[str, Any]) -> LocalImage:
 
 
 def _parse_moment(text: str) -> datetime:
-    # Nanoseconds are more than Python reads.
-    return datetime.fromisoformat(re.sub(r"\.\d+", "", text)).astimezone(UTC)
+    return datetime.fromisoformat(text).astimezone(UTC)
