@@ -15,17 +15,31 @@ from racetrack_job_wrapper.log.logs import configure_logs
 from racetrack_job_wrapper.profiler import MemoryProfiler
 from racetrack_job_wrapper.rehearsal import rehearse
 from racetrack_job_wrapper.server import ServerOptions, serve
+from racetrack_job_wrapper.template import TemplateError, render_template
 
 TRUE = ("true", "t", "yes", "y", "1")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the arguments and serve."""
+    """Parse the arguments, and serve or render."""
     parser = _make_parser()
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help(sys.stderr)
         return 0
+    return _render(options) if options.command == "template" else _run(options)
+
+
+def _render(options: argparse.Namespace) -> int:
+    try:
+        render_template(options.template_file, options.out_file, Path())
+    except TemplateError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
     configure_logs(
         structured=_flag(os.environ, "LOG_STRUCTURED"),
         with_caller=_flag(os.environ, "LOG_CALLER_NAME"),
@@ -79,6 +93,13 @@ def _make_parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=7000, help="port to listen on (default: %(default)s)")
     add("--check", action="store_true", help="load the job, check its examples, and exit")
     add("--call", type=_payload, metavar="JSON", help="call perform once, print its answer, exit")
+    template = commands.add_parser(
+        "template",
+        help="render a Dockerfile template",
+        description="Render a template with the manifest job.yaml of this directory, as builds of images do.",
+    )
+    template.add_argument("template_file", type=Path, help="the template, in Jinja")
+    template.add_argument("out_file", type=Path, help="where the result goes")
     return parser
 
 
