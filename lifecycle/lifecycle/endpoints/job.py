@@ -1,6 +1,8 @@
 """Routes of jobs and job families."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import JobDto, JobFamilyDto
@@ -23,7 +25,9 @@ from lifecycle.endpoints.dependencies import (
     UnitOfWorkDep,
 )
 from lifecycle.endpoints.presenting import with_pub_url
+from lifecycle.job.graph import JobGraph, make_graph
 from lifecycle.job.manifest import edit_manifest
+from lifecycle.job.portfolio import PortfolioJob, rate_jobs
 
 router = APIRouter(prefix="/api/v1", tags=["API"])
 
@@ -63,13 +67,33 @@ class ManifestPayload(BaseModel):
     manifest_yaml: str
 
 
-@router.get("/job")
-def list_jobs(subject: Reader, services: ServicesDep, uow: ReadingDep) -> list[JobDto]:
-    """List the jobs that the caller may read."""
+def list_readable_jobs(subject: Reader, services: ServicesDep, uow: ReadingDep) -> list[JobDto]:
+    """List the jobs that the caller may read: the newest first, or by name for those who see some."""
     jobs = list_permitted_jobs(uow, subject, AuthScope.READ_JOB, uow.jobs.list_all())
     if not has_global_scope(uow, subject, AuthScope.READ_JOB):
         jobs.sort(key=lambda job: (job.name, job.version))
     return [with_pub_url(job, services.config) for job in jobs]
+
+
+ReadableJobs = Annotated[list[JobDto], Depends(list_readable_jobs, scope="function")]
+
+
+@router.get("/job")
+def list_jobs(jobs: ReadableJobs) -> list[JobDto]:
+    """List the jobs that the caller may read."""
+    return jobs
+
+
+@router.get("/job/graph")
+def get_graph(jobs: ReadableJobs, uow: ReadingDep) -> JobGraph:
+    """Show which ESC and which job may call which job family."""
+    return make_graph(uow, jobs)
+
+
+@router.get("/job/portfolio")
+def get_portfolio(jobs: ReadableJobs, services: ServicesDep) -> list[PortfolioJob]:
+    """Rate the jobs by how much they are worth removing, those first that are most."""
+    return rate_jobs(jobs, services.clock.now())
 
 
 @router.get("/job_family")

@@ -1,7 +1,9 @@
 """Permissions of subjects."""
 
+from collections.abc import Collection
+
 from racetrack_commons.auth.scope import AuthScope
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from lifecycle.database.dto import PermissionDto
@@ -16,27 +18,14 @@ class PermissionRepository:
 
     def list_of_subject(self, subject_id: str) -> list[PermissionDto]:
         """List what a subject was granted."""
-        query = (
-            select(PermissionRow, JobFamilyRow.name, JobRow.name, JobRow.version)
-            .outerjoin(JobFamilyRow, JobFamilyRow.id == PermissionRow.job_family_id)
-            .outerjoin(JobRow, JobRow.id == PermissionRow.job_id)
-            .where(PermissionRow.auth_subject_id == subject_id)
-            .order_by(PermissionRow.id)
-        )
-        return [
-            PermissionDto(
-                id=row.id,
-                auth_subject_id=row.auth_subject_id,
-                scope=row.scope,
-                job_family_id=row.job_family_id,
-                job_family_name=family_name,
-                job_id=row.job_id,
-                job_name=job_name,
-                job_version=job_version,
-                endpoint=row.endpoint,
-            )
-            for row, family_name, job_name, job_version in self._session.execute(query)
-        ]
+        return self._list(PermissionRow.auth_subject_id == subject_id)
+
+    def list_by_subject(self, scopes: Collection[AuthScope]) -> dict[str, list[PermissionDto]]:
+        """List all permissions of these scopes, by the ids of their subjects."""
+        by_subject: dict[str, list[PermissionDto]] = {}
+        for permission in self._list(PermissionRow.scope.in_(scopes)):
+            by_subject.setdefault(permission.auth_subject_id, []).append(permission)
+        return by_subject
 
     def grant(
         self,
@@ -62,3 +51,26 @@ class PermissionRepository:
         )
         self._session.add(row)
         self._session.flush()
+
+    def _list(self, condition: ColumnElement[bool]) -> list[PermissionDto]:
+        query = (
+            select(PermissionRow, JobFamilyRow.name, JobRow.name, JobRow.version)
+            .outerjoin(JobFamilyRow, JobFamilyRow.id == PermissionRow.job_family_id)
+            .outerjoin(JobRow, JobRow.id == PermissionRow.job_id)
+            .where(condition)
+            .order_by(PermissionRow.id)
+        )
+        return [
+            PermissionDto(
+                id=row.id,
+                auth_subject_id=row.auth_subject_id,
+                scope=row.scope,
+                job_family_id=row.job_family_id,
+                job_family_name=family_name,
+                job_id=row.job_id,
+                job_name=job_name,
+                job_version=job_version,
+                endpoint=row.endpoint,
+            )
+            for row, family_name, job_name, job_version in self._session.execute(query)
+        ]

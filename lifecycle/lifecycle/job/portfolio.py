@@ -1,0 +1,85 @@
+"""Which jobs may be worth removing: the more penalty, the more so."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from racetrack_client.utils.semver import SemanticVersion
+from racetrack_commons.entities.dto import JobDto, JobStatus
+
+_SECONDS_A_DAY = 86400
+_LOST, _FAILING, _NOT_CALLED, _OUTDATED = 50, 20, 10, 5
+_DAYS_UNTIL_FORGOTTEN = 30
+_NEWER_VERSIONS_UNTIL_OUTDATED = 5
+
+
+class PortfolioJob(JobDto):
+    """A job, and why it may be removed."""
+
+    purge_score: float
+    """Not negative; 65 at most."""
+    purge_reasons: str
+    """A sentence each line."""
+    purge_newer_versions: int
+    """How many higher versions there are of its family."""
+    update_time_days_ago: float | None
+    last_call_time_days_ago: float | None
+
+
+def rate_jobs(jobs: Iterable[JobDto], now: datetime) -> list[PortfolioJob]:
+    """Rate jobs among each other; the first is the one most worth removing."""
+    jobs = list(jobs)
+    versions: dict[str, list[SemanticVersion]] = defaultdict(list)
+    for job in jobs:
+        if version := SemanticVersion.find(job.version):
+            versions[job.name].append(version)
+    rated = [_rate(job, versions[job.name], now) for job in jobs]
+    return sorted(rated, key=lambda job: job.purge_score, reverse=True)
+
+
+def _rate(job: JobDto, versions: list[SemanticVersion], now: datetime) -> PortfolioJob:
+    version = SemanticVersion.find(job.version)
+    newer = sum(version < other for other in versions) if version else 0
+    updated = _find_days_ago(job.update_time, now)
+    called = _find_days_ago(job.last_call_time, now)
+    penalties = [
+        *_judge_status(job),
+        *_judge_calls(updated or 0, called),
+        *_judge_newer_versions(newer),
+    ]
+    return PortfolioJob(
+        **dict(job),
+        purge_score=sum(penalty for penalty, _ in penalties),
+        purge_reasons="\n".join(reason for _, reason in penalties),
+        purge_newer_versions=newer,
+        update_time_days_ago=updated,
+        last_call_time_days_ago=called,
+    )
+
+
+def _judge_status(job: JobDto) -> Iterator[tuple[float, str]]:
+    if job.status == JobStatus.LOST:
+        yield _LOST, "The job is lost: redeploy it, or remove it."
+    elif job.status == JobStatus.ERROR:
+        yield _FAILING, "The job is failing: fix it, or remove it."
+
+
+def _judge_calls(updated: float, called: float | None) -> Iterator[tuple[float, str]]:
+    if updated < 1:
+        return
+    if called is None:
+        yield _NOT_CALLED, "The job was never called."
+    elif called > 1:
+        share = min(called / _DAYS_UNTIL_FORGOTTEN, 1)
+        yield _NOT_CALLED * share, f"The job was not called for {called:.1f} days."
+
+
+def _judge_newer_versions(newer: int) -> Iterator[tuple[float, str]]:
+    if newer:
+        share = min(newer / _NEWER_VERSIONS_UNTIL_OUTDATED, 1)
+        reason = "There is a newer version." if newer == 1 else f"There are {newer} newer versions."
+        yield _OUTDATED * share, reason
+
+
+def _find_days_ago(seconds: int | None, now: datetime) -> float | None:
+    return (now.timestamp() - seconds) / _SECONDS_A_DAY if seconds else None
