@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from racetrack_client.log.errors import AlreadyExists, ServiceUnavailable
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from racetrack_client.log.errors import AlreadyExists, ServiceUnavailable, ValidationError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 
 class DatabaseUnavailable(ServiceUnavailable):
     """The database does not answer."""
+
+
+class UnfitValue(ValidationError):
+    """A value is too long for its column, or of another kind."""
 
 
 class ConflictingRow(AlreadyExists):
@@ -23,6 +27,8 @@ def translate_error() -> Iterator[None]:
         yield
     except IntegrityError as e:
         raise ConflictingRow(f"this contradicts what is stored: {_first_line(e)}") from e
+    except DataError as e:
+        raise UnfitValue(f"a value can't be stored: {_first_line(e)}") from e
     except (OperationalError, InterfaceError) as e:
         raise DatabaseUnavailable(
             f"the database can't do this now, try again later: {_first_line(e)}"

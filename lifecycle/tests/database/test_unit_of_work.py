@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from lifecycle.database.engine import connect_postgres, connect_sqlite
+from lifecycle.database.errors import UnfitValue
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.testing.builders import a_job
 from racetrack_client.log.errors import AlreadyExists, ServiceUnavailable
 from racetrack_commons.entities.dto import ChangeKind
+from sqlalchemy import Engine
 
 
 def test_a_unit_of_work_is_committed_at_its_end(unit_of_work: UnitOfWorkFactory):
@@ -95,6 +97,12 @@ def test_a_conflict_is_an_error_of_the_caller(unit_of_work: UnitOfWorkFactory, c
         uow.users.add("anna@example.com", "hash", clock.now())
     with pytest.raises(AlreadyExists), unit_of_work() as uow:
         uow.users.add("anna@example.com", "hash", clock.now())
+
+
+@pytest.mark.postgres
+def test_a_value_that_does_not_fit_is_an_error_of_the_caller(postgres_engine: Engine):
+    with pytest.raises(UnfitValue, match="too long"), UnitOfWorkFactory(postgres_engine)() as uow:
+        uow.escs.add("x" * 513, None)
 
 
 def test_a_database_that_is_away_is_unavailable_for_now():
