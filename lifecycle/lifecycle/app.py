@@ -22,6 +22,7 @@ from lifecycle.database.engine import connect, postgres_schema
 from lifecycle.database.migrations.ensure import check_current, migrate
 from lifecycle.deployment.failure import DeploymentFailed
 from lifecycle.endpoints import (
+    async_calls,
     audit,
     auth,
     auth_explain,
@@ -58,6 +59,7 @@ _ROUTERS = (
     plugins.router,
     plugin_admin.router,
     deploy.router,
+    async_calls.router,
     job.router,
     job_logs.router,
     events.router,

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from lifecycle.core import Core
-from lifecycle.deployment.retention import forget_old_rows
+from lifecycle.deployment.retention import Retention, forget_old_rows
 from lifecycle.deployment.services import DeploymentServices
 from lifecycle.job.sync import sync_jobs
 from racetrack_commons.entities.dto import JobStatus
@@ -49,7 +49,7 @@ class SupervisorTasks:
     def forget_old_rows(self) -> None:
         """Remove rows that nobody needs any more."""
         with self.core.unit_of_work() as uow:
-            forget_old_rows(uow, self.core.clock.now(), self.config.restorable_deployments)
+            forget_old_rows(uow, self.core.clock.now(), Retention.of_config(self.config))
 
     def _list_chores(self) -> list[PeriodicTask]:
         return [

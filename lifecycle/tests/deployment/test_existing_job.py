@@ -1,10 +1,14 @@
+from datetime import timedelta
+
 import pytest
 from lifecycle.deployment.failure import DeploymentFailed
 from lifecycle.deployment.guard import DeploymentInProgress
-from lifecycle.deployment.retention import forget_old_rows
+from lifecycle.deployment.retention import Retention, forget_old_rows
 from lifecycle.testing.infrastructure import FakeInPlace, FakeMonitor, a_target
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import JobStatus, SecretVars
+
+RETENTION = Retention(5, async_calls=timedelta(hours=4))
 
 
 def test_a_redeployment_builds_the_same_source_with_the_same_secrets(platform):
@@ -169,7 +173,7 @@ def test_bundles_are_kept_as_long_as_a_job_needs_them(platform):
     platform.clock.advance(7200)
 
     with platform.unit_of_work() as uow:
-        forget_old_rows(uow, platform.clock.now(), 5)
+        forget_old_rows(uow, platform.clock.now(), RETENTION)
         assert uow.bundles.find("unused") is None
         assert uow.bundles.find(digest) is not None
 
@@ -182,5 +186,5 @@ def test_bundles_of_deleted_jobs_are_forgotten(platform):
     platform.clock.advance(7200)
 
     with platform.unit_of_work() as uow:
-        forget_old_rows(uow, platform.clock.now(), 5)
+        forget_old_rows(uow, platform.clock.now(), RETENTION)
         assert uow.bundles.find(digest) is None

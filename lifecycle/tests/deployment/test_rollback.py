@@ -1,14 +1,18 @@
+from datetime import timedelta
+
 import httpx
 import pytest
 from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.database.repositories.deployment_tasks import TaskStep
 from lifecycle.deployment.guard import DeploymentInProgress
-from lifecycle.deployment.retention import forget_old_rows
+from lifecycle.deployment.retention import Retention, forget_old_rows
 from lifecycle.deployment.rollback import NothingToRollBackTo
 from lifecycle.deployment.step import load_state
 from lifecycle.maintenance import UnderMaintenance, set_maintenance_mode
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import SecretVars
+
+RETENTION = Retention(5, async_calls=timedelta(hours=4))
 
 
 def roll_back(platform, deployment_id=None):
@@ -99,7 +103,7 @@ def test_a_redeployment_after_a_rollback_builds_the_source_of_old(platform):
     roll_back(platform)
     platform.clock.advance(7200)
     with platform.unit_of_work() as uow:
-        forget_old_rows(uow, platform.clock.now(), 5)
+        forget_old_rows(uow, platform.clock.now(), RETENTION)
 
     platform.services.existing_jobs.redeploy(platform.job(), platform.deployer)
     platform.services.worker.run_pending()
@@ -181,7 +185,7 @@ def test_old_deployments_lose_their_secrets_and_can_not_be_restored(platform):
     deployments = [platform.deploy() for _ in range(4)]
     platform.deploy(version="0.0.2")
     with platform.unit_of_work() as uow:
-        forget_old_rows(uow, platform.clock.now(), 2)
+        forget_old_rows(uow, platform.clock.now(), Retention(2, async_calls=timedelta()))
         kept = [
             task.deployment_id for task in uow.deployment_tasks.list_restorable("adder", "0.0.1")
         ]

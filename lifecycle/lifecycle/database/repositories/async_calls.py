@@ -1,0 +1,95 @@
+"""Async calls of jobs, as PUB keeps them."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import Any
+
+from racetrack_client.log.errors import EntityNotFound, ValidationError
+from racetrack_commons.entities.dto import AsyncJobCallDto, BodyEncoding
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from lifecycle.database.statements import execute_counting
+from lifecycle.database.tables import AsyncJobCallRow
+
+_BODIES = ("request_body", "response_body")
+_OTHERS = {"started_at", "ended_at", "response_headers", "body_encoding", *_BODIES}
+_COLUMNS_AS_IN_DTO = sorted(AsyncJobCallDto.model_fields.keys() - _OTHERS)
+
+
+class AsyncCallRepository:
+    """The rows of `registry_asyncjobcall`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get(self, call_id: str) -> AsyncJobCallDto:
+        """Return one by its id."""
+        row = self._session.get(AsyncJobCallRow, call_id)
+        if row is None:
+            raise EntityNotFound(f"there is no async call {call_id}")
+        return _to_dto(row)
+
+    def save(self, call: AsyncJobCallDto) -> None:
+        """Insert it, or replace the one of the same id; nothing is written when nothing changed."""
+        self._session.merge(AsyncJobCallRow(**_to_values(call)))
+        self._session.flush()
+
+    def remove(self, call_id: str) -> None:
+        """Remove one by its id."""
+        statement = delete(AsyncJobCallRow).where(AsyncJobCallRow.id == call_id)
+        if not execute_counting(self._session, statement):
+            raise EntityNotFound(f"there is no async call {call_id}")
+
+    def remove_before(self, moment: datetime) -> int:
+        """Remove those that started before that moment; count them."""
+        statement = delete(AsyncJobCallRow).where(AsyncJobCallRow.started_at < moment)
+        return execute_counting(self._session, statement)
+
+
+def _to_values(call: AsyncJobCallDto) -> dict[str, Any]:
+    values = {column: getattr(call, column) for column in _COLUMNS_AS_IN_DTO}
+    for body in _BODIES:
+        values[body] = _decode(getattr(call, body), call.body_encoding)
+    return values | {
+        "started_at": datetime.fromtimestamp(call.started_at, UTC),
+        "ended_at": None if call.ended_at is None else datetime.fromtimestamp(call.ended_at, UTC),
+        "response_headers": call.response_headers or None,
+    }
+
+
+def _to_dto(row: AsyncJobCallRow) -> AsyncJobCallDto:
+    values = {column: getattr(row, column) for column in _COLUMNS_AS_IN_DTO}
+    encoding = _choose_encoding(row.request_body, row.response_body)
+    return AsyncJobCallDto(
+        **values | {"request_headers": row.request_headers or {}},
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        response_headers=row.response_headers,
+        request_body=_encode(row.request_body, encoding),
+        response_body=_encode(row.response_body, encoding),
+        body_encoding=encoding,
+    )
+
+
+def _choose_encoding(*bodies: bytes) -> BodyEncoding:
+    try:
+        for body in bodies:
+            body.decode()
+    except UnicodeDecodeError:
+        return BodyEncoding.BASE64
+    return BodyEncoding.UTF_8
+
+
+def _encode(body: bytes, encoding: BodyEncoding) -> str:
+    return base64.b64encode(body).decode() if encoding is BodyEncoding.BASE64 else body.decode()
+
+
+def _decode(body: str, encoding: BodyEncoding) -> bytes:
+    if encoding is BodyEncoding.UTF_8:
+        return body.encode()
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error as error:
+        raise ValidationError(f"a body is not base64, as body_encoding says: {error}") from error
