@@ -129,28 +129,25 @@ class Container:
         docker("stop", "--time=20", self.id)
         return int(docker("inspect", "--format={{.State.ExitCode}}", self.id))
 
-    def answers(self, path) -> bool:
+    def answers(self, path, status) -> bool:
         try:
-            return self.client.get(path).status_code == 200
+            return self.client.get(path).status_code == status
         except httpx.TransportError:
             return False
 
 
 @pytest.fixture
 def start():
-    """Starts a container, and waits until it is ready."""
+    """Starts a container, and waits for an answer of this status; that it is ready, by default."""
     with ExitStack() as stack:
 
-        def start_one(image, *options, ready=True) -> Container:
+        def start_one(image, *options, awaited=("/ready", 200)) -> Container:
             container = docker("run", "--detach", "--publish=127.0.0.1::7000", *options, image)
             stack.callback(docker, "rm", "--force", container)
             address = docker("port", container, "7000/tcp").splitlines()[0]
             client = stack.enter_context(httpx.Client(base_url=f"http://{address}"))
             started = Container(container, client)
-            if ready:
-                wait_until(lambda: started.answers("/ready"), 20)
-            else:
-                wait_until(lambda: "could not be loaded" in docker("logs", container), 20)
+            wait_until(lambda: started.answers(*awaited), 20)
             return started
 
         yield start_one

@@ -151,7 +151,7 @@ def test_values_of_a_manifest_stay_values(build):
 
 
 def test_a_job_that_can_not_be_loaded_stays_up_to_tell_why(build, start):
-    container = start(build({"adder.py": "import nothing_like_it\n"}), ready=False)
+    container = start(build({"adder.py": "import nothing_like_it\n"}), awaited=("/live", 500))
 
     live = container.client.get("/live")
     assert live.status_code == 500
