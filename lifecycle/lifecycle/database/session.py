@@ -40,6 +40,9 @@ _WITHOUT_MEANING: dict[type[Base], set[str]] = {
 """The rows that are watched, and what of them nobody remembers."""
 _TABLES = {row.__tablename__: row for row in _WITHOUT_MEANING}
 
+_COUNT_AT_ONCE = (PermissionRow, SettingRow, PublicEndpointRow)
+"""New rows of these change what somebody may remember."""
+
 
 class WatchingSession(Session):
     """Collects kinds of changes in `changes`."""
@@ -58,7 +61,7 @@ class WatchingSession(Session):
 
     def execute(self, statement: Any, *args: Any, **options: Any) -> Any:
         """Execute a statement; one that writes many rows at once counts as a change of all."""
-        if isinstance(statement, UpdateBase):
+        if isinstance(statement, UpdateBase) and not _inserts_harmless(statement):
             table = _TABLES.get(getattr(statement.table, "name", ""))
             self.changes.update([_kind(table)] if table else [])
         return super().execute(statement, *args, **options)
@@ -68,7 +71,12 @@ def _begins_to_count(row: Any) -> bool:
     """New users, ESCs and tokens change nothing that somebody may remember."""
     if isinstance(row, PublicEndpointRow):
         return row.active
-    return isinstance(row, PermissionRow | SettingRow)
+    return type(row) in _COUNT_AT_ONCE
+
+
+def _inserts_harmless(statement: UpdateBase) -> bool:
+    name = getattr(statement.table, "name", "")
+    return statement.is_insert and _TABLES.get(name) not in _COUNT_AT_ONCE
 
 
 def _has_other_meaning(row: Any) -> bool:

@@ -30,6 +30,7 @@ PATH_VALUES = {
     "plugin_version": "1.0.0",
     "filename": "plugin.zip",
     "deploy_id": "deployment-1",
+    "call_id": "gone",
 }
 
 
@@ -57,6 +58,10 @@ EXAMPLES = {
     "POST /api/v1/escs": Example({"name": "another"}),
     "POST /api/v1/escs/{esc_id}/auth_token": Example({"expiry_time": None}),
     "DELETE /api/v1/escs/{esc_id}/auth_token/{token_id}": Example(answer=404),
+    "POST /api/v1/job/async/call": Example({}, answer=422),
+    "GET /api/v1/job/async/call/{call_id}": Example(answer=404),
+    "PUT /api/v1/job/async/call/{call_id}": Example({}, answer=422),
+    "DELETE /api/v1/job/async/call/{call_id}": Example(answer=404),
     "DELETE /api/v1/job/{job_name}/{job_version}": Example(answer=409),
     "PUT /api/v1/job/{job_name}/{job_version}/manifest": Example({"manifest_yaml": ""}, answer=400),
     "POST /api/v1/job/{job_name}/{job_version}/move": Example(

@@ -109,6 +109,14 @@ def test_noting_the_use_of_a_token_or_a_log_in_tells_nothing(written, unit_of_wo
         assert uow.changes.list_after(before) == []
 
 
+def test_a_new_job_tells_nothing_of_permissions(written, unit_of_work: UnitOfWorkFactory):
+    with unit_of_work() as uow:
+        before = uow.changes.get_newest_id()
+        uow.jobs.save(a_job("another"))
+    with unit_of_work.reading() as uow:
+        assert uow.changes.list_after(before) == []
+
+
 def test_what_is_rolled_back_is_not_told(written, unit_of_work: UnitOfWorkFactory):
     with unit_of_work.reading() as uow:
         before = uow.changes.get_newest_id()
