@@ -19,3 +19,11 @@ class AlreadyExists(Exception):
 
 class ServiceUnavailable(Exception):
     """The service can't do this now; the same call may work later."""
+
+
+class TooManyRequests(Exception):
+    """The caller asks too often; the same call may work after `retry_after_seconds`."""
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds

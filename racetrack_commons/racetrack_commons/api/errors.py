@@ -1,8 +1,9 @@
 """How errors become answers: the one table from exception classes to statuses."""
 
+import math
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pydantic
@@ -15,6 +16,7 @@ from racetrack_client.log.errors import (
     AlreadyExists,
     EntityNotFound,
     ServiceUnavailable,
+    TooManyRequests,
     UnauthorizedError,
     ValidationError,
 )
@@ -32,6 +34,7 @@ STATUSES: Mapping[type[Exception], int] = {
     UnauthorizedError: 401,
     EntityNotFound: 404,
     AlreadyExists: 409,
+    TooManyRequests: 429,
     ServiceUnavailable: 503,
 }
 """What a caller can cause, or wait for. Everything else is a fault of ours: 500."""
@@ -43,6 +46,7 @@ class ErrorAnswer:
 
     status: int
     body: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_fault(self) -> bool:
@@ -55,7 +59,8 @@ def describe_failure(error: Exception, statuses: Mapping[type[Exception], int]) 
     error = _single_member(error)
     for cause in _causes(error):
         if status := _find_status(cause, statuses):
-            return ErrorAnswer(status, {"error": str(error), "type": type(cause).__name__})
+            body = {"error": str(error), "type": type(cause).__name__}
+            return ErrorAnswer(status, body, _headers(cause))
     if isinstance(error, pydantic.ValidationError):
         return ErrorAnswer(400, {"error": _describe_model_error(error), "type": "ValidationError"})
     if isinstance(error, ValueError):
@@ -102,7 +107,7 @@ class ErrorMiddleware:
             logger.error(f"{where} failed: {answer.body['error']}", exc_info=error)
         elif not _is_expected(error, self._statuses):
             logger.warning(f"{where} refused: {answer.body['error']}", exc_info=error)
-        return JSONResponse(answer.body, status_code=answer.status)
+        return JSONResponse(answer.body, status_code=answer.status, headers=answer.headers)
 
 
 async def answer_invalid_request(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
@@ -129,6 +134,12 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while cause is not None:
         yield cause
         cause = cause.__cause__
+
+
+def _headers(error: BaseException) -> dict[str, str]:
+    if isinstance(error, TooManyRequests):
+        return {"Retry-After": str(math.ceil(error.retry_after_seconds))}
+    return {}
 
 
 def _find_status(error: BaseException, statuses: Mapping[type[Exception], int]) -> int | None:

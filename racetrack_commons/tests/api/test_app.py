@@ -11,6 +11,7 @@ from racetrack_client.log.errors import (
     AlreadyExists,
     EntityNotFound,
     ServiceUnavailable,
+    TooManyRequests,
     UnauthorizedError,
     ValidationError,
 )
@@ -35,6 +36,7 @@ ERRORS = {
     "missing": EntityNotFound("no job adder 1.0.0"),
     "exists": AlreadyExists("adder 1.0.0 is there"),
     "unavailable": ServiceUnavailable("in maintenance"),
+    "often": TooManyRequests("too many attempts", retry_after_seconds=1.2),
     "value": ValueError("bad number"),
     "fault": RuntimeError("password=hunter2"),
     "assertion": AssertionError("x == y"),
@@ -98,6 +100,12 @@ def test_what_callers_cause_has_its_status_and_text(client, kind, status, name):
 
     assert response.status_code == status
     assert response.json() == {"error": str(ERRORS[kind]), "type": name}
+
+
+def test_who_asks_too_often_is_told_when_to_ask_again(client):
+    response = client.get("/api/v1/error/often")
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "2")
+    assert response.json() == {"error": "too many attempts", "type": "TooManyRequests"}
 
 
 def test_words_around_an_error_keep_its_status(client):
