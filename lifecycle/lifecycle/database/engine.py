@@ -32,6 +32,7 @@ def connect_sqlite(
         max_overflow=80,
         pool_use_lifo=True,
         echo=log_queries,
+        hide_parameters=True,  # logs of faults would show hashes and tokens
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -41,7 +42,12 @@ def connect_sqlite(
 def connect_postgres(url: str | URL, *, schema: str | None = None, **options: Any) -> Engine:
     """Make the engine of a PostgreSQL database."""
     engine = create_engine(
-        make_url(url), pool_pre_ping=True, pool_recycle=600, pool_use_lifo=True, **options
+        make_url(url),
+        pool_pre_ping=True,
+        pool_recycle=600,
+        pool_use_lifo=True,
+        hide_parameters=True,
+        **options,
     )
     if schema:
         event.listen(engine, "connect", lambda connection, _: _set_schema(connection, schema))

@@ -87,6 +87,14 @@ def test_callbacks_run_after_the_commit(unit_of_work: UnitOfWorkFactory):
     assert seen == [True]
 
 
+def test_an_error_shows_no_values(unit_of_work: UnitOfWorkFactory, clock):
+    with unit_of_work() as uow:
+        uow.users.add("anna", "secret hash", clock.now())
+    with pytest.raises(AlreadyExists) as refusal, unit_of_work() as uow:
+        uow.users.add("anna", "secret hash", clock.now())
+    assert "secret hash" not in f"{refusal.value} {refusal.value.__cause__}"
+
+
 def test_a_reading_unit_refuses_to_write(unit_of_work: UnitOfWorkFactory):
     with pytest.raises(RuntimeError, match="reading"), unit_of_work.reading() as uow:
         uow.record_change(ChangeKind.AUTH)
