@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from importlib import import_module
 
 from anyio import to_thread
@@ -10,8 +11,10 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.api.app import ApiOptions, create_api_app
 from racetrack_commons.api.lazy import LazyApp
 
+from lifecycle.auth.attempts import AttemptLimits
 from lifecycle.auth.authenticate import Authenticator
 from lifecycle.auth.first_admin import FirstAdminSettings, create_first_admin
+from lifecycle.auth.password_check import PasswordCheck
 from lifecycle.auth.passwords import Passwords
 from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import Users
@@ -126,7 +129,7 @@ def create_services(core: Core) -> Services:
         clock=core.clock,
         unit_of_work=core.unit_of_work,
         authenticator=authenticator,
-        users=Users(Passwords(), tokens, core.clock),
+        users=create_users(core, tokens),
         tokens=tokens,
         plugins=core.plugins,
         infrastructure=core.infrastructure,
@@ -140,6 +143,18 @@ def create_services(core: Core) -> Services:
         ),
         deployments=create_deployments(core),
     )
+
+
+def create_users(core: Core, tokens: Tokens) -> Users:
+    """Build what people do with their accounts."""
+    limits = AttemptLimits(
+        per_account=core.config.login_attempts_per_account,
+        per_address=core.config.login_attempts_per_address,
+        window=timedelta(minutes=core.config.login_attempts_minutes),
+    )
+    passwords = Passwords()
+    check = PasswordCheck(core.unit_of_work, passwords, limits, core.clock)
+    return Users(core.unit_of_work, passwords, check, tokens, core.clock)
 
 
 def create_admin(core: Core, passwords: Passwords) -> None:

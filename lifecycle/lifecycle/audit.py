@@ -24,6 +24,9 @@ class AuditEventType(StrEnum):
     PLUGIN_INSTALLED = "plugin_installed"
     PLUGIN_UNINSTALLED = "plugin_uninstalled"
     PLUGIN_CONFIGURED = "plugin_configured"
+    USER_REGISTERED = "user_registered"
+    USER_LOGGED_IN = "user_logged_in"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - what happened to one
     RECORD_CREATED = "record_created"
     RECORD_CHANGED = "record_changed"
     RECORD_DELETED = "record_deleted"
@@ -45,6 +48,12 @@ _RECORD_VERBS = {
     AuditEventType.RECORD_CHANGED: "changed",
     AuditEventType.RECORD_DELETED: "deleted",
 }
+_SENTENCES = {
+    AuditEventType.USER_REGISTERED: "{executor} asked for an account",
+    AuditEventType.USER_LOGGED_IN: "{executor} logged in",
+    AuditEventType.PASSWORD_CHANGED: "{executor} changed the password of {subject}",
+}
+"""Of events about no job; `subject` is whom it happened to, the rest are properties."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class AuditEvent:
     event_type: AuditEventType
     executor: str | None
     owner: str | None = None
-    """Whom it happened to: who deployed the job before."""
+    """Whom it happened to: who deployed the job before, whose password it is."""
     job_name: str | None = None
     job_version: str | None = None
     properties: dict[str, Any] = field(default_factory=dict)
@@ -107,6 +116,9 @@ def explain(event: AuditEventDto) -> str:
     """Tell in one line what happened."""
     executor = event.username_executor or "somebody"
     job = f"job {event.job_name} {event.job_version}"
+    if sentence := _find_sentence(event):
+        names = {"executor": executor, "subject": event.username_subject, **event.properties}
+        return sentence.format_map(names)
     for record_type, record_verb in _RECORD_VERBS.items():
         if event.event_type == record_type:
             table, key = event.properties.get("table"), event.properties.get("id")
@@ -152,6 +164,10 @@ def _describe_days(days: int) -> str:
             count = days // length
             return f"a {name} ago" if count == 1 else f"{count} {name}s ago"
     return f"{days} days ago"
+
+
+def _find_sentence(event: AuditEventDto) -> str | None:
+    return _SENTENCES.get(AuditEventType(event.event_type)) if _is_known(event) else None
 
 
 def _is_known(event: AuditEventDto) -> bool:

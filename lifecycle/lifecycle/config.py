@@ -1,6 +1,7 @@
 """Settings of Lifecycle and of its supervisor."""
 
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +38,17 @@ class Config(Settings):
     """Tell denied callers of jobs why."""
     allow_anonymous_log_following: bool = True
     """Let `racetrack logs --follow` of clients before 3.0, which shows no token, read logs."""
+    login_attempts_per_account: int = Field(default=10, ge=1)
+    """How often log-in as one user may fail from one address within `login_attempts_minutes`."""
+    login_attempts_per_address: int = Field(default=100, ge=1)
+    """How often log-in may fail from one address, as anybody."""
+    login_attempts_minutes: float = Field(default=15, gt=0)
+    """How long a failed log-in counts."""
+    trusted_proxies: CommaSeparated[IPv4Network | IPv6Network] = (
+        IPv4Network("127.0.0.0/8"),
+        IPv6Network("::1"),
+    )
+    """Addresses or networks whose `X-Forwarded-For` is believed; a dashboard passes log-ins on."""
     enforce_secure_cookie: bool = False
     """Give browsers the auth cookie for HTTPS only."""
 

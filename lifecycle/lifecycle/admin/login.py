@@ -2,7 +2,7 @@
 
 from urllib.parse import unquote
 
-from racetrack_client.log.errors import UnauthorizedError
+from racetrack_client.log.errors import TooManyRequests, UnauthorizedError
 from racetrack_commons.auth.headers import AUTH_HEADER
 from racetrack_commons.auth.scope import AuthSubjectType
 from starlette.concurrency import run_in_threadpool
@@ -13,7 +13,8 @@ from starlette_admin.auth import AdminUser, AuthProvider
 from starlette_admin.exceptions import LoginFailed
 from starlette_admin.helpers import index_url, safe_redirect_url
 
-from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.auth.password_check import Credentials
+from lifecycle.endpoints.address import find_client_address
 from lifecycle.endpoints.cookies import delete_auth_cookie, set_auth_cookie
 from lifecycle.endpoints.services import Services
 
@@ -33,7 +34,9 @@ class StaffLogin(AuthProvider):
         request: Request,
     ) -> Response:
         """Check the password and set the cookie; raises LoginFailed."""
-        token = await run_in_threadpool(self._log_in, request.state.uow, username, password)
+        address = find_client_address(request, self._services.config.trusted_proxies)
+        credentials = Credentials(username, password, address)
+        token = await run_in_threadpool(self._log_in, credentials)
         fallback = index_url(request)
         target = safe_redirect_url(request.query_params.get("next") or fallback, request, fallback)
         response = RedirectResponse(target, HTTP_303_SEE_OTHER)
@@ -51,13 +54,13 @@ class StaffLogin(AuthProvider):
         token = unquote(request.cookies.get(AUTH_HEADER, ""))
         return await run_in_threadpool(self._find_staff_user, token)
 
-    def _log_in(self, uow: UnitOfWork, username: str, password: str) -> str:
+    def _log_in(self, credentials: Credentials) -> str:
         try:
-            profile = self._services.users.log_in(uow, username, password)
-        except UnauthorizedError as error:
+            profile = self._services.users.log_in(credentials)
+        except (UnauthorizedError, TooManyRequests) as error:
             raise LoginFailed(str(error)) from error
         if not profile.is_staff:
-            raise LoginFailed(f"user {username} is not one of the staff: ask an admin")
+            raise LoginFailed(f"user {credentials.username} is not one of the staff: ask an admin")
         return profile.token
 
     def _find_staff_user(self, token: str) -> AdminUser | None:

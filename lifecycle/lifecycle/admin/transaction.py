@@ -23,6 +23,9 @@ class TransactionMiddleware(BaseHTTPMiddleware):
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         """Commit what succeeded, roll back what did not."""
         is_reading = request.method in _READING
+        if not is_reading and request.url.path.endswith("/login"):
+            # Log-in counts attempts in transactions of its own; one around it would lock them out.
+            return await call_next(request)
         opened = self._factory.reading() if is_reading else self._factory()
         uow = await run_in_threadpool(opened.__enter__)
         try:

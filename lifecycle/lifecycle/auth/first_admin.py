@@ -35,7 +35,8 @@ def create_first_admin(
     user = uow.users.add_admin(ADMIN, passwords.hash(password), "admin@example.com", clock.now())
     subject = uow.auth_subjects.ensure_of_user(user.id)
     if settings.development_mode:
-        uow.auth_tokens.add(subject.id, admin_token(settings.auth_key.get_secret_value()))
+        token = admin_token(settings.auth_key.get_secret_value())
+        uow.auth_tokens.add(subject.id, token, create_time=clock.now())
     else:
         Tokens(settings.auth_key, clock).create(uow, subject)
     uow.permissions.grant(subject.id, AuthScope.FULL_ACCESS)

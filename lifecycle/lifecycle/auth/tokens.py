@@ -23,10 +23,10 @@ class Tokens:
         self, uow: UnitOfWork, subject: AuthSubjectDto, expiry_time: datetime | None = None
     ) -> AuthTokenDto:
         """Sign and store another token of the subject."""
-        return uow.auth_tokens.add(subject.id, self.sign(subject), expiry_time)
+        return uow.auth_tokens.add(subject.id, self.sign(subject), expiry_time, self.clock.now())
 
     def ensure(self, uow: UnitOfWork, subject: AuthSubjectDto) -> str:
-        """Return a token of the subject that is valid, created if there was none."""
+        """Return the newest token of the subject that is valid, created if there was none."""
         now = self.clock.now()
         for token in uow.auth_tokens.list_of_subject(subject.id):
             if token.is_valid(now):
@@ -36,7 +36,7 @@ class Tokens:
     def regenerate(self, uow: UnitOfWork, subject: AuthSubjectDto) -> None:
         """Make every token that the subject has invalid, and give it a new one for each."""
         for token in uow.auth_tokens.list_of_subject(subject.id):
-            uow.auth_tokens.replace(token.id, self.sign(subject))
+            uow.auth_tokens.replace(token.id, self.sign(subject), self.clock.now())
 
     def regenerate_all(self, uow: UnitOfWork, subject_type: AuthSubjectType) -> None:
         """Regenerate the tokens of all users, ESCs or job families."""

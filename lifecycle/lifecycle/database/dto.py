@@ -13,15 +13,24 @@ class RowDto(BaseModel):
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
 
-class UserDto(RowDto):
+class UserRights(RowDto):
+    """What a person may do beside what permissions say."""
+
+    is_active: bool
+    """May log in, and use tokens."""
+    is_staff: bool
+    is_superuser: bool
+
+
+class UserDto(UserRights):
     """A person who may log in."""
 
     id: int
     username: str
     password: str = Field(repr=False)
     """A hash."""
-    is_active: bool
-    is_staff: bool
+    date_joined: datetime
+    last_login: datetime | None = None
 
 
 class EscDto(RowDto):
@@ -54,6 +63,7 @@ class AuthTokenDto(RowDto):
     expiry_time: datetime | None = None
     active: bool = True
     last_use_time: datetime | None = None
+    create_time: datetime | None = None
 
     def is_valid(self, now: datetime) -> bool:
         """Tell whether it may be used."""

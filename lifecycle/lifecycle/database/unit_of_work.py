@@ -22,6 +22,7 @@ from lifecycle.database.repositories.families import FamilyRepository
 from lifecycle.database.repositories.instances import InstanceRepository
 from lifecycle.database.repositories.job_secrets import JobSecretRepository
 from lifecycle.database.repositories.jobs import JobRepository
+from lifecycle.database.repositories.login_attempts import LoginAttemptRepository
 from lifecycle.database.repositories.permissions import PermissionRepository
 from lifecycle.database.repositories.processes import ProcessRepository
 from lifecycle.database.repositories.public_endpoints import PublicEndpointRepository
@@ -46,6 +47,7 @@ class UnitOfWork:
         self.users = UserRepository(session)
         self.auth_subjects = AuthSubjectRepository(session)
         self.auth_tokens = AuthTokenRepository(session)
+        self.login_attempts = LoginAttemptRepository(session)
         self.permissions = PermissionRepository(session)
         self.escs = EscRepository(session)
         self.families = FamilyRepository(session)

@@ -9,6 +9,8 @@ from lifecycle.database.unit_of_work import UnitOfWork
 _BUNDLES_ARE_KEPT = timedelta(hours=1)
 """Also when nobody needs them: the job that does may be about to be stored."""
 _CHANGES_ARE_KEPT = timedelta(days=1)
+_ATTEMPTS_ARE_KEPT = timedelta(days=1)
+"""Longer than any window they are counted in."""
 
 
 @dataclass(frozen=True)
@@ -33,3 +35,4 @@ def forget_old_rows(uow: UnitOfWork, now: datetime, retention: Retention) -> Non
     uow.async_calls.remove_before(now - retention.async_calls)
     uow.bundles.remove_unused(now - _BUNDLES_ARE_KEPT)
     uow.changes.remove_before(now - _CHANGES_ARE_KEPT)
+    uow.login_attempts.remove_before(now - _ATTEMPTS_ARE_KEPT)

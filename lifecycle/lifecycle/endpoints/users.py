@@ -1,14 +1,17 @@
 """Routes of people: log-in, log-out, registration, passwords."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, SecretStr
 
-from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.auth.users import UserProfile, WrongCredentials
+from lifecycle.auth.password_check import Credentials
+from lifecycle.endpoints.address import find_client_address
 from lifecycle.endpoints.cookies import delete_auth_cookie, set_auth_cookie
 from lifecycle.endpoints.dependencies import (
+    AuthToken,
+    ReadingDep,
     ServicesDep,
-    UnitOfWorkDep,
     UserSubject,
 )
 
@@ -38,30 +41,31 @@ class UserProfileDto(BaseModel):
 
 
 @router.get("/validate_user_auth")
-def validate_user_auth(
-    user: UserSubject, services: ServicesDep, uow: UnitOfWorkDep
-) -> UserProfileDto:
+def validate_user_auth(user: UserSubject, token: AuthToken, uow: ReadingDep) -> UserProfileDto:
     """Check the token and show whose it is."""
     if user.is_anonymous:
-        return _anonymous_profile(user)
-    row = uow.users.find(user.name)
-    if row is None:
-        raise WrongCredentials(f"there is no user {user.name} any more: log in again")
-    return _to_payload(services.users.get_profile(uow, row))
+        return UserProfileDto(username=user.name, token="", is_staff=True)
+    is_staff = uow.users.get(user.name).is_staff
+    return UserProfileDto(username=user.name, token=token or "", is_staff=is_staff)
+
+
+def get_client_address(request: Request, services: ServicesDep) -> str:
+    """Return where the caller is."""
+    return find_client_address(request, services.config.trusted_proxies)
+
+
+ClientAddress = Annotated[str, Depends(get_client_address)]
 
 
 @router.post("/login")
 def log_in(
-    credentials: CredentialsPayload,
-    services: ServicesDep,
-    uow: UnitOfWorkDep,
-    response: Response,
+    payload: CredentialsPayload, address: ClientAddress, services: ServicesDep, response: Response
 ) -> UserProfileDto:
     """Log in with name and password."""
-    password = credentials.password.get_secret_value()
-    profile = services.users.log_in(uow, credentials.username, password)
+    password = payload.password.get_secret_value()
+    profile = services.users.log_in(Credentials(payload.username, password, address))
     set_auth_cookie(response, profile.token, services.config)
-    return _to_payload(profile)
+    return UserProfileDto(username=profile.username, token=profile.token, is_staff=profile.is_staff)
 
 
 @router.get("/logout", response_class=Response)
@@ -73,26 +77,18 @@ def log_out(services: ServicesDep) -> Response:
 
 
 @router.post("/register")
-def register(credentials: CredentialsPayload, services: ServicesDep, uow: UnitOfWorkDep) -> None:
+def register(payload: CredentialsPayload, services: ServicesDep) -> None:
     """Ask for an account; staff has to activate it."""
-    services.users.register(uow, credentials.username, credentials.password.get_secret_value())
+    services.users.register(payload.username, payload.password.get_secret_value())
 
 
 @router.put("/change_password")
 def change_password(
     payload: ChangePasswordPayload,
     user: UserSubject,
+    address: ClientAddress,
     services: ServicesDep,
-    uow: UnitOfWorkDep,
 ) -> None:
     """Replace the password of the user who calls."""
     old, new = payload.old_password.get_secret_value(), payload.new_password.get_secret_value()
-    services.users.change_password(uow, user.name, old, new)
-
-
-def _to_payload(profile: UserProfile) -> UserProfileDto:
-    return UserProfileDto(username=profile.username, token=profile.token, is_staff=profile.is_staff)
-
-
-def _anonymous_profile(user: AuthSubject) -> UserProfileDto:
-    return UserProfileDto(username=user.name, token="", is_staff=True)
+    services.users.change_password(Credentials(user.name, old, address), new)

@@ -2,7 +2,7 @@ import base64
 import hashlib
 
 import pytest
-from lifecycle.auth.passwords import Passwords, WeakPassword, check_password_strength
+from lifecycle.auth.passwords import Passwords
 
 
 @pytest.fixture(scope="module")
@@ -27,22 +27,11 @@ def test_hashes_of_older_installations_verify_and_are_outdated(passwords: Passwo
 
 
 @pytest.mark.parametrize(
-    "stored", [None, "", "md5$1$2", "pbkdf2_sha256$x$y", "pbkdf2_sha256$a$b$c"]
+    "stored",
+    [None, "", "md5$1$2", "pbkdf2_sha256$x$y", "pbkdf2_sha256$a$b$c", "pbkdf2_sha256$0$b$YQ=="],
 )
 def test_without_a_readable_hash_no_password_is_correct(passwords: Passwords, stored):
     assert not passwords.is_correct("anything", stored)
-
-
-@pytest.mark.parametrize(
-    "password", ["", "short", "1234567890", "Password123", " iloveyou ", "x" * 2000]
-)
-def test_weak_passwords_are_refused(password: str):
-    with pytest.raises(WeakPassword):
-        check_password_strength(password)
-
-
-def test_a_good_password_is_accepted():
-    check_password_strength("correct horse battery staple")
 
 
 def an_older_hash(password: str) -> str:

@@ -124,7 +124,7 @@ def test_without_a_valid_token_nobody_may(client, shop, app_uow, admin):
 def test_a_user_who_is_not_active_may_nothing(client, app_uow, admin):
     with app_uow() as uow:
         uow.jobs.save(a_job())
-        client.app.state.services.users.register(uow, "anna@example.com", "correct horse")
+    client.app.state.services.users.register("anna@example.com", "correct horse")
     answer = ask(client, admin, subject="anna@example.com", job="adder")
     assert rules(answer)[-1] == ("account", "deny", "user anna@example.com is not active")
 

@@ -1,4 +1,6 @@
 import pytest
+from fastapi.testclient import TestClient
+from lifecycle.app import create_app
 
 API = "/lifecycle/api/v1/users"
 ADMIN = {"username": "admin", "password": "admin"}
@@ -24,6 +26,35 @@ def test_wrong_credentials_are_refused(client):
     answer = client.post(f"{API}/login", json={"username": "admin", "password": "hunter2"})
     assert answer.status_code == 401
     assert "hunter2" not in answer.text
+
+
+def test_too_many_wrong_credentials_are_refused_for_a_while(config):
+    app = create_app(config.model_copy(update={"login_attempts_per_account": 1}))
+    with TestClient(app) as client:
+        wrong = {"username": "admin", "password": "hunter2"}
+        assert client.post(f"{API}/login", json=wrong).status_code == 401
+        answer = client.post(f"{API}/login", json=ADMIN)
+        assert (answer.status_code, answer.json()["type"]) == (429, "TooManyAttempts")
+        assert 800 < int(answer.headers["Retry-After"]) <= 900
+
+
+def test_the_cookie_is_for_the_domain_of_the_cluster_and_for_https_when_told(config):
+    settings = {"cluster_fqdn": "c1.example.com", "enforce_secure_cookie": True}
+    with TestClient(create_app(config.model_copy(update=settings))) as client:
+        answer = client.post(f"{API}/login", json=ADMIN)
+    cookie = answer.headers["set-cookie"]
+    assert "Domain=racetrack.c1.example.com" in cookie
+    assert "Secure" in cookie
+    assert "SameSite=lax" in cookie
+
+
+def test_the_profile_shows_the_token_that_asked(client, admin, app_uow):
+    with app_uow() as uow:
+        subject = uow.auth_subjects.find_of_user(uow.users.get("admin").id)
+        newer = client.app.state.services.tokens.create(uow, subject).token
+    for token in (admin["X-Racetrack-Auth"], newer):
+        profile = client.get(f"{API}/validate_user_auth", headers={"X-Racetrack-Auth": token})
+        assert profile.json()["token"] == token
 
 
 def test_a_malformed_login_does_not_repeat_the_password(client):

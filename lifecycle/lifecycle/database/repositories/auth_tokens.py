@@ -22,22 +22,38 @@ class AuthTokenRepository:
         return AuthTokenDto.model_validate(row) if row else None
 
     def list_of_subject(self, subject_id: str) -> list[AuthTokenDto]:
-        """List the tokens of a subject."""
-        query = select(AuthTokenRow).where(AuthTokenRow.auth_subject_id == subject_id)
-        rows = self._session.scalars(query.order_by(AuthTokenRow.id))
+        """List the tokens of a subject, the newest first."""
+        query = (
+            select(AuthTokenRow)
+            .where(AuthTokenRow.auth_subject_id == subject_id)
+            .order_by(AuthTokenRow.create_time.desc().nulls_last(), AuthTokenRow.id)
+        )
+        rows = self._session.scalars(query)
         return [AuthTokenDto.model_validate(row) for row in rows]
 
-    def add(self, subject_id: str, token: str, expiry_time: datetime | None = None) -> AuthTokenDto:
+    def add(
+        self,
+        subject_id: str,
+        token: str,
+        expiry_time: datetime | None = None,
+        create_time: datetime | None = None,
+    ) -> AuthTokenDto:
         """Store a token."""
-        row = AuthTokenRow(auth_subject_id=subject_id, token=token, expiry_time=expiry_time)
+        row = AuthTokenRow(
+            auth_subject_id=subject_id,
+            token=token,
+            expiry_time=expiry_time,
+            create_time=create_time,
+        )
         self._session.add(row)
         self._session.flush()
         return AuthTokenDto.model_validate(row)
 
-    def replace(self, token_id: str, token: str) -> None:
+    def replace(self, token_id: str, token: str, now: datetime) -> None:
         """Give a stored token another text; whether it is active and when it expires stays."""
         row = self._get_row(token_id)
         row.token = token
+        row.create_time = now
         row.last_use_time = None
 
     def note_use(self, token_id: str, now: datetime) -> None:

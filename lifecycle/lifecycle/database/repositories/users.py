@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from racetrack_client.log.errors import EntityNotFound
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from lifecycle.database.dto import UserDto
+from lifecycle.database.dto import UserDto, UserRights
 from lifecycle.database.tables import UserRow
 
 
@@ -20,6 +20,20 @@ class UserRepository:
         """Find the user of that name."""
         row = self._find_row(username)
         return UserDto.model_validate(row) if row else None
+
+    def get(self, username: str) -> UserDto:
+        """Return the user of that name."""
+        return UserDto.model_validate(self._get_row(username))
+
+    def list_all(self) -> list[UserDto]:
+        """List all users by name."""
+        rows = self._session.scalars(select(UserRow).order_by(UserRow.username))
+        return [UserDto.model_validate(row) for row in rows]
+
+    def is_taken(self, username: str) -> bool:
+        """Tell whether somebody has the name, perhaps written with other capitals."""
+        query = select(UserRow.id).where(func.lower(UserRow.username) == username.lower())
+        return self._session.scalar(query.limit(1)) is not None
 
     def is_empty(self) -> bool:
         """Tell whether there is nobody yet."""
@@ -50,6 +64,12 @@ class UserRepository:
     def set_password(self, username: str, password_hash: str) -> None:
         """Replace the password."""
         self._get_row(username).password = password_hash
+
+    def set_rights(self, username: str, rights: UserRights) -> None:
+        """Say what the user may."""
+        row = self._get_row(username)
+        row.is_active, row.is_staff = rights.is_active, rights.is_staff
+        row.is_superuser = rights.is_superuser
 
     def set_active(self, username: str, *, active: bool) -> None:
         """Let the user in, or not any more."""

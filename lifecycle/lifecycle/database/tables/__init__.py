@@ -10,6 +10,7 @@ from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRo
 from lifecycle.database.tables.esc import EscRow
 from lifecycle.database.tables.instance import JobInstanceRow
 from lifecycle.database.tables.job import JobFamilyRow, JobRow, PublicEndpointRow, TrashJobRow
+from lifecycle.database.tables.login import LoginAttemptRow
 from lifecycle.database.tables.process import JobProcessRow
 from lifecycle.database.tables.secret import JobSecretRow
 from lifecycle.database.tables.setting import SettingRow
@@ -30,6 +31,7 @@ __all__ = [
     "JobProcessRow",
     "JobRow",
     "JobSecretRow",
+    "LoginAttemptRow",
     "PermissionRow",
     "PublicEndpointRow",
     "SettingRow",

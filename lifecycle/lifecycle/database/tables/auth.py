@@ -54,6 +54,8 @@ class AuthTokenRow(Base):
     expiry_time: Mapped[datetime | None]
     active: Mapped[bool] = mapped_column(default=True)
     last_use_time: Mapped[datetime | None]
+    create_time: Mapped[datetime | None]
+    """None: made before this was noted."""
 
     auth_subject: Mapped[AuthSubjectRow] = relationship(lazy="raise")
 
