@@ -87,15 +87,15 @@ class ExistingJobs:
             manifest_yaml=job.manifest_yaml,
             infrastructure_target=target or "",
             image_kind=self.infrastructure.image_kind(target or ""),
-            secrets=self._load_secrets(job).encrypt(self.secret_box),
+            secrets=self._load_secrets(job, manifest).encrypt(self.secret_box),
             subject=subject,
         )
 
-    def _load_secrets(self, job: JobDto) -> DeploymentSecrets:
+    def _load_secrets(self, job: JobDto, manifest: Manifest) -> DeploymentSecrets:
         deployer = self.infrastructure.get(job.infrastructure_target or "").job_deployer
         if deployer is None:
             return DeploymentSecrets()
-        return load_job_secrets(deployer, job.name, job.version)
+        return load_job_secrets(deployer, manifest)
 
     def _with_source(self, new: NewDeployment, job: JobDto) -> NewDeployment:
         with self.unit_of_work.reading() as uow:

@@ -3,8 +3,9 @@
 from pydantic import BaseModel, Field
 from racetrack_client.client_config.client_config import Credentials as ClientCredentials
 from racetrack_client.log.context_error import wrap_context
-from racetrack_client.log.errors import EntityNotFound
+from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.log.logs import get_logger
+from racetrack_client.manifest import Manifest
 from racetrack_commons.entities.dto import Credentials, DeployPayload, SecretVars
 
 from lifecycle.database.encryption import SecretBox
@@ -12,6 +13,10 @@ from lifecycle.deployer.base import JobDeployer
 from lifecycle.deployer.secrets import JobSecrets, SecretMask
 
 logger = get_logger(__name__)
+
+
+class SecretsLost(ValidationError):
+    """The target does not know the secrets that a job needs."""
 
 
 class DeploymentSecrets(BaseModel):
@@ -72,12 +77,23 @@ def save_job_secrets(
             logger.warning(f"the target of job {name} {version} keeps no secrets")
 
 
-def load_job_secrets(deployer: JobDeployer, name: str, version: str) -> DeploymentSecrets:
-    """Return what the target kept of a job; a target that keeps nothing gives none."""
+def load_job_secrets(deployer: JobDeployer, manifest: Manifest) -> DeploymentSecrets:
+    """Return what the target kept of a job; a target that keeps nothing gives none.
+
+    Raises SecretsLost when the target lost them and the job needs some.
+    """
     with wrap_context("retrieving job secrets"):
         try:
-            kept = deployer.get_job_secrets(name, version)
+            kept = deployer.get_job_secrets(manifest.name, manifest.version)
         except EntityNotFound:
+            return DeploymentSecrets()
+        except NotImplementedError as e:
+            # Targets of plugins keep secrets in memory, or not at all.
+            if manifest.secret_build_env_file or manifest.secret_runtime_env_file:
+                raise SecretsLost(
+                    f"the infrastructure target does not know the secrets of job {manifest.name} "
+                    f"{manifest.version} (any more): deploy the job again"
+                ) from e
             return DeploymentSecrets()
     return DeploymentSecrets(
         git_credentials=_to_git_credentials(kept),

@@ -4,6 +4,7 @@ import pytest
 from lifecycle.deployment.failure import DeploymentFailed
 from lifecycle.deployment.guard import DeploymentInProgress
 from lifecycle.deployment.retention import Retention, forget_old_rows
+from lifecycle.deployment.secrets import SecretsLost
 from lifecycle.testing.infrastructure import FakeInPlace, FakeMonitor, a_target
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import JobStatus, SecretVars
@@ -141,6 +142,25 @@ def test_a_target_of_an_older_plugin_is_replaced_in_place(platform):
     assert old_style.deleted == []
     platform.services.deleter.delete(platform.job(), platform.deployer)
     assert old_style.deleted == [("adder", "0.0.1")]
+
+
+def test_a_target_that_keeps_no_secrets_does_what_needs_none(platform):
+    platform.targets["process"] = a_target(FakeInPlace(), FakeMonitor())
+    platform.deploy()
+
+    deployment_id = platform.services.existing_jobs.reprovision(platform.job(), platform.deployer)
+    platform.services.worker.run_pending()
+
+    assert platform.services.waiter.wait(deployment_id).status == "done"
+
+
+def test_a_job_whose_target_lost_its_secrets_is_not_started_without_them(platform):
+    platform.targets["process"] = a_target(FakeInPlace(), FakeMonitor())
+    platform.deploy(secret_runtime_env_file="secrets.env")
+
+    with pytest.raises(RuntimeError, match="does not know the secrets of job adder") as caught:
+        platform.services.existing_jobs.redeploy(platform.job(), platform.deployer)
+    assert isinstance(caught.value.__cause__, SecretsLost)
 
 
 def test_a_failed_first_deployment_is_removed_from_a_target_of_an_older_plugin(platform):
