@@ -22,7 +22,7 @@ class NewEscPayload(BaseModel):
 class NewTokenPayload(BaseModel):
     """A token to be."""
 
-    expiry_time: int | None
+    expiry_time: UnixSeconds | None
 
 
 class AuthTokenData(BaseModel):

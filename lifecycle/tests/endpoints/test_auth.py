@@ -172,6 +172,12 @@ def test_tokens_of_an_esc_can_be_added_and_revoked(client, admin, esc, clock):
     assert client.delete(f"{url}/{token['id']}", headers=admin).status_code == 404
 
 
+@pytest.mark.parametrize("expiry", [-1, 10**12, 10**30])
+def test_a_token_expires_within_the_calendar(client, admin, esc, expiry):
+    url = f"{API}/escs/{esc}/auth_token"
+    assert client.post(url, json={"expiry_time": expiry}, headers=admin).status_code == 422
+
+
 def test_a_token_is_revoked_only_through_its_own_esc(client, admin, esc):
     client.post(f"{API}/escs", json={"name": "caller", "id": "esc-2"}, headers=admin)
     mine = client.get(f"{API}/escs/{esc}/auth_data", headers=admin).json()["tokens"][0]["id"]

@@ -1,5 +1,6 @@
 """Values that services exchange. Times are whole UNIX seconds, UTC."""
 
+import math
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -11,10 +12,11 @@ from racetrack_client.manifest import Manifest
 def _whole_seconds(value: object) -> object:
     if isinstance(value, datetime):
         return int(value.timestamp())
-    return int(value) if isinstance(value, float) else value
+    return int(value) if isinstance(value, float) and math.isfinite(value) else value
 
 
-UnixSeconds = Annotated[int, BeforeValidator(_whole_seconds)]
+_END_OF_DATES = 253_402_300_799  # the last second of the year 9999
+UnixSeconds = Annotated[int, BeforeValidator(_whole_seconds), Field(ge=0, le=_END_OF_DATES)]
 """Whole UNIX seconds; rows hold aware datetimes and plugins floats, both become seconds here."""
 
 
