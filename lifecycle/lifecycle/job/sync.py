@@ -20,9 +20,18 @@ logger = get_logger(__name__)
 class ObservedJobs:
     """What all targets showed."""
 
-    by_resource_name: dict[str, JobDto] = field(default_factory=dict)
+    by_resource_name: dict[str, list[JobDto]] = field(default_factory=dict)
+    """A job that was moved a moment ago is on two targets, until what drains is stopped."""
     failed_targets: set[str] = field(default_factory=set)
     """Targets that could not be asked: nothing is known of their jobs."""
+
+    def find(self, job: JobDto) -> JobDto | None:
+        """Find a job, first where the registry believes it to be."""
+        seen = self.by_resource_name.get(job_resource_name(job.name, job.version), [])
+        at_home = [each for each in seen if each.infrastructure_target == job.infrastructure_target]
+        if not at_home and job.infrastructure_target in self.failed_targets:
+            return None
+        return next(iter(at_home or seen), None)
 
 
 @dataclass(frozen=True)
@@ -78,12 +87,13 @@ def observe(targets: dict[str, InfrastructureTarget], config: Config) -> Observe
             seen = job.model_copy(
                 update={"infrastructure_target": job.infrastructure_target or name}
             )
-            observed.by_resource_name[job_resource_name(job.name, job.version)] = seen
+            resource_name = job_resource_name(job.name, job.version)
+            observed.by_resource_name.setdefault(resource_name, []).append(seen)
     return observed
 
 
 def _decide(job: JobDto, observed: ObservedJobs, available_job_types: set[str] | None) -> JobDto:
-    seen = observed.by_resource_name.get(job_resource_name(job.name, job.version))
+    seen = observed.find(job)
     if seen is None and job.infrastructure_target in observed.failed_targets:
         return job
     observation = None
@@ -113,7 +123,9 @@ def _is_news(old: JobDto, new: JobDto) -> bool:
 
 def _find_orphaned(observed: ObservedJobs, known: Iterable[JobDto]) -> list[JobDto]:
     names = {job_resource_name(job.name, job.version) for job in known}
-    orphaned = [job for name, job in observed.by_resource_name.items() if name not in names]
+    orphaned = [
+        job for name, jobs in observed.by_resource_name.items() if name not in names for job in jobs
+    ]
     for job in orphaned:
         logger.warning(
             f"job {job} runs on infrastructure target {job.infrastructure_target},"

@@ -87,6 +87,33 @@ def test_a_starting_job_is_left_to_its_deployment(unit_of_work, sync):
     assert get(unit_of_work) == before
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_drains_after_a_move_does_not_bring_the_job_back(unit_of_work, config, order):
+    save(unit_of_work, a_job(infrastructure_target="new", internal_name="new:7000"))
+    targets = {}
+    for name in ("new", "old")[::order]:
+        monitor = FakeMonitor()
+        monitor.jobs = [a_job(infrastructure_target=name, internal_name=f"{name}:7000")]
+        targets[name] = a_target(FakeInstances(), monitor)
+
+    sync_jobs(unit_of_work, InfrastructureRegistry(targets), config)
+
+    job = get(unit_of_work)
+    assert (job.infrastructure_target, job.internal_name) == ("new", "new:7000")
+
+
+def test_what_drains_is_not_taken_for_a_job_whose_target_can_not_be_asked(unit_of_work, config):
+    save(unit_of_work, a_job(infrastructure_target="new", internal_name="new:7000"))
+    silent, draining = FakeMonitor(), FakeMonitor()
+    silent.error = RuntimeError("no answer")
+    draining.jobs = [a_job(infrastructure_target="old", internal_name="old:7000")]
+    targets = {"new": a_target(FakeInstances(), silent), "old": a_target(FakeInstances(), draining)}
+
+    sync_jobs(unit_of_work, InfrastructureRegistry(targets), config)
+
+    assert get(unit_of_work).internal_name == "new:7000"
+
+
 def test_the_time_of_the_last_call_only_goes_forward(unit_of_work, sync, monitor):
     save(unit_of_work, a_job(last_call_time=200))
     monitor.jobs = [a_job(last_call_time=100)]
