@@ -75,18 +75,19 @@ class JobTypes:
             raise JobTypeNotSupported(
                 f"jobtype {requested!r} must name a type and its version, for example python3:latest"
             )
-        able = [each for each in self.by_key.values() if each.can_run_as(kind)]
-        found = _pick([each for each in able if each.name == name], version)
+        fitting = [each for each in self.by_key.values() if each.name == name]
+        found = _pick([each for each in fitting if each.can_run_as(kind)], version)
         if found is None:
-            raise JobTypeNotSupported(self._explain(requested, kind, able))
+            raise JobTypeNotSupported(self._explain(requested, kind, _pick(fitting, version)))
         return found
 
-    def _explain(self, requested: str, kind: str, able: Sequence[JobType]) -> str:
+    def _explain(self, requested: str, kind: str, elsewhere: JobType | None) -> str:
         wanted = f"job type {requested} is not available for {kind} targets"
         if requested in self.malformed:
             wanted += f", for its definition is wrong: {self.malformed[requested]}"
-        elif _pick([each for each in self.by_key.values() if f"{each}" == requested], "latest"):
+        elif elsewhere is not None:
             wanted += ", only for others"
+        able = [each for each in self.by_key.values() if each.can_run_as(kind)]
         if not able:
             return f"{wanted}; no plugin offers one: an admin may install a plugin with job types"
         return f"{wanted}; there are: {', '.join(sorted(map(str, able)))}"

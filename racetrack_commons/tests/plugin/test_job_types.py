@@ -137,6 +137,8 @@ def test_an_error_names_what_there_is(engine):
         ValidationError, match=r"go:1.0.0 is not .* process .*only for others.*: python3:3.0.0"
     ):
         resolve_job_type(engine, "go:1.0.0", "process")
+    with pytest.raises(ValidationError, match=r"go:1\.\* is not .*only for others"):
+        resolve_job_type(engine, "go:1.*", "process")
     with pytest.raises(ValidationError, match=r"rust:latest.*there are: go:1.0.0"):
         resolve_job_type(engine, "rust:latest", "docker")
     with pytest.raises(ValidationError, match="definition is wrong"):
