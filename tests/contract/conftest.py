@@ -27,7 +27,8 @@ class PublishedClient:
     @property
     def environment(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        return inherited | {"HOME": str(self.home), "TERM": "dumb", "COLUMNS": "200"}
+        terminal = {"TERM": "dumb", "COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
+        return inherited | terminal | {"HOME": str(self.home)}
 
     def run(
         self, *arguments: str, input: str = "", **environment: str

@@ -40,7 +40,14 @@ def doomed_stack() -> Iterator[EmbeddedStack]:
 def test_answers_are_as_documented(doomed_stack, tmp_path, port, path, token, seconds):
     url = f"http://127.0.0.1:{doomed_stack.environment[port]}{path}"
     arguments = [f"{url}/openapi.json", "--url", url]
-    arguments += ["--phases", "coverage,fuzzing,stateful", "--max-time", str(seconds), "--seed", "1"]
+    arguments += [
+        "--phases",
+        "coverage,fuzzing,stateful",
+        "--max-time",
+        str(seconds),
+        "--seed",
+        "1",
+    ]
     arguments += ["--checks", ",".join(CHECKS), "--continue-on-failure", "--warnings", "off"]
     arguments += ["--exclude-path-regex", LEFT_OUT, "--suppress-health-check", "all"]
     arguments += ["--header", f"X-Racetrack-Auth: {doomed_stack.development_secret(token)}"]

@@ -53,7 +53,7 @@ def a_plugin_zip(
     **manifest: Any,
 ) -> bytes:
     """Make a plugin's package, `code` being its plugin.py."""
-    contents = {
+    contents: dict[str, str | bytes] = {
         "plugin.py": code,
         "plugin-manifest.yaml": yaml.safe_dump({"name": name, "version": version, **manifest}),
         **(files or {}),
@@ -61,10 +61,10 @@ def a_plugin_zip(
     return a_zip(contents)
 
 
-def a_zip(contents: Mapping[str, str]) -> bytes:
-    """Make a zip of texts."""
+def a_zip(contents: Mapping[str, str | bytes]) -> bytes:
+    """Make a zip of texts, or of bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as package:
-        for path, text in contents.items():
-            package.writestr(path, text)
+        for path, content in contents.items():
+            package.writestr(path, content)
     return buffer.getvalue()
