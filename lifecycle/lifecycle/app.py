@@ -38,6 +38,7 @@ from lifecycle.endpoints import (
     job_logs,
     plugin_admin,
     plugins,
+    records,
     users,
 )
 from lifecycle.endpoints.health import HealthProbes
@@ -46,6 +47,7 @@ from lifecycle.endpoints.services import Services
 from lifecycle.event_stream.feed import ChangeFeed
 from lifecycle.event_stream.job_events import JobEvents
 from lifecycle.event_stream.log_sources import LogSources
+from lifecycle.records import Records
 
 logger = get_logger(__name__)
 
@@ -65,6 +67,7 @@ _ROUTERS = (
     async_calls.router,
     job.router,
     job_logs.router,
+    records.router,
     events.router,
 )
 
@@ -124,12 +127,14 @@ def create_services(core: Core) -> Services:
         writing=core.unit_of_work,
         auth_required=core.config.auth_required,
     )
+    users = create_users(core, tokens)
+    deployments = create_deployments(core)
     return Services(
         config=core.config,
         clock=core.clock,
         unit_of_work=core.unit_of_work,
         authenticator=authenticator,
-        users=create_users(core, tokens),
+        users=users,
         tokens=tokens,
         plugins=core.plugins,
         infrastructure=core.infrastructure,
@@ -141,7 +146,10 @@ def create_services(core: Core) -> Services:
             authenticator,
             allow_anonymous=core.config.allow_anonymous_log_following,
         ),
-        deployments=create_deployments(core),
+        deployments=deployments,
+        records=Records(
+            core.unit_of_work, deployments.deleter, users.passwords, tokens, core.clock
+        ),
     )
 
 

@@ -3,16 +3,13 @@
 from typing import Any, ClassVar
 
 from racetrack_commons.entities.dto import ChangeKind
-from sqlalchemy import inspect
-from sqlalchemy.orm import InstanceState
 from starlette.requests import Request
 from starlette_admin.contrib.sqla import ModelView
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.database.records.changes import describe_changes, describe_key
 from lifecycle.database.tables import Base
 from lifecycle.endpoints.services import Services
-
-_SECRET = ("password", "token")
 
 
 class AuditedView(ModelView):
@@ -73,36 +70,9 @@ class AuditedView(ModelView):
     def _record(
         self, request: Request, event_type: AuditEventType, obj: Base, changes: dict[str, Any]
     ) -> None:
-        properties = {"table": obj.__tablename__, "id": _describe_key(obj), **changes}
+        properties = {"table": obj.__tablename__, "id": describe_key(obj), **changes}
         username = request.state.admin_user.username
         event = AuditEvent(event_type, username, properties=properties)
         write_event(request.state.uow, event, self.services.clock.now())
         if self.change_kind is not None:
             request.state.uow.record_change(self.change_kind)
-
-
-def describe_changes(obj: Base) -> dict[str, Any]:
-    """Return the values before and after of what was set and is not flushed yet; secrets are only named."""
-    before: dict[str, Any] = {}
-    after: dict[str, Any] = {}
-    state: InstanceState[Any] = inspect(obj)
-    for attribute in state.attrs:
-        history = attribute.history
-        if history.has_changes():
-            before[attribute.key] = _describe(attribute.key, history.deleted)
-            after[attribute.key] = _describe(attribute.key, history.added)
-    return {"before": before, "after": after} if after else {}
-
-
-def _describe(key: str, values: Any) -> Any:
-    value = values[0] if values else None
-    if key in _SECRET:
-        return "***"
-    if isinstance(value, Base):
-        return _describe_key(value)
-    return value if isinstance(value, str | int | float | bool | list | None) else str(value)
-
-
-def _describe_key(obj: Base) -> str:
-    state: InstanceState[Any] = inspect(obj)
-    return ",".join(str(part) for part in state.identity or ())

@@ -6,7 +6,6 @@ import anyio.to_thread
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.auth.scope import AuthScope
 from sqlalchemy import Select
-from sqlalchemy.orm import joinedload
 from starlette.requests import Request
 from starlette_admin.exceptions import FormValidationError
 from starlette_admin.fields import (
@@ -22,6 +21,7 @@ from starlette_admin.types import RequestAction
 
 from lifecycle.admin.audited import AuditedView
 from lifecycle.auth.password_strength import check_password_strength
+from lifecycle.database.records.names import name_subject, with_holder
 from lifecycle.database.tables import AuthSubjectRow, AuthTokenRow, PermissionRow, UserRow
 
 _SCOPES = [(scope.value, scope.value) for scope in AuthScope]
@@ -172,26 +172,3 @@ class PermissionView(AuditedView):
         given = {**data, "endpoint": data.get("endpoint") or None}
         row: PermissionRow = await super()._populate_obj(request, obj, given, is_edit)
         return row
-
-
-def name_subject(subject: AuthSubjectRow) -> tuple[str, str]:
-    """Return what kind of subject it is, and its name."""
-    if subject.user is not None:
-        return "User", subject.user.username
-    if subject.esc is not None:
-        return "ESC", subject.esc.name
-    return "Job family", subject.job_family.name if subject.job_family else "?"
-
-
-def with_holder(query: Select[Any], *path: Any) -> Select[Any]:
-    """Load user, ESC and job family of the subject at the end of the path."""
-    for holder in (AuthSubjectRow.user, AuthSubjectRow.esc, AuthSubjectRow.job_family):
-        query = query.options(_join(*path, holder))
-    return query
-
-
-def _join(first: Any, *rest: Any) -> Any:
-    option = joinedload(first)
-    for relation in rest:
-        option = option.joinedload(relation)
-    return option

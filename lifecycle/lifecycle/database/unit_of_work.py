@@ -26,6 +26,7 @@ from lifecycle.database.repositories.login_attempts import LoginAttemptRepositor
 from lifecycle.database.repositories.permissions import PermissionRepository
 from lifecycle.database.repositories.processes import ProcessRepository
 from lifecycle.database.repositories.public_endpoints import PublicEndpointRepository
+from lifecycle.database.repositories.records import RecordRepository
 from lifecycle.database.repositories.settings import SettingRepository
 from lifecycle.database.repositories.trash import TrashRepository
 from lifecycle.database.repositories.users import UserRepository
@@ -52,6 +53,7 @@ class UnitOfWork:
         self.escs = EscRepository(session)
         self.families = FamilyRepository(session)
         self.audit = AuditRepository(session)
+        self.records = RecordRepository(session)
         self.settings = SettingRepository(session)
         self.jobs = JobRepository(session)
         self.deployments = DeploymentRepository(session)

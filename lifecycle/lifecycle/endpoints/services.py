@@ -15,6 +15,7 @@ from lifecycle.event_stream.feed import ChangeFeed
 from lifecycle.event_stream.log_sources import LogSources
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.metrics import LifecycleMetrics
+from lifecycle.records import Records
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,4 @@ class Services:
     changes: ChangeFeed
     logs: LogSources
     deployments: DeploymentServices
+    records: Records

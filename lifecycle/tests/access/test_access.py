@@ -31,6 +31,8 @@ PATH_VALUES = {
     "filename": "plugin.zip",
     "deploy_id": "deployment-1",
     "call_id": "gone",
+    "table": "registry_setting",
+    "record_id": "gone",
 }
 
 
@@ -80,6 +82,14 @@ EXAMPLES = {
     "POST /api/v1/plugin/{plugin_name}/run": Example({}, answer=404),
     "POST /api/v1/plugin/upload": Example(answer=422),
     "POST /api/v1/plugin/upload/{filename}": Example(answer=400),
+    "POST /api/v1/records/table/{table}": Example({"fields": {"name": "x"}}),
+    "POST /api/v1/records/table/{table}/count": Example({}),
+    "POST /api/v1/records/table/{table}/list": Example({}),
+    "POST /api/v1/records/table/{table}/names": Example({"record_ids": []}),
+    "GET /api/v1/records/table/{table}/id/{record_id}": Example(answer=404),
+    "PUT /api/v1/records/table/{table}/id/{record_id}": Example({"fields": {}}, answer=404),
+    "DELETE /api/v1/records/table/{table}/id/{record_id}": Example(answer=404),
+    "DELETE /api/v1/records/table/{table}/many": Example({"record_ids": []}),
     "PUT /api/v1/users/change_password": Example(
         {"old_password": "admin", "new_password": "weak"}, answer=400
     ),

@@ -1,0 +1,1 @@
+"""Rows of any table as records: named values that JSON can hold."""

@@ -1,0 +1,169 @@
+"""The tables that staff may look into, in the order in which they are listed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from racetrack_client.log.errors import EntityNotFound, ValidationError
+from sqlalchemy import Column, Table
+
+from lifecycle.database.records.values import name_type
+from lifecycle.database.tables import (
+    AsyncJobCallRow,
+    AuditLogEventRow,
+    AuthSubjectRow,
+    AuthTokenRow,
+    Base,
+    DeploymentRow,
+    EscRow,
+    JobFamilyRow,
+    JobRow,
+    PermissionRow,
+    PublicEndpointRow,
+    SettingRow,
+    TrashJobRow,
+    UserRow,
+)
+
+
+@dataclass(frozen=True)
+class RecordTable:
+    """A table, and how it is shown."""
+
+    row: type[Base]
+    class_name: str
+    plural_name: str
+    main_columns: tuple[str, ...]
+    name_columns: tuple[str, ...] = ()
+    """What people know a record by."""
+    secret_columns: frozenset[str] = frozenset()
+    """What is written, but never shown."""
+    is_read_only: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the table in the database."""
+        return self._table.name
+
+    @property
+    def columns(self) -> Mapping[str, Column[Any]]:
+        """All columns by name, in their order."""
+        return {column.name: column for column in self._table.columns}
+
+    @property
+    def primary_key(self) -> Column[Any]:
+        """The one column that identifies a record."""
+        (column,) = self._table.primary_key
+        return column
+
+    @property
+    def column_types(self) -> dict[str, str]:
+        """What kind of value each column holds, in words of Python: `str | None`."""
+        return {name: name_type(column) for name, column in self.columns.items()}
+
+    @property
+    def foreign_keys(self) -> dict[str, str]:
+        """Columns that hold the key of a record of another table, with its name."""
+        return {
+            name: key.column.table.name
+            for name, column in self.columns.items()
+            for key in column.foreign_keys
+        }
+
+    @property
+    def _table(self) -> Table:
+        return cast("Table", self.row.__table__)
+
+    def get_column(self, name: str) -> Column[Any]:
+        """Return a column; ValidationError names those there are."""
+        column = self.columns.get(name)
+        if column is None:
+            known = ", ".join(self.columns)
+            raise ValidationError(f"table {self.name} has no column {name!r}; it has: {known}")
+        return column
+
+
+RECORD_TABLES = (
+    RecordTable(JobFamilyRow, "JobFamily", "Job Families", ("id", "name"), ("name",)),
+    RecordTable(
+        JobRow,
+        "Job",
+        "Jobs",
+        ("id", "name", "version", "status", "update_time", "deployed_by"),
+        ("name", "version"),
+    ),
+    RecordTable(
+        DeploymentRow,
+        "Deployment",
+        "Deployments",
+        ("id", "job_name", "job_version", "status", "create_time", "deployed_by", "phase"),
+    ),
+    RecordTable(EscRow, "Esc", "ESCs", ("id", "name"), ("name",)),
+    RecordTable(
+        PublicEndpointRow,
+        "PublicEndpointRequest",
+        "Public Endpoint Requests",
+        ("id", "job_id", "endpoint", "active"),
+    ),
+    RecordTable(
+        TrashJobRow,
+        "TrashJob",
+        "Trash Jobs",
+        ("id", "name", "version", "status", "delete_time", "deployed_by", "age_days"),
+    ),
+    RecordTable(
+        AuditLogEventRow,
+        "AuditLogEvent",
+        "Audit Log Events",
+        ("id", "timestamp", "event_type", "username_executor", "job_name", "job_version"),
+        is_read_only=True,
+    ),
+    RecordTable(
+        UserRow,
+        "User",
+        "Users",
+        (
+            *("id", "username", "email", "is_active", "is_staff", "is_superuser"),
+            *("date_joined", "last_login"),
+        ),
+        ("username",),
+        secret_columns=frozenset({"password"}),
+    ),
+    RecordTable(
+        AuthSubjectRow,
+        "AuthSubject",
+        "Auth Subjects",
+        ("id", "user_id", "esc_id", "job_family_id"),
+        ("user_id", "esc_id", "job_family_id"),
+    ),
+    RecordTable(
+        AuthTokenRow,
+        "AuthToken",
+        "Auth Tokens",
+        ("id", "auth_subject_id", "active"),
+        secret_columns=frozenset({"token"}),
+    ),
+    RecordTable(
+        PermissionRow,
+        "AuthResourcePermission",
+        "Auth Resource Permissions",
+        ("id", "auth_subject_id", "scope", "job_family_id", "job_id", "endpoint"),
+    ),
+    RecordTable(SettingRow, "Setting", "Settings", ("name", "value")),
+    RecordTable(
+        AsyncJobCallRow,
+        "AsyncJobCall",
+        "Async Job Calls",
+        ("id", "status", "started_at", "job_name"),
+        secret_columns=frozenset({"request_headers"}),  # The caller's token is among them.
+    ),
+)
+_BY_NAME = {table.name: table for table in RECORD_TABLES}
+
+
+def get_record_table(name: str) -> RecordTable:
+    """Return a table by its name in the database."""
+    table = _BY_NAME.get(name)
+    if table is None:
+        raise EntityNotFound(f"there is no table {name!r}; there are: {', '.join(_BY_NAME)}")
+    return table

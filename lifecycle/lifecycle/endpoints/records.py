@@ -1,0 +1,166 @@
+"""Routes of records: rows of any table, for staff."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from lifecycle.database.records.tables import RECORD_TABLES, RecordTable, get_record_table
+from lifecycle.database.repositories.records import RecordQuery
+from lifecycle.endpoints.dependencies import ReadingDep, ServicesDep, StaffUser
+
+router = APIRouter(prefix="/api/v1/records", tags=["API"])
+_LARGEST = 2**31 - 1
+
+
+class TableMetadata(BaseModel):
+    """What a table is made of."""
+
+    class_name: str
+    table_name: str
+    plural_name: str
+    primary_key_column: str
+    main_columns: list[str]
+    all_columns: list[str]
+    column_types: dict[str, str]
+    """In words of Python: `str | None`."""
+    foreign_keys: dict[str, str]
+    """Names of the tables that columns refer to."""
+
+
+class CountPayload(BaseModel):
+    """Which records to count."""
+
+    filters: dict[str, Any] | None = None
+    """Values that columns must equal; null: those without a value."""
+
+
+class ListPayload(BaseModel):
+    """Which records to list."""
+
+    offset: int = Field(0, ge=0, le=_LARGEST)
+    limit: int | None = Field(None, ge=0, le=_LARGEST)
+    """Null or 0: all."""
+    order_by: list[str] | None = None
+    """A minus before a column's name puts the highest first."""
+    filters: dict[str, Any] | None = None
+    columns: list[str] | None = None
+    """Null or empty: all."""
+
+
+class NamesPayload(BaseModel):
+    """Whose names to tell."""
+
+    record_ids: list[str] = Field(max_length=10_000)
+
+
+class NamesResult(BaseModel):
+    """What people call records."""
+
+    id_to_name: dict[str, str]
+
+
+class ManyPayload(BaseModel):
+    """Which records to remove."""
+
+    record_ids: list[str] = Field(max_length=10_000)
+
+
+class RecordPayload(BaseModel):
+    """A record, or some of its columns."""
+
+    fields: dict[str, Any]
+
+
+class RecordsResult(BaseModel):
+    """Records of a table."""
+
+    columns: list[str]
+    primary_key_column: str
+    records: list[RecordPayload]
+
+
+@router.get("/tables")
+def list_tables(_: StaffUser) -> list[TableMetadata]:
+    """List the tables."""
+    return [_describe(table) for table in RECORD_TABLES]
+
+
+@router.get("/table/{table}/metadata")
+def get_metadata(table: str, _: StaffUser) -> TableMetadata:
+    """Show what a table is made of."""
+    return _describe(get_record_table(table))
+
+
+@router.post("/table/{table}/count")
+def count_records(table: str, payload: CountPayload, _: StaffUser, uow: ReadingDep) -> int:
+    """Count records."""
+    return uow.records.count(get_record_table(table), payload.filters or {})
+
+
+@router.post("/table/{table}/list")
+def list_records(table: str, payload: ListPayload, _: StaffUser, uow: ReadingDep) -> RecordsResult:
+    """List records."""
+    known = get_record_table(table)
+    wanted = RecordQuery(**{name: value for name, value in payload if value})
+    return RecordsResult(
+        columns=payload.columns or list(known.columns),
+        primary_key_column=known.primary_key.name,
+        records=[RecordPayload(fields=record) for record in uow.records.list(known, wanted)],
+    )
+
+
+@router.post("/table/{table}/names")
+def list_names(table: str, payload: NamesPayload, _: StaffUser, uow: ReadingDep) -> NamesResult:
+    """Tell what people call records."""
+    names = uow.records.list_names(get_record_table(table), payload.record_ids)
+    return NamesResult(id_to_name=names)
+
+
+@router.post("/table/{table}")
+def add_record(
+    table: str, payload: RecordPayload, staff: StaffUser, services: ServicesDep
+) -> RecordPayload:
+    """Add a record; a key that is missing is made, and so is the token of an auth token."""
+    return RecordPayload(fields=services.records.add(table, payload.fields, staff))
+
+
+@router.get("/table/{table}/id/{record_id}")
+def get_record(table: str, record_id: str, _: StaffUser, uow: ReadingDep) -> RecordPayload:
+    """Show a record."""
+    return RecordPayload(fields=uow.records.get(get_record_table(table), record_id))
+
+
+@router.put("/table/{table}/id/{record_id}")
+def change_record(
+    table: str, record_id: str, payload: RecordPayload, staff: StaffUser, services: ServicesDep
+) -> None:
+    """Give columns of a record other values; its key stays."""
+    services.records.change(table, record_id, payload.fields, staff)
+
+
+@router.delete("/table/{table}/id/{record_id}")
+def remove_record(table: str, record_id: str, staff: StaffUser, services: ServicesDep) -> None:
+    """Remove a record with what belongs to it; a job is stopped."""
+    services.records.remove(table, [record_id], staff)
+
+
+@router.delete("/table/{table}/many")
+def remove_records(
+    table: str, payload: ManyPayload, staff: StaffUser, services: ServicesDep
+) -> None:
+    """Remove records with what belongs to them: all or none."""
+    services.records.remove(table, payload.record_ids, staff)
+
+
+def _describe(table: RecordTable) -> TableMetadata:
+    return TableMetadata(
+        class_name=table.class_name,
+        table_name=table.name,
+        plural_name=table.plural_name,
+        primary_key_column=table.primary_key.name,
+        main_columns=list(table.main_columns),
+        all_columns=list(table.columns),
+        column_types=table.column_types,
+        foreign_keys=table.foreign_keys,
+    )

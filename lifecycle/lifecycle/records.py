@@ -1,0 +1,132 @@
+"""What staff may do to any record of the database: the last resort, audited like everything else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from racetrack_client.log.errors import ValidationError
+from racetrack_commons.clock import Clock
+from racetrack_commons.entities.dto import ChangeKind
+
+from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.auth.authenticate import AuthSubject
+from lifecycle.auth.password_strength import check_password_strength
+from lifecycle.auth.passwords import Passwords
+from lifecycle.auth.tokens import Tokens
+from lifecycle.database.records.tables import RecordTable, get_record_table
+from lifecycle.database.records.values import MASK
+from lifecycle.database.repositories.records import Record, RecordChange
+from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lifecycle.deployment.delete import JobDeleter
+
+_USERS, _TOKENS, _JOBS, _FAMILIES = (
+    "auth_user",
+    "registry_authtoken",
+    "registry_job",
+    "registry_jobfamily",
+)
+_KNOWN_HASHES = ("pbkdf2_sha256$", "$argon2")
+
+
+@dataclass(frozen=True)
+class Records:
+    """Writes records."""
+
+    unit_of_work: UnitOfWorkFactory
+    deleter: JobDeleter
+    passwords: Passwords
+    tokens: Tokens
+    clock: Clock
+
+    def add(self, table_name: str, values: Record, staff: AuthSubject) -> Record:
+        """Add a record; return what was given, with its key, and a token that was made."""
+        table = _get_writable(table_name)
+        _check_not_masked(table, values)
+        hashed = self._hash_password(table, values)
+        with self.unit_of_work() as uow:
+            prepared = self._sign_token(uow, table, hashed)
+            change = uow.records.add(table, prepared)
+            self._record(uow, AuditEventType.RECORD_CREATED, table, change, staff)
+            key_column = table.primary_key.name
+            key = uow.records.get(table, change.key)[key_column]
+        given = {name: MASK if name in table.secret_columns else values[name] for name in values}
+        made = {name: prepared[name] for name in prepared if not values.get(name)}
+        return {**given, **made, key_column: key}
+
+    def change(self, table_name: str, key: str, values: Record, staff: AuthSubject) -> None:
+        """Give columns of a record other values."""
+        table = _get_writable(table_name)
+        hashed = self._hash_password(table, values)
+        with self.unit_of_work() as uow:
+            change = uow.records.change(table, key, hashed)
+            self._record(uow, AuditEventType.RECORD_CHANGED, table, change, staff)
+
+    def remove(self, table_name: str, keys: Sequence[str], staff: AuthSubject) -> None:
+        """Remove records with what belongs to them: all or none, but what runs of jobs is stopped first."""
+        table = _get_writable(table_name)
+        with self.unit_of_work.reading() as uow:
+            records = [uow.records.get(table, key) for key in keys]
+        self._stop_jobs(table, records, staff)
+        with self.unit_of_work() as uow:
+            for key in keys if table.name != _JOBS else ():
+                uow.records.remove(table, key)
+                change = RecordChange(key, {})
+                self._record(uow, AuditEventType.RECORD_DELETED, table, change, staff)
+
+    def _stop_jobs(self, table: RecordTable, records: list[Record], staff: AuthSubject) -> None:
+        """Delete jobs as they always are: a row without its job would leave the job running."""
+        if table.name not in (_JOBS, _FAMILIES):
+            return
+        with self.unit_of_work.reading() as uow:
+            jobs = [
+                job
+                for record in records
+                for job in uow.jobs.list_family(record["name"])
+                if table.name == _FAMILIES or job.id == record["id"]
+            ]
+        for job in jobs:
+            self.deleter.delete(job, staff)
+
+    def _sign_token(self, uow: UnitOfWork, table: RecordTable, values: Record) -> Record:
+        if table.name != _TOKENS or values.get("token"):
+            return values
+        if not values.get("auth_subject_id"):
+            raise ValidationError("say whose token it is: auth_subject_id")
+        subject = uow.auth_subjects.get(str(values["auth_subject_id"]))
+        return {**values, "token": self.tokens.sign(subject)}
+
+    def _hash_password(self, table: RecordTable, values: Record) -> Record:
+        password = values.get("password")
+        if table.name != _USERS or not isinstance(password, str) or password == MASK:
+            return values
+        if password.startswith(_KNOWN_HASHES):
+            return values
+        check_password_strength(password, str(values.get("username", "")))
+        return {**values, "password": self.passwords.hash(password)}
+
+    def _record(
+        self,
+        uow: UnitOfWork,
+        event_type: AuditEventType,
+        table: RecordTable,
+        change: RecordChange,
+        staff: AuthSubject,
+    ) -> None:
+        properties: dict[str, Any] = {"table": table.name, "id": change.key, **change.properties}
+        event = AuditEvent(event_type, staff.name, properties=properties)
+        write_event(uow, event, self.clock.now())
+        if table.name in (_JOBS, _FAMILIES):
+            uow.record_change(ChangeKind.JOB)
+
+
+def _get_writable(name: str) -> RecordTable:
+    table = get_record_table(name)
+    if table.is_read_only:
+        raise ValidationError(f"nobody changes table {name}: it says what was done")
+    return table
+
+
+def _check_not_masked(table: RecordTable, values: Mapping[str, Any]) -> None:
+    masked = [name for name in table.secret_columns if values.get(name) == MASK]
+    if masked:
+        raise ValidationError(f"say what {', '.join(masked)} shall be, and not {MASK}")
