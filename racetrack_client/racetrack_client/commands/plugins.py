@@ -74,18 +74,25 @@ def list_plugins(
     job_types: Annotated[
         bool, typer.Option("--job-types", help="List the job types that plugins offer.")
     ] = False,
+    broken: Annotated[
+        bool,
+        typer.Option("--broken", help="List the plugins that can't be loaded, and why; for staff."),
+    ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """List the installed plugins."""
     session = open_session(remote)
     if job_types:
-        names = session.call("GET", "plugin/job_type/versions")
-        print_data(names, output, "\n".join(names))
-        return
-    plugins = session.call("GET", "plugin")
-    print_data(
-        plugins, output, "\n".join(f"{plugin['name']}=={plugin['version']}" for plugin in plugins)
-    )
+        listed = session.call("GET", "plugin/job_type/versions")
+        lines = listed
+    elif broken:
+        listed = session.call("GET", "plugin/broken")
+        lines = [f"{plugin['file']}: {plugin['error']}" for plugin in listed]
+    else:
+        listed = session.call("GET", "plugin")
+        lines = [f"{plugin['name']}=={plugin['version']}" for plugin in listed]
+    if lines or output == Output.JSON:
+        print_data(listed, output, "\n".join(lines))
 
 
 @plugin_app.command("download", no_args_is_help=True)

@@ -308,11 +308,19 @@ def test_validate_names_every_error_of_a_bad_file(racetrack):
 def test_plugins_are_listed_uninstalled_and_downloaded(logged_in, lifecycle, answer):
     lifecycle.on("GET plugin", answer([{"name": "python3", "version": "3.0.0"}]))
     lifecycle.on("GET plugin/job_type/versions", answer(["python3:3.0.0"]))
+    broken = [{"file": "moon-1.0.0.zip", "error": "ImportError: no moon"}]
+    lifecycle.on("GET plugin/broken", answer(broken))
     lifecycle.on("DELETE plugin/python3/3.0.0", answer(None))
     lifecycle.on("GET plugin/python3/3.0.0/download", answer(b"PK", 200, "application/zip"))
 
     assert logged_in("plugin", "list").stdout == "python3==3.0.0\n"
     assert logged_in("plugin", "list", "--job-types").stdout == "python3:3.0.0\n"
+    assert logged_in("plugin", "list", "--broken").stdout == (
+        "moon-1.0.0.zip: ImportError: no moon\n"
+    )
+    assert json.loads(logged_in("plugin", "list", "--broken", "-o", "json").stdout) == broken
+    lifecycle.on("GET plugin/broken", answer([]))
+    assert logged_in("plugin", "list", "--broken").stdout == ""
     assert logged_in("plugin", "uninstall", "python3", "--version", "3.0.0").returncode == 0
     logged_in("plugin", "download", "python3", "3.0.0", "--out-filename", "my.zip")
     assert (logged_in.workdir / "my.zip").read_bytes() == b"PK"
