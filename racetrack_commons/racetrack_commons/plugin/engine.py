@@ -63,7 +63,7 @@ class PluginEngine(PluginHooks):
             self._plugins, self._broken = load_plugins(self._storage, self._plugins)
             self._reloaded_at = self._clock.monotonic()
             logger.info(f"plugins: {', '.join(map(str, self._plugins)) or 'none'}")
-            self._storage.sweep()
+            self._sweep(self._storage)
             if self._on_reload is not None:
                 self._on_reload()
 
@@ -132,6 +132,12 @@ class PluginEngine(PluginHooks):
         if self._storage is None:
             raise EntityNotFound("this service has no directory for plugins (PLUGINS_DIR)")
         return PluginInstaller(self._storage)
+
+    def _sweep(self, storage: PluginStorage) -> None:
+        try:
+            storage.sweep()
+        except OSError as e:
+            logger.warning(f"what plugins left in {storage.directory} can't be removed: {e}")
 
     def _notice_change(self) -> None:
         if self._storage is None:

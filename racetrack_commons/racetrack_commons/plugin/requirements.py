@@ -28,7 +28,8 @@ def install_requirements(plugin_dir: Path, target: Path) -> None:
     if not _lists_anything(file):
         return
     logger.info(f"installing the requirements of plugin {plugin_dir.name}")
-    command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-progress"]
+    # Once for each package: a cache would need a home that can be written.
+    command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-progress", "--no-cache"]
     command += ["--python", sys.executable, "--target", str(target), "--requirement", str(file)]
     try:
         done = subprocess.run(

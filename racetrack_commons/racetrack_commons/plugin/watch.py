@@ -11,6 +11,7 @@ logger = get_logger(__name__)
 
 # A look at a few files costs less than a watcher of the file system, and works on network volumes.
 POLL_SECONDS = 0.5
+_STOP_SECONDS = 5
 
 
 class ChangeWatcher:
@@ -27,10 +28,10 @@ class ChangeWatcher:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop looking; returns when a look that has begun has ended."""
+        """Stop looking; a look that has begun gets some seconds to end."""
         self._stopping.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join()
+            self._thread.join(_STOP_SECONDS)
 
     def _run(self) -> None:
         while not self._clock.wait(self._stopping, POLL_SECONDS):

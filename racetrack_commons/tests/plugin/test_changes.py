@@ -88,6 +88,19 @@ def test_what_is_unused_for_a_day_is_removed(engine, plugins_dir):
     assert not list((plugins_dir / "extracted").glob(".gone*"))
 
 
+def test_what_can_not_be_removed_stands_in_nobodys_way(engine, plugins_dir):
+    engine.upload_plugin("a.zip", a_plugin_zip(READS_CONFIG, "p"))
+    [unpacked] = (plugins_dir / "extracted").glob("p-*")
+    (plugins_dir / "extracted/stray").write_text("a file where directories belong")
+    (plugins_dir / "extracted/.stray.unused").mkdir()
+    os.utime(plugins_dir / "extracted/.stray.unused", (0, 0))
+
+    engine.reload()
+
+    assert docs(engine) == [""]
+    assert unpacked.is_dir()
+
+
 def test_a_plugin_that_comes_back_is_not_swept_away(engine, plugins_dir):
     package = a_plugin_zip(READS_CONFIG, "p")
     engine.upload_plugin("a.zip", package)
