@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import zipfile
 from pathlib import Path
@@ -190,6 +191,19 @@ def read(terminal: int) -> bytes:
         return os.read(terminal, 10_000)
     except OSError:  # How Linux says that the other end is closed.
         return b""
+
+
+def test_logs_are_followed_until_the_user_stops(client, stack, adder):
+    follower = client.start("logs", adder, "--follow", "--tail", "1")
+    try:
+        assert follower.stdout.readline()
+        stack.call(f"{adder}/latest/api/v1/perform", {"x": 987654})
+        assert any("got 987654" in line for line in follower.stdout)
+        follower.send_signal(signal.SIGINT)
+        assert follower.wait(30) == 0
+    finally:
+        follower.kill()
+        follower.communicate()
 
 
 def test_names_of_jobs_are_completed(client, adder):
