@@ -36,6 +36,7 @@ from lifecycle.endpoints import (
     info,
     job,
     job_logs,
+    maintenance,
     plugin_admin,
     plugins,
     records,
@@ -55,6 +56,7 @@ _ADMIN_PANEL = "lifecycle.admin.panel"
 _LOG_SOCKET = "lifecycle.event_stream.log_socket"
 _ROUTERS = (
     info.router,
+    maintenance.router,
     users.router,
     call_auth.router,
     auth.router,

@@ -1,16 +1,18 @@
 """Routes of the audit log."""
 
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 from racetrack_commons.entities.dto import UnixSeconds
 
-from lifecycle.audit import describe_age, explain
 from lifecycle.database.dto import AuditEventDto
 from lifecycle.database.repositories.audit import AuditFilter
+from lifecycle.endpoints.audit_text import describe_age, explain
 from lifecycle.endpoints.dependencies import (
+    Count,
     CurrentSubject,
     ReadingDep,
     ServicesDep,
@@ -20,6 +22,7 @@ from lifecycle.endpoints.dependencies import (
 router = APIRouter(prefix="/api/v1/audit", tags=["API"])
 
 _TRUE = {"true", "yes", "1"}
+_LONGEST_PAGE = 1000
 
 
 class AuditLogEventDto(BaseModel):
@@ -52,24 +55,36 @@ class ActivityPayload(BaseModel):
     events: list[ExplainedEvent]
 
 
+def get_audit_filter(
+    job_name: str = "",
+    job_version: str = "",
+    event_type: str = "",
+    limit: Annotated[int, Query(ge=0, le=_LONGEST_PAGE)] = 100,
+    offset: Count = 0,
+) -> AuditFilter:
+    """Read which events are wanted; a job stands in the path or in the query."""
+    return AuditFilter(job_name, job_version, event_type=event_type, limit=limit, offset=offset)
+
+
+WantedEvents = Annotated[AuditFilter, Depends(get_audit_filter)]
+
+
 @router.get("/activity")
 def get_activity(
+    wanted: WantedEvents,
     user: UserSubject,
     services: ServicesDep,
     uow: ReadingDep,
-    job_name: str = "",
-    job_version: str = "",
     related_to_me: str = "",
 ) -> ActivityPayload:
     """Show what happened lately, explained."""
     is_mine = related_to_me.lower() in _TRUE
-    wanted = AuditFilter(job_name, job_version, user.name if is_mine else None)
-    now = services.clock.now()
+    events = uow.audit.list_newest(replace(wanted, username=user.name if is_mine else None))
     return ActivityPayload(
-        filter_job_name=job_name,
-        filter_job_version=job_version,
+        filter_job_name=wanted.job_name,
+        filter_job_version=wanted.job_version,
         filter_related_to_me=is_mine,
-        events=[_explain(event, now) for event in uow.audit.list_newest(wanted)],
+        events=[_explain(event, services.clock.now()) for event in events],
     )
 
 
@@ -77,20 +92,18 @@ def get_activity(
 @router.get("/user_events/job/{job_name}")
 @router.get("/user_events/job/{job_name}/{job_version}")
 def list_user_events(
-    user: UserSubject, uow: ReadingDep, job_name: str = "", job_version: str = ""
+    wanted: WantedEvents, user: UserSubject, uow: ReadingDep
 ) -> list[AuditLogEventDto]:
     """List what the user who calls did, or what happened to their jobs."""
-    return _list_events(uow.audit.list_newest(AuditFilter(job_name, job_version, user.name)))
+    return _list_events(uow.audit.list_newest(replace(wanted, username=user.name)))
 
 
 @router.get("/events")
 @router.get("/events/job/{job_name}")
 @router.get("/events/job/{job_name}/{job_version}")
-def list_events(
-    _: CurrentSubject, uow: ReadingDep, job_name: str = "", job_version: str = ""
-) -> list[AuditLogEventDto]:
+def list_events(wanted: WantedEvents, _: CurrentSubject, uow: ReadingDep) -> list[AuditLogEventDto]:
     """List what happened."""
-    return _list_events(uow.audit.list_newest(AuditFilter(job_name, job_version)))
+    return _list_events(uow.audit.list_newest(wanted))
 
 
 def _list_events(events: list[AuditEventDto]) -> list[AuditLogEventDto]:

@@ -82,6 +82,7 @@ EXAMPLES = {
     "POST /api/v1/plugin/{plugin_name}/run": Example({}, answer=404),
     "POST /api/v1/plugin/upload": Example(answer=422),
     "POST /api/v1/plugin/upload/{filename}": Example(answer=400),
+    "PUT /api/v1/maintenance": Example({"maintenance_mode": False}),
     "POST /api/v1/records/table/{table}": Example({"fields": {"name": "x"}}),
     "POST /api/v1/records/table/{table}/count": Example({}),
     "POST /api/v1/records/table/{table}/list": Example({}),

@@ -1,7 +1,9 @@
 from datetime import timedelta
 
 import pytest
-from lifecycle.audit import AuditEvent, AuditEventType, describe_age, write_event
+from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.database.dto import AuditEventDto
+from lifecycle.endpoints.audit_text import describe_age, explain
 from racetrack_commons.clock import Clock
 
 API = "/lifecycle/api/v1/audit"
@@ -62,6 +64,58 @@ def test_events_are_listed(client, admin, path, count):
 def test_services_have_no_events_of_their_own(client, internal):
     assert client.get(f"{API}/user_events", headers=internal).status_code == 401
     assert client.get(f"{API}/events", headers=internal).status_code == 200
+
+
+def test_events_are_read_page_by_page(client, admin):
+    pages = [
+        client.get(f"{API}/events?limit=3&offset={offset}", headers=admin).json()
+        for offset in (0, 3, 6)
+    ]
+
+    assert [len(page) for page in pages] == [3, 1, 0]
+    everything = client.get(f"{API}/events", headers=admin).json()
+    assert pages[0] + pages[1] == everything
+    assert client.get(f"{API}/events?limit=1001", headers=admin).status_code == 422
+
+
+def test_events_are_filtered_by_their_type(client, admin):
+    path = f"{API}/activity?event_type=job_deployed"
+
+    (event,) = client.get(path, headers=admin).json()["events"]
+    assert event["event_type"] == "job_deployed"
+
+
+@pytest.mark.parametrize("event_type", AuditEventType)
+def test_every_type_of_event_has_a_sentence_of_its_own(event_type):
+    text = explain(make_event(event_type, job_name="adder", job_version="0.0.1"))
+
+    assert text.startswith("anna ")
+    assert event_type not in text
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        ({"event_type": "unheard_of"}, "anna did unheard_of"),
+        ({"event_type": "odd", "job_name": "a", "job_version": "1"}, "anna did odd to job a 1"),
+        (
+            {"event_type": "plugin_installed"},
+            "anna installed plugin some plugin name some plugin version",
+        ),
+        (
+            {"event_type": "job_deleted", "job_name": "{x}", "job_version": "1"},
+            "anna deleted job {x} 1",
+        ),
+    ],
+)
+def test_events_of_other_releases_are_explained_too(event, text):
+    assert explain(make_event(**event)) == text
+
+
+def make_event(event_type, **values):
+    return AuditEventDto(
+        id="1", timestamp=Clock().now(), event_type=event_type, username_executor="anna", **values
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,19 @@ from sqlalchemy.orm import Session
 from lifecycle.database.dto import AuditEventDto
 from lifecycle.database.tables import AuditLogEventRow
 
-NEWEST_EVENTS = 100
-
 
 @dataclass(frozen=True)
 class AuditFilter:
     """Which events to list; what is None or empty does not restrict."""
 
-    job_name: str | None = None
-    job_version: str | None = None
+    job_name: str = ""
+    job_version: str = ""
     username: str | None = None
     """Who did it, or whom it happened to."""
+    event_type: str = ""
+    limit: int = 100
+    offset: int = 0
+    """How many of the newest to leave out."""
 
 
 class AuditRepository:
@@ -42,6 +44,8 @@ class AuditRepository:
             query = query.where(table.job_name == wanted.job_name)
         if wanted.job_version:
             query = query.where(table.job_version == wanted.job_version)
+        if wanted.event_type:
+            query = query.where(table.event_type == wanted.event_type)
         if wanted.username:
             query = query.where(
                 or_(
@@ -49,7 +53,8 @@ class AuditRepository:
                     table.username_subject == wanted.username,
                 )
             )
-        return [_to_dto(row) for row in self._session.scalars(query.limit(NEWEST_EVENTS))]
+        page = query.limit(wanted.limit).offset(wanted.offset)
+        return [_to_dto(row) for row in self._session.scalars(page)]
 
 
 def _to_dto(row: AuditLogEventRow) -> AuditEventDto:
