@@ -114,7 +114,13 @@ test-contract: setup ## what older clients and plugins rely on; T=… for some
 	$(BIN)/pytest -q -x $(or $(T),tests/contract)
 
 test-e2e: setup ## user journeys on an embedded stack of their own; T=… for some
-	$(BIN)/pytest -q -x $(or $(T),tests/e2e)
+	$(BIN)/pytest -q -x -m "not docker" $(or $(T),tests/e2e)
+
+.PHONY: compose-test compose-test-e2e
+compose-test: test-unit compose-test-e2e ## unit tests, then the journeys on compose
+
+compose-test-e2e: setup ## user journeys on a compose stack of their own; T=… for some
+	$(BIN)/pytest -q -x -m docker $(or $(T),tests/e2e)
 
 .PHONY: bench-deploy
 bench-deploy: setup ## seconds from `racetrack deploy` to the first 200 through PUB, on the running stack (TARGET=process)

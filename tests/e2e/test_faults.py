@@ -1,10 +1,10 @@
 """Services killed at any moment: deployments end right, and the version that served goes on serving."""
 
-import threading
 import time
 
 import httpx
 import pytest
+from stacks.caller import Caller
 
 SLOW = """
 import time
@@ -24,34 +24,6 @@ class Job:
             os._exit(1)
         return "alive"
 """
-
-
-class Caller(threading.Thread):
-    """Calls a job again and again, and keeps what failed."""
-
-    def __init__(self, stack, path, payload):
-        super().__init__()
-        self.stack, self.path, self.payload = stack, path, payload
-        self.failures, self.calls = [], 0
-        self.stopped = threading.Event()
-
-    def run(self):
-        with httpx.Client(
-            headers={"X-Racetrack-Auth": self.stack.admin_token}, timeout=30
-        ) as client:
-            while not self.stopped.wait(0.02):
-                response = client.post(f"{self.stack.pub_url}/job/{self.path}", json=self.payload)
-                self.calls += 1
-                if response.status_code != 200:
-                    self.failures.append((response.status_code, response.text))
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        self.join()
 
 
 @pytest.mark.parametrize("service", ["lifecycle", "image-builder", "lifecycle-supervisor"])

@@ -1,0 +1,37 @@
+"""Somebody who calls a job all the time."""
+
+import threading
+from typing import Self
+
+import httpx
+
+from stacks.stack import Stack
+
+
+class Caller(threading.Thread):
+    """Calls a job again and again, and keeps what failed."""
+
+    def __init__(self, stack: Stack, path: str, payload: object) -> None:
+        super().__init__()
+        self.stack, self.path, self.payload = stack, path, payload
+        self.failures: list[tuple[int, str]] = []
+        self.calls = 0
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        with httpx.Client(
+            headers={"X-Racetrack-Auth": self.stack.admin_token}, timeout=30
+        ) as client:
+            while not self.stopped.wait(0.02):
+                response = client.post(f"{self.stack.pub_url}/job/{self.path}", json=self.payload)
+                self.calls += 1
+                if response.status_code != 200:
+                    self.failures.append((response.status_code, response.text))
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        self.join()

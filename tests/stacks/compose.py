@@ -1,0 +1,111 @@
+"""The compose shape: services and jobs as containers of the Docker engine."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stacks.stack import PORTS, ROOT, Stack, free_ports
+
+
+@dataclass(frozen=True)
+class ComposeStack(Stack):
+    """A compose project of its own: containers, networks, volumes, images and ports that no other stack has."""
+
+    data: Path
+    target = "docker"
+
+    @property
+    def project(self) -> str:
+        return self.environment["COMPOSE_PROJECT_NAME"]
+
+    def kill(self, service: str) -> None:
+        # `docker kill` would count as a wish of ours, and the container would stay down.
+        self.compose("exec", "-T", service, "bash", "-c", "kill -9 -1", check=False)
+
+    def pause(self, service: str) -> None:
+        self.compose("pause", service)
+
+    def resume(self, service: str) -> None:
+        self.compose("unpause", service)
+
+    def log_tails(self) -> str:
+        return self.compose("--ansi", "never", "logs", "--tail", "25", check=False).stdout
+
+    def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.control("compose", *arguments, check=check)
+
+    def control(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [ROOT / "compose/stack", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(
+                f"compose/stack {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+            )
+        return done
+
+    def service(self, name: str) -> dict[str, Any]:
+        """What the engine knows about the container of a service."""
+        [container] = self.compose("ps", "--all", "--quiet", name).stdout.split()
+        return inspect(container)
+
+    def job_containers(self, job: str) -> list[dict[str, Any]]:
+        """What the engine knows about the containers of a job, whatever their state."""
+        labels = {
+            "racetrack-component": "job",
+            "racetrack-platform": self.project,
+            "job-name": job,
+        }
+        filters = [f"--filter=label={name}={value}" for name, value in labels.items()]
+        names = docker("ps", "--all", "--quiet", *filters).split()
+        return [inspect(name) for name in names]
+
+    def stop(self) -> None:
+        self.control("clean", check=False)
+        shutil.rmtree(self.data, ignore_errors=True)
+
+
+def docker(*arguments: str) -> str:
+    """What the docker client prints."""
+    done = subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr}"
+    return done.stdout
+
+
+def inspect(container: str) -> dict[str, Any]:
+    [described] = json.loads(docker("inspect", container))
+    return dict(described)
+
+
+def start_compose_stack() -> ComposeStack:
+    data = Path(tempfile.mkdtemp(prefix="rt-"))
+    # One for each checkout: what a killed run left behind is found and removed by the next one.
+    project = f"racetrack-test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
+    own = {
+        "COMPOSE_PROJECT_NAME": project,
+        "TAG": project,
+        "RACETRACK_CONFIG": str(data / "client.yaml"),
+    }
+    ports = free_ports((*PORTS, "DATABASE_PORT"))
+    stack = ComposeStack(environment=os.environ | ports | own, data=data)
+    stack.control("clean")
+    try:
+        stack.control("up")
+        stack.log_in()
+    except BaseException:
+        stack.stop()
+        raise
+    return stack
