@@ -34,6 +34,8 @@ class Environment:
     token: str | None = field(default=None, repr=False)
     verify_tls: bool = True
     github_token: str | None = field(default=None, repr=False)
+    github_api_url: str | None = None
+    """Where releases are asked for; None: the public GitHub."""
 
 
 class Session:

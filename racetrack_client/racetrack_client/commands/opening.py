@@ -21,6 +21,7 @@ def open_environment() -> Environment:
         token=variables.get("RACETRACK_AUTH_TOKEN"),
         verify_tls=variables.get("RACETRACK_INSECURE_TLS", "").lower() not in ("1", "true", "yes"),
         github_token=variables.get("GITHUB_TOKEN"),
+        github_api_url=variables.get("GITHUB_API_URL"),
     )
 
 

@@ -18,7 +18,7 @@ from racetrack_client.commands.options import (
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.plugin.bundle import bundle_plugin, load_plugin_manifest
 from racetrack_client.plugin.install import upload_plugin
-from racetrack_client.plugin.source import GithubAccess, fetch_plugin
+from racetrack_client.plugin.source import GITHUB_API, GithubAccess, fetch_plugin
 from racetrack_client.utils.request import parse_response
 
 plugin_app = typer.Typer(
@@ -45,7 +45,8 @@ def install(
 ) -> None:
     """Install a plugin."""
     session = open_session(remote)
-    github = GithubAccess(token=open_environment().github_token)
+    environment = open_environment()
+    github = GithubAccess(environment.github_api_url or GITHUB_API, environment.github_token)
     manifest = upload_plugin(session, fetch_plugin(plugin_uri, github), replace=replace)
     say(f"plugin {manifest.name} {manifest.version} is installed")
 

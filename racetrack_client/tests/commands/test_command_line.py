@@ -389,3 +389,16 @@ def test_a_closed_pipe_is_no_error(logged_in, lifecycle, answer):
 
     assert done.stderr == ""
     assert done.stdout.splitlines()[0].startswith("NAME")
+
+
+def test_a_release_is_installed_from_the_github_of_a_company(logged_in, lifecycle, answer):
+    asset = {"browser_download_url": f"{lifecycle.root}/web/p-1.2.0.zip"}
+    releases = [{"name": None, "tag_name": "1.2.0", "assets": [asset]}]
+    lifecycle.on("GET /repos/me/p/releases?per_page=100", answer(releases))
+    lifecycle.on("GET /web/p-1.2.0.zip", answer(b"PK", 200, "application/zip"))
+    lifecycle.on("POST plugin/upload/p-1.2.0.zip?replace=0", answer({"name": "p", "version": "1"}))
+
+    done = logged_in("plugin", "install", "github.com/me/p", GITHUB_API_URL=lifecycle.root)
+
+    assert done.returncode == 0, done.stderr
+    assert lifecycle.requests_to("p-1.2.0.zip?replace=0")[0].body == b"PK"
