@@ -35,24 +35,6 @@ def test_the_adder_is_deployed_called_and_deleted(stack):
     assert not [job for job in stack.jobs() if job["name"] == "adder"]
 
 
-def test_a_job_calls_another_job(stack):
-    stack.racetrack("deploy", "sample/python-class", "--force")
-    stack.racetrack("deploy", "sample/python-chain", "--force")
-    stack.api(
-        "POST", "auth/allow/job_family/python-chain/job/adder/scope/call_job"
-    ).raise_for_status()
-    answer = stack.call("python-chain/latest/api/v1/perform", {"numbers": [40, 2.7]})
-    assert (answer.status_code, answer.json()) == (200, 43)
-
-
-def test_other_samples_answer(stack):
-    stack.racetrack("deploy", "sample/python-primer", "--force")
-    assert stack.call("primer/latest/api/v1/perform", {"number": 7907}).json() is True
-    assert stack.call("primer/latest/api/v1/perform", {"number": 4}).json() is False
-    stack.racetrack("deploy", "sample/python-logger", "--force")
-    assert isinstance(stack.call("python-logger/latest/api/v1/perform", {}).json(), float)
-
-
 def test_callers_without_a_valid_token_are_refused(stack):
     stack.racetrack("deploy", "sample/python-class", "--force")
     for token in (None, "invalid"):

@@ -1,6 +1,5 @@
 """Going back to an earlier deployment is a matter of a second or two, or fails with its cause."""
 
-import shutil
 import time
 
 CODE = "class Job:\n    def perform(self):\n        return {answer}\n"
@@ -36,8 +35,7 @@ def test_a_rollback_to_an_image_that_is_gone_says_so_and_leaves_the_job(stack, j
     deploy(stack, directory, 1)
     [job] = [job for job in stack.jobs() if job["name"] == "image-gone"]
     deploy(stack, directory, 2)
-    [image] = stack.data.rglob(f"image-gone/{job['image_tag']}")
-    shutil.rmtree(image)
+    stack.remove_image("image-gone", job["image_tag"])
 
     answer = stack.api("POST", "job/image-gone/0.0.1/rollback")
 

@@ -38,9 +38,9 @@ def test_a_model_is_trained_and_predicts(stack):
     assert answer.json() == [pytest.approx(201.96842858259438)]
 
 
-def test_a_job_of_its_own_dockerfile_is_refused_where_no_container_can_run(stack):
-    refused = stack.racetrack("deploy", "sample/docker-python-flask", check=False)
+def test_a_job_of_its_own_dockerfile_is_refused_where_no_container_can_run(embedded_stack):
+    refused = embedded_stack.racetrack("deploy", "sample/docker-python-flask", check=False)
     assert refused.returncode != 0
     assert "dockerfile:latest is not available for process targets" in refused.stderr
     assert "there are: python3:" in refused.stderr
-    assert not [job for job in stack.jobs() if job["name"] == "docker-python-flask"]
+    assert not [job for job in embedded_stack.jobs() if job["name"] == "docker-python-flask"]

@@ -34,6 +34,9 @@ class ComposeStack(Stack):
     def resume(self, service: str) -> None:
         self.compose("unpause", service)
 
+    def remove_image(self, job: str, tag: str) -> None:
+        docker("rmi", "--force", f"racetrack/job-entrypoint/{job}:{tag}")
+
     def log_tails(self) -> str:
         return self.compose("--ansi", "never", "logs", "--tail", "25", check=False).stdout
 

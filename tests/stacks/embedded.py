@@ -29,6 +29,10 @@ class EmbeddedStack(Stack):
     def resume(self, service: str) -> None:
         os.kill(self.service_pid(service), signal.SIGCONT)
 
+    def remove_image(self, job: str, tag: str) -> None:
+        [image] = self.data.rglob(f"{job}/{tag}")
+        shutil.rmtree(image)
+
     def log_tails(self) -> str:
         return "\n".join(
             f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-25:])

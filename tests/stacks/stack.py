@@ -54,6 +54,10 @@ class Stack(ABC):
         """Let a paused service go on."""
 
     @abstractmethod
+    def remove_image(self, job: str, tag: str) -> None:
+        """Take the image of a job away, behind the back of the platform."""
+
+    @abstractmethod
     def log_tails(self) -> str:
         """The last words of each service."""
 
