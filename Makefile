@@ -123,7 +123,7 @@ compose-test-e2e: setup ## user journeys on a compose stack of their own; T=… 
 	$(BIN)/pytest -q -x -m docker $(or $(T),tests/e2e)
 
 .PHONY: bench-deploy
-bench-deploy: setup ## seconds from `racetrack deploy` to the first 200 through PUB, on the running stack (TARGET=process)
+bench-deploy: setup ## seconds from `racetrack deploy` of changed code to the first 200, on the running stack; TARGET=docker for compose
 	@$(BIN)/python tests/performance/bench_deploy.py --target $(or $(TARGET),process)
 
 # --- Clean ----------------------------------------------------------------------------------------------------------------

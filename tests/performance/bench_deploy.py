@@ -1,14 +1,18 @@
-"""Measures a forced redeploy of the adder: from the command's start to the first 200 of the new instance through PUB.
+"""Measures redeploys after a one-line change of the code: from the command's start to the first 200 of the new code through PUB.
 
 A second process-wide load of calls runs all the while; not one of them may fail.
 """
 
 import argparse
 import json
+import os
+import shutil
 import statistics
 import subprocess
+import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +21,8 @@ import httpx
 ROOT = Path(__file__).resolve().parents[2]
 RACETRACK = ROOT / "venv/bin/racetrack"
 PAYLOAD = {"numbers": [40, 2]}
+REMOTES = {"process": "http://127.0.0.1:7202", "docker": "http://127.0.0.1:7102"}
+"""Where the stack of a target answers when RACETRACK_REMOTE does not say."""
 
 
 @dataclass
@@ -55,41 +61,76 @@ class Load:
                 self._stop.wait(0.01)
 
 
-def cli(*arguments: str) -> str:
-    """Run the racetrack command; its output, or an exit with what it said."""
-    done = subprocess.run(
-        [RACETRACK, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"racetrack {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout.strip()
+@dataclass
+class Adder:
+    """A copy of the sample adder whose code can change."""
+
+    directory: Path
+    environment: Mapping[str, str]
+    changes: int = 0
+
+    def change(self) -> None:
+        """Change one line of its code, as somebody at work would."""
+        self.changes += 1
+        code = (ROOT / "sample/python-class/adder.py").read_text()
+        changed = code.replace('"""Add numbers', f'"""Change {self.changes}: add numbers', 1)
+        if changed == code:
+            raise SystemExit("the sample has no line to change any more; correct this benchmark")
+        (self.directory / "adder.py").write_text(changed)
+
+    def deploy(self) -> "subprocess.Popen[str]":
+        """Begin to deploy it."""
+        return subprocess.Popen(
+            [RACETRACK, "deploy", self.directory, "--build-context", "local", "--force"],
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def cli(self, *arguments: str) -> str:
+        """Run another racetrack command; its output, or an exit with what it said."""
+        done = subprocess.run(
+            [RACETRACK, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise SystemExit(f"racetrack {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout.strip()
 
 
-def deploy_to_200(base_url: str, headers: dict[str, str]) -> float:
-    """Seconds from the start of `racetrack deploy --force` to the first 200 of the new instance."""
+def deploy_to_200(adder: Adder, base_url: str, headers: dict[str, str]) -> float:
+    """Seconds from the start of `racetrack deploy --force` to the first 200 of the new code."""
     with httpx.Client(headers=headers, timeout=30) as client:
         before = client.get(f"{base_url}/live").json()["deployment_timestamp"]
         while int(time.time()) <= int(
             before
         ):  # an instance is told from the one before by its second
             time.sleep(0.05)
+        adder.change()
         started = time.monotonic()
-        command = subprocess.Popen(
-            [RACETRACK, "deploy", "sample/python-class", "--force"],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+        command = adder.deploy()
         while client.get(f"{base_url}/live").json()["deployment_timestamp"] == before:
             if command.poll() not in (None, 0):
-                raise SystemExit(f"the deployment failed: {command.communicate()[1].decode()}")
+                raise SystemExit(f"the deployment failed: {command.communicate()[1]}")
             time.sleep(0.01)
         response = client.post(f"{base_url}/api/v1/perform", json=PAYLOAD)
         elapsed = time.monotonic() - started
         response.raise_for_status()
         if command.wait():
-            raise SystemExit("the deployment failed")
+            raise SystemExit(f"the deployment failed: {command.communicate()[1]}")
         return elapsed
+
+
+def environment_for(target: str) -> dict[str, str]:
+    """Variables that lead the command line to the stack of the target, whatever it was logged in to."""
+    lines = (ROOT / ".env").read_text().splitlines()
+    token = next(line.partition("=")[2] for line in lines if line.startswith("ADMIN_TOKEN="))
+    ours = {"RACETRACK_REMOTE": REMOTES.get(target, ""), "RACETRACK_AUTH_TOKEN": token}
+    return ours | os.environ
 
 
 def main() -> None:
@@ -104,16 +145,24 @@ def main() -> None:
     parser.add_argument("--redeploys", type=int, default=20, help="redeploys in all under load")
     options = parser.parse_args()
 
-    base_url = f"{cli('get', 'pub', '-q')}/job/adder/latest"
-    headers = {"X-Racetrack-Auth": cli("get", "auth-token")}
-    cli("deploy", "sample/python-class", "--force")
+    with tempfile.TemporaryDirectory() as directory:
+        adder = Adder(Path(directory) / "adder", environment_for(options.target))
+        measure(adder, options)
 
-    seconds = [deploy_to_200(base_url, headers) for _ in range(options.rounds)]
+
+def measure(adder: Adder, options: argparse.Namespace) -> None:
+    """Deploy again and again, and write down what came of it."""
+    shutil.copytree(ROOT / "sample/python-class", adder.directory)
+    adder.cli("deploy", str(adder.directory), "--build-context", "local", "--force")
+    base_url = f"{adder.cli('get', 'pub', '-q')}/job/adder/latest"
+    headers = {"X-Racetrack-Auth": adder.cli("get", "auth-token")}
+
+    seconds = [deploy_to_200(adder, base_url, headers) for _ in range(options.rounds)]
     print("deploy to first 200, seconds:", " ".join(f"{value:.2f}" for value in seconds))
     print(f"median {statistics.median(seconds):.2f} s")
     with Load(f"{base_url}/api/v1/perform", headers) as load:
         for number in range(options.redeploys):
-            deploy_to_200(base_url, headers)
+            deploy_to_200(adder, base_url, headers)
             print(
                 f"redeploy {number + 1}/{options.redeploys}: {load.calls} calls, {len(load.failures)} failed",
                 flush=True,
