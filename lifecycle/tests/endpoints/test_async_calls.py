@@ -74,6 +74,13 @@ def test_attempts_may_be_left_out_and_nothing_else(client, internal):
         assert client.post(API, json=partial, headers=internal).status_code == 422, key
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"attempts": 10**20}, {"response_status_code": -1}, {"started_at": 10**20}]
+)
+def test_numbers_that_no_call_has_are_refused(client, internal, wrong):
+    assert client.post(API, json=CALL | wrong, headers=internal).status_code == 422
+
+
 def test_a_body_of_another_call_is_refused(client, internal):
     answer = client.put(f"{API}/another", json=CALL, headers=internal)
 

@@ -201,10 +201,10 @@ class AsyncJobCallDto(BaseModel):
     request_url: str
     request_headers: dict[str, str]
     request_body: str
-    response_status_code: int | None
+    response_status_code: int | None = Field(ge=0, le=999)
     response_headers: dict[str, str] | None
     response_body: str
-    attempts: int = 0
+    attempts: int = Field(0, ge=0, le=2**31 - 1)
     pub_instance_addr: str = Field(max_length=256)
     retriable_error: bool
     body_encoding: BodyEncoding = BodyEncoding.UTF_8
