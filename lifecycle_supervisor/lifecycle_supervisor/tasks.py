@@ -8,6 +8,7 @@ from lifecycle.deployment.retention import Retention, forget_old_rows
 from lifecycle.deployment.services import DeploymentServices
 from lifecycle.job.sync import sync_jobs
 from racetrack_commons.entities.dto import JobStatus
+from racetrack_commons.plugin.job_types import gather_job_types
 
 from lifecycle_supervisor.config import Config
 from lifecycle_supervisor.discovery_file import write_discovery_file
@@ -37,19 +38,25 @@ class SupervisorTasks:
 
     def sync_jobs(self) -> None:
         """Bring the registry in line with what runs, and tell Prometheus where."""
-        result = sync_jobs(self.core.unit_of_work, self.core.infrastructure, self.config)
-        with self.core.unit_of_work.reading() as uow:
+        core = self.core
+        job_types = self._list_job_types()
+        result = sync_jobs(core.unit_of_work, core.infrastructure, self.config, job_types)
+        with core.unit_of_work.reading() as uow:
             jobs = uow.jobs.list_all()
         counts = Counter(JobStatus(job.status) for job in jobs)
         counts[JobStatus.ORPHANED] = len(result.orphaned)
         for status in JobStatus:
-            self.core.metrics.jobs_count_by_status.labels(status.value).set(counts[status])
+            core.metrics.jobs_count_by_status.labels(status.value).set(counts[status])
         write_discovery_file(self.config.plugins_dir / "metrics/sd_config_jobs.yaml", jobs)
 
     def forget_old_rows(self) -> None:
         """Remove rows that nobody needs any more."""
         with self.core.unit_of_work() as uow:
             forget_old_rows(uow, self.core.clock.now(), Retention.of_config(self.config))
+
+    def _list_job_types(self) -> set[str] | None:
+        """List the job types there are; None while no plugin is loaded: then nothing is known."""
+        return set(gather_job_types(self.core.plugins).by_key) or None
 
     def _list_chores(self) -> list[PeriodicTask]:
         return [
