@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from lifecycle.core import Core
+from lifecycle.deployment.leftovers import end_leftovers
 from lifecycle.deployment.retention import Retention, forget_old_rows
 from lifecycle.deployment.services import DeploymentServices
 from lifecycle.job.sync import sync_jobs
@@ -30,6 +31,7 @@ class SupervisorTasks:
             *self._list_chores(),
             PeriodicTask("sync-jobs", config.sync_interval_seconds, self.sync_jobs),
             PeriodicTask("forget-old-rows", config.cleaning_interval_seconds, self.forget_old_rows),
+            PeriodicTask("end-leftovers", config.cleaning_interval_seconds, self.end_leftovers),
         ]
         if config.reconciliation_loop:
             reconcile = self.deployments.existing_jobs.reconcile
@@ -53,6 +55,11 @@ class SupervisorTasks:
         """Remove rows that nobody needs any more."""
         with self.core.unit_of_work() as uow:
             forget_old_rows(uow, self.core.clock.now(), Retention.of_config(self.config))
+
+    def end_leftovers(self) -> None:
+        """End what nobody is at any more."""
+        with self.core.unit_of_work() as uow:
+            end_leftovers(uow, self.core.clock.now())
 
     def _list_job_types(self) -> set[str] | None:
         """List the job types there are; None while no plugin is loaded: then nothing is known."""

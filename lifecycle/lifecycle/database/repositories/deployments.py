@@ -100,6 +100,19 @@ class DeploymentRepository:
             values["phase"] = None
         self._update(deployment_id, **values)
 
+    def fail_interrupted(self, before: datetime, error: str, now: datetime) -> int:
+        """Say that those failed which no worker knows of and which were last changed before that moment; count them."""
+        open_tasks = select(DeploymentTaskRow.deployment_id).where(
+            DeploymentTaskRow.step != "ended"
+        )
+        statement = update(DeploymentRow).where(
+            DeploymentRow.status == DeploymentStatus.IN_PROGRESS,
+            DeploymentRow.update_time < before,
+            DeploymentRow.id.not_in(open_tasks),
+        )
+        values = {"status": DeploymentStatus.FAILED, "error": error, "update_time": now}
+        return execute_counting(self._session, statement.values(**values))
+
     def set_build_logs(self, deployment_id: str, logs: str) -> None:
         """Replace the build log."""
         self._update(deployment_id, build_logs=logs)

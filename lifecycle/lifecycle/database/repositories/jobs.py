@@ -8,12 +8,12 @@ from uuid import uuid4
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.manifest import Manifest
 from racetrack_client.utils.datamodel import load_yaml_map
-from racetrack_commons.entities.dto import JobDto, JobStatus
+from racetrack_commons.entities.dto import DeploymentStatus, JobDto, JobStatus
 from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from lifecycle.database.statements import execute_counting, insert_if_absent
-from lifecycle.database.tables import JobFamilyRow, JobRow
+from lifecycle.database.tables import DeploymentRow, JobFamilyRow, JobRow
 
 _COLUMNS_AS_IN_DTO = (
     "internal_name",
@@ -80,6 +80,20 @@ class JobRepository:
         statement = delete(JobRow).where(JobRow.name == name, JobRow.version == version)
         execute_counting(self._session, statement)
         self._session.expire_all()
+
+    def let_go_of_starting(self) -> list[JobDto]:
+        """Say of jobs that nobody is starting that they are lost, and return them: a sync may find them again."""
+        at_work = select(DeploymentRow.id).where(
+            DeploymentRow.status == DeploymentStatus.IN_PROGRESS,
+            DeploymentRow.job_name == JobRow.name,
+            DeploymentRow.job_version == JobRow.version,
+        )
+        query = select(JobRow).where(JobRow.status == JobStatus.STARTING, ~at_work.exists())
+        rows = self._session.scalars(query).all()
+        for row in rows:
+            row.status = JobStatus.LOST
+        self._session.flush()
+        return [_to_dto(row) for row in rows]
 
     def set_manifest(self, name: str, version: str, manifest_yaml: str) -> None:
         """Replace the manifest; the next redeploy uses it."""
