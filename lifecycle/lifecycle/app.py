@@ -25,10 +25,13 @@ from lifecycle.database.engine import connect, postgres_schema
 from lifecycle.database.migrations.ensure import check_current, migrate
 from lifecycle.deployment.failure import DeploymentFailed
 from lifecycle.endpoints import (
+    accounts,
     async_calls,
     audit,
     auth,
     auth_explain,
+    auth_permissions,
+    auth_tokens,
     call_auth,
     deploy,
     escs,
@@ -58,9 +61,12 @@ _ROUTERS = (
     info.router,
     maintenance.router,
     users.router,
+    accounts.router,
     call_auth.router,
     auth.router,
     auth_explain.router,
+    auth_permissions.router,
+    auth_tokens.router,
     escs.router,
     audit.router,
     plugins.router,

@@ -29,6 +29,14 @@ class AuditEventType(StrEnum):
     USER_REGISTERED = "user_registered"
     USER_LOGGED_IN = "user_logged_in"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - what happened to one
+    USER_CHANGED = "user_changed"
+    TOKEN_CREATED = "token_created"  # noqa: S105
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105
+    TOKENS_REGENERATED = "tokens_regenerated"
+    ESC_CREATED = "esc_created"
+    ESC_DELETED = "esc_deleted"
+    PERMISSION_GRANTED = "permission_granted"
+    PERMISSION_REVOKED = "permission_revoked"
     RECORD_CREATED = "record_created"
     RECORD_CHANGED = "record_changed"
     RECORD_DELETED = "record_deleted"

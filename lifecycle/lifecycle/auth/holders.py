@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from racetrack_client.log.errors import EntityNotFound, ValidationError
-from racetrack_commons.auth.scope import AuthSubjectType
+from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.entities.dto import JobFamilyDto
 
+from lifecycle.auth.authenticate import AuthSubject
+from lifecycle.auth.authorize import check_scope
 from lifecycle.database.dto import AuthSubjectDto, EscDto, UserDto
 from lifecycle.database.unit_of_work import UnitOfWork
 
@@ -27,6 +29,31 @@ def get_holder(uow: UnitOfWork, text: str) -> AuthSubjectDto:
         names = " or ".join(f"{holder.subject_type}:{holder.name}" for holder in found)
         raise ValidationError(f"{text} may be several, say which one: {names}")
     return found[0]
+
+
+def get_own_or_asked_holder(
+    uow: UnitOfWork, caller: AuthSubject, wanted: str | None
+) -> AuthSubjectDto:
+    """Return whom a question is about: the caller, or anybody where an administrator asks."""
+    own_name = f"{caller.subject_type}:{caller.name}"
+    if caller.id is not None and wanted in (None, own_name, caller.name, caller.display_name):
+        return uow.auth_subjects.get(caller.id)
+    check_scope(uow, caller, AuthScope.CALL_ADMIN_API)
+    if wanted is None:
+        raise ValidationError(
+            "say who is meant, with `subject`: you have no permissions of your own"
+        )
+    return get_holder(uow, wanted)
+
+
+def get_esc_holder(uow: UnitOfWork, esc_id: str) -> AuthSubjectDto:
+    """Return an ESC as a holder; EntityNotFound."""
+    return _of_esc(uow, uow.escs.get(esc_id))
+
+
+def get_family_holder(uow: UnitOfWork, family_name: str) -> AuthSubjectDto:
+    """Return a job family as a holder; EntityNotFound."""
+    return _of_family(uow, uow.families.get(family_name))
 
 
 def _find(uow: UnitOfWork, name: str, kinds: Sequence[AuthSubjectType]) -> Iterator[AuthSubjectDto]:

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import SecretStr
+from racetrack_client.log.errors import ValidationError
 from racetrack_commons.auth.scope import AuthSubjectType
 from racetrack_commons.auth.token import AuthTokenPayload, encode_token
 from racetrack_commons.clock import Clock
 
+from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.auth.authenticate import AuthSubject, make_subject
 from lifecycle.database.dto import AuthSubjectDto, AuthTokenDto
 from lifecycle.database.unit_of_work import UnitOfWork
 
@@ -33,17 +36,64 @@ class Tokens:
                 return token.token
         return self.create(uow, subject).token
 
-    def regenerate(self, uow: UnitOfWork, subject: AuthSubjectDto) -> None:
-        """Make every token that the subject has invalid, and give it a new one for each."""
-        for token in uow.auth_tokens.list_of_subject(subject.id):
-            uow.auth_tokens.replace(token.id, self.sign(subject), self.clock.now())
+    def issue(
+        self,
+        uow: UnitOfWork,
+        holder: AuthSubjectDto,
+        by: AuthSubject,
+        expiry_time: datetime | None = None,
+    ) -> AuthTokenDto:
+        """Give somebody another token, on somebody's behalf."""
+        if expiry_time is not None and expiry_time <= self.clock.now():
+            raise ValidationError(f"the token would have expired before it was made: {expiry_time}")
+        token = self.create(uow, holder, expiry_time)
+        expiry = {"expiry_time": expiry_time.isoformat()} if expiry_time else {}
+        self._write_event(uow, AuditEventType.TOKEN_CREATED, holder, by, {"id": token.id, **expiry})
+        return token
 
-    def regenerate_all(self, uow: UnitOfWork, subject_type: AuthSubjectType) -> None:
+    def revoke(
+        self, uow: UnitOfWork, holder: AuthSubjectDto, token_id: str, by: AuthSubject
+    ) -> None:
+        """Take a token away; EntityNotFound when it is not the holder's."""
+        uow.auth_tokens.remove(holder.id, token_id)
+        self._write_event(uow, AuditEventType.TOKEN_REVOKED, holder, by, {"id": token_id})
+
+    def regenerate(self, uow: UnitOfWork, holder: AuthSubjectDto, by: AuthSubject) -> str:
+        """Make every token that somebody has invalid, give a new one for each, return a valid one."""
+        self._replace_all(uow, holder)
+        self._write_event(uow, AuditEventType.TOKENS_REGENERATED, holder, by, {})
+        return self.ensure(uow, holder)
+
+    def regenerate_all(
+        self, uow: UnitOfWork, subject_type: AuthSubjectType, by: AuthSubject
+    ) -> None:
         """Regenerate the tokens of all users, ESCs or job families."""
-        for subject in uow.auth_subjects.list_of_type(subject_type):
-            self.regenerate(uow, subject)
+        for holder in uow.auth_subjects.list_of_type(subject_type):
+            self._replace_all(uow, holder)
+        event = AuditEvent(
+            AuditEventType.TOKENS_REGENERATED,
+            by.name,
+            properties={"holder": f"every {subject_type.replace('_', ' ')}"},
+        )
+        write_event(uow, event, self.clock.now())
 
     def sign(self, subject: AuthSubjectDto) -> str:
         """Make a token, which counts only once it is stored."""
         payload = AuthTokenPayload(subject=subject.name, subject_type=subject.subject_type)
         return encode_token(payload, self.auth_key.get_secret_value())
+
+    def _replace_all(self, uow: UnitOfWork, holder: AuthSubjectDto) -> None:
+        for token in uow.auth_tokens.list_of_subject(holder.id):
+            uow.auth_tokens.replace(token.id, self.sign(holder), self.clock.now())
+
+    def _write_event(
+        self,
+        uow: UnitOfWork,
+        event_type: AuditEventType,
+        holder: AuthSubjectDto,
+        by: AuthSubject,
+        properties: dict[str, str],
+    ) -> None:
+        properties = {"holder": make_subject(holder).description, **properties}
+        event = AuditEvent(event_type, by.name, owner=holder.name, properties=properties)
+        write_event(uow, event, self.clock.now())

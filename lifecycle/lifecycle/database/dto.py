@@ -27,6 +27,7 @@ class UserDto(UserRights):
 
     id: int
     username: str
+    email: str = ""
     password: str = Field(repr=False)
     """A hash."""
     date_joined: datetime

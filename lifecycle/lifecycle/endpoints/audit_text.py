@@ -1,5 +1,7 @@
 """The audit log as people read it."""
 
+import json
+
 from lifecycle.audit import AuditEventType
 from lifecycle.database.dto import AuditEventDto
 
@@ -17,6 +19,14 @@ _SENTENCES: dict[str, str] = {
     AuditEventType.USER_REGISTERED: "{executor} asked for an account",
     AuditEventType.USER_LOGGED_IN: "{executor} logged in",
     AuditEventType.PASSWORD_CHANGED: "{executor} changed the password of {subject}",
+    AuditEventType.USER_CHANGED: "{executor} changed the rights of {subject}: {changes}",
+    AuditEventType.TOKEN_CREATED: "{executor} gave {holder} a token",
+    AuditEventType.TOKEN_REVOKED: "{executor} took a token from {holder}",
+    AuditEventType.TOKENS_REGENERATED: "{executor} replaced the tokens of {holder}",
+    AuditEventType.ESC_CREATED: "{executor} added ESC {esc}",
+    AuditEventType.ESC_DELETED: "{executor} removed ESC {esc}",
+    AuditEventType.PERMISSION_GRANTED: "{executor} granted {holder} {permission}",
+    AuditEventType.PERMISSION_REVOKED: "{executor} took {permission} from {holder}",
     AuditEventType.RECORD_CREATED: "{executor} created record {id} of table {table}",
     AuditEventType.RECORD_CHANGED: "{executor} changed record {id} of table {table}",
     AuditEventType.RECORD_DELETED: "{executor} deleted record {id} of table {table}",
@@ -38,6 +48,8 @@ def explain(event: AuditEventDto) -> str:
     executor, owner = event.username_executor or "somebody", event.username_subject
     names = _Names({key: str(value) for key, value in event.properties.items()})
     names |= {"executor": executor, "subject": owner or "somebody"}
+    if after := event.properties.get("after"):
+        names["changes"] = ", ".join(f"{key} = {json.dumps(after[key])}" for key in after)
     if event.job_name:
         of_owner = f" of {owner}" if owner and owner != executor else ""
         names["job"] = f"job {event.job_name} {event.job_version}{of_owner}"

@@ -4,17 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
-from racetrack_client.log.errors import ValidationError
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 
-from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.auth.authorize import check_scope
 from lifecycle.auth.decision import Effect
 from lifecycle.auth.endpoint_path import normalize_endpoint
 from lifecycle.auth.explain import Question, explain
-from lifecycle.auth.holders import get_holder
-from lifecycle.database.dto import AuthSubjectDto
-from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.auth.holders import get_own_or_asked_holder
 from lifecycle.endpoints.dependencies import KnownSubject, ReadingDep, ServicesDep
 from lifecycle.job.find import find_job
 
@@ -64,7 +59,7 @@ def explain_decision(
     """Tell the rules that allow somebody something, or deny it; administrators may ask about anybody."""
     job = find_job(uow, query.job, query.version)
     question = Question(
-        holder=_get_holder(uow, caller, query.subject),
+        holder=get_own_or_asked_holder(uow, caller, query.subject),
         scope=query.scope,
         job_name=query.job,
         job_version=query.version,
@@ -86,16 +81,3 @@ def explain_decision(
             for rule in decision.rules
         ],
     )
-
-
-def _get_holder(uow: UnitOfWork, caller: AuthSubject, wanted: str | None) -> AuthSubjectDto:
-    """Return whom the question is about; only administrators may ask about others."""
-    own_name = f"{caller.subject_type}:{caller.name}"
-    if caller.id is not None and wanted in (None, own_name, caller.name, caller.display_name):
-        return get_holder(uow, own_name)
-    check_scope(uow, caller, AuthScope.CALL_ADMIN_API)
-    if wanted is None:
-        raise ValidationError(
-            "say who is meant, with `subject`: you have no permissions of your own"
-        )
-    return get_holder(uow, wanted)

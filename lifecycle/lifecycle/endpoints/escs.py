@@ -1,12 +1,13 @@
 """Routes of external service consumers."""
 
-from datetime import UTC, datetime
-
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
-from racetrack_commons.entities.dto import UnixSeconds
 
-from lifecycle.database.dto import AuthTokenDto, EscDto
+from lifecycle.auth.escs import add_esc, remove_esc
+from lifecycle.auth.granting import ensure_holder
+from lifecycle.auth.holders import get_esc_holder
+from lifecycle.database.dto import EscDto
+from lifecycle.endpoints.auth_tokens import AuthTokenData, NewTokenPayload, to_token_data
 from lifecycle.endpoints.dependencies import ReadingDep, ServicesDep, StaffUser, UnitOfWorkDep
 
 router = APIRouter(prefix="/api/v1/escs", tags=["API"])
@@ -17,22 +18,6 @@ class NewEscPayload(BaseModel):
 
     name: str = Field(min_length=1, max_length=512)
     id: str | None = Field(None, min_length=1, max_length=36)
-
-
-class NewTokenPayload(BaseModel):
-    """A token to be."""
-
-    expiry_time: UnixSeconds | None
-
-
-class AuthTokenData(BaseModel):
-    """A token of an ESC."""
-
-    id: str
-    token: str
-    expiry_time: UnixSeconds | None
-    active: bool
-    last_use_time: UnixSeconds | None
 
 
 class EscAuthData(BaseModel):
@@ -50,41 +35,44 @@ def list_escs(_: StaffUser, uow: ReadingDep) -> list[EscDto]:
 
 
 @router.post("")
-def add_esc(
-    payload: NewEscPayload, _: StaffUser, services: ServicesDep, uow: UnitOfWorkDep
+def create_esc(
+    payload: NewEscPayload, staff: StaffUser, services: ServicesDep, uow: UnitOfWorkDep
 ) -> EscDto:
     """Add an ESC, with a token."""
-    esc = uow.escs.add(payload.name, payload.id)
-    services.tokens.create(uow, uow.auth_subjects.ensure_of_esc(esc.id))
-    return esc
+    return add_esc(uow, payload.name, payload.id, services.tokens, staff)
+
+
+@router.delete("/{esc_id}")
+def delete_esc(esc_id: str, staff: StaffUser, services: ServicesDep, uow: UnitOfWorkDep) -> None:
+    """Remove an ESC, with its tokens and permissions."""
+    remove_esc(uow, esc_id, staff, services.clock.now())
 
 
 @router.get("/{esc_id}/auth_data")
-def get_auth_data(esc_id: str, _: StaffUser, uow: UnitOfWorkDep) -> EscAuthData:
+def get_auth_data(esc_id: str, _: StaffUser, uow: ReadingDep) -> EscAuthData:
     """Show the tokens of an ESC."""
     esc = uow.escs.get(esc_id)
-    subject = uow.auth_subjects.ensure_of_esc(esc.id)
-    tokens = [_to_payload(token) for token in uow.auth_tokens.list_of_subject(subject.id)]
+    holder = get_esc_holder(uow, esc_id)
+    tokens = [to_token_data(token) for token in uow.auth_tokens.list_of_subject(holder.id)]
     return EscAuthData(id=esc.id, name=esc.name, tokens=tokens)
 
 
 @router.post("/{esc_id}/auth_token")
 def add_token(
-    esc_id: str, payload: NewTokenPayload, _: StaffUser, services: ServicesDep, uow: UnitOfWorkDep
+    esc_id: str,
+    payload: NewTokenPayload,
+    staff: StaffUser,
+    services: ServicesDep,
+    uow: UnitOfWorkDep,
 ) -> AuthTokenData:
     """Give an ESC another token."""
-    subject = uow.auth_subjects.ensure_of_esc(uow.escs.get(esc_id).id)
-    seconds = payload.expiry_time
-    expiry_time = datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
-    return _to_payload(services.tokens.create(uow, subject, expiry_time))
+    holder = ensure_holder(uow, get_esc_holder(uow, esc_id))
+    return to_token_data(services.tokens.issue(uow, holder, staff, payload.expiry))
 
 
 @router.delete("/{esc_id}/auth_token/{token_id}")
-def revoke_token(esc_id: str, token_id: str, _: StaffUser, uow: UnitOfWorkDep) -> None:
+def revoke_token(
+    esc_id: str, token_id: str, staff: StaffUser, services: ServicesDep, uow: UnitOfWorkDep
+) -> None:
     """Take a token from an ESC."""
-    subject = uow.auth_subjects.ensure_of_esc(uow.escs.get(esc_id).id)
-    uow.auth_tokens.remove(subject.id, token_id)
-
-
-def _to_payload(token: AuthTokenDto) -> AuthTokenData:
-    return AuthTokenData.model_validate(token, from_attributes=True)
+    services.tokens.revoke(uow, get_esc_holder(uow, esc_id), token_id, staff)

@@ -24,6 +24,8 @@ PATH_VALUES = {
     "endpoint": "api/v1/perform",
     "esc_id": "esc-1",
     "token_id": "gone",
+    "permission_id": "0",
+    "username": "somebody",
     "source_family_name": "other",
     "target_family_name": "adder",
     "plugin_name": "gone",
@@ -53,6 +55,11 @@ EXAMPLES = {
     "GET /api/v1/auth/allowed/job_endpoint/{job_name}/{job_version}/scope/{scope}"
     "/endpoint/{endpoint:path}": Example(path={"scope": "call_job"}, answer=202),
     "GET /api/v1/auth/explain": Example(query="job=adder&subject=somebody"),
+    "GET /api/v1/auth/permissions": Example(query="subject=somebody"),
+    "POST /api/v1/auth/permissions": Example({"subject": "somebody", "scope": "read_job"}),
+    "DELETE /api/v1/auth/permissions/{permission_id}": Example(answer=404),
+    "POST /api/v1/auth/token/user": Example({"expiry_time": None}),
+    "DELETE /api/v1/auth/token/user/{token_id}": Example(answer=404),
     "POST /api/v1/build": Example({"manifest": MANIFEST}),
     "POST /api/v1/deploy": Example({"manifest": MANIFEST}),
     "PUT /api/v1/deploy/{deploy_id}/phase": Example({"phase": "building image"}),
@@ -91,6 +98,8 @@ EXAMPLES = {
     "PUT /api/v1/records/table/{table}/id/{record_id}": Example({"fields": {}}, answer=404),
     "DELETE /api/v1/records/table/{table}/id/{record_id}": Example(answer=404),
     "DELETE /api/v1/records/table/{table}/many": Example({"record_ids": []}),
+    "PUT /api/v1/users/{username}": Example({}),
+    "PUT /api/v1/users/{username}/password": Example({"new_password": "weak"}, answer=400),
     "PUT /api/v1/users/change_password": Example(
         {"old_password": "admin", "new_password": "weak"}, answer=400
     ),

@@ -195,15 +195,6 @@ def test_many_guesses_at_once_count_as_many(users: Users, anna: str):
     assert refusals.count(TooManyAttempts) == 5
 
 
-def test_regenerated_tokens_replace_all_others(users: Users, anna: str, unit_of_work):
-    with unit_of_work() as uow:
-        subject = uow.auth_subjects.find_of_user(uow.users.get(anna).id)
-        old = users.tokens.ensure(uow, subject)
-        users.tokens.regenerate(uow, subject)
-        assert uow.auth_tokens.find(old) is None
-        assert uow.auth_tokens.find(users.tokens.ensure(uow, subject)) is not None
-
-
 def create_admin(unit_of_work, passwords, clock, password=None, *, development=False):
     settings = FirstAdminSettings(KEY, development_mode=development, password=password)
     with unit_of_work() as uow:

@@ -39,3 +39,8 @@ class EscRepository:
         self._session.add(row)
         self._session.flush()
         return EscDto.model_validate(row)
+
+    def remove(self, esc_id: str) -> None:
+        """Remove an ESC; its tokens and permissions go with it."""
+        self._session.delete(self._session.get_one(EscRow, esc_id))
+        self._session.flush()

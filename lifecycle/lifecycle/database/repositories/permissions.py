@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 
+from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.auth.scope import AuthScope
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from lifecycle.database.dto import PermissionDto
@@ -16,6 +17,13 @@ class PermissionRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    def get(self, permission_id: int) -> PermissionDto:
+        """Return the permission with that id."""
+        found = self._list(PermissionRow.id == permission_id)
+        if not found:
+            raise EntityNotFound(f"there is no permission with the id {permission_id}")
+        return found[0]
+
     def list_of_subject(self, subject_id: str) -> list[PermissionDto]:
         """List what a subject was granted."""
         return self._list(PermissionRow.auth_subject_id == subject_id)
@@ -27,29 +35,49 @@ class PermissionRepository:
             by_subject.setdefault(permission.auth_subject_id, []).append(permission)
         return by_subject
 
-    def grant(
+    def find(
         self,
         subject_id: str,
-        scope: AuthScope,
+        scope: str,
         *,
         job_family_id: str | None = None,
         job_id: str | None = None,
-    ) -> None:
-        """Grant a scope on everything, a family or a job; once is enough."""
-        query = select(PermissionRow.id).where(
-            PermissionRow.auth_subject_id == subject_id,
-            PermissionRow.scope == scope,
-            PermissionRow.job_family_id.is_not_distinct_from(job_family_id),
-            PermissionRow.job_id.is_not_distinct_from(job_id),
-            # A grant for one endpoint only is less than what is asked for here.
-            PermissionRow.endpoint.is_(None),
+        endpoint: str | None = None,
+    ) -> PermissionDto | None:
+        """Find the permission with exactly these limits."""
+        found = self._list(
+            and_(
+                PermissionRow.auth_subject_id == subject_id,
+                PermissionRow.scope == scope,
+                PermissionRow.job_family_id.is_not_distinct_from(job_family_id),
+                PermissionRow.job_id.is_not_distinct_from(job_id),
+                PermissionRow.endpoint.is_not_distinct_from(endpoint),
+            )
         )
-        if self._session.scalar(query.limit(1)) is not None:
-            return
-        row = PermissionRow(
-            auth_subject_id=subject_id, scope=scope, job_family_id=job_family_id, job_id=job_id
-        )
+        return found[0] if found else None
+
+    def grant(
+        self,
+        subject_id: str,
+        scope: str,
+        *,
+        job_family_id: str | None = None,
+        job_id: str | None = None,
+        endpoint: str | None = None,
+    ) -> PermissionDto:
+        """Grant a scope on everything, or on less; once is enough."""
+        limits = {"job_family_id": job_family_id, "job_id": job_id, "endpoint": endpoint}
+        found = self.find(subject_id, scope, **limits)
+        if found is not None:
+            return found
+        row = PermissionRow(auth_subject_id=subject_id, scope=scope, **limits)
         self._session.add(row)
+        self._session.flush()
+        return self.get(row.id)
+
+    def remove(self, permission_id: int) -> None:
+        """Remove a permission."""
+        self._session.delete(self._session.get_one(PermissionRow, permission_id))
         self._session.flush()
 
     def _list(self, condition: ColumnElement[bool]) -> list[PermissionDto]:

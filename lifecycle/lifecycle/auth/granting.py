@@ -1,0 +1,138 @@
+"""Granting permissions and taking them back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from racetrack_client.log.errors import EntityNotFound, ValidationError
+from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
+
+from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.auth.authenticate import AuthSubject, make_subject
+from lifecycle.auth.authorize import NotPermitted, has_global_scope
+from lifecycle.auth.endpoint_path import has_dot_segments, normalize_endpoint
+from lifecycle.auth.permissions import PLATFORM_SCOPES, describe_permission
+from lifecycle.database.dto import AuthSubjectDto, PermissionDto
+from lifecycle.database.unit_of_work import UnitOfWork
+
+_MAX_ENDPOINT_LENGTH = 256
+_SCOPES_OF_ENDPOINTS = (AuthScope.CALL_JOB, AuthScope.FULL_ACCESS)
+_EVERYTHING: dict[str, str | None] = {"job_family_id": None, "job_id": None, "endpoint": None}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A scope, and what it is limited to; what is None does not limit it."""
+
+    scope: AuthScope
+    job_name: str | None = None
+    job_version: str | None = None
+    """An exact one; None: all versions, also those to come."""
+    endpoint: str | None = None
+
+
+def grant(
+    uow: UnitOfWork, holder: AuthSubjectDto, wanted: Grant, by: AuthSubject, now: datetime
+) -> PermissionDto:
+    """Grant somebody a permission, and return it; one that is there already stays as it is."""
+    _check_makes_sense(wanted)
+    limits = _find_limits(uow, wanted)
+    _check_may_hand_out(uow, by, wanted.scope, limits)
+    holder = ensure_holder(uow, holder)
+    present = uow.permissions.find(holder.id, wanted.scope, **limits)
+    if present is not None:
+        return present
+    permission = uow.permissions.grant(holder.id, wanted.scope, **limits)
+    _write_event(uow, AuditEventType.PERMISSION_GRANTED, holder, permission, by, now)
+    return permission
+
+
+def revoke(uow: UnitOfWork, permission_id: int, by: AuthSubject, now: datetime) -> None:
+    """Take a permission back."""
+    permission = uow.permissions.get(permission_id)
+    limits = permission.model_dump(include=set(_EVERYTHING))
+    _check_may_hand_out(uow, by, permission.scope, limits)
+    holder = uow.auth_subjects.get(permission.auth_subject_id)
+    uow.permissions.remove(permission_id)
+    _write_event(uow, AuditEventType.PERMISSION_REVOKED, holder, permission, by, now)
+
+
+def ensure_holder(uow: UnitOfWork, holder: AuthSubjectDto) -> AuthSubjectDto:
+    """Return the holder with its row, added if it held nothing yet."""
+    if holder.id:
+        return holder
+    match holder.subject_type:
+        case AuthSubjectType.ESC:
+            return uow.auth_subjects.ensure_of_esc(holder.name)
+        case AuthSubjectType.JOB_FAMILY:
+            return uow.auth_subjects.ensure_of_family(uow.families.get(holder.name).id or "")
+        case _:
+            return uow.auth_subjects.ensure_of_user(uow.users.get(holder.name).id)
+
+
+def _find_limits(uow: UnitOfWork, wanted: Grant) -> dict[str, str | None]:
+    limits = dict(_EVERYTHING)
+    if wanted.endpoint is not None:
+        limits["endpoint"] = _check_endpoint(wanted.endpoint)
+    if wanted.job_version is not None:
+        limits["job_id"] = _find_job_id(uow, wanted.job_name, wanted.job_version)
+    elif wanted.job_name:
+        limits["job_family_id"] = uow.families.get(wanted.job_name).id
+    return limits
+
+
+def _check_makes_sense(wanted: Grant) -> None:
+    if wanted.scope in PLATFORM_SCOPES and (wanted.job_name or wanted.endpoint):
+        raise ValidationError(
+            f"{wanted.scope} is about no job: it counts only when it is granted on everything"
+        )
+    if wanted.endpoint is not None and wanted.scope not in _SCOPES_OF_ENDPOINTS:
+        raise ValidationError(f"{wanted.scope} can't be limited to an endpoint: only calls can")
+
+
+def _find_job_id(uow: UnitOfWork, name: str | None, version: str) -> str | None:
+    if not name:
+        raise ValidationError(f"name the job whose version {version} is meant")
+    job = uow.jobs.find(name, version)
+    if job is None:
+        raise EntityNotFound(
+            f"there is no job {name} {version}: name an exact version, or none for all versions"
+        )
+    return job.id
+
+
+def _check_endpoint(text: str) -> str:
+    endpoint = normalize_endpoint(text)
+    if has_dot_segments(endpoint):
+        raise ValidationError(f"{text} is no endpoint: it has `.` or `..` in its path")
+    if len(endpoint) > _MAX_ENDPOINT_LENGTH:
+        raise ValidationError(f"the endpoint may have {_MAX_ENDPOINT_LENGTH} characters at most")
+    return endpoint
+
+
+def _check_may_hand_out(
+    uow: UnitOfWork, by: AuthSubject, scope: str, limits: dict[str, str | None]
+) -> None:
+    """Who may only call the admin API must not make themselves masters of everything, nor others less."""
+    is_power = scope in (AuthScope.CALL_ADMIN_API, AuthScope.FULL_ACCESS)
+    if not is_power or limits != _EVERYTHING:
+        return
+    if not has_global_scope(uow, by, AuthScope.FULL_ACCESS):
+        raise NotPermitted(
+            f"only who has full_access on everything hands out {scope} on everything"
+        )
+
+
+def _write_event(
+    uow: UnitOfWork,
+    event_type: AuditEventType,
+    holder: AuthSubjectDto,
+    permission: PermissionDto,
+    by: AuthSubject,
+    now: datetime,
+) -> None:
+    properties = {
+        "holder": make_subject(holder).description,
+        "permission": describe_permission(permission),
+    }
+    event = AuditEvent(event_type, by.name, owner=holder.name, properties=properties)
+    write_event(uow, event, now)
