@@ -14,6 +14,7 @@ class BuiltInTarget(StrEnum):
     """Infrastructure targets that need no plugin; each is the folder of its name under `infrastructure/`."""
 
     PROCESS = "process"
+    DOCKER = "docker"
 
 
 class Config(Settings):
@@ -66,8 +67,8 @@ class Config(Settings):
     """Domain of the cluster; external URLs and the domain of the auth cookie come from it."""
     racetrack_subdomain: str = "racetrack"
     """Put before `cluster_fqdn` in external URLs."""
-    docker_registry: str = "127.0.0.1:5000"
-    """Registry of job images."""
+    docker_registry: str = ""
+    """Registry that job images are pulled from; empty: they are on the Docker engine that made them."""
     docker_registry_namespace: str = "racetrack"
     """Namespace of job images in the registry."""
 
@@ -89,9 +90,21 @@ class Config(Settings):
     job_host: str = "127.0.0.1"
     """Address that process jobs listen on."""
     first_job_port: int = 7000
-    """First port that process jobs may listen on."""
+    """First port that jobs may listen on at this machine."""
     last_job_port: int = 7999
-    """Last port that process jobs may listen on; ports of other programs are left out."""
+    """Last port that jobs may listen on at this machine; ports of other programs are left out."""
+    platform_name: str = "racetrack"
+    """Tells our images and containers from those of another platform on the same Docker engine."""
+    docker_host: str = "unix:///var/run/docker.sock"
+    """Where the Docker engine answers."""
+    docker_network: str = "racetrack_default"
+    """Network of job containers, made when it is missing; Lifecycle and PUB have to be on it to reach them."""
+    docker_publish_host: str | None = None
+    """Address at which containers publish a port of those for jobs, for a Lifecycle outside of their network."""
+    docker_pub_url: str | None = None
+    """Where jobs in containers reach PUB; unset: `internal_pub_url`."""
+    docker_wait_seconds: float = 30
+    """Seconds that the start of a job waits for a Docker engine that does not answer."""
     max_job_memory_limit: Quantity = Quantity("8Gi")
     """Memory that a job may ask for at most."""
     default_job_memory_min: Quantity = Quantity("256Mi")

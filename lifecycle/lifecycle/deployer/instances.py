@@ -54,6 +54,9 @@ class InstanceDeployer(JobDeployer):
     def start_instance(self, spec: InstanceSpec) -> Instance:
         """Start it, or return it when it is started already; InstanceNotStarted when that can't be."""
 
+    def keep_instance(self, instance_id: str) -> None:
+        """Start its replicas again from now on when they end: it has shown that it works. May be called again."""
+
     @abstractmethod
     def stop_instance(self, instance_id: str, grace_seconds: float) -> None:
         """Ask it to end, wait so long, then force it; nothing happens when it is not there."""

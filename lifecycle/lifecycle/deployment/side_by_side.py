@@ -72,6 +72,7 @@ class SideBySideProvisioner:
             except DeploymentFailed as error:
                 evidence = _read_logs(target, state, instance)
                 raise DeploymentFailed(error.cause, evidence, error.hint) from error
+        target.deployer.keep_instance(instance.instance_id)
         return known.model_copy(
             update={
                 "internal_name": instance.internal_name,

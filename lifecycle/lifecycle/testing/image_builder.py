@@ -13,6 +13,8 @@ class FakeImageBuilder(ImageBuilderClient):
         self.payloads: list[BuildPayload] = []
         self.log_lines = ["Step 1", "Step 2"]
         self.error: str | None = None
+        self.image_names: list[str] | None = None
+        """None: a name that no engine knows."""
         self.interrupt: Callable[[], None] = lambda: None
 
     def is_healthy(self) -> bool:
@@ -26,11 +28,12 @@ class FakeImageBuilder(ImageBuilderClient):
         for line in self.log_lines:
             yield BuildEvent(BuildEventKind.LOG, text=line)
         self.interrupt()
+        invented = [f"registry.test/{payload.manifest['name']}:{payload.tag}"]
         result = BuildResult(
             logs="\n".join(self.log_lines),
             error=self.error,
             image_tag=payload.tag,
-            image_names=[f"registry.test/{payload.manifest['name']}:{payload.tag}"],
+            image_names=self.image_names or invented,
             job_type_version="python3:3.0.0",
         )
         yield BuildEvent(BuildEventKind.RESULT, result=result)

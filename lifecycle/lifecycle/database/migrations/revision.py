@@ -3,7 +3,7 @@
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in `versions/`; a test compares it."""
 
 

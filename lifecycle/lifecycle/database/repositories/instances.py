@@ -65,6 +65,10 @@ class InstanceRepository:
         """Forget one; nothing happens when it is not there."""
         self._session.execute(delete(JobInstanceRow).where(JobInstanceRow.id == instance_id))
 
+    def list_ids(self) -> set[str]:
+        """List the ids of all instances, whatever their state."""
+        return set(self._session.scalars(select(JobInstanceRow.id)))
+
     def list_of_job(self, job_name: str, job_version: str) -> list[JobInstance]:
         """List all instances of a job, whatever their state."""
         query = select(JobInstanceRow).where(

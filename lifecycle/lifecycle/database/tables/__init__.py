@@ -8,7 +8,7 @@ from lifecycle.database.tables.bundle import SourceBundleRow
 from lifecycle.database.tables.change import ChangeRow
 from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow
 from lifecycle.database.tables.esc import EscRow
-from lifecycle.database.tables.instance import JobInstanceRow
+from lifecycle.database.tables.instance import InstanceSpecRow, JobInstanceRow
 from lifecycle.database.tables.job import JobFamilyRow, JobRow, PublicEndpointRow, TrashJobRow
 from lifecycle.database.tables.login import LoginAttemptRow
 from lifecycle.database.tables.process import JobProcessRow
@@ -26,6 +26,7 @@ __all__ = [
     "DeploymentRow",
     "DeploymentTaskRow",
     "EscRow",
+    "InstanceSpecRow",
     "JobFamilyRow",
     "JobInstanceRow",
     "JobProcessRow",

@@ -25,3 +25,13 @@ class JobInstanceRow(Base):
     image_tag: Mapped[Str256]
     create_time: Mapped[datetime]
     drain_until: Mapped[datetime | None]
+
+
+class InstanceSpecRow(Base):
+    """How an instance was started, so that what goes missing of it can be made again."""
+
+    __tablename__ = "registry_instancespec"
+
+    instance_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    content: Mapped[bytes]
+    """Encrypted."""

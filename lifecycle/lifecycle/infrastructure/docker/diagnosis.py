@@ -1,0 +1,127 @@
+"""Finding out how a container of a serving instance is, and why."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.clock import Clock
+
+from lifecycle.deployer.secrets import SecretMask
+from lifecycle.infrastructure.docker.condition import (
+    ContainerCondition,
+    ContainerEnd,
+    describe_end,
+    parse_condition,
+    parse_end,
+)
+from lifecycle.infrastructure.docker.deployer import DockerDeployer
+from lifecycle.infrastructure.docker.labels import JobContainer
+from lifecycle.infrastructure.docker.log_lines import read_merged
+from lifecycle.monitor.health import JobNotHealthy, quick_check_job_condition
+
+_EVIDENCE_LINES = 20
+_AFTERMATH = timedelta(seconds=60)
+"""As long after a restart, a job that does not answer suffers from what made it end before."""
+_AROUND = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """How one container is."""
+
+    problem: str | None = None
+    """What is wrong now."""
+    notice: str | None = None
+    """What was wrong, and may be again."""
+    restarts: int = 0
+    memory_bytes: int = 0
+
+
+class Diagnostician:
+    """Asks engine and job; remembers how containers ended, for the engine soon forgets it."""
+
+    def __init__(self, deployer: DockerDeployer, clock: Clock) -> None:
+        self._deployer = deployer
+        self._engine = deployer.engine
+        self._clock = clock
+        self._known_ends: dict[str, tuple[int, ContainerEnd | None]] = {}
+
+    def diagnose(self, container: JobContainer) -> Diagnosis:
+        """Examine one container."""
+        found = self._engine.find_container(container.id)
+        if found is None:
+            return Diagnosis("a container of the job was removed")
+        condition = parse_condition(found)
+        end = self._find_end(condition)
+        problem = self._find_problem(container, condition, end)
+        return Diagnosis(
+            problem=problem,
+            notice=None if problem else _describe_past(condition, end),
+            restarts=condition.restarts,
+            memory_bytes=self._engine.read_memory_bytes(container.id),
+        )
+
+    def forget_others(self, containers: list[JobContainer]) -> None:
+        """Remember nothing of containers that are not there any more."""
+        for container_id in self._known_ends.keys() - {one.id for one in containers}:
+            del self._known_ends[container_id]
+
+    def _find_problem(
+        self, container: JobContainer, condition: ContainerCondition, end: ContainerEnd | None
+    ) -> str | None:
+        if condition.status == "paused":
+            return "the job's container is paused"
+        if not condition.is_running:
+            return self._describe_crash(container, condition, end)
+        if container.index > 0:
+            return None
+        try:
+            quick_check_job_condition(f"http://{container.address}")
+        except JobNotHealthy as error:
+            is_new = self._clock.now() - condition.started_at < _AFTERMATH
+            if condition.restarts and is_new:
+                return self._describe_crash(container, condition, end)
+            return str(error)
+        return None
+
+    def _describe_crash(
+        self, container: JobContainer, condition: ContainerCondition, end: ContainerEnd | None
+    ) -> str:
+        cause = describe_end(end, condition.memory_bytes) if end else "ended by itself"
+        lines = "\n".join(read_merged(self._engine, [container], _EVIDENCE_LINES))
+        evidence = f"\nIts last log lines:\n{lines}" if lines else ""
+        text = f"the job {cause}; it was started again {condition.restarts} times{evidence}"
+        return self._mask(container).hide(text)
+
+    def _mask(self, container: JobContainer) -> SecretMask:
+        try:
+            secrets = self._deployer.get_job_secrets(container.job_name, container.job_version)
+        except EntityNotFound:
+            return SecretMask([])
+        return secrets.mask()
+
+    def _find_end(self, condition: ContainerCondition) -> ContainerEnd | None:
+        """Return how it ended last, also when the engine has started it again since; None when it never did."""
+        if not condition.is_running and condition.status != "paused":
+            return condition.last_end
+        if condition.restarts == 0:
+            return None
+        restarts, end = self._known_ends.get(condition.id, (0, None))
+        if restarts != condition.restarts:
+            end = self._ask_for_end(condition)
+            self._known_ends[condition.id] = (condition.restarts, end)
+        return end
+
+    def _ask_for_end(self, condition: ContainerCondition) -> ContainerEnd | None:
+        since = condition.finished_at - _AROUND
+        until = min(condition.finished_at + _AROUND, self._clock.now())
+        return parse_end(self._engine.list_events(condition.id, since, until))
+
+
+def _describe_past(condition: ContainerCondition, end: ContainerEnd | None) -> str | None:
+    if condition.restarts:
+        cause = f"; the last time it {describe_end(end, condition.memory_bytes)}" if end else ""
+        return f"the job was started again {condition.restarts} times{cause}"
+    if condition.last_end.is_out_of_memory:
+        return f"a process of the job {describe_end(condition.last_end, condition.memory_bytes)}"
+    return None

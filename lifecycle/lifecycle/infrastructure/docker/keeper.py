@@ -1,0 +1,140 @@
+"""Keeps what should run of the target `docker`: what the engine's restart policy does not see to."""
+
+from dataclasses import dataclass, field
+
+from racetrack_client.log.logs import get_logger
+from racetrack_commons.clock import Clock
+
+from lifecycle.config import BuiltInTarget
+from lifecycle.database.repositories.instances import JobInstance
+from lifecycle.deployer.instances import InstanceNotStarted
+from lifecycle.infrastructure.docker.connection import EngineRefusal
+from lifecycle.infrastructure.docker.deployer import DockerDeployer
+from lifecycle.infrastructure.docker.labels import JobContainer
+from lifecycle.infrastructure.keeper import Chore, TargetKeeper
+
+logger = get_logger(__name__)
+KEEP_SECONDS = 2
+LEFTOVERS_SECONDS = 30
+STOP_SECONDS = 5
+SETTLING_SECONDS = 30
+_FIRST_PAUSE_SECONDS = 2
+_LONGEST_PAUSE_SECONDS = 60
+_KEPT_BY_ENGINE = {"running", "restarting", "paused", "removing"}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An instance that could not be brought back."""
+
+    reason: str
+    attempts: int
+    retry_at: float
+
+
+@dataclass
+class Failures:
+    """What could not be brought back, so that its job can tell why."""
+
+    of_instances: dict[str, Failure] = field(default_factory=dict)
+
+    def find_reason(self, instance_id: str) -> str | None:
+        """Return why an instance is not back; None when there was no failure."""
+        failure = self.of_instances.get(instance_id)
+        return failure.reason if failure else None
+
+
+class DockerKeeper(TargetKeeper):
+    """Brings back containers that somebody removed or stopped; crashed ones are started again by the engine."""
+
+    def __init__(
+        self,
+        deployer: DockerDeployer,
+        failures: Failures,
+        clock: Clock,
+        settling_seconds: float = SETTLING_SECONDS,
+    ) -> None:
+        self._deployer = deployer
+        self._failures = failures
+        self._clock = clock
+        self._settling_seconds = settling_seconds
+
+    def list_chores(self) -> list[Chore]:
+        """Look often for what is missing: a job that is down answers nobody."""
+        return [
+            Chore("keep-containers", KEEP_SECONDS, self.keep),
+            Chore("remove-leftover-containers", LEFTOVERS_SECONDS, self.remove_leftovers),
+        ]
+
+    def keep(self) -> None:
+        """Bring back serving instances of which a container is missing or stopped."""
+        with self._deployer.uow.reading() as uow:
+            serving = [one for one in uow.instances.list_serving() if _is_on_docker(one)]
+        self._forget_others(serving)
+        if not serving:
+            return
+        containers: dict[str, list[JobContainer]] = {}
+        for container in self._deployer.list_containers({}):
+            containers.setdefault(container.instance_id, []).append(container)
+        for instance in serving:
+            if not is_kept(containers.get(instance.id, [])) and self._is_due(instance):
+                self._bring_back(instance)
+
+    def remove_leftovers(self) -> None:
+        """Remove containers of ended deployments: left by a service that was killed while creating them.
+
+        Containers of deployments that this database does not know are left alone: another platform may
+        have been given the same name.
+        """
+        # First the containers, then the rows: what was created in between has a row.
+        containers = self._deployer.list_containers({})
+        now = self._clock.now().timestamp()
+        with self._deployer.uow.reading() as uow:
+            leftover = {
+                container.instance_id
+                for container in containers
+                if now - container.created > self._settling_seconds
+                and uow.instances.find(container.instance_id) is None
+                and uow.deployments.find(container.instance_id) is not None
+            }
+        for instance_id in leftover:
+            logger.warning(f"removing the containers of instance {instance_id}, which has ended")
+            self._deployer.stop_instance(instance_id, STOP_SECONDS)
+
+    def stop_all(self) -> None:
+        """Stop the containers of all jobs, which come back at the next start of the platform."""
+        self._deployer.stop_containers(self._deployer.list_containers({}), STOP_SECONDS)
+
+    def _bring_back(self, instance: JobInstance) -> None:
+        name = f"{instance.job_name} {instance.job_version}"
+        logger.warning(f"containers of job {name} are gone or stopped; bringing them back")
+        try:
+            self._deployer.revive_instance(instance.id)
+        except (InstanceNotStarted, EngineRefusal) as error:
+            logger.error(f"job {name} can't be brought back: {error}")
+            former = self._failures.of_instances.get(instance.id)
+            attempts = former.attempts + 1 if former else 1
+            pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(attempts, 10))
+            failure = Failure(str(error), attempts, self._clock.monotonic() + pause)
+            self._failures.of_instances[instance.id] = failure
+        else:
+            self._failures.of_instances.pop(instance.id, None)
+
+    def _is_due(self, instance: JobInstance) -> bool:
+        failure = self._failures.of_instances.get(instance.id)
+        return failure is None or self._clock.monotonic() >= failure.retry_at
+
+    def _forget_others(self, serving: list[JobInstance]) -> None:
+        for instance_id in self._failures.of_instances.keys() - {one.id for one in serving}:
+            del self._failures.of_instances[instance_id]
+
+
+def is_kept(containers: list[JobContainer]) -> bool:
+    """Tell whether all containers of an instance are there, and run or are started again by the engine."""
+    return len(containers) >= (containers[0].size if containers else 1) and all(
+        container.state in _KEPT_BY_ENGINE for container in containers
+    )
+
+
+def _is_on_docker(instance: JobInstance) -> bool:
+    return instance.infrastructure_target == BuiltInTarget.DOCKER

@@ -1,0 +1,47 @@
+"""Lines of container logs, from several containers in the order of time."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lifecycle.infrastructure.docker.engine import DockerEngine
+from lifecycle.infrastructure.docker.labels import JobContainer
+
+
+@dataclass(frozen=True, order=True)
+class LogLine:
+    """One line; the engine writes times so that they sort as texts."""
+
+    time: str
+    text: str
+
+
+def read_lines(engine: DockerEngine, container_id: str, tail: int) -> list[LogLine]:
+    """Read the last lines of one container; none when it is gone."""
+    content = engine.read_logs(container_id, tail) if tail > 0 else b""
+    return [parse_line(line) for line in content.split(b"\n") if line]
+
+
+def read_merged(engine: DockerEngine, containers: list[JobContainer], tail: int) -> list[str]:
+    """Read the last lines of all, those of several containers marked with where they come from."""
+    lines = [
+        LogLine(line.time, mark_line(container, line.text, containers))
+        for container in containers
+        for line in read_lines(engine, container.id, tail)
+    ]
+    return [line.text for line in sorted(lines)[-tail:]] if tail > 0 else []
+
+
+def mark_line(container: JobContainer, text: str, siblings: Iterable[JobContainer]) -> str:
+    """Say of which replica, and which container of it, a line is, when there are several."""
+    others = [one for one in siblings if one.id != container.id]
+    if not others:
+        return text
+    has_several_containers = any(one.index for one in [container, *others])
+    of_container = f"-{container.index}" if has_several_containers else ""
+    return f"r{container.replica}{of_container} | {text}"
+
+
+def parse_line(line: bytes) -> LogLine:
+    """Part a line from the time in front of it."""
+    time, _, text = line.rstrip(b"\r").partition(b" ")
+    return LogLine(time.decode(errors="replace"), text.decode(errors="replace"))

@@ -1,0 +1,134 @@
+"""Monitor of the target `docker`."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.entities.dto import JobDto, JobStatus
+
+from lifecycle.config import BuiltInTarget, Config
+from lifecycle.database.repositories.instances import JobInstance
+from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
+from lifecycle.infrastructure.docker import labels
+from lifecycle.infrastructure.docker.deployer import DockerDeployer
+from lifecycle.infrastructure.docker.diagnosis import Diagnosis, Diagnostician
+from lifecycle.infrastructure.docker.keeper import Failures
+from lifecycle.infrastructure.docker.labels import JobContainer
+from lifecycle.infrastructure.docker.log_lines import read_merged
+from lifecycle.monitor.metric_parser import find_last_call
+
+_JOBS_AT_ONCE = 8
+
+
+class DockerMonitor(BuiltInMonitor):
+    """Observes the containers of serving instances."""
+
+    def __init__(
+        self, deployer: DockerDeployer, diagnostician: Diagnostician, failures: Failures
+    ) -> None:
+        self._deployer = deployer
+        self._diagnostician = diagnostician
+        self._failures = failures
+
+    def list_jobs(self, config: Config) -> Iterable[JobDto]:  # noqa: ARG002 - the port's signature
+        """List the jobs that have a serving instance, as they answer now, and those that nobody knows.
+
+        A job without any container is left out: it is lost; unless it is known why it can't be brought back.
+        """
+        # First the containers, then the rows: what was created in between has a row.
+        containers = self._deployer.list_containers({})
+        self._diagnostician.forget_others(containers)
+        with self._deployer.uow.reading() as uow:
+            serving = [one for one in uow.instances.list_serving() if _is_on_docker(one)]
+            known_ids = uow.instances.list_ids()
+            known_jobs = {(job.name, job.version) for job in uow.jobs.list_all()}
+        with ThreadPoolExecutor(_JOBS_AT_ONCE, "observe-containers") as pool:
+            observed = pool.map(lambda one: self._observe(one, containers), serving)
+            jobs = [job for job in observed if job is not None]
+        strangers = [one for one in containers if one.instance_id not in known_ids]
+        return jobs + [
+            _describe_orphaned(container)
+            for container in strangers
+            if (container.job_name, container.job_version) not in known_jobs
+        ]
+
+    def read_recent_logs(self, job: JobDto, tail: int = 20) -> str:
+        """Return the last lines of all its containers, in the order of time."""
+        lines = read_merged(self._deployer.engine, self.list_containers(job), tail)
+        return "".join(f"{line}\n" for line in lines)
+
+    def list_containers(self, job: JobDto) -> list[JobContainer]:
+        """List the containers of the instance that the job is at, or else of the newest one; EntityNotFound."""
+        wanted = {labels.JOB_NAME: job.name, labels.JOB_VERSION: job.version}
+        containers = self._deployer.list_containers(wanted)
+        if not containers:
+            raise EntityNotFound(f"{job} has no log: there is no container of it")
+        addresses = {job.internal_name, *job.replica_internal_names}
+        instance_ids = {one.instance_id for one in containers if one.address in addresses}
+        newest = max(containers, key=lambda one: one.created).instance_id
+        return [one for one in containers if one.instance_id in (instance_ids or {newest})]
+
+    def _observe(self, instance: JobInstance, containers: list[JobContainer]) -> JobDto | None:
+        own = [container for container in containers if container.instance_id == instance.id]
+        if not own:
+            reason = self._failures.find_reason(instance.id)
+            return _describe_lost(instance, reason) if reason else None
+        diagnoses = [self._diagnostician.diagnose(container) for container in own]
+        addresses = [container.address for container in own if container.index == 0]
+        problem = _find_problem(own, diagnoses)
+        observed = {
+            "status": JobStatus.ERROR if problem else JobStatus.RUNNING,
+            "error": problem,
+            "notice": next((each.notice for each in diagnoses if each.notice), None),
+            "internal_name": addresses[0] if addresses else instance.internal_name,
+            "replica_internal_names": addresses,
+            "last_call_time": find_last_call(addresses),
+            "infrastructure_stats": {
+                "number_of_restarts": sum(each.restarts for each in diagnoses),
+                "memory_bytes": sum(each.memory_bytes for each in diagnoses),
+            },
+        }
+        return _describe_job(instance).model_copy(update=observed)
+
+
+def _find_problem(containers: list[JobContainer], diagnoses: list[Diagnosis]) -> str | None:
+    problem = next((each.problem for each in diagnoses if each.problem), None)
+    missing = containers[0].size - len(containers)
+    if problem is None and missing > 0:
+        return f"{missing} of {containers[0].size} containers of the job are missing"
+    return problem
+
+
+def _describe_job(instance: JobInstance) -> JobDto:
+    created = int(instance.create_time.timestamp())
+    return JobDto(
+        name=instance.job_name,
+        version=instance.job_version,
+        status=JobStatus.RUNNING,
+        create_time=created,
+        update_time=created,
+        internal_name=instance.internal_name,
+        replica_internal_names=instance.replica_internal_names,
+        infrastructure_target=BuiltInTarget.DOCKER.value,
+    )
+
+
+def _describe_lost(instance: JobInstance, reason: str) -> JobDto:
+    error = f"the job's containers are gone, and can't be made again: {reason}"
+    return _describe_job(instance).model_copy(update={"status": JobStatus.LOST, "error": error})
+
+
+def _describe_orphaned(container: JobContainer) -> JobDto:
+    return JobDto(
+        name=container.job_name,
+        version=container.job_version,
+        status=JobStatus.ORPHANED,
+        create_time=container.created,
+        update_time=container.created,
+        internal_name=container.address,
+        infrastructure_target=BuiltInTarget.DOCKER.value,
+    )
+
+
+def _is_on_docker(instance: JobInstance) -> bool:
+    return instance.infrastructure_target == BuiltInTarget.DOCKER

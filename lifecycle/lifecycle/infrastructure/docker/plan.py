@@ -1,0 +1,110 @@
+"""What is to be created for an instance: one plan for each container."""
+
+from dataclasses import dataclass, field, replace
+
+from racetrack_client.client.run import JOB_INTERNAL_PORT
+
+from lifecycle.config import Config
+from lifecycle.deployer.instances import InstanceSpec
+from lifecycle.deployer.resources import JobResources, resolve_resources
+from lifecycle.infrastructure.docker import labels
+from lifecycle.infrastructure.docker.names import make_alias, make_container_name
+from lifecycle.infrastructure.environment import make_platform_variables, merge_variables
+
+_SHARES_PER_CPU = 1024
+_LEAST_SHARES = 2
+_LEAST_MEMORY_BYTES = 6 * 1024 * 1024
+"""The engine takes no smaller number."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a container may use, in the engine's units."""
+
+    memory_bytes: int
+    memory_reservation_bytes: int
+    nano_cpus: int
+    cpu_shares: int
+
+
+@dataclass(frozen=True)
+class ContainerPlan:
+    """A container that is wanted."""
+
+    replica: int
+    index: int
+    name: str
+    """What it is called when nobody else is."""
+    alias: str
+    """What only it is called; other containers reach it by this name."""
+    image: str
+    environment: dict[str, str] = field(repr=False)
+    labels: dict[str, str]
+    network: str
+    limits: Limits
+    port_bindings: dict[int, tuple[str, int]] = field(default_factory=dict)
+    """Ports inside to addresses outside."""
+
+    def published_at(self, host: str, port: int) -> "ContainerPlan":
+        """Let it be reached at a port of the machine as well, where it then is looked for."""
+        address = {labels.ADDRESS: f"{host}:{port}"}
+        return replace(
+            self,
+            labels=self.labels | address,
+            port_bindings={JOB_INTERNAL_PORT: (host, port)},
+        )
+
+
+def make_plans(spec: InstanceSpec, config: Config, images: list[str]) -> list[ContainerPlan]:
+    """Plan all containers, replica by replica; InstanceNotStarted when the job asks for what it can't have."""
+    limits = make_limits(resolve_resources(spec.manifest, config))
+    return [
+        _make_plan(spec, config, images, limits, (replica, index))
+        for replica in range(spec.manifest.replicas)
+        for index in range(len(images))
+    ]
+
+
+def make_limits(resources: JobResources) -> Limits:
+    """Translate; CPU shares weigh containers against each other when there is not enough for all."""
+    cpu_shares = int(resources.cpu_min.plain_number * _SHARES_PER_CPU)
+    return Limits(
+        memory_bytes=int(resources.memory_max.plain_number),
+        memory_reservation_bytes=max(_LEAST_MEMORY_BYTES, int(resources.memory_min.plain_number)),
+        nano_cpus=int(resources.cpu_max.plain_number * 10**9),
+        cpu_shares=max(_LEAST_SHARES, cpu_shares),
+    )
+
+
+def _make_plan(
+    spec: InstanceSpec, config: Config, images: list[str], limits: Limits, place: tuple[int, int]
+) -> ContainerPlan:
+    replica, index = place
+    job = spec.manifest.name, spec.manifest.version
+    of_platform = make_platform_variables(spec, config)
+    if config.docker_pub_url:
+        of_platform["PUB_URL"] = config.docker_pub_url
+    if len(images) > 1:
+        user_module = make_alias(*job, spec.instance_id, replica, index=1)
+        of_platform["JOB_USER_MODULE_HOSTNAME"] = user_module
+    main_alias = make_alias(*job, spec.instance_id, replica, index=0)
+    return ContainerPlan(
+        replica=replica,
+        index=index,
+        name=make_container_name(*job, replica, index),
+        alias=make_alias(*job, spec.instance_id, replica, index),
+        image=images[index],
+        environment=merge_variables(spec, of_platform),
+        labels={
+            **labels.platform_labels(config.platform_name),
+            labels.JOB_NAME: spec.manifest.name,
+            labels.JOB_VERSION: spec.manifest.version,
+            labels.INSTANCE: spec.instance_id,
+            labels.REPLICA: str(replica),
+            labels.CONTAINER: str(index),
+            labels.SIZE: str(spec.manifest.replicas * len(images)),
+            labels.ADDRESS: f"{main_alias}:{JOB_INTERNAL_PORT}",
+        },
+        network=config.docker_network,
+        limits=limits,
+    )

@@ -1,0 +1,73 @@
+from datetime import UTC, datetime
+
+import pytest
+from lifecycle.infrastructure.docker.condition import (
+    ContainerEnd,
+    describe_end,
+    parse_condition,
+    parse_end,
+)
+from lifecycle.infrastructure.docker.names import make_alias, make_container_name
+
+ID = "1a2b3c4d-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("end", "text"),
+    [
+        (ContainerEnd(1, False), "ended by itself (exit code 1)"),
+        (ContainerEnd(139, False), "ended by itself (exit code 139, SIGSEGV)"),
+        (ContainerEnd(137, False), "was killed (exit code 137): by somebody, or"),
+        (ContainerEnd(137, True), "its limit of 512Mi (out of memory, exit code 137)"),
+        (ContainerEnd(127, False, "no such file"), "could not be started: no such file"),
+    ],
+)
+def test_an_end_is_told_in_words(end, text):
+    assert text in describe_end(end, 512 * 2**20)
+
+
+def test_a_limit_that_is_no_round_number_is_told_in_millions():
+    assert "its limit of 60M" in describe_end(ContainerEnd(137, True), 60_000_000)
+
+
+def test_the_end_before_a_restart_is_read_from_events():
+    died = {"Action": "die", "Actor": {"Attributes": {"exitCode": "137"}}}
+
+    assert parse_end([{"Action": "oom", "Actor": {}}, died]) == ContainerEnd(137, True)
+    assert parse_end([died]) == ContainerEnd(137, False)
+    assert parse_end([]) is None
+
+
+def test_the_engines_times_are_read():
+    found = {
+        "Id": "x",
+        "RestartCount": 0,
+        "HostConfig": {"Memory": 1},
+        "State": {
+            "Status": "running",
+            "ExitCode": 0,
+            "OOMKilled": False,
+            "Error": "",
+            "FinishedAt": "0001-01-01T00:00:00Z",
+            "StartedAt": "2026-11-24T05:41:43.823918097Z",
+        },
+    }
+
+    condition = parse_condition(found)
+
+    assert condition.started_at == datetime(2026, 11, 24, 5, 41, 43, 823918, UTC)
+    assert condition.finished_at.year == 1
+
+
+def test_names_say_replica_and_container():
+    assert make_container_name("adder", "0.0.1", 0, 0) == "job-adder-v-0-0-1"
+    assert make_container_name("adder", "0.0.1", 2, 1) == "job-adder-v-0-0-1-r2-1"
+    assert make_alias("adder", "0.0.1", ID, 1, 0) == "job-adder-v-0-0-1-1a2b3c4d-r1"
+
+
+def test_an_alias_fits_into_dns_and_stays_unique():
+    alias = make_alias("a" * 70, "1.0.0-RC_1", ID, 10, 2)
+
+    assert len(alias) == 63
+    assert alias.endswith("-1a2b3c4d-r10-2")
+    assert make_alias("a", "1.0.0-RC_1", ID, 0, 0) == "job-a-v-1-0-0-rc-1-1a2b3c4d"

@@ -1,0 +1,166 @@
+import dataclasses
+
+import pytest
+from lifecycle.database.repositories.instances import InstanceState
+from lifecycle.infrastructure.docker.keeper import DockerKeeper
+from lifecycle.testing.deployer_contract import a_manifest
+from lifecycle.testing.docker_engine import run_docker
+from racetrack_commons.clock import Clock
+from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
+from racetrack_commons.testing.clock import FakeClock
+from racetrack_commons.testing.waiting import wait_until
+
+pytestmark = pytest.mark.docker
+
+
+def test_a_container_that_was_removed_comes_back(
+    keeper, serve, make_spec, containers_of, ask, deployer
+):
+    spec = make_spec(manifest=a_manifest(replicas=2), colour="blue")
+    serve(spec)
+    first, second = containers_of(spec.instance_id)
+    run_docker("rm", "--force", first.id)
+
+    keeper.keep()
+
+    again, same = containers_of(spec.instance_id)
+    assert (again.id != first.id, same) == (True, second)
+    wait_until(lambda: ask(again.address))
+    assert ask(again.address, "/environment")["COLOUR"] == "blue"
+    policy = deployer.engine.find_container(again.id)["HostConfig"]["RestartPolicy"]["Name"]
+    assert policy == "unless-stopped"
+
+
+@pytest.mark.parametrize("action", ["stop", "kill", "restart"])
+def test_a_container_that_was_ended_by_hand_is_started(
+    action, keeper, serve, make_spec, containers_of, ask
+):
+    spec = make_spec()
+    job = serve(spec)
+    (before,) = containers_of(spec.instance_id)
+    run_docker(action, before.id)
+
+    def is_back():
+        keeper.keep()
+        return ask(job.internal_name)
+
+    wait_until(is_back)
+    assert [one.id for one in containers_of(spec.instance_id)] == [before.id]
+
+
+def test_a_container_that_crashed_is_left_to_the_engine(
+    keeper, serve, make_spec, containers_of, deployer
+):
+    spec = make_spec(end_with=3)
+    serve(spec, wait=False)
+    (container,) = containers_of(spec.instance_id)
+
+    def restarts():
+        keeper.keep()
+        return deployer.engine.find_container(container.id)["RestartCount"]
+
+    wait_until(lambda: restarts() >= 3)
+    assert [one.id for one in containers_of(spec.instance_id)] == [container.id]
+
+
+def test_all_that_was_stopped_with_the_platform_comes_back_with_it(
+    keeper, serve, make_spec, containers_of, ask
+):
+    spec = make_spec()
+    job = serve(spec)
+
+    keeper.stop_all()
+    # The engine's list is a moment behind.
+    wait_until(lambda: [one.state for one in containers_of(spec.instance_id)] == ["exited"])
+    keeper.keep()
+
+    wait_until(lambda: ask(job.internal_name))
+
+
+def test_what_drains_or_starts_is_left_to_its_deployment(
+    keeper, deployer, make_spec, save_instance, containers_of
+):
+    for state in (InstanceState.DRAINING, InstanceState.STARTING):
+        spec = make_spec()
+        save_instance(deployer.start_instance(spec), state)
+        deployer.engine.remove_container(containers_of(spec.instance_id)[0].id)
+        keeper.keep()
+        assert containers_of(spec.instance_id) == []
+
+
+def test_an_instance_that_is_stopped_while_it_is_brought_back_does_not_stay(
+    deployer, serve, make_spec, containers_of
+):
+    spec = make_spec()
+    serve(spec)
+    start = deployer.engine.start_container
+
+    def start_and_be_overtaken(container_id):
+        start(container_id)
+        with deployer.uow() as uow:
+            uow.instance_specs.remove(spec.instance_id)
+
+    deployer.engine.remove_container(containers_of(spec.instance_id)[0].id)
+    deployer.engine.start_container = start_and_be_overtaken
+    deployer.revive_instance(spec.instance_id)
+
+    assert containers_of(spec.instance_id) == []
+
+
+def test_a_job_whose_image_is_gone_too_says_so_and_is_not_tried_all_the_time(
+    deployer, serve, make_spec, containers_of, failures, tiny_image
+):
+    clock = FakeClock()
+    keeper = DockerKeeper(deployer, failures, clock)
+    image = f"{tiny_image}-copy"
+    run_docker("tag", tiny_image, image)
+    spec = dataclasses.replace(make_spec(), image_names=[image])
+    serve(spec)
+    run_docker("rmi", image)
+    deployer.engine.remove_container(containers_of(spec.instance_id)[0].id)
+
+    keeper.keep()
+    assert "redeploy the job to build it again" in failures.find_reason(spec.instance_id)
+
+    run_docker("tag", tiny_image, image)
+    keeper.keep()
+    assert containers_of(spec.instance_id) == []
+    clock.advance(60)
+    keeper.keep()
+    assert len(containers_of(spec.instance_id)) == 1
+    assert failures.of_instances == {}
+    run_docker("rmi", "--force", image)
+
+
+def test_containers_of_an_ended_deployment_are_removed_and_those_of_strangers_stay(
+    keeper, deployer, make_spec, containers_of, unit_of_work
+):
+    ended, strange, fresh = make_spec(), make_spec(), make_spec()
+    for spec in (ended, strange, fresh):
+        deployer.start_instance(spec)
+    with unit_of_work() as uow:
+        for spec in (ended, fresh):
+            uow.deployments.add(a_deployment(spec), Clock().now())
+
+    DockerKeeper(deployer, keeper._failures, Clock()).remove_leftovers()
+    assert len(containers_of(fresh.instance_id)) == 1
+    wait_until(lambda: removes(keeper, containers_of, ended))
+
+    assert len(containers_of(strange.instance_id)) == 1
+
+
+def removes(keeper, containers_of, spec):
+    keeper.remove_leftovers()
+    return not containers_of(spec.instance_id)
+
+
+def a_deployment(spec):
+    return DeploymentDto(
+        id=spec.instance_id,
+        status=DeploymentStatus.FAILED,
+        create_time=Clock().now(),
+        update_time=Clock().now(),
+        manifest_yaml="",
+        job_name=spec.manifest.name,
+        job_version=spec.manifest.version,
+    )

@@ -1,0 +1,112 @@
+import gc
+import threading
+
+import pytest
+from lifecycle.infrastructure.docker.logs_streamer import DockerLogsStreamer
+from lifecycle.testing.builders import a_job
+from lifecycle.testing.deployer_contract import NAME, VERSION, a_manifest
+from lifecycle.testing.docker_engine import run_docker
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.testing.waiting import wait_until
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def streamer(deployer, monitor, connection):
+    return DockerLogsStreamer(deployer, monitor, connection)
+
+
+@pytest.fixture
+def follow(streamer):
+    """Follows the log of the job; the lines come into the list that is returned."""
+    before = set(threading.enumerate())
+    lines = []
+
+    def follow(tail=5):
+        properties = {"job_name": NAME, "job_version": VERSION, "tail": str(tail)}
+        streamer.create_session("s", properties, lambda _, line: lines.append(line))
+        return lines
+
+    yield follow
+    streamer.close_session("s")
+    wait_until(lambda: set(threading.enumerate()) <= before)
+    gc.collect()  # It would warn of a socket that was left open.
+
+
+def test_the_last_lines_are_read(monitor, serve, make_spec, ask):
+    job = serve(make_spec(colour="blue"))
+    for word in ("one", "two"):
+        ask(job.internal_name, f"/say?{word}")
+
+    assert monitor.read_recent_logs(job) == "serving blue\none\ntwo\n"
+    assert monitor.read_recent_logs(job, tail=1) == "two\n"
+    assert monitor.read_recent_logs(job, tail=0) == ""
+
+
+def test_lines_of_replicas_are_read_in_the_order_of_time(monitor, serve, make_spec, ask):
+    job = serve(make_spec(manifest=a_manifest(replicas=2)))
+    for number, word in ((1, "one"), (0, "two"), (1, "three")):
+        ask(job.replica_internal_names[number], f"/say?{word}")
+
+    assert monitor.read_recent_logs(job, 3) == "r1 | one\nr0 | two\nr1 | three\n"
+
+
+def test_the_log_is_that_of_the_instance_the_job_is_at(monitor, deployer, serve, make_spec):
+    job = serve(make_spec(colour="blue"))
+    deployer.start_instance(make_spec(colour="red"))
+
+    assert monitor.read_recent_logs(job) == "serving blue\n"
+
+
+def test_a_job_without_containers_has_no_log(monitor):
+    with pytest.raises(EntityNotFound, match="no container of it"):
+        monitor.read_recent_logs(a_job())
+
+
+def test_new_lines_of_all_replicas_are_followed(follow, serve, make_spec, ask):
+    job = serve(make_spec(manifest=a_manifest(replicas=2)))
+    for address in job.replica_internal_names:
+        ask(address, "/say?before")
+    lines = follow(tail=2)
+    wait_until(lambda: len(lines) == 2)
+    assert lines == ["r0 | before", "r1 | before"]
+
+    for number in (1, 0):
+        ask(job.replica_internal_names[number], f"/say?after{number}")
+        wait_until(lambda number=number: lines[-1] == f"r{number} | after{number}")
+    assert len(lines) == 4
+
+
+def test_lines_are_followed_across_a_restart(follow, serve, make_spec, ask, containers_of):
+    spec = make_spec(colour="blue")
+    job = serve(spec)
+    lines = follow()
+    wait_until(lambda: lines == ["serving blue"])
+
+    run_docker("restart", containers_of(spec.instance_id)[0].id)
+    wait_until(lambda: lines == ["serving blue"] * 2)
+    wait_until(lambda: ask(job.internal_name, "/say?again"))
+
+    wait_until(lambda: lines[-1] == "again")
+    assert len(lines) == 3
+
+
+def test_the_instance_that_replaces_another_is_followed(follow, deployer, serve, make_spec):
+    old = make_spec(colour="blue")
+    serve(old)
+    lines = follow()
+    wait_until(lambda: lines == ["serving blue"])
+
+    serve(make_spec(colour="red"))
+    deployer.stop_instance(old.instance_id, grace_seconds=5)
+
+    wait_until(lambda: lines == ["serving blue", "serving red"])
+
+
+def test_a_session_may_begin_before_there_is_a_container(follow, serve, make_spec):
+    lines = follow()
+
+    serve(make_spec(colour="blue"))
+
+    wait_until(lambda: lines == ["serving blue"])
