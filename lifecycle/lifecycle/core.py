@@ -14,6 +14,7 @@ from lifecycle.config import Config
 from lifecycle.context import PluginContext, set_context
 from lifecycle.database.encryption import SecretBox
 from lifecycle.database.engine import connect
+from lifecycle.database.metrics import watch_engine
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployment.services import (
     DeploymentNeeds,
@@ -52,7 +53,10 @@ class Core:
 def create_core(config: Config, clock: Clock | None = None) -> Core:
     """Build it; whoever calls has seen that the tables are up to date."""
     clock = clock or Clock()
-    unit_of_work = UnitOfWorkFactory(connect(config))
+    registry = create_registry()
+    engine = connect(config)
+    watch_engine(engine, registry)
+    unit_of_work = UnitOfWorkFactory(engine)
     set_context(PluginContext(unit_of_work, config.auth_key))
     secret_box = SecretBox(config.secret_key)
     plugins = PluginEngine(config.plugins_dir)
@@ -60,7 +64,6 @@ def create_core(config: Config, clock: Clock | None = None) -> Core:
         plugins.install_bundled(config.bundled_plugins_dir)
     needs = TargetNeeds(config, unit_of_work, secret_box, clock)
     built_in = load_targets(config.built_in_targets, needs)
-    registry = create_registry()
     return Core(
         config=config,
         clock=clock,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from racetrack_commons.api.metrics import DURATION_BUCKETS
+from racetrack_commons.api.sockets import SocketCollector
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class LifecycleMetrics:
         """Declare the metrics."""
         threads = Gauge("lifecycle_active_threads_count", "Running threads", registry=registry)
         threads.set_function(threading.active_count)
+        registry.register(SocketCollector("lifecycle"))
         return cls(
             requested_job_deployments=Counter(
                 "requested_job_deployments", "Deployments that were accepted", registry=registry

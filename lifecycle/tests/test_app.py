@@ -70,3 +70,26 @@ def test_the_api_is_documented_with_its_guard(client):
     assert document["info"]["title"] == "Lifecycle API Server"
     assert document["security"] == [{"racetrackAuth": []}]
     assert client.get("/lifecycle/").status_code == 200
+
+
+METRICS = """
+requested_job_deployments_total done_job_deployments_total deployed_job_total metrics_scrapes_total
+lifecycle_event_stream_client_connected lifecycle_event_stream_client_disconnected
+lifecycle_database_connection_opened_total lifecycle_database_connection_failed_total
+lifecycle_database_connection_closed_total lifecycle_database_queries_executed_total
+lifecycle_job_model_fetch_duration_bucket commons_internal_server_errors_total
+commons_request_duration_bucket commons_requests_started_total commons_requests_done_total
+lifecycle_active_threads_count lifecycle_tcp_connections_count lifecycle_database_connected
+lifecycle_database_pool_size lifecycle_database_pool_available lifecycle_database_requests_waiting
+lifecycle_database_usage_ms lifecycle_database_requests_num lifecycle_database_requests_queued
+lifecycle_database_requests_wait_ms lifecycle_database_requests_errors
+lifecycle_database_connections_num lifecycle_database_connections_ms
+lifecycle_database_connections_errors process_start_time_seconds process_resident_memory_bytes
+"""
+
+
+@pytest.mark.parametrize("name", METRICS.split())
+def test_dashboards_find_the_metrics_that_they_know(client, name):
+    lines = client.get("/lifecycle/metrics").text.splitlines()
+
+    assert any(line.startswith((f"{name} ", f"{name}{{")) for line in lines)

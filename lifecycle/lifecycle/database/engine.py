@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
 from lifecycle.config import Config
+from lifecycle.database.pool import MeasuredPool
 
 BUSY_TIMEOUT_SECONDS = 30
 """How long a writer waits for another one; they hold the lock for milliseconds."""
@@ -28,6 +29,7 @@ def connect_sqlite(
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": busy_timeout_seconds},
+        poolclass=MeasuredPool,
         pool_size=20,
         max_overflow=80,
         pool_use_lifo=True,
@@ -43,6 +45,7 @@ def connect_postgres(url: str | URL, *, schema: str | None = None, **options: An
     """Make the engine of a PostgreSQL database."""
     engine = create_engine(
         make_url(url),
+        poolclass=MeasuredPool,
         pool_pre_ping=True,
         pool_recycle=600,
         pool_use_lifo=True,

@@ -71,9 +71,11 @@ class CommonsMetrics:
 def metrics_router(registry: CollectorRegistry) -> APIRouter:
     """Serve the metrics as Prometheus reads them; both spellings of the path without a redirect."""
     router = APIRouter(tags=[PROBES_TAG])
+    scrapes = Counter("metrics_scrapes", "How often metrics were read", registry=registry)
 
     def read_metrics() -> Response:
         """Show metrics for Prometheus."""
+        scrapes.inc()
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     add = partial(

@@ -1,0 +1,98 @@
+"""Metrics of the database's connections, under the names that dashboards know."""
+
+import threading
+import time
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
+
+from lifecycle.database.pool import MeasuredPool
+
+_PREFIX = "lifecycle_database"
+_TAKEN_AT = "taken_at"
+
+
+def watch_engine(engine: Engine, registry: CollectorRegistry) -> None:
+    """Count what happens to connections from now on, and show how the pool is."""
+    _watch_connections(engine, registry)
+    _watch_connecting(engine, registry)
+    _watch_use(engine, registry)
+    _show_pool(engine, registry)
+
+
+def _watch_connections(engine: Engine, registry: CollectorRegistry) -> None:
+    opened = Counter(f"{_PREFIX}_connection_opened", "Opened connections", registry=registry)
+    failed = Counter(f"{_PREFIX}_connection_failed", "Failures to connect", registry=registry)
+    errors = Gauge(f"{_PREFIX}_connections_errors", "Failures to connect", registry=registry)
+    closed = Counter(
+        f"{_PREFIX}_connection_closed", "Connections given back to the pool", registry=registry
+    )
+    queries = Counter(f"{_PREFIX}_queries_executed", "Executed statements", registry=registry)
+
+    def note_error(context: ExceptionContext) -> None:
+        if context.connection is None:
+            failed.inc()
+            errors.inc()
+
+    event.listen(engine, "connect", lambda *_: opened.inc())
+    event.listen(engine, "checkin", lambda *_: closed.inc())
+    event.listen(engine, "handle_error", note_error)
+    event.listen(engine, "before_cursor_execute", lambda *_: queries.inc())
+
+
+def _watch_connecting(engine: Engine, registry: CollectorRegistry) -> None:
+    attempts = Gauge(f"{_PREFIX}_connections_num", "Attempts to connect", registry=registry)
+    duration = Gauge(
+        f"{_PREFIX}_connections_ms", "Milliseconds spent connecting", registry=registry
+    )
+    began = threading.local()
+
+    def begin(*_: Any) -> None:
+        attempts.inc()
+        began.at = time.perf_counter()
+
+    def end(*_: Any) -> None:
+        duration.inc(_milliseconds_since(began.at))
+
+    event.listen(engine, "do_connect", begin)
+    event.listen(engine, "connect", end)
+
+
+def _watch_use(engine: Engine, registry: CollectorRegistry) -> None:
+    requests = Gauge(f"{_PREFIX}_requests_num", "Connections asked of the pool", registry=registry)
+    usage = Gauge(
+        f"{_PREFIX}_usage_ms", "Milliseconds that connections were in use", registry=registry
+    )
+
+    def take(_: Any, record: Any, _proxy: Any) -> None:
+        requests.inc()
+        record.info[_TAKEN_AT] = time.perf_counter()
+
+    def give_back(_: Any, record: Any) -> None:
+        taken_at = record.info.pop(_TAKEN_AT, None)
+        usage.inc(_milliseconds_since(taken_at) if taken_at else 0)
+
+    event.listen(engine, "checkout", take)
+    event.listen(engine, "checkin", give_back)
+
+
+def _show_pool(engine: Engine, registry: CollectorRegistry) -> None:
+    pool = engine.pool
+    if not isinstance(pool, MeasuredPool):
+        return
+    shown = {
+        "pool_size": ("Open connections", lambda: pool.checkedin() + pool.checkedout()),
+        "pool_available": ("Open connections that are free", pool.checkedin),
+        "requests_waiting": ("Threads that wait for a connection", lambda: pool.waiting),
+        "requests_queued": ("Requests that had to wait", lambda: pool.queued),
+        "requests_wait_ms": ("Milliseconds spent waiting for one", lambda: pool.waited_ms),
+        "requests_errors": ("Requests that got no connection", lambda: pool.errors),
+    }
+    for name, (text, read) in shown.items():
+        Gauge(f"{_PREFIX}_{name}", text, registry=registry).set_function(read)
+
+
+def _milliseconds_since(moment: float) -> float:
+    return (time.perf_counter() - moment) * 1000
