@@ -93,7 +93,7 @@ registry-down: ## remove it with its images
 .PHONY: check test test-unit test-contract test-e2e lint format typecheck
 check: lint typecheck test-unit ## format and lint, strict types, import contracts, unit tests on SQLite and PostgreSQL
 
-test: check test-contract test-e2e ## check, then contract and end-to-end tests on the embedded stack
+test: check test-contract test-e2e compose-test-e2e ## check, then contract and end-to-end tests, on Docker too where an engine answers
 
 lint: setup ## ruff and the import contracts
 	$(BIN)/ruff format --check $(SOURCES)

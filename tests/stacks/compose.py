@@ -75,8 +75,19 @@ class ComposeStack(Stack):
         return [inspect(name) for name in names]
 
     def stop(self) -> None:
-        self.control("clean", check=False)
+        """Dismantle it; nothing of it may be left."""
+        self.control("clean")
         shutil.rmtree(self.data, ignore_errors=True)
+        own = f"--filter=name={self.project}"
+        of_us = f"--filter=label=racetrack-platform={self.project}"
+        left = (
+            docker("ps", "--all", "--quiet", own)
+            + docker("ps", "--all", "--quiet", of_us)
+            + docker("network", "ls", "--quiet", own)
+            + docker("volume", "ls", "--quiet", own)
+            + docker("images", "--quiet", of_us)
+        )
+        assert left == ""
 
 
 def docker(*arguments: str) -> str:
@@ -109,6 +120,6 @@ def start_compose_stack() -> ComposeStack:
         stack.control("up")
         stack.log_in()
     except BaseException:
-        stack.stop()
+        stack.control("clean", check=False)
         raise
     return stack
