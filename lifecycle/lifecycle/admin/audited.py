@@ -6,6 +6,7 @@ from racetrack_commons.entities.dto import ChangeKind
 from starlette.requests import Request
 from starlette_admin.contrib.sqla import ModelView
 
+from lifecycle.admin.login import PanelUser
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.database.records.changes import describe_changes, describe_key
 from lifecycle.database.tables import Base
@@ -20,6 +21,8 @@ class AuditedView(ModelView):
     may_create: ClassVar[bool] = False
     may_edit: ClassVar[bool] = False
     may_delete: ClassVar[bool] = False
+    for_superusers: ClassVar[bool] = False
+    """Whoever writes these rows could become anything, or reads tokens to be anybody."""
 
     page_size = 25
     exporters = ()
@@ -28,6 +31,11 @@ class AuditedView(ModelView):
     def __init__(self, model: type[Base], services: Services) -> None:
         super().__init__(model)
         self.services = services
+
+    def is_accessible(self, request: Request) -> bool:
+        """Tell whether the one who is logged in may see it at all."""
+        user: PanelUser = request.state.admin_user
+        return user.is_superuser or not self.for_superusers
 
     def can_create(self, request: Request) -> bool:  # noqa: ARG002 - the signature of the library
         """Tell whether rows can be added."""

@@ -1,5 +1,6 @@
 """Logging in to the panel: with name and password of a staff user; who is logged in to the platform is so here too."""
 
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from racetrack_client.log.errors import TooManyRequests, UnauthorizedError
@@ -17,6 +18,13 @@ from lifecycle.auth.password_check import Credentials
 from lifecycle.endpoints.address import find_client_address
 from lifecycle.endpoints.cookies import delete_auth_cookie, set_auth_cookie
 from lifecycle.endpoints.services import Services
+
+
+@dataclass
+class PanelUser(AdminUser):
+    """The staff user who is logged in."""
+
+    is_superuser: bool = False
 
 
 class StaffLogin(AuthProvider):
@@ -63,7 +71,7 @@ class StaffLogin(AuthProvider):
             raise LoginFailed(f"user {credentials.username} is not one of the staff: ask an admin")
         return profile.token
 
-    def _find_staff_user(self, token: str) -> AdminUser | None:
+    def _find_staff_user(self, token: str) -> PanelUser | None:
         try:
             subject = self._services.authenticator.authenticate(token)
         except UnauthorizedError:
@@ -73,5 +81,6 @@ class StaffLogin(AuthProvider):
             return None
         with self._services.unit_of_work.reading() as uow:
             user = uow.users.find(subject.name)
-        is_staff = user is not None and user.is_active and user.is_staff
-        return AdminUser(username=subject.name) if is_staff else None
+        if user is None or not (user.is_active and user.is_staff):
+            return None
+        return PanelUser(username=user.username, is_superuser=user.is_superuser)

@@ -34,6 +34,7 @@ class UserView(AuditedView):
     menu_label = "Users"
     display_name = "User"
     icon = "fa fa-user"
+    for_superusers = True
     may_create = may_edit = may_delete = True
     fields = (
         StringField("username", required=True),
@@ -116,6 +117,7 @@ class AuthTokenView(AuditedView):
     menu_label = "Auth tokens"
     display_name = "Auth token"
     icon = "fa fa-key"
+    for_superusers = True
     may_create = may_edit = may_delete = True
     fields = (
         StringField("id", exclude_from_list=True),
@@ -151,6 +153,7 @@ class PermissionView(AuditedView):
     menu_label = "Permissions"
     display_name = "Permission"
     icon = "fa fa-unlock-keyhole"
+    for_superusers = True
     may_create = may_edit = may_delete = True
     fields = (
         HasOne("auth_subject", key="auth-subject", required=True),

@@ -52,14 +52,18 @@ def check_may_set_password(uow: UnitOfWork, user: UserDto, by: AuthSubject) -> N
     _check_may_manage(uow, user, by, touches_power=False)
 
 
+def check_superuser(uow: UnitOfWork, by: AuthSubject) -> None:
+    """Refuse who is no superuser."""
+    if not (by.is_unlimited or uow.users.get(by.name).is_superuser):
+        raise NotPermitted(f"{by.description} is no superuser")
+
+
 def _check_may_manage(
     uow: UnitOfWork, user: UserDto, by: AuthSubject, *, touches_power: bool
 ) -> None:
     """Refuse staff that reaches for more than staff has: only superusers manage staff."""
-    if by.is_unlimited or uow.users.get(by.name).is_superuser:
-        return
     if touches_power or user.is_staff or user.is_superuser:
-        raise NotPermitted(f"{by.description} is no superuser: only they manage staff")
+        check_superuser(uow, by)
 
 
 def _choose(wanted: bool | None, present: bool) -> bool:

@@ -3,6 +3,7 @@ import re
 
 import pytest
 from lifecycle.audit import AuditEventType
+from lifecycle.database.dto import UserRights
 from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.database.tables import AuthTokenRow, UserRow
 from racetrack_client.log.errors import UnauthorizedError
@@ -234,3 +235,16 @@ def test_removing_a_row_is_audited(staff, app_uow):
         assert uow.escs.list_all() == []
     [(kind, properties)] = audit_events(app_uow)
     assert (kind, properties["id"]) == ("record_deleted", esc.id)
+
+
+def test_staff_that_is_no_superuser_sees_neither_people_nor_their_tokens(visitor, app_uow):
+    visitor.app.state.services.users.register("ann@example.com", "a-long-phrase")
+    with app_uow() as uow:
+        rights = UserRights(is_active=True, is_staff=True, is_superuser=False)
+        uow.users.set_rights("ann@example.com", rights)
+    submit(visitor, "login", username="ann@example.com", password="a-long-phrase")
+
+    assert visitor.get(f"{PANEL}/esc/list").status_code == 200
+    for view in ("user", "auth-token", "permission"):
+        assert visitor.get(f"{PANEL}/{view}/list").status_code == 403
+    assert submit(visitor, "permission/create", scope="full_access").status_code == 403

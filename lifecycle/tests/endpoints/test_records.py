@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from lifecycle.database.dto import UserRights
 from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.maintenance import is_maintenance_mode
 from lifecycle.testing.builders import a_job
@@ -397,3 +398,35 @@ def test_a_changed_job_is_told_to_pub(staff, app_uow):
 def test_only_staff_sees_records(client, internal):
     assert client.get(f"{API}/tables").status_code == 401
     assert client.get(f"{API}/tables", headers=internal).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("table", "fields"),
+    [
+        ("auth_user", {"is_superuser": True}),
+        ("registry_authresourcepermission", {"scope": "full_access"}),
+        ("registry_authtoken", {"active": True}),
+        ("registry_authsubject", {"user_id": 1}),
+    ],
+)
+def test_staff_that_is_no_superuser_writes_no_tables_of_power(client, app_uow, table, fields):
+    services = client.app.state.services
+    services.users.register("ann@example.com", "a-long-phrase")
+    with app_uow() as uow:
+        rights = UserRights(is_active=True, is_staff=True, is_superuser=False)
+        uow.users.set_rights("ann@example.com", rights)
+        subject = uow.auth_subjects.find_of_user(uow.users.get("ann@example.com").id)
+        headers = {"X-Racetrack-Auth": services.tokens.ensure(uow, subject)}
+    ann = Staff(client, headers)
+
+    assert ann.list(table) is not None
+    refused = (ann.add(table, **fields), ann.change(table, "1", **fields), ann.remove(table, "1"))
+    assert [answer.status_code for answer in refused] == [401] * 3
+
+
+def test_what_is_changed_about_people_reaches_pub(staff, app_uow):
+    with app_uow.reading() as uow:
+        before, user = uow.changes.get_newest_id(), uow.users.get("admin")
+    assert staff.change("auth_user", user.id, username="boss").json() is None
+    with app_uow.reading() as uow:
+        assert [change.kind for change in uow.changes.list_after(before)] == ["auth"]
