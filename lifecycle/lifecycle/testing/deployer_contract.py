@@ -15,7 +15,8 @@ from lifecycle.deployer.instances import Instance, InstanceDeployer, InstanceSpe
 from lifecycle.deployer.secrets import JobSecrets
 
 TIMESTAMP = 1_770_000_000
-NAME, VERSION = "contract", "0.0.1"
+NAME, VERSION = f"contract-{uuid4().hex[:8]}", "0.0.1"
+"""Names of containers belong to the whole engine, where other test runs may be at work."""
 
 
 class DeployerHarness(ABC):

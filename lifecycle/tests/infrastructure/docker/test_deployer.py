@@ -25,7 +25,7 @@ from racetrack_commons.testing.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
-CONTAINER_NAME = "job-contract-v-0-0-1"
+CONTAINER_NAME = f"job-{NAME}-v-0-0-1"
 
 
 class DockerHarness(DeployerHarness):
