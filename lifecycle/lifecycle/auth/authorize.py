@@ -8,6 +8,7 @@ from racetrack_commons.entities.dto import JobDto, JobFamilyDto
 
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.decision import Decision, Effect, Rule, decide
+from lifecycle.auth.endpoint_path import describe_dot_segments, has_dot_segments
 from lifecycle.auth.permissions import (
     PLATFORM_SCOPES,
     Wanted,
@@ -65,7 +66,12 @@ def decide_endpoint(
     uow: UnitOfWork, subject: AuthSubject, scope: AuthScope, job: JobDto, endpoint: str
 ) -> Decision:
     """Decide about one endpoint (`/api/v1/perform`) of a job."""
-    return decide(_ask(uow, subject, Wanted(scope, job.name, job, endpoint)))
+    return decide_wanted(uow, subject, Wanted(scope, job.name, job, endpoint))
+
+
+def decide_wanted(uow: UnitOfWork, subject: AuthSubject, wanted: Wanted) -> Decision:
+    """Decide about anything."""
+    return decide(_ask(uow, subject, wanted))
 
 
 def check_job(
@@ -104,6 +110,8 @@ def list_permitted_families(
 
 
 def _ask(uow: UnitOfWork, subject: AuthSubject, wanted: Wanted) -> Iterator[Rule]:
+    if wanted.endpoint is not None and has_dot_segments(wanted.endpoint):
+        yield Rule("path", Effect.DENY, describe_dot_segments(wanted.endpoint))
     special = _decide_without_permissions(subject, wanted.scope)
     if special is not None:
         yield special

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.auth.decision import Decision, Effect, Rule, decide
-from lifecycle.auth.endpoint_path import has_dot_segments, is_below
+from lifecycle.auth.endpoint_path import describe_dot_segments, has_dot_segments, is_below
 from lifecycle.database.unit_of_work import UnitOfWork
 
 _PROBES = {"/live", "/ready", "/health"}
@@ -18,8 +18,7 @@ def decide_without_caller(uow: UnitOfWork, job: JobDto, endpoint: str) -> Decisi
 
 def _ask(uow: UnitOfWork, job: JobDto, endpoint: str) -> Iterator[Rule]:
     if has_dot_segments(endpoint):
-        reason = f"{endpoint} is no endpoint: it has `.` or `..` in its path"
-        yield Rule("path", Effect.DENY, reason)
+        yield Rule("path", Effect.DENY, describe_dot_segments(endpoint))
     if endpoint in _PROBES:
         yield Rule("probe", Effect.ALLOW, f"anybody may call {endpoint}")
     for public in uow.public_endpoints.list_active(job.name, job.version):

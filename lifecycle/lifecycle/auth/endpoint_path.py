@@ -21,3 +21,8 @@ def has_dot_segments(endpoint: str) -> bool:
     the one that was permitted.
     """
     return any(segment in (".", "..") for segment in unquote(endpoint).split("/"))
+
+
+def describe_dot_segments(text: str) -> str:
+    """Say what is wrong with such a path."""
+    return f"{text} is no endpoint: it has `.` or `..` in its path"

@@ -9,7 +9,7 @@ from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject, make_subject
 from lifecycle.auth.authorize import NotPermitted, has_global_scope
-from lifecycle.auth.endpoint_path import has_dot_segments, normalize_endpoint
+from lifecycle.auth.endpoint_path import describe_dot_segments, has_dot_segments, normalize_endpoint
 from lifecycle.auth.permissions import PLATFORM_SCOPES, describe_permission
 from lifecycle.database.dto import AuthSubjectDto, PermissionDto
 from lifecycle.database.unit_of_work import UnitOfWork
@@ -103,7 +103,7 @@ def _find_job_id(uow: UnitOfWork, name: str | None, version: str) -> str | None:
 def _check_endpoint(text: str) -> str:
     endpoint = normalize_endpoint(text)
     if has_dot_segments(endpoint):
-        raise ValidationError(f"{text} is no endpoint: it has `.` or `..` in its path")
+        raise ValidationError(describe_dot_segments(text))
     if len(endpoint) > _MAX_ENDPOINT_LENGTH:
         raise ValidationError(f"the endpoint may have {_MAX_ENDPOINT_LENGTH} characters at most")
     return endpoint

@@ -1,12 +1,13 @@
 """Routes by which staff looks after the accounts of people."""
 
 from fastapi import APIRouter
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 from racetrack_commons.entities.dto import UnixSeconds
 
 from lifecycle.auth.accounts import RightsChange, change_rights, check_may_set_password
 from lifecycle.database.dto import UserDto
 from lifecycle.endpoints.dependencies import ReadingDep, ServicesDep, StaffUser, UnitOfWorkDep
+from lifecycle.endpoints.users import PasswordText
 
 router = APIRouter(prefix="/api/v1/users", tags=["API"])
 
@@ -34,7 +35,7 @@ class RightsPayload(BaseModel):
 class PasswordPayload(BaseModel):
     """A password to be."""
 
-    new_password: SecretStr
+    new_password: PasswordText
 
 
 @router.get("")

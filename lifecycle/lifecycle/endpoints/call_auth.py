@@ -7,10 +7,11 @@ from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import JobCallAuthData, JobDto
 
 from lifecycle.auth.authenticate import AuthSubject, InvalidToken
-from lifecycle.auth.authorize import check_allowed, check_job, decide_endpoint
+from lifecycle.auth.authorize import check_allowed, check_job, decide_endpoint, decide_wanted
 from lifecycle.auth.call import decide_without_caller
 from lifecycle.auth.decision import Effect
 from lifecycle.auth.endpoint_path import normalize_endpoint
+from lifecycle.auth.permissions import Wanted
 from lifecycle.endpoints.dependencies import (
     AuthToken,
     ReadingDep,
@@ -84,8 +85,9 @@ def is_allowed_on_endpoint(  # noqa: PLR0913 - four of them are the path
     """Tell whether the holder of the token has the scope on an endpoint of a job."""
     try:
         subject = services.authenticator.authenticate(token)
-        job = check_found(find_job(uow, job_name, job_version), job_name, job_version)
-        check_allowed(decide_endpoint(uow, subject, scope, job, normalize_endpoint(endpoint)))
+        job = find_job(uow, job_name, job_version)
+        wanted = Wanted(scope, job_name, job, normalize_endpoint(endpoint))
+        check_allowed(decide_wanted(uow, subject, wanted))
     except UnauthorizedError as error:
         return _refuse(error, services)
     return Response(status_code=202)

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from lifecycle.auth.password_check import Credentials
 from lifecycle.endpoints.address import find_client_address
@@ -18,18 +18,22 @@ from lifecycle.endpoints.dependencies import (
 router = APIRouter(prefix="/api/v1/users", tags=["API"])
 
 
+PasswordText = Annotated[SecretStr, Field(max_length=4096)]
+"""Longer than any that is accepted; hashing whole megabytes would keep others waiting."""
+
+
 class CredentialsPayload(BaseModel):
     """Name and password."""
 
     username: str
-    password: SecretStr
+    password: PasswordText
 
 
 class ChangePasswordPayload(BaseModel):
     """The password there is, and the one to be."""
 
-    old_password: SecretStr
-    new_password: SecretStr
+    old_password: PasswordText
+    new_password: PasswordText
 
 
 class UserProfileDto(BaseModel):

@@ -155,6 +155,15 @@ def lifecycle(
     app.state.services.unit_of_work.engine.dispose()
 
 
+@pytest.fixture(scope="module")
+def open_lifecycle(lifecycle: Lifecycle) -> Iterator[Lifecycle]:
+    """Another Lifecycle on the same database, which demands no tokens."""
+    config = lifecycle.services.config.model_copy(update={"auth_required": False})
+    app = create_app(config)
+    yield Lifecycle(app, lifecycle.runner)
+    app.state.services.unit_of_work.engine.dispose()
+
+
 def _postgres_settings(engine: Engine) -> dict[str, Any]:
     with engine.connect() as connection:
         schema = connection.exec_driver_sql("SELECT current_schema()").scalar()

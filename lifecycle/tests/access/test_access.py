@@ -176,6 +176,23 @@ def test_callers_get_what_the_tables_say(lifecycle, world, route):
     assert not wrong
 
 
+@pytest.mark.parametrize("route", GUARD_OF)
+@pytest.mark.parametrize(
+    "caller", ["nobody: no token", "nobody: garbage", "user without permissions"]
+)
+def test_where_no_token_is_demanded_everybody_may_do_everything(
+    open_lifecycle, world, route, caller
+):
+    method, path = route.replace("MOUNT", "GET").split(" ")
+    example = EXAMPLES.get(route, Example())
+    body = b"" if example.body is None else json.dumps(example.body).encode()
+    answered = open_lifecycle.ask(method, fill_in(path, example), world.headers[caller], body)
+    if method != "GET" and answered < 400:
+        world.snapshot.restore()
+    has_no_tokens = "auth/token/user" in route and "all" not in route and "nobody" in caller
+    assert answered == (404 if has_no_tokens and method == "POST" else example.answer)
+
+
 def fill_in(path: str, example: Example) -> str:
     for name, value in (PATH_VALUES | example.path).items():
         path = path.replace(f"{{{name}}}", value).replace(f"{{{name}:path}}", value)
