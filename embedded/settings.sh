@@ -33,6 +33,12 @@ JOB_LOGS_DIR=$RACETRACK_DATA/logs/jobs
 BUILD_LOGS_DIR=$RACETRACK_DATA/logs/builds
 # What the infrastructure targets run: `BUILT_IN_TARGETS=process,docker make up` has images of both kinds.
 IMAGE_KINDS=${IMAGE_KINDS:-${BUILT_IN_TARGETS:-process}}
+# Containers beside a Lifecycle that is none: they publish ports, and a compose stack on the same engine is another platform.
+PLATFORM_NAME=${PLATFORM_NAME:-racetrack-embedded}
+DOCKER_NETWORK=${DOCKER_NETWORK:-racetrack_embedded}
+DOCKER_PUBLISH_HOST=${DOCKER_PUBLISH_HOST:-127.0.0.1}
+# They reach PUB only when it listens on more than the loopback address: HTTP_ADDR=0.0.0.0.
+DOCKER_PUB_URL=${DOCKER_PUB_URL:-http://host.docker.internal:$PUB_PORT/pub}
 LOG_LEVEL=${LOG_LEVEL:-info}
 # Threads of one service share memory arenas instead of growing one each.
 MALLOC_ARENA_MAX=2

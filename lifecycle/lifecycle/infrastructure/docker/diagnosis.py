@@ -90,8 +90,8 @@ class Diagnostician:
         cause = describe_end(end, condition.memory_bytes) if end else "ended by itself"
         lines = "\n".join(read_merged(self._engine, [container], _EVIDENCE_LINES))
         evidence = f"\nIts last log lines:\n{lines}" if lines else ""
-        text = f"the job {cause}; it was started again {condition.restarts} times{evidence}"
-        return self._mask(container).hide(text)
+        again = f"; it was started again {condition.restarts} times" if condition.restarts else ""
+        return self._mask(container).hide(f"the job {cause}{again}{evidence}")
 
     def _mask(self, container: JobContainer) -> SecretMask:
         try:
