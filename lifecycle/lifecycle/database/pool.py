@@ -13,6 +13,10 @@ _AT_ONCE_MS = 5
 class MeasuredPool(QueuePool):
     """Measures the requests for connections; times are of all requests so far."""
 
+    __module__ = (
+        QueuePool.__module__
+    )  # SQLAlchemy names the logger by it, and what it logs is its own.
+
     waiting: int = 0
     """Threads that ask for a connection now."""
     queued: int = 0

@@ -82,7 +82,7 @@ class ExistingJobs:
         manifest = _read_manifest(job)
         return NewDeployment(
             kind=kind,
-            first_step=TaskStep.PROVISION,
+            first_step=TaskStep.BUILD,
             manifest=manifest,
             manifest_yaml=job.manifest_yaml,
             infrastructure_target=target or "",
@@ -100,13 +100,14 @@ class ExistingJobs:
     def _with_source(self, new: NewDeployment, job: JobDto) -> NewDeployment:
         with self.unit_of_work.reading() as uow:
             digest = uow.bundles.find_digest_of_job(job.image_tag or "", job.name, job.version)
-        return replace(new, first_step=TaskStep.BUILD, source_digest=digest)
+        return replace(new, source_digest=digest)
 
     def _with_image(self, new: NewDeployment, job: JobDto) -> NewDeployment:
         with self.unit_of_work.reading() as uow:
             names = uow.deployment_tasks.find_image_names(job.name, job.version, job.image_tag)
         return replace(
-            new,
+            self._with_source(new, job),
+            first_step=TaskStep.PROVISION,
             image_tag=job.image_tag,
             image_names=names,
             job_type_version=job.job_type_version,

@@ -28,11 +28,21 @@ class NothingToRollBackTo(EntityNotFound):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a deployment led to; two equal ones run the same."""
+    """What a deployment led to."""
 
+    image_kind: str
     image_tag: str
+    source_digest: str | None
     manifest_yaml: str
     secrets: DeploymentSecrets
+
+    def runs_as(self, other: "Snapshot") -> bool:
+        """Tell whether both run the same: one image, or images of two kinds that a move built from one source."""
+        if (self.manifest_yaml, self.secrets) != (other.manifest_yaml, other.secrets):
+            return False
+        if self.image_kind == other.image_kind:
+            return self.image_tag == other.image_tag
+        return self.source_digest == other.source_digest
 
 
 @dataclass(frozen=True)
@@ -77,14 +87,11 @@ class JobRollback:
     def _find_previous(
         self, uow: UnitOfWork, job: JobDto, restorable: list[DeploymentTask]
     ) -> DeploymentTask:
-        candidates = [task for task in restorable if task.kind != TaskKind.ROLLBACK]
-        snapshots = [self._make_snapshot(uow, task) for task in candidates]
         serving_id = uow.instances.find_serving_id(job.name, job.version)
         serving = next((task for task in restorable if task.deployment_id == serving_id), None)
-        present = self._make_snapshot(uow, serving) if serving else None
-        origin = snapshots.index(present) if present in snapshots else -1
-        older = zip(candidates[origin + 1 :], snapshots[origin + 1 :], strict=True)
-        previous = next((task for task, snapshot in older if snapshot != present), None)
+        candidates = [task for task in restorable if task.kind != TaskKind.ROLLBACK]
+        older = self._skip_present(uow, candidates, serving) if serving else candidates
+        previous = next(iter(older), None)
         if previous is None:
             raise NothingToRollBackTo(
                 f"job {job} has no earlier deployment that could be restored:"
@@ -92,8 +99,20 @@ class JobRollback:
             )
         return previous
 
+    def _skip_present(
+        self, uow: UnitOfWork, candidates: list[DeploymentTask], serving: DeploymentTask
+    ) -> list[DeploymentTask]:
+        """List what is older than what serves, and differs from it."""
+        present = self._make_snapshot(uow, serving)
+        runs_now = [self._make_snapshot(uow, task).runs_as(present) for task in candidates]
+        first = runs_now.index(True) if True in runs_now else 0
+        pairs = list(zip(candidates, runs_now, strict=True))[first:]
+        return [task for task, is_present in pairs if not is_present]
+
     def _make_snapshot(self, uow: UnitOfWork, task: DeploymentTask) -> Snapshot:
         return Snapshot(
+            image_kind=task.image_kind,
+            source_digest=task.source_digest,
             image_tag=task.image_tag or "",
             manifest_yaml=uow.deployments.get(task.deployment_id).manifest_yaml,
             secrets=DeploymentSecrets.decrypt(task.secrets, self.secret_box),
@@ -117,6 +136,7 @@ class JobRollback:
             image_kind=restored.image_kind,
             secrets=restored.secrets or b"",
             subject=subject,
+            source_digest=restored.source_digest,
             image_tag=restored.image_tag,
             image_names=restored.image_names,
             job_type_version=restored.job_type_version,

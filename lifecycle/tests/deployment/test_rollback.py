@@ -170,15 +170,42 @@ def test_a_moved_job_is_rolled_back_where_it_is(platform):
     assert platform.job().infrastructure_target == "engine"
 
 
+def move(platform, target):
+    platform.services.existing_jobs.move(platform.job(), target, platform.deployer)
+    platform.services.worker.run_pending()
+    platform.clock.advance(1)
+
+
 def test_a_job_that_was_moved_to_other_images_is_rolled_back_to_where_it_was(platform):
+    first = platform.deploy(runtime_env={"A": "1"})
+    platform.deploy(runtime_env={"A": "2"})
+    platform.add_target("engine", image_kind="docker")
+    move(platform, "engine")
+
+    assert roll_back(platform).restored_deployment_id == first.id
+    assert platform.job().infrastructure_target == "process"
+
+
+def test_moving_a_job_is_nothing_to_go_back_from(platform):
     platform.deploy()
     platform.add_target("engine", image_kind="docker")
-    platform.services.existing_jobs.move(platform.job(), "engine", platform.deployer)
+    move(platform, "engine")
+    platform.services.existing_jobs.reprovision(platform.job(), platform.deployer)
     platform.services.worker.run_pending()
 
-    roll_back(platform)
+    with pytest.raises(NothingToRollBackTo):
+        roll_back(platform)
 
-    assert platform.job().infrastructure_target == "process"
+
+def test_what_ran_on_the_present_target_is_preferred(platform):
+    platform.deploy(runtime_env={"A": "1"})
+    platform.add_target("engine", image_kind="docker")
+    move(platform, "engine")
+    moved = platform.serving_id()
+    platform.deploy(runtime_env={"A": "2"}, infrastructure_target="engine")
+
+    assert roll_back(platform).restored_deployment_id == moved
+    assert platform.job().infrastructure_target == "engine"
 
 
 def test_old_deployments_lose_their_secrets_and_can_not_be_restored(platform):

@@ -36,7 +36,6 @@ class BundleRepository:
                 DeploymentRow.job_name == job_name,
                 DeploymentRow.job_version == job_version,
                 DeploymentTaskRow.image_tag == image_tag,
-                # Those that only started the image again had no source.
                 DeploymentTaskRow.source_digest.is_not(None),
             )
             .order_by(DeploymentTaskRow.created_at.desc())
