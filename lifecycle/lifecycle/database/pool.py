@@ -6,9 +6,6 @@ import time
 from sqlalchemy import QueuePool
 from sqlalchemy.pool import PoolProxiedConnection
 
-_AT_ONCE_MS = 5
-"""A request that took no longer did not wait in the queue."""
-
 
 class MeasuredPool(QueuePool):
     """Measures the requests for connections; times are of all requests so far."""
@@ -28,6 +25,7 @@ class MeasuredPool(QueuePool):
     def connect(self) -> PoolProxiedConnection:
         """Take a connection."""
         began = time.perf_counter()
+        is_queued = self._is_exhausted()
         self._note(waiting=1)
         try:
             connection = super().connect()
@@ -35,8 +33,11 @@ class MeasuredPool(QueuePool):
             self._note(waiting=-1, errors=1)
             raise
         waited_ms = (time.perf_counter() - began) * 1000
-        self._note(waiting=-1, waited_ms=waited_ms, queued=int(waited_ms > _AT_ONCE_MS))
+        self._note(waiting=-1, waited_ms=waited_ms, queued=int(is_queued))
         return connection
+
+    def _is_exhausted(self) -> bool:
+        return 0 <= self._max_overflow <= self.checkedout() - self.size()
 
     def _note(self, waiting: int, waited_ms: float = 0, queued: int = 0, errors: int = 0) -> None:
         with self._lock:
