@@ -1,6 +1,7 @@
 """The quickstart of docs/compose.md, word by word."""
 
 import re
+import shutil
 import subprocess
 import threading
 import zipfile
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.docker
 DOCS = ROOT / "docs/compose.md"
 RELEASE = "3.0.7"
 """The release that the stand-in of GitHub offers: what is built in, with another number."""
+UNSEEN = "7.0.0"
 
 
 def read_quickstart():
@@ -36,44 +38,56 @@ def make_release(target: Path):
     return target.read_bytes()
 
 
-def test_the_quickstart_works_word_by_word(compose_stack, tmp_path):
-    compose_stack.racetrack("delete", "adder", "--version", "0.0.2", check=False)
-    plugin = make_release(tmp_path / "plugin.zip")
+def copy_sample(directory: Path):
+    """A sample that this stack never saw: a version is deployed once only."""
+    shutil.copytree(ROOT / "sample/python-class", directory)
+    manifest = directory / "job.yaml"
+    manifest.write_text(re.sub(r"(?m)^version: .*$", f"version: {UNSEEN}", manifest.read_text()))
+
+
+def run_quickstart(stack, directory: Path, github: str):
+    """What each command printed, by its first word or two; the ports are those of the stack."""
     ports = {
-        "7102": compose_stack.environment["LIFECYCLE_PORT"],
-        "7105": compose_stack.environment["PUB_PORT"],
+        "7102": stack.environment["LIFECYCLE_PORT"],
+        "7105": stack.environment["PUB_PORT"],
     }
-    repository = "TheRacetrack/plugin-python-job-type"
-    with running_github(repository, RELEASE, f"python3-job-type-{RELEASE}.zip", plugin) as github:
-        environment = compose_stack.environment | {
-            "GITHUB_API_URL": github,
-            "PATH": f"{ROOT}/venv/bin:{compose_stack.environment['PATH']}",
-            "RACETRACK_CONFIG": str(tmp_path / "client.yaml"),
-        }
-        output = {}
-        for command in read_quickstart():
-            here = re.sub(r"(?<=localhost:)\d+", lambda port: ports[port[0]], command)
-            done = subprocess.run(
-                ["bash", "-c", here],
-                cwd=ROOT,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-            )
-            assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-            output[command.split()[0:2][-1]] = done.stdout
-    try:
-        assert output["-X"].strip() == "42"
-        assert "perform" in output["logs"]
-        assert (
-            f"python3:{RELEASE}" in compose_stack.racetrack("plugin", "list", "--job-types").stdout
+    environment = stack.environment | {
+        "GITHUB_API_URL": github,
+        "PATH": f"{ROOT}/venv/bin:{stack.environment['PATH']}",
+        "RACETRACK_CONFIG": str(directory / "client.yaml"),
+    }
+    output = {}
+    for command in read_quickstart():
+        done = subprocess.run(
+            ["bash", "-c", re.sub(r"(?<=localhost:)\d+", lambda port: ports[port[0]], command)],
+            cwd=directory,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
-        [job] = [job for job in compose_stack.jobs() if job["name"] == "adder"]
-        assert job["job_type_version"] == f"python3:{RELEASE}"
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        output[" ".join(command.split()[:2])] = done.stdout
+    return output
+
+
+def test_the_quickstart_works_word_by_word(compose_stack, tmp_path):
+    copy_sample(tmp_path / "sample/python-class")
+    plugin = make_release(tmp_path / "plugin.zip")
+    repository, file = "TheRacetrack/plugin-python-job-type", f"python3-job-type-{RELEASE}.zip"
+    try:
+        with running_github(repository, RELEASE, file, plugin) as github:
+            output = run_quickstart(compose_stack, tmp_path, github)
+        [job] = [job for job in compose_stack.jobs() if job["version"] == UNSEEN]
     finally:
-        compose_stack.racetrack("plugin", "uninstall", "python3-job-type", "--version", RELEASE)
+        compose_stack.racetrack("delete", "adder", "--version", UNSEEN, check=False)
+        uninstall = ("plugin", "uninstall", "python3-job-type", "--version", RELEASE)
+        compose_stack.racetrack(*uninstall, check=False)
+
+    assert output["curl -X"].strip() == "42"
+    assert "perform" in output["racetrack logs"]
+    assert job["job_type_version"] == f"python3:{RELEASE}"
 
 
 def test_logs_are_followed_until_the_job_is_deleted(compose_stack):
