@@ -12,11 +12,11 @@ from lifecycle.auth.authorize import NotPermitted, has_global_scope
 from lifecycle.auth.endpoint_path import describe_dot_segments, has_dot_segments, normalize_endpoint
 from lifecycle.auth.permissions import PLATFORM_SCOPES, describe_permission
 from lifecycle.database.dto import AuthSubjectDto, PermissionDto
+from lifecycle.database.repositories.permissions import Limits
 from lifecycle.database.unit_of_work import UnitOfWork
 
 _MAX_ENDPOINT_LENGTH = 256
 _SCOPES_OF_ENDPOINTS = (AuthScope.CALL_JOB, AuthScope.FULL_ACCESS)
-_EVERYTHING: dict[str, str | None] = {"job_family_id": None, "job_id": None, "endpoint": None}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,11 @@ def grant(
 def revoke(uow: UnitOfWork, permission_id: int, by: AuthSubject, now: datetime) -> None:
     """Take a permission back."""
     permission = uow.permissions.get(permission_id)
-    limits = permission.model_dump(include=set(_EVERYTHING))
+    limits = Limits(
+        job_family_id=permission.job_family_id,
+        job_id=permission.job_id,
+        endpoint=permission.endpoint,
+    )
     _check_may_hand_out(uow, by, permission.scope, limits)
     holder = uow.auth_subjects.get(permission.auth_subject_id)
     uow.permissions.remove(permission_id)
@@ -69,8 +73,8 @@ def ensure_holder(uow: UnitOfWork, holder: AuthSubjectDto) -> AuthSubjectDto:
             return uow.auth_subjects.ensure_of_user(uow.users.get(holder.name).id)
 
 
-def _find_limits(uow: UnitOfWork, wanted: Grant) -> dict[str, str | None]:
-    limits = dict(_EVERYTHING)
+def _find_limits(uow: UnitOfWork, wanted: Grant) -> Limits:
+    limits = Limits()
     if wanted.endpoint is not None:
         limits["endpoint"] = _check_endpoint(wanted.endpoint)
     if wanted.job_version is not None:
@@ -101,6 +105,8 @@ def _find_job_id(uow: UnitOfWork, name: str | None, version: str) -> str | None:
 
 
 def _check_endpoint(text: str) -> str:
+    if not text or not text.isprintable():
+        raise ValidationError("name an endpoint such as /api/v1/perform, or none for all of them")
     endpoint = normalize_endpoint(text)
     if has_dot_segments(endpoint):
         raise ValidationError(describe_dot_segments(text))
@@ -109,12 +115,10 @@ def _check_endpoint(text: str) -> str:
     return endpoint
 
 
-def _check_may_hand_out(
-    uow: UnitOfWork, by: AuthSubject, scope: str, limits: dict[str, str | None]
-) -> None:
+def _check_may_hand_out(uow: UnitOfWork, by: AuthSubject, scope: str, limits: Limits) -> None:
     """Who may only call the admin API must not make themselves masters of everything, nor others less."""
     is_power = scope in (AuthScope.CALL_ADMIN_API, AuthScope.FULL_ACCESS)
-    if not is_power or limits != _EVERYTHING:
+    if not is_power or any(limits.values()):
         return
     if not has_global_scope(uow, by, AuthScope.FULL_ACCESS):
         raise NotPermitted(

@@ -1,6 +1,8 @@
 """Routes of permissions: who holds which, granting and taking back."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 
@@ -15,6 +17,9 @@ from lifecycle.endpoints.dependencies import (
     ServicesDep,
     UnitOfWorkDep,
 )
+
+_HIGHEST_ID = 2**63 - 1
+"""No database counts higher."""
 
 router = APIRouter(prefix="/api/v1/auth/permissions", tags=["API"])
 
@@ -64,7 +69,10 @@ def grant_permission(
 
 @router.delete("/{permission_id}")
 def revoke_permission(
-    permission_id: int, by: Administrator, services: ServicesDep, uow: UnitOfWorkDep
+    permission_id: Annotated[int, Path(le=_HIGHEST_ID)],
+    by: Administrator,
+    services: ServicesDep,
+    uow: UnitOfWorkDep,
 ) -> None:
     """Take a permission back; PUB hears of it at once."""
     revoke(uow, permission_id, by, services.clock.now())

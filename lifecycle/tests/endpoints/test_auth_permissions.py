@@ -63,6 +63,11 @@ def test_grants_that_make_no_sense_are_refused(client, shop, admin, wanted, stat
     assert client.post(PERMISSIONS, json=wanted, headers=admin).status_code == status
 
 
+def test_a_permission_that_no_database_can_count_is_refused(client, admin):
+    assert client.delete(f"{PERMISSIONS}/{2**63}", headers=admin).status_code == 422
+    assert client.delete(f"{PERMISSIONS}/{2**63 - 1}", headers=admin).status_code == 404
+
+
 def test_the_own_tokens_are_listed_without_their_text(client, admin):
     url = f"{API}/auth/token/user"
     made = client.post(url, json={"expiry_time": None}, headers=admin).json()

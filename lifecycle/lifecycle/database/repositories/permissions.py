@@ -1,6 +1,7 @@
 """Permissions of subjects."""
 
 from collections.abc import Collection
+from typing import TypedDict, Unpack
 
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.auth.scope import AuthScope
@@ -9,6 +10,14 @@ from sqlalchemy.orm import Session
 
 from lifecycle.database.dto import PermissionDto
 from lifecycle.database.tables import JobFamilyRow, JobRow, PermissionRow
+
+
+class Limits(TypedDict, total=False):
+    """What a permission is limited to; what is None or not said does not limit it."""
+
+    job_family_id: str | None
+    job_id: str | None
+    endpoint: str | None
 
 
 class PermissionRepository:
@@ -35,38 +44,21 @@ class PermissionRepository:
             by_subject.setdefault(permission.auth_subject_id, []).append(permission)
         return by_subject
 
-    def find(
-        self,
-        subject_id: str,
-        scope: str,
-        *,
-        job_family_id: str | None = None,
-        job_id: str | None = None,
-        endpoint: str | None = None,
-    ) -> PermissionDto | None:
+    def find(self, subject_id: str, scope: str, **limits: Unpack[Limits]) -> PermissionDto | None:
         """Find the permission with exactly these limits."""
         found = self._list(
             and_(
                 PermissionRow.auth_subject_id == subject_id,
                 PermissionRow.scope == scope,
-                PermissionRow.job_family_id.is_not_distinct_from(job_family_id),
-                PermissionRow.job_id.is_not_distinct_from(job_id),
-                PermissionRow.endpoint.is_not_distinct_from(endpoint),
+                PermissionRow.job_family_id.is_not_distinct_from(limits.get("job_family_id")),
+                PermissionRow.job_id.is_not_distinct_from(limits.get("job_id")),
+                PermissionRow.endpoint.is_not_distinct_from(limits.get("endpoint")),
             )
         )
         return found[0] if found else None
 
-    def grant(
-        self,
-        subject_id: str,
-        scope: str,
-        *,
-        job_family_id: str | None = None,
-        job_id: str | None = None,
-        endpoint: str | None = None,
-    ) -> PermissionDto:
+    def grant(self, subject_id: str, scope: str, **limits: Unpack[Limits]) -> PermissionDto:
         """Grant a scope on everything, or on less; once is enough."""
-        limits = {"job_family_id": job_family_id, "job_id": job_id, "endpoint": endpoint}
         found = self.find(subject_id, scope, **limits)
         if found is not None:
             return found
