@@ -33,8 +33,8 @@ def doomed_stack() -> Iterator[EmbeddedStack]:
     ("port", "path", "token", "seconds"),
     [
         ("LIFECYCLE_PORT", "/lifecycle", "ADMIN_TOKEN", 40),
-        ("IMAGE_BUILDER_PORT", "", "PUB_AUTH_TOKEN", 8),
-        ("PUB_PORT", "/pub", "ADMIN_TOKEN", 5),
+        ("IMAGE_BUILDER_PORT", "", "PUB_AUTH_TOKEN", 15),
+        ("PUB_PORT", "/pub", "ADMIN_TOKEN", 20),
     ],
     ids=["lifecycle", "image-builder", "pub"],
 )
