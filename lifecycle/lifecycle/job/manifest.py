@@ -9,6 +9,7 @@ from racetrack_commons.entities.dto import ChangeKind, JobDto
 
 from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.maintenance import check_no_maintenance
 
 
 def edit_manifest(
@@ -24,6 +25,7 @@ def edit_manifest(
             f"the manifest is of {manifest.name} {manifest.version}, but the job is {job}:"
             " name and version of a job can't change"
         )
+    check_no_maintenance(uow)
     present = uow.jobs.get(job.name, job.version)
     uow.jobs.set_manifest(job.name, job.version, manifest_yaml)
     event = AuditEvent(
