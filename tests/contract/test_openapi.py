@@ -17,7 +17,8 @@ CHECKS = [
 ]
 # Streams have no end, the admin must not lose the token that the requests show, and in maintenance
 # most answers are 503.
-LEFT_OUT = "/events$|/follow$|/token/user/|/maintenance$"
+# Without any plugin no job can be built again, which a redeploy rightly answers as a failure of the deployment.
+LEFT_OUT = "/events$|/follow$|/token/user/|/maintenance$|/plugin/all$"
 
 
 @pytest.fixture(scope="module")
