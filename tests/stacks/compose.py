@@ -113,7 +113,7 @@ def start_compose_stack() -> ComposeStack:
         "TAG": project,
         "RACETRACK_CONFIG": str(data / "client.yaml"),
     }
-    ports = free_ports((*PORTS, "DATABASE_PORT"))
+    ports = free_ports((*PORTS, "DATABASE_PORT", "PROMETHEUS_PORT"))
     stack = ComposeStack(environment=os.environ | ports | own, data=data)
     stack.control("clean")
     try:
