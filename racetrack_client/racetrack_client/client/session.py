@@ -9,7 +9,12 @@ from typing import Any
 from urllib.parse import quote
 
 from racetrack_client import __version__
-from racetrack_client.client_config.client_config import ClientConfig, load_config, save_config
+from racetrack_client.client_config.auth import find_user_auth
+from racetrack_client.client_config.client_config import (
+    ClientConfig,
+    changing_config,
+    load_config,
+)
 from racetrack_client.utils.auth import AuthError, get_auth_request_headers
 from racetrack_client.utils.request import (
     DEFAULT_TIMEOUT_SECONDS,
@@ -50,18 +55,23 @@ class Session:
         self.environment = environment
         self.config = load_config(environment.config_path) if config is None else config
         self.remote_name = remote or environment.remote or self.config.lifecycle_url
-        self.lifecycle_url = resolve_lifecycle_url(
-            self.remote_name, self.config.lifecycle_url_aliases
-        )
 
-    def save(self) -> None:
-        """Write the settings file."""
-        save_config(self.environment.config_path, self.config)
+    @cached_property
+    def lifecycle_url(self) -> str:
+        """Lifecycle's URL; ValidationError when the remote can't be one."""
+        return resolve_lifecycle_url(self.remote_name, self.config.lifecycle_url_aliases)
+
+    @contextmanager
+    def changing_config(self) -> Iterator[ClientConfig]:
+        """Give the settings as the file has them now, and save what is changed in them."""
+        with changing_config(self.environment.config_path) as config:
+            yield config
+        self.config = config
 
     @cached_property
     def token(self) -> str:
         """The token for the remote; empty when it asks for none. AuthError says how to log in."""
-        token = self.environment.token or self.config.user_auths.get(self.lifecycle_url)
+        token = self.environment.token or find_user_auth(self.config, self.lifecycle_url)
         if token:
             return token
         info = self.request("GET", self.api_url("info"), token="")

@@ -1,7 +1,12 @@
 """The file `~/.racetrack/config.yaml`."""
 
+import contextlib
+import fcntl
 import os
+import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pydantic
@@ -38,10 +43,14 @@ def default_config_path() -> Path:
 
 def load_config(path: Path) -> ClientConfig:
     """Read the file; defaults when it is not there."""
-    if not path.exists():
-        return ClientConfig()
     try:
         return ClientConfig.model_validate(yaml.safe_load(path.read_text()) or {})
+    except (FileNotFoundError, NotADirectoryError):
+        return ClientConfig()
+    except OSError as error:
+        raise ValidationError(
+            f"the client's settings in {path} can't be read: {error.strerror}"
+        ) from error
     except (yaml.YAMLError, pydantic.ValidationError, UnicodeDecodeError) as error:
         # The file holds secrets: say where it is wrong, not what is there.
         raise ValidationError(
@@ -51,12 +60,58 @@ def load_config(path: Path) -> ClientConfig:
 
 
 def save_config(path: Path, config: ClientConfig) -> None:
-    """Write the file whole or not at all, readable only by its owner."""
+    """Write the file whole or not at all, readable only by its owner; a link to it stays a link."""
+    path = path.resolve()
+    with _explaining_write(path):
+        handle, temporary = tempfile.mkstemp(dir=_make_directory(path), prefix=".config-")
+        try:
+            with os.fdopen(handle, "w") as file:
+                yaml.safe_dump(config.model_dump(), file)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def changing_config(path: Path) -> Iterator[ClientConfig]:
+    """Give the settings to be changed, and save them; meanwhile every other command waits."""
+    with _explaining_write(path):
+        directory = os.open(_make_directory(path.resolve()), os.O_RDONLY)
+    try:
+        # Some network file systems lock nothing; then two commands at once may lose a change.
+        with contextlib.suppress(OSError):
+            fcntl.flock(directory, fcntl.LOCK_EX)
+        config = load_config(path)
+        yield config
+        save_config(path, config)
+    finally:
+        os.close(directory)
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Whether other users of this machine may read or change the file, which holds tokens."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return bool(mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+def _make_directory(path: Path) -> Path:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".config-")
-    with os.fdopen(handle, "w") as file:
-        yaml.safe_dump(config.model_dump(), file)
-    Path(temporary).replace(path)
+    return path.parent
+
+
+@contextmanager
+def _explaining_write(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ValidationError(
+            f"the client's settings can't be written to {path}: {error.strerror}; name another file "
+            "with RACETRACK_CONFIG, or go without one by RACETRACK_REMOTE and RACETRACK_AUTH_TOKEN"
+        ) from error
 
 
 def _describe(error: yaml.YAMLError | pydantic.ValidationError | UnicodeDecodeError) -> str:

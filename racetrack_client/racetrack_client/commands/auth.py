@@ -5,6 +5,7 @@ from urllib.parse import quote, urlencode
 
 import typer
 
+from racetrack_client.client_config.auth import set_user_auth
 from racetrack_client.commands.completion import complete_job_name
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
@@ -102,8 +103,8 @@ def regenerate(remote: Remote = None) -> None:
     token = session.call("POST", "auth/token/user/regenerate")["new_token"]
     if session.environment.token:
         say("RACETRACK_AUTH_TOKEN holds a token that is not valid any more; the new one is kept")
-    session.config.user_auths[session.lifecycle_url] = token
-    session.save()
+    with session.changing_config() as config:
+        set_user_auth(config, session.lifecycle_url, token)
     say(f"your tokens at {session.lifecycle_url} are replaced; log in again elsewhere")
 
 

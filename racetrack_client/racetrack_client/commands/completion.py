@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from racetrack_client.commands.opening import open_session
+from racetrack_client.commands.opening import open_quiet_session
 
 PATIENCE_SECONDS = 3.0
 """Who presses Tab waits no longer."""
@@ -37,7 +37,7 @@ def complete_infrastructure(context: typer.Context, incomplete: str) -> list[str
 def complete_remote(incomplete: str) -> list[str]:
     """Offer the aliases of the settings file."""
     try:
-        return _choose(open_session().config.lifecycle_url_aliases, incomplete)
+        return _choose(open_quiet_session().config.lifecycle_url_aliases, incomplete)
     except Exception:  # noqa: BLE001 - the settings file may be broken
         return []
 
@@ -66,7 +66,7 @@ def _list_jobs(context: typer.Context) -> Iterator[dict[str, Any]]:
 
 def _ask(context: typer.Context, path: str) -> list[dict[str, Any]]:
     try:
-        session = open_session(context.params.get("remote"))
+        session = open_quiet_session(context.params.get("remote"))
         return list(session.call("GET", path, timeout_seconds=PATIENCE_SECONDS))
     except Exception:  # noqa: BLE001 - Lifecycle may be away, the token expired
         return []

@@ -1,10 +1,14 @@
 """The session of a command, from the process environment and the settings file."""
 
 import os
+import sys
 from pathlib import Path
 
 from racetrack_client.client.session import Environment, Session
-from racetrack_client.client_config.client_config import default_config_path
+from racetrack_client.client_config.client_config import (
+    default_config_path,
+    is_open_to_others,
+)
 
 
 def read_variables() -> dict[str, str]:
@@ -16,7 +20,7 @@ def open_environment() -> Environment:
     """Read what the process environment says about the command line."""
     variables = read_variables()
     return Environment(
-        config_path=Path(variables.get("RACETRACK_CONFIG") or default_config_path()),
+        config_path=Path(variables.get("RACETRACK_CONFIG") or default_config_path()).expanduser(),
         remote=variables.get("RACETRACK_REMOTE"),
         token=variables.get("RACETRACK_AUTH_TOKEN"),
         verify_tls=variables.get("RACETRACK_INSECURE_TLS", "").lower() not in ("1", "true", "yes"),
@@ -26,5 +30,16 @@ def open_environment() -> Environment:
 
 
 def open_session(remote: str | None = None) -> Session:
-    """Open the session of a command from the process environment and the settings file."""
+    """Open the session of a command; warns when others may read its settings file."""
+    session = open_quiet_session(remote)
+    path = session.environment.config_path
+    if is_open_to_others(path):
+        sys.stderr.write(
+            f"warning: other users may read or change {path}, which holds tokens; run: chmod 600 {path}\n"
+        )
+    return session
+
+
+def open_quiet_session(remote: str | None = None) -> Session:
+    """Open a session from the process environment and the settings file."""
     return Session(open_environment(), remote)

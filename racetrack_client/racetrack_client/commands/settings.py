@@ -6,6 +6,7 @@ import typer
 import yaml
 
 from racetrack_client.client.login import check_token, log_in
+from racetrack_client.client_config.auth import forget_user_auth, set_user_auth
 from racetrack_client.client_config.client_config import Credentials
 from racetrack_client.commands.completion import complete_remote
 from racetrack_client.commands.opening import open_session
@@ -17,6 +18,7 @@ from racetrack_client.commands.options import (
     say,
 )
 from racetrack_client.log.errors import EntityNotFound, ValidationError
+from racetrack_client.utils.url import resolve_lifecycle_url
 
 app = typer.Typer()
 
@@ -39,9 +41,10 @@ def set_remote(
 ) -> None:
     """Choose the Racetrack that all commands talk to."""
     session = open_session()
-    session.config.lifecycle_url = remote
-    session.save()
-    say(f"remote is now {remote}")
+    url = resolve_lifecycle_url(remote, session.config.lifecycle_url_aliases)
+    with session.changing_config() as config:
+        config.lifecycle_url = remote
+    say(f"remote is now {remote}" + ("" if remote == url else f", which is {url}"))
 
 
 @set_app.command("alias", no_args_is_help=True)
@@ -52,10 +55,13 @@ def set_alias(
     ],
 ) -> None:
     """Give a Racetrack a short name."""
+    if not alias:
+        raise ValidationError("an alias needs a name, such as work")
     session = open_session()
-    session.config.lifecycle_url_aliases[alias] = racetrack_url.rstrip("/")
-    session.save()
-    say(f"alias {alias} is now {racetrack_url}")
+    resolved = resolve_lifecycle_url(racetrack_url, {})
+    with session.changing_config() as config:
+        config.lifecycle_url_aliases[alias] = racetrack_url.rstrip("/")
+    say(f"alias {alias} is now {resolved}")
 
 
 @set_app.command("credentials", no_args_is_help=True)
@@ -67,11 +73,10 @@ def set_credentials(
     ],
 ) -> None:
     """Keep the credentials with which the builder clones private repositories."""
-    session = open_session()
-    session.config.git_credentials[repo_url.rstrip("/")] = Credentials(
-        username=username, password=token_password
-    )
-    session.save()
+    with open_session().changing_config() as config:
+        config.git_credentials[repo_url.rstrip("/")] = Credentials(
+            username=username, password=token_password
+        )
     say(f"credentials for {repo_url} are set")
 
 
@@ -137,8 +142,8 @@ def login(
         name, token = username, log_in(session, username, password)
     else:
         raise ValidationError("give a token, or --username NAME")
-    session.config.user_auths[session.lifecycle_url] = token
-    session.save()
+    with session.changing_config() as config:
+        set_user_auth(config, session.lifecycle_url, token)
     say(f"logged in as {name} to {session.lifecycle_url}")
 
 
@@ -146,7 +151,7 @@ def login(
 def logout(remote: Remote = None) -> None:
     """Forget the token for the remote."""
     session = open_session(remote)
-    if session.config.user_auths.pop(session.lifecycle_url, None) is None:
-        raise EntityNotFound(f"not logged in to {session.lifecycle_url}")
-    session.save()
+    with session.changing_config() as config:
+        if not forget_user_auth(config, session.lifecycle_url):
+            raise EntityNotFound(f"not logged in to {session.lifecycle_url}")
     say(f"logged out of {session.lifecycle_url}")

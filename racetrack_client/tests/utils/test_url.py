@@ -1,4 +1,5 @@
 import pytest
+from racetrack_client.log.errors import ValidationError
 from racetrack_client.utils.url import join_paths, resolve_lifecycle_url
 
 
@@ -21,6 +22,14 @@ def test_a_remote_becomes_the_url_of_lifecycle(remote: str, url: str):
 
     assert resolved == url
     assert resolve_lifecycle_url(resolved, {}) == url
+
+
+@pytest.mark.parametrize(
+    "remote", ["", "http://", "ftp://host", "a b", "http://[::1", "host:port", "http://host:99999"]
+)
+def test_what_is_no_url_is_refused(remote: str):
+    with pytest.raises(ValidationError, match="neither an alias nor a URL"):
+        resolve_lifecycle_url(remote, {})
 
 
 @pytest.mark.parametrize(
