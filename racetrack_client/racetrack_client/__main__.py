@@ -4,7 +4,7 @@ import os
 import sys
 import traceback
 
-from racetrack_client.commands.app import make_app
+from racetrack_client.commands.app import OutputClosed, make_app
 
 UNEXPECTED_HINT = "run `racetrack -v …` to see where the error comes from"
 
@@ -15,8 +15,8 @@ def main() -> None:
         make_app()(prog_name="racetrack")
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output, such as `head`, has seen enough.
+    except OutputClosed:
+        # What is still in the buffer goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(os.EX_OK)
     except Exception as error:  # noqa: BLE001 the edge of the program

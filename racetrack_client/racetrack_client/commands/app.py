@@ -1,8 +1,9 @@
 """The commands and where each is; a command's module is imported when the command is called."""
 
+import difflib
 import importlib
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -32,6 +33,10 @@ COMMANDS = {
 """Module of each command."""
 
 
+class OutputClosed(Exception):
+    """Whoever read our output, such as `head`, has seen enough."""
+
+
 class LazyGroup(TyperGroup):
     """Knows the names of its commands, and imports the module of the one that is called.
 
@@ -50,6 +55,23 @@ class LazyGroup(TyperGroup):
         group = get_command(importlib.import_module(COMMANDS[cmd_name]).app)
         found = group.get_command(ctx, cmd_name) if isinstance(group, TyperGroup) else None
         return found if isinstance(found, TyperCommand | TyperGroup) else None
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            ctx.fail(f"No such command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        try:
+            result = super().invoke(ctx)
+            # Now, and not when the interpreter ends, where nobody could catch the error.
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            # By another name: Typer would end with 1.
+            raise OutputClosed from error
+        return result
 
 
 def make_app() -> typer.Typer:

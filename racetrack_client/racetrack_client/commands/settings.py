@@ -1,5 +1,7 @@
 """`racetrack set`, `get`, `login` and `logout`."""
 
+import sys
+from getpass import getpass
 from typing import Annotated
 
 import typer
@@ -129,7 +131,10 @@ def login(
     ] = None,
     username: Annotated[
         str | None,
-        typer.Option(help="Log in by name; the password is asked for.", show_default=False),
+        typer.Option(
+            help="Log in by name; the password is asked for, or read from standard input.",
+            show_default=False,
+        ),
     ] = None,
     remote: Remote = None,
 ) -> None:
@@ -138,8 +143,7 @@ def login(
     if user_token:
         name, token = check_token(session, user_token), user_token
     elif username:
-        password = typer.prompt("Password", hide_input=True, err=True)
-        name, token = username, log_in(session, username, password)
+        name, token = username, log_in(session, username, _read_password())
     else:
         raise ValidationError("give a token, or --username NAME")
     with session.changing_config() as config:
@@ -155,3 +159,14 @@ def logout(remote: Remote = None) -> None:
         if not forget_user_auth(config, session.lifecycle_url):
             raise EntityNotFound(f"not logged in to {session.lifecycle_url}")
     say(f"logged out of {session.lifecycle_url}")
+
+
+def _read_password() -> str:
+    """Ask on a terminal, without showing it; elsewhere take the first line of standard input."""
+    try:
+        password = getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline()
+    except EOFError:
+        password = ""
+    if not password.rstrip("\r\n"):
+        raise ValidationError("no password was given; type it, or send it to standard input")
+    return password.rstrip("\r\n")

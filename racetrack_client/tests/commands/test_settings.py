@@ -1,3 +1,8 @@
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 import yaml
 
@@ -49,3 +54,40 @@ def test_the_home_directory_may_be_written_with_a_tilde(racetrack):
     assert yaml.safe_load((racetrack.home / "mine.yaml").read_text())["lifecycle_url"] == (
         "http://host"
     )
+
+
+def test_a_password_comes_from_standard_input_where_there_is_no_terminal(
+    racetrack, lifecycle, answer
+):
+    lifecycle.on("POST users/login", answer({"token": "fresh"}))
+
+    done = racetrack("login", "--username", "anna", "--remote", lifecycle.url, stdin="pass word\n")
+
+    assert done.returncode == 0, done.stderr
+    assert lifecycle.received[-1].json() == {"username": "anna", "password": "pass word"}
+    assert "fresh" not in done.stderr
+    without = racetrack("login", "--username", "anna", "--remote", lifecycle.url)
+    assert without.returncode == 70
+    assert "no password was given" in without.stderr
+
+
+def test_ctrl_c_instead_of_a_password_ends_with_130(racetrack, lifecycle):
+    terminal, end = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "racetrack_client", "login", "--username", "anna"],
+        env={**racetrack.variables, "RACETRACK_REMOTE": lifecycle.url},
+        stdin=end,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr
+    assert process.stderr.read(len("Password:")) == "Password:"
+
+    process.send_signal(signal.SIGINT)
+    _out, err = process.communicate(timeout=20)
+    os.close(terminal)
+    os.close(end)
+
+    assert process.returncode == 130
+    assert "Traceback" not in err
