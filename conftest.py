@@ -1,6 +1,7 @@
 """Imports the packages before pytest does, so that a component's folder never shadows its package."""
 
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -22,6 +23,11 @@ __all__ = [
     "racetrack_commons",
     "racetrack_job_wrapper",
 ]
+
+
+def pytest_configure() -> None:
+    """Let commands that tests start be interrupted, also where whoever started the tests in the background ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

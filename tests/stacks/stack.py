@@ -21,12 +21,17 @@ class Stack(ABC):
     environment: dict[str, str]
 
     @property
+    def host(self) -> str:
+        """Where the ports of the platform are."""
+        return "127.0.0.1"
+
+    @property
     def lifecycle_url(self) -> str:
-        return f"http://127.0.0.1:{self.environment['LIFECYCLE_PORT']}/lifecycle"
+        return f"http://{self.host}:{self.environment['LIFECYCLE_PORT']}/lifecycle"
 
     @property
     def pub_url(self) -> str:
-        return f"http://127.0.0.1:{self.environment['PUB_PORT']}/pub"
+        return f"http://{self.host}:{self.environment['PUB_PORT']}/pub"
 
     @property
     def admin_token(self) -> str:

@@ -52,7 +52,7 @@ def test_a_job_runs_within_its_limits_and_without_privileges(secretive):
     assert host["NanoCpus"] == 1_500_000_000
     assert not host["Privileged"]
     assert "no-new-privileges:true" in host["SecurityOpt"]
-    assert host["RestartPolicy"]["Name"] == "unless-stopped"
+    assert host["RestartPolicy"]["Name"] == "always"
     assert host["PortBindings"] in ({}, None)
     assert secretive["Config"]["User"].partition(":")[0] not in ("", "0", "root")
 

@@ -111,9 +111,10 @@ class DockerDeployer(BuiltInDeployer):
         return f"the job {cause}. Its last log lines:\n{lines}".rstrip()
 
     def stop_containers(self, containers: list[JobContainer], grace_seconds: float) -> None:
-        """Ask them all at once to end, and kill those that don't."""
+        """Ask them all at once to end, for good, and kill those that don't."""
 
         def stop(container: JobContainer) -> None:
+            self.engine.let_end(container.id)
             self.engine.stop_container(container.id, grace_seconds)
 
         with ThreadPoolExecutor(_STOPS_AT_ONCE, "stop-containers") as pool:

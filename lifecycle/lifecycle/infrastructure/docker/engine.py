@@ -109,9 +109,15 @@ class DockerEngine:
             client.rename(container_id, name)
 
     def keep_running(self, container_id: str) -> None:
-        """Let the engine start it again whenever it ends, unless somebody stopped it."""
-        with self._connection.calling(NOT_FOUND) as client:
-            client.update_container(container_id, restart_policy={"Name": "unless-stopped"})
+        """Let the engine start it again whenever it ends, and when the engine comes back after an end of its own.
+
+        Not `unless-stopped`: an engine that was killed counts those as stopped (seen with Engine 26).
+        """
+        self._set_restart_policy(container_id, "always")
+
+    def let_end(self, container_id: str) -> None:
+        """Let the engine leave it alone once it has ended."""
+        self._set_restart_policy(container_id, "no")
 
     def stop_container(self, container_id: str, grace_seconds: float) -> None:
         """Ask it to end, and kill it when it has not after a while; nothing happens when it is gone."""
@@ -176,3 +182,7 @@ class DockerEngine:
         # As version 1 of cgroups calls it, then version 2.
         cache = details.get("total_inactive_file", details.get("inactive_file", 0))
         return max(0, int(memory.get("usage", 0)) - int(cache))
+
+    def _set_restart_policy(self, container_id: str, name: str) -> None:
+        with self._connection.calling(NOT_FOUND) as client:
+            client.update_container(container_id, restart_policy={"Name": name})

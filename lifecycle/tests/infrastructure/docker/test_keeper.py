@@ -27,8 +27,7 @@ def test_a_container_that_was_removed_comes_back(
     assert (again.id != first.id, same) == (True, second)
     wait_until(lambda: ask(again.address))
     assert ask(again.address, "/environment")["COLOUR"] == "blue"
-    policy = deployer.engine.find_container(again.id)["HostConfig"]["RestartPolicy"]["Name"]
-    assert policy == "unless-stopped"
+    assert restart_policy(deployer, again) == "always"
 
 
 @pytest.mark.parametrize("action", ["stop", "kill", "restart"])
@@ -64,17 +63,22 @@ def test_a_container_that_crashed_is_left_to_the_engine(
 
 
 def test_all_that_was_stopped_with_the_platform_comes_back_with_it(
-    keeper, serve, make_spec, containers_of, ask
+    keeper, deployer, serve, make_spec, containers_of, ask
 ):
     spec = make_spec()
     job = serve(spec)
+    (container,) = containers_of(spec.instance_id)
+    assert restart_policy(deployer, container) == "always"
 
     keeper.stop_all()
+    # A restart of the engine brings nothing back that the platform does not know to run.
+    assert restart_policy(deployer, container) == "no"
     # The engine's list is a moment behind.
     wait_until(lambda: [one.state for one in containers_of(spec.instance_id)] == ["exited"])
     keeper.keep()
 
     wait_until(lambda: ask(job.internal_name))
+    assert restart_policy(deployer, container) == "always"
 
 
 def test_what_drains_or_starts_is_left_to_its_deployment(
@@ -164,3 +168,7 @@ def a_deployment(spec):
         job_name=spec.manifest.name,
         job_version=spec.manifest.version,
     )
+
+
+def restart_policy(deployer, container):
+    return deployer.engine.find_container(container.id)["HostConfig"]["RestartPolicy"]["Name"]
