@@ -55,14 +55,11 @@ def list_packed_files(
     secrets = {os.path.normpath(name) for name in secret_files}
     files = []
     always_ignored = GitIgnoreSpec.from_lines(_ALWAYS_IGNORED)
-    for path in _walk(directory, [(directory, always_ignored)]):
+    root = directory.resolve()
+    for path in _walk(directory, [(directory, always_ignored)], (root,)):
         if os.path.normpath(path.relative_to(directory)) in secrets:
             continue
-        if path.is_symlink() and not path.resolve().is_relative_to(directory.resolve()):
-            raise ValidationError(
-                f"{path} is a link that leads outside the job's directory; "
-                "copy the file there instead"
-            )
+        _check_leads_inside(path, root)
         if path.resolve() in {(directory / name).resolve() for name in secrets}:
             continue
         files.append(path)
@@ -75,17 +72,31 @@ _Specs = list[tuple[Path, GitIgnoreSpec]]
 """Ignore files from the outermost in; the first is what is always ignored."""
 
 
-def _walk(directory: Path, outer_specs: _Specs) -> Iterator[Path]:
-    """Yield the regular files below a directory; ignored directories are never entered."""
+def _walk(directory: Path, outer_specs: _Specs, trail: tuple[Path, ...]) -> Iterator[Path]:
+    """Yield the regular files below a directory; ignored directories are never entered.
+
+    `trail` has the real directories on the way, the job's first: a link to one of them has no end.
+    """
     specs = [*outer_specs, *_read_ignore_file(directory)]
     for path in sorted(directory.iterdir()):
-        is_directory = path.is_dir() and not path.is_symlink()
+        is_directory = path.is_dir()
         if _is_ignored(path, is_directory, specs):
             continue
         if is_directory:
-            yield from _walk(path, specs)
+            _check_leads_inside(path, trail[0])
+            real = path.resolve()
+            if real not in trail:
+                yield from _walk(path, specs, (*trail, real))
         elif path.is_file():
             yield path
+
+
+def _check_leads_inside(path: Path, root: Path) -> None:
+    if path.is_symlink() and not path.resolve().is_relative_to(root):
+        raise ValidationError(
+            f"{path} is a link that leads outside the job's directory; "
+            "copy there what it means, or name it in .gitignore"
+        )
 
 
 def _read_ignore_file(directory: Path) -> _Specs:

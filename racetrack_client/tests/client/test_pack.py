@@ -110,6 +110,34 @@ def test_a_link_that_leads_outside_is_refused(tmp_path: Path):
         pack_directory(tmp_path / "job", [])
 
 
+def test_a_linked_directory_is_packed_as_the_files_in_it(tmp_path: Path):
+    write_file(tmp_path / "models/v1/weights.bin", "weights")
+    (tmp_path / "current").symlink_to("models/v1")
+
+    assert packed(tmp_path) == ["current/weights.bin", "models/v1/weights.bin"]
+    assert packed(tmp_path, "models/v1/weights.bin") == []
+
+
+def test_a_linked_directory_that_leads_outside_is_refused_unless_ignored(tmp_path: Path):
+    write_file(tmp_path / "shared/weights.bin")
+    write_file(tmp_path / "job/a.py")
+    (tmp_path / "job/models").symlink_to(tmp_path / "shared")
+
+    with pytest.raises(ValidationError, match=r"models is a link that leads outside"):
+        packed(tmp_path / "job")
+    write_file(tmp_path / "job/.gitignore", "models/\n")
+    assert packed(tmp_path / "job") == ["a.py"]
+
+
+def test_links_that_lead_to_each_other_end(tmp_path: Path):
+    write_file(tmp_path / "a/x.py")
+    write_file(tmp_path / "b/y.py")
+    (tmp_path / "a/l").symlink_to("../b")
+    (tmp_path / "b/l").symlink_to("../a")
+
+    assert packed(tmp_path) == ["a/l/y.py", "a/x.py", "b/l/x.py", "b/y.py"]
+
+
 def test_loops_and_dangling_links_do_no_harm(tmp_path: Path):
     write_file(tmp_path / "a.py")
     (tmp_path / "loop").symlink_to(".")
