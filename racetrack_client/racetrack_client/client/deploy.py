@@ -18,6 +18,7 @@ from racetrack_client.client_config.client_config import (
     default_config_path,
 )
 from racetrack_client.manifest.load import (
+    Overrides,
     find_manifest_path,
     load_merged_content,
     merge_content,
@@ -67,13 +68,13 @@ class JobSource:
     directory: Path
 
     @classmethod
-    def load(cls, workdir: Path, extra_vars: dict[str, str] | None) -> "JobSource":
+    def load(cls, workdir: Path, extra_vars: Overrides | None) -> "JobSource":
         """Read the manifest of a directory, or a manifest file."""
         directory = find_manifest_path(workdir).parent
         return cls(load_merged_content(workdir, extra_vars), directory)
 
     @classmethod
-    def read(cls, text: str, extra_vars: dict[str, str] | None) -> "JobSource":
+    def read(cls, text: str, extra_vars: Overrides | None) -> "JobSource":
         """Take a manifest as text, for the current directory."""
         content = read_mapping(text, "the manifest on standard input")
         return cls(merge_content(content, Path.cwd(), extra_vars), Path.cwd())

@@ -39,7 +39,7 @@ ExtraVars = Annotated[
         "--extra-vars",
         "-e",
         metavar="KEY=VALUE",
-        help="Override a key of the manifest, such as git.branch=dev; repeatable.",
+        help="Override a key of the manifest, such as git.branch=dev, or remove it by KEY-; repeatable.",
     ),
 ]
 JobName = Annotated[str, typer.Argument(help="Name of the job.", autocompletion=complete_job_name)]

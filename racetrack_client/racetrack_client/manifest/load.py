@@ -1,5 +1,6 @@
 """Reading a manifest from its file: base manifests and overrides merged in."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from racetrack_client.utils.datamodel import describe_yaml_error
 
 JOB_FILE = "job.yaml"
 LEGACY_JOB_FILE = "fatman.yaml"
+
+Overrides = Mapping[str, str | None]
+"""Extra variables: a dotted key, and its value as YAML; None removes the key."""
 
 
 def find_manifest_path(path: Path) -> Path:
@@ -26,19 +30,19 @@ def find_manifest_path(path: Path) -> Path:
     )
 
 
-def load_manifest(path: Path, extra_vars: dict[str, str] | None = None) -> Manifest:
+def load_manifest(path: Path, extra_vars: Overrides | None = None) -> Manifest:
     """Load, merge and validate the manifest of a directory or file."""
     return parse_manifest(load_merged_content(path, extra_vars))
 
 
-def load_merged_content(path: Path, extra_vars: dict[str, str] | None = None) -> dict[str, Any]:
+def load_merged_content(path: Path, extra_vars: Overrides | None = None) -> dict[str, Any]:
     """Load a manifest as a mapping: its base manifest below it, the extra variables above it."""
     file = find_manifest_path(path)
     return merge_content(_load_mapping(file), file.parent, extra_vars)
 
 
 def merge_content(
-    content: dict[str, Any], directory: Path, extra_vars: dict[str, str] | None = None
+    content: dict[str, Any], directory: Path, extra_vars: Overrides | None = None
 ) -> dict[str, Any]:
     """Put a manifest that lies in a directory over its base, and the extra variables over both."""
     if base_path := content.get("extends"):
@@ -48,16 +52,18 @@ def merge_content(
     return content
 
 
-def parse_extra_vars(pairs: list[str]) -> dict[str, str]:
-    """Split `KEY=VALUE` pairs at their first `=`."""
-    variables = {}
+def parse_extra_vars(pairs: list[str]) -> Overrides:
+    """Split `KEY=VALUE` pairs at their first `=`; `KEY-` stands for removal."""
+    variables: dict[str, str | None] = {}
     for pair in pairs:
         key, separator, value = pair.partition("=")
-        if not separator or not key:
+        is_removal = not separator and key.endswith("-")
+        if not key.removesuffix("-") or not (separator or is_removal):
             raise ValidationError(
-                f"extra variable {pair!r} must be KEY=VALUE, such as -e git.branch=main"
+                f"extra variable {pair!r} must be KEY=VALUE, such as -e git.branch=main, "
+                "or KEY- to remove the key"
             )
-        variables[key] = value
+        variables[key.removesuffix("-") if is_removal else key] = None if is_removal else value
     return variables
 
 
@@ -96,16 +102,20 @@ def _extend(directory: Path, base_path: str, overlay: dict[str, Any]) -> dict[st
 
 
 def _merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    """Put the overlay over the base; null takes a key away."""
     merged = dict(base)
     for key, value in overlay.items():
         under = merged.get(key)
-        merged[key] = (
-            _merge(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
-        )
+        if isinstance(under, dict) and isinstance(value, dict):
+            merged[key] = _merge(under, value)
+        elif value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = value
     return merged
 
 
-def _override(content: dict[str, Any], key: str, value: str) -> None:
+def _override(content: dict[str, Any], key: str, value: str | None) -> None:
     *parents, last = key.split(".")
     target = content
     for parent in parents:
@@ -114,6 +124,9 @@ def _override(content: dict[str, Any], key: str, value: str) -> None:
         if not isinstance(target[parent], dict):
             raise ValidationError(f"extra variable {key}: {parent} is not a mapping")
         target = target[parent]
+    if value is None:
+        target.pop(last, None)
+        return
     try:
         target[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pydantic
+import yaml
 
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.manifest import (
@@ -61,10 +62,22 @@ def _describe_type_errors(error: pydantic.ValidationError) -> Iterator[tuple[str
         elif each["type"] == "missing":
             yield path, "is missing"
         elif each["type"] == "string_type":
-            yield path, f"must be a text, not {each['input']!r}; put it in quotes"
+            yield path, _describe_no_text(each["input"])
         else:
             reason = each["msg"].removeprefix("Value error, ")
-            yield path, f"{reason[:1].lower()}{reason[1:]}; it is {each['input']!r}"
+            yield path, f"{reason[:1].lower()}{reason[1:]}; it is {_as_yaml(each['input'])}"
+
+
+def _describe_no_text(value: object) -> str:
+    if value is None:
+        return "must be a text, and has no value"
+    hint = "" if isinstance(value, dict | list) else "; put it in quotes"
+    return f"must be a text, not {_as_yaml(value)}{hint}"
+
+
+def _as_yaml(value: object) -> str:
+    text = yaml.dump(value, default_flow_style=True, width=1000)
+    return text.removesuffix("...\n").strip()
 
 
 def _suggest(location: tuple[int | str, ...]) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from racetrack_client.log.context_error import wrap_context
-from racetrack_client.manifest.load import load_manifest, parse_extra_vars
+from racetrack_client.manifest.load import Overrides, load_manifest, parse_extra_vars
 from racetrack_client.manifest.manifest import Manifest
 from racetrack_client.manifest.parse import ManifestError, check_manifest, parse_manifest
 
@@ -22,7 +22,7 @@ def validate_manifest(manifest: Manifest) -> None:
 
 
 def load_validated_manifest(
-    path: str | Path, extra_vars: dict[str, str] | list[str] | None = None
+    path: str | Path, extra_vars: Overrides | list[str] | None = None
 ) -> Manifest:
     """Load, merge and validate the manifest of a directory or file."""
     variables = parse_extra_vars(extra_vars) if isinstance(extra_vars, list) else extra_vars

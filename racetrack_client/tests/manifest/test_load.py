@@ -82,6 +82,13 @@ def test_an_overlay_is_merged_over_its_base(tmp_path: Path):
     assert manifest.extends is None
 
 
+def test_null_in_an_overlay_takes_a_key_of_the_base_away(tmp_path: Path):
+    write(tmp_path / "base.yaml", JOB)
+    write(tmp_path / "job.yaml", "extends: base.yaml\nruntime_env: {LEVEL: null}\n")
+
+    assert load_manifest(tmp_path).runtime_env == {}
+
+
 def test_an_overlay_of_an_overlay_is_refused(tmp_path: Path):
     write(tmp_path / "base.yaml", "extends: other.yaml\n")
     write(tmp_path / "job.yaml", "extends: base.yaml\n")
@@ -118,10 +125,18 @@ def test_extra_variables_override_and_make_what_is_missing(tmp_path: Path):
     assert content["resources"] == {"cpu_min": "10m"}
 
 
-@pytest.mark.parametrize("pair", ["novalue", "=x"])
+@pytest.mark.parametrize("pair", ["novalue", "=x", "-", ""])
 def test_an_extra_variable_must_be_a_pair(pair: str):
     with pytest.raises(ValidationError, match="must be KEY=VALUE"):
         parse_extra_vars([pair])
+
+
+def test_an_extra_variable_removes_a_key(tmp_path: Path):
+    write(tmp_path / "job.yaml", JOB)
+
+    content = load_merged_content(tmp_path, parse_extra_vars(["runtime_env.LEVEL-", "labels-"]))
+
+    assert content["runtime_env"] == {}
 
 
 def test_an_extra_variable_below_a_text_is_refused(tmp_path: Path):
