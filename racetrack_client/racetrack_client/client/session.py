@@ -15,12 +15,14 @@ from racetrack_client.client_config.client_config import (
     changing_config,
     load_config,
 )
+from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.utils.auth import AuthError, get_auth_request_headers
 from racetrack_client.utils.request import (
     DEFAULT_TIMEOUT_SECONDS,
     EndpointUnknown,
     Requests,
     Response,
+    ResponseError,
     parse_response,
     parse_response_object,
 )
@@ -74,13 +76,25 @@ class Session:
         token = self.environment.token or find_user_auth(self.config, self.lifecycle_url)
         if token:
             return token
-        info = self.request("GET", self.api_url("info"), token="")
-        if parse_response_object(info, ERROR_CONTEXT)["auth_required"]:
+        if self.info.get("auth_required", True):
             raise AuthError(
                 f"not logged in to {self.lifecycle_url}; run `racetrack login --username NAME` "
                 "or `racetrack login TOKEN`"
             )
         return ""
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """What Lifecycle tells everybody; EntityNotFound when somebody else answers."""
+        response = self.request("GET", self.api_url("info"), token="")
+        try:
+            return parse_response_object(response, ERROR_CONTEXT)
+        except ResponseError as error:
+            if error.status_code >= 500:
+                raise
+            raise EntityNotFound(
+                f"no Lifecycle answers at {self.lifecycle_url}: {error}; is the remote right?"
+            ) from error
 
     def api_url(self, path: str) -> str:
         """The URL of an endpoint of Lifecycle."""
@@ -100,7 +114,14 @@ class Session:
             method, self.api_url(path), body, token=token, timeout_seconds=timeout_seconds
         )
         with self._explaining(method, path):
-            return parse_response(response, ERROR_CONTEXT)
+            answer = parse_response(response, ERROR_CONTEXT)
+        if response.content and not response.is_json():
+            # Such as the page that a web server shows for every path.
+            raise ResponseError(
+                f"{method} {response.url} is answered, but not by Lifecycle; is the remote right?",
+                response.status_code,
+            )
+        return answer
 
     @contextmanager
     def _explaining(self, method: str, path: str) -> Iterator[None]:
@@ -110,7 +131,8 @@ class Session:
         except EndpointUnknown as error:
             raise EndpointUnknown(
                 f"Lifecycle at {self.lifecycle_url} does not know {method} /api/v1/{path.partition('?')[0]}: "
-                f"it is of another version than this command, {__version__}; upgrade the older of both",
+                f"it is of another version than this command, {__version__}, or the remote is wrong; "
+                "upgrade the older of both, or see `racetrack get remote`",
                 error.status_code,
             ) from error
 
@@ -150,4 +172,6 @@ class Session:
 
 def job_path(name: str, version: str, *more: str) -> str:
     """Return the path of an endpoint of a job."""
+    if not name or not version:
+        raise ValidationError("name a job, and a version of it or none")
     return "/".join(("job", quote(name, safe=""), quote(version, safe=""), *more))

@@ -86,7 +86,7 @@ def logs(
     name: JobName,
     remote: Remote = None,
     version: JobVersion = "latest",
-    tail: Annotated[int, typer.Option(help="How many of the last lines.")] = 20,
+    tail: Annotated[int, typer.Option(min=0, help="How many of the last lines.")] = 20,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")
     ] = False,
@@ -107,7 +107,7 @@ def build_logs(
     name: JobName,
     remote: Remote = None,
     version: JobVersion = "latest",
-    tail: Annotated[int, typer.Option(help="How many of the last lines; 0: all.")] = 0,
+    tail: Annotated[int, typer.Option(min=0, help="How many of the last lines; 0: all.")] = 0,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Show the log of a job's last build."""

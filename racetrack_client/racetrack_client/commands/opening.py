@@ -22,7 +22,7 @@ def open_environment() -> Environment:
     return Environment(
         config_path=Path(variables.get("RACETRACK_CONFIG") or default_config_path()).expanduser(),
         remote=variables.get("RACETRACK_REMOTE"),
-        token=variables.get("RACETRACK_AUTH_TOKEN"),
+        token=variables.get("RACETRACK_AUTH_TOKEN", "").strip() or None,
         verify_tls=variables.get("RACETRACK_INSECURE_TLS", "").lower() not in ("1", "true", "yes"),
         github_token=variables.get("GITHUB_TOKEN"),
         github_api_url=variables.get("GITHUB_API_URL"),

@@ -100,7 +100,7 @@ def get_pub(
     remote: Remote = None, quiet: Quiet = False, output: OutputOption = Output.TEXT
 ) -> None:
     """Print the URL of the gateway to jobs."""
-    url = open_session(remote).call("GET", "info", token="")["external_pub_url"]
+    url = open_session(remote).info.get("external_pub_url")
     if not url:
         raise EntityNotFound(
             "the remote does not tell the URL of its gateway; its operator sets external_pub_url"
@@ -141,7 +141,8 @@ def login(
     """Log in to a Racetrack by token, or by user name and password."""
     session = open_session(remote)
     if user_token:
-        name, token = check_token(session, user_token), user_token
+        token = user_token.strip()
+        name = check_token(session, token)
     elif username:
         name, token = username, log_in(session, username, _read_password())
     else:

@@ -13,5 +13,7 @@ class AuthError(UnauthorizedError):
 
 
 def get_auth_request_headers(auth_token: str | None) -> dict[str, str]:
-    """Headers that carry the token; none without a token."""
+    """Headers that carry the token; none without a token. AuthError never shows a broken one."""
+    if auth_token and not (auth_token.isascii() and auth_token.isprintable()):
+        raise AuthError("the token holds characters that no token has; copy it again")
     return {RT_AUTH_HEADER: auth_token} if auth_token else {}
