@@ -22,7 +22,10 @@ def find_token(headers: Headers) -> str:
 
 def find_header(headers: Headers, name: bytes) -> str:
     """Return a header by its lower-case name; empty when it is absent."""
-    return next((value.decode("latin-1") for key, value in headers if key == name), "")
+    for key, value in headers:
+        if key == name:
+            return value.decode("latin-1")
+    return ""
 
 
 def remove_auth_cookies(cookie: bytes) -> bytes:

@@ -1,9 +1,9 @@
 """Connections to jobs: pooled, streaming both ways; nothing is followed, decoded or kept."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import aiohttp
 from multidict import CIMultiDict
@@ -18,11 +18,14 @@ from pub.upstream.errors import (
     UpstreamError,
 )
 
+Opened = TypeVar("Opened")
 # Shorter than the patience of any common server (gunicorn 2 s, others 5 s and more), so that no call meets a closing connection.
 IDLE_SECONDS = 1.5
 DNS_SECONDS = 2
 LONGEST_HEADER_BYTES = 64 * 1024
 LONGEST_MESSAGE_BYTES = 16 * 1024 * 1024
+# What most calls are; a middleware for them would cost, and prevent nothing.
+_NEVER_REPEATED = {"POST", "PATCH"}
 _AIOHTTP_ADDS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
@@ -70,27 +73,27 @@ class UpstreamClient:
 
     async def send(self, address: str, request: UpstreamRequest) -> UpstreamResponse:
         """Send a call and return the head of the answer."""
-        async with self._watch_errors(address):
-            response = await self._session().request(
-                request.method,
-                URL(f"http://{address}{request.target}", encoded=True),
-                headers=CIMultiDict(request.headers),
-                data=request.body,
-                allow_redirects=False,
-            )
-        return UpstreamResponse(response)
+        answer = self._session().request(
+            request.method,
+            URL(f"http://{address}{request.target}", encoded=True),
+            headers=CIMultiDict(request.headers),
+            data=request.body,
+            allow_redirects=False,
+            middlewares=() if request.method in _NEVER_REPEATED else _SEND_ONCE,
+        )
+        return UpstreamResponse(await self._open(address, answer))
 
     async def open_websocket(
         self, address: str, target: str, headers: list[tuple[str, str]], protocols: list[str]
     ) -> aiohttp.ClientWebSocketResponse:
         """Shake hands with a job; HandshakeRefused when it wants no WebSocket there."""
-        async with self._watch_errors(address):
-            return await self._session().ws_connect(
-                URL(f"http://{address}{target}", encoded=True),
-                headers=CIMultiDict(headers),
-                protocols=protocols,
-                max_msg_size=LONGEST_MESSAGE_BYTES,
-            )
+        handshake = self._session().ws_connect(
+            URL(f"http://{address}{target}", encoded=True),
+            headers=CIMultiDict(headers),
+            protocols=protocols,
+            max_msg_size=LONGEST_MESSAGE_BYTES,
+        )
+        return await self._open(address, handshake)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -110,27 +113,31 @@ class UpstreamClient:
                 read_bufsize=256 * 1024,
                 max_line_size=LONGEST_HEADER_BYTES,
                 max_field_size=LONGEST_HEADER_BYTES,
-                middlewares=(_send_once,),
+                middlewares=_SEND_ONCE,
             )
         return self._open_session
 
-    @asynccontextmanager
-    async def _watch_errors(self, address: str) -> AsyncIterator[None]:
+    async def _open(self, address: str, opening: Awaitable[Opened]) -> Opened:
         """Limit how long the job may take, and say in our words what went wrong."""
         try:
+            if self._response_timeout_seconds is None:
+                return await opening
             async with asyncio.timeout(self._response_timeout_seconds):
-                yield
+                return await opening
         except aiohttp.WSServerHandshakeError as error:
             raise HandshakeRefused(error.status) from error
-        except UpstreamError as error:
-            if error.is_unsent:
-                self._forget_address(address)
+        except UpstreamError as problem:
+            self._forget_if_unreached(problem, address)
             raise
         except (aiohttp.ClientError, OSError) as error:
-            raise _translate(error) from error
+            translated = _translate(error)
+            self._forget_if_unreached(translated, address)
+            raise translated from error
 
-    def _forget_address(self, address: str) -> None:
+    def _forget_if_unreached(self, problem: UpstreamError, address: str) -> None:
         """Forget what a name meant that led nowhere: another container may have taken it over."""
+        if not problem.is_unsent:
+            return
         connector = self._session().connector
         host, _, port = address.rpartition(":")
         if isinstance(connector, aiohttp.TCPConnector) and port.isdigit():
@@ -145,6 +152,9 @@ async def _send_once(
         return await handler(request)
     except (aiohttp.ClientError, OSError) as error:
         raise _translate(error) from error
+
+
+_SEND_ONCE = (_send_once,)
 
 
 def _translate(error: Exception) -> UpstreamError:
