@@ -7,8 +7,8 @@ from typing import Self
 
 from starlette.types import Message, Receive
 
-# Most calls end sooner, and need no task that watches for the caller's leaving.
-WATCH_AFTER_SECONDS = 0.5
+# Calls that are there at two looks are watched: most end sooner, and need no task that waits for the caller's leaving.
+LOOK_SECONDS = 0.25
 
 
 class CallerLeft(Exception):
@@ -63,19 +63,57 @@ class CallerBody:
         return message
 
 
-class DepartureWatch:
-    """Ends a long call when its caller leaves: `with DepartureWatch(body):` raises CallerLeft."""
+class Departures:
+    """Ends long calls when their callers leave: `with departures.watch(body):` raises CallerLeft."""
 
-    def __init__(self, body: CallerBody) -> None:
+    def __init__(self) -> None:
+        self._young: set[DepartureWatch] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, body: CallerBody) -> "DepartureWatch":
+        """Make the watch of one call, whose block the departure ends."""
+        return DepartureWatch(body, self)
+
+    def add(self, call: "DepartureWatch") -> None:
+        """Begin to watch a call in a while, unless it is over by then."""
+        self._young.add(call)
+        if self._timer is None:
+            self._wait()
+
+    def remove(self, call: "DepartureWatch") -> None:
+        """Forget a call that is over."""
+        self._young.discard(call)
+
+    def _wait(self) -> None:
+        # One timer for all calls: one for each would cost more than the rest of the watch.
+        self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        for call in list(self._young):
+            if call.is_long:
+                self._young.discard(call)
+                call.begin()
+            call.is_long = True
+        self._timer = None
+        if self._young:
+            self._wait()
+
+
+class DepartureWatch:
+    """The watch of one call."""
+
+    def __init__(self, body: CallerBody, departures: Departures) -> None:
         self._body = body
+        self._departures = departures
         self._call: asyncio.Task[object] | None = None
         self._watch: asyncio.Task[None] | None = None
+        self.is_long = False
+        """Whether the call was there already at the last look."""
 
     def __enter__(self) -> Self:
         """Begin to watch, in a while."""
         self._call = asyncio.current_task()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(WATCH_AFTER_SECONDS, self._begin)
+        self._departures.add(self)
         return self
 
     def __exit__(
@@ -85,14 +123,15 @@ class DepartureWatch:
         traceback: TracebackType | None,
     ) -> None:
         """Stop watching."""
-        self._timer.cancel()
+        self._departures.remove(self)
         if self._watch is not None:
             self._watch.cancel()
         if self._body.has_caller_left and kind is asyncio.CancelledError and self._call is not None:
             self._call.uncancel()
             raise CallerLeft from error
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Watch from now on."""
         self._watch = asyncio.get_running_loop().create_task(self._wait())
 
     async def _wait(self) -> None:

@@ -1,13 +1,13 @@
 """Passing HTTP calls on: streaming both ways, and never a truncated answer that looks whole."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from racetrack_client.log.logs import get_logger
 
 from pub.metrics import PubMetrics
 from pub.proxy.call import Call
-from pub.proxy.caller import CallerBody, CallerLeft, DepartureWatch
+from pub.proxy.caller import CallerBody, CallerLeft, Departures
 from pub.proxy.connect import Connected, JobConnector
 from pub.proxy.headers import HeaderRules, job_target
 from pub.routing.route import Route
@@ -27,6 +27,7 @@ class HttpForwarder:
     upstream: UpstreamClient
     rules: HeaderRules
     metrics: PubMetrics
+    departures: Departures = field(default_factory=Departures)
 
     async def serve(self, call: Call) -> None:
         """Pass a call on; CallFailed when the job can't answer it."""
@@ -35,7 +36,7 @@ class HttpForwarder:
         self.metrics.count_for("pub_job_proxy_requests", route.name, route.version)
         body = CallerBody(call.receive)
         try:
-            with DepartureWatch(body):
+            with self.departures.watch(body):
                 connected = await self._send(call, route, body)
                 end = await self._answer(call, connected)
         except CallerLeft:

@@ -144,6 +144,27 @@ def test_the_job_notices_that_the_caller_left_before_the_answer_began(connect, s
     wait_until(lambda: events == ["called", "left"])
 
 
+def test_a_caller_that_leaves_late_is_noticed_while_others_call(pub, connect, start_raw_job):
+    """All calls share one timer: short ones must not hide a long one."""
+    events: list[str] = []
+
+    def serve(connection):
+        while head := connection.recv(65536):
+            if b"slow" in head:
+                events.append("called")
+                connection.recv(65536)
+                events.append("left")
+                return
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    start_raw_job(serve)
+    connection = connect()
+    connection.sendall(f"GET {URL}?slow HTTP/1.1\r\n{HEAD}\r\n".encode())
+    wait_until(lambda: events == ["called"])
+    connection.close()
+    wait_until(lambda: pub.get(URL).text == "ok" and events == ["called", "left"])
+
+
 def test_connections_to_the_job_are_used_again(pub, start_raw_job):
     accepted: list[socket.socket] = []
 
