@@ -1,8 +1,9 @@
 """Wiring: settings become services, services become an app."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from fastapi import FastAPI
@@ -11,6 +12,8 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.api.app import ApiOptions, create_api_app
 from racetrack_commons.api.metrics import create_registry
 from racetrack_commons.api.probes import ProbeAnswer, Probes
+from racetrack_commons.clock import Clock
+from racetrack_commons.entities.dto import JobImage
 from starlette.concurrency import run_in_threadpool
 
 from image_builder import __version__
@@ -22,7 +25,7 @@ from image_builder.build.workspace import Workspaces
 from image_builder.config import Config
 from image_builder.docker.docker_images import create_docker_images
 from image_builder.docker.engine import EngineUnavailable
-from image_builder.endpoints import build
+from image_builder.endpoints import build, images
 from image_builder.endpoints.dependencies import Services
 from image_builder.job_type.resolve import JobTypes
 from image_builder.metrics import BuilderMetrics
@@ -50,6 +53,12 @@ class MadeKind(Protocol):
     def serve(self) -> None:
         """Begin what a service does in the background."""
 
+    def prune(self, needed: Collection[JobImage], before: datetime) -> list[str]:
+        """Remove what is not needed, and was last needed before that moment; return the names of what is gone.
+
+        Raises EngineUnavailable when what it needs does not answer.
+        """
+
     def check(self) -> None:
         """Raise EngineUnavailable when what it needs does not answer."""
 
@@ -64,6 +73,9 @@ class Builder:
     builds: Builds
     workspaces: Workspaces
     kinds: Mapping[ImageKind, MadeKind]
+    retention_hours: int
+    """0: nothing is ever removed."""
+    clock: Clock = field(default_factory=Clock)
 
     def start(self) -> None:
         """Clean up after builders that were killed."""
@@ -75,6 +87,22 @@ class Builder:
         """Begin what a service does in the background."""
         for kind in self.kinds.values():
             kind.serve()
+
+    def prune(self, needed: Collection[JobImage]) -> list[str]:
+        """Remove what is not needed and has not been for long; a kind that can't be looked at now is left out."""
+        if not self.retention_hours:
+            return []
+        before = self.clock.now() - timedelta(hours=self.retention_hours)
+        removed: list[str] = []
+        for name, kind in self.kinds.items():
+            try:
+                removed += kind.prune(needed, before)
+            except EngineUnavailable as error:
+                logger.warning(f"old {name} images can't be removed now: {error}")
+        if removed:
+            hours = self.retention_hours
+            logger.info(f"removed what was not needed for {hours} hours: {', '.join(removed)}")
+        return removed
 
     def check(self) -> None:
         """Raise EngineUnavailable when what builds need does not answer."""
@@ -110,7 +138,7 @@ def create_builder(
         config.max_concurrent_builds, config.max_build_log_bytes, config.max_kept_build_logs
     )
     builds = Builds(pipeline.run, config.build_logs_dir, build_limits, metrics)
-    return Builder(builds, workspaces, kinds)
+    return Builder(builds, workspaces, kinds, config.image_retention_hours)
 
 
 def _create_kinds(
@@ -149,7 +177,8 @@ def create_app(
         options=ApiOptions(version=__version__),
     )
     app.include_router(build.router)
-    app.state.services = Services(builder.builds, config.auth_key, heartbeat_seconds)
+    app.include_router(images.router)
+    app.state.services = Services(builder.builds, builder.prune, config.auth_key, heartbeat_seconds)
     return app
 
 

@@ -44,6 +44,9 @@ class Config(Settings):
     verify_manifest_consistency: bool = True
     """Warn when the manifest in the repository is not the one that was submitted."""
 
+    image_retention_hours: int = Field(default=24, ge=0)
+    """Hours that images and environments stay after Lifecycle needed them last; 0: for ever."""
+
     max_concurrent_builds: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     """How many builds run at once; others wait. By default the number of CPU cores."""
     max_source_files: int = 10_000
@@ -74,10 +77,8 @@ class Config(Settings):
     docker_wait_seconds: float = 30
     """Seconds that a build waits for a Docker engine that does not answer."""
     build_cache_retention_hours: int | None = Field(default=None, ge=0)
-    """Hours after which unused images of ours and unused build cache are removed; unset or 0: never."""
+    """Hours after which build cache that nobody used, of whichever platform on the engine, is removed; unset or 0: never."""
     build_cache_prune_interval_m: int = Field(default=60, ge=1)
-    """Minutes between looks for unused images and build cache."""
-    kept_images_per_job: int = Field(default=6, ge=1)
-    """So many of the newest images of each job stay whatever their age: Lifecycle's `restorable_deployments` and one."""
+    """Minutes between looks for unused build cache."""
     cache_base_images: bool = True
     """Use base images again; accepted from older set-ups."""

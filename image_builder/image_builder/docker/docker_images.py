@@ -1,13 +1,18 @@
 """Everything that makes images of container jobs, put together."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from racetrack_commons.clock import Clock
+from racetrack_commons.entities.dto import JobImage
 
 from image_builder.config import Config
 from image_builder.docker.assembly import ImageSettings
+from image_builder.docker.cache import CachePruning
 from image_builder.docker.engine import DockerEngine
 from image_builder.docker.maker import DockerImageMaker
-from image_builder.docker.prune import ImagePruner, PruneRules, PruneSchedule
+from image_builder.docker.prune import DockerImagePruner
 from image_builder.docker.push import RegistryPusher
 from image_builder.job_type.template import TemplateRenderer
 from image_builder.metrics import BuilderMetrics
@@ -18,24 +23,30 @@ class DockerImages:
     """The making of Docker images: one per service."""
 
     maker: DockerImageMaker
-    pruning: PruneSchedule | None
+    pruner: DockerImagePruner
+    cache_pruning: CachePruning | None
+    clock: Clock = field(default_factory=Clock)
 
     def start(self) -> None:
         """Nothing is left of builders that were killed but their workspaces."""
 
     def serve(self) -> None:
-        """Prune in the background."""
-        if self.pruning is not None:
-            self.pruning.start()
+        """Remove old build cache in the background."""
+        if self.cache_pruning is not None:
+            self.cache_pruning.start()
+
+    def prune(self, needed: Collection[JobImage], before: datetime) -> list[str]:
+        """Remove images that are not needed, and were last needed before that moment."""
+        return self.pruner.prune(needed, before, self.clock.now())
 
     def check(self) -> None:
         """Raise EngineUnavailable unless the engine answers."""
         self.maker.engine.check()
 
     def stop(self) -> None:
-        """End the pruning."""
-        if self.pruning is not None:
-            self.pruning.stop()
+        """End the work in the background."""
+        if self.cache_pruning is not None:
+            self.cache_pruning.stop()
 
 
 def create_docker_images(
@@ -63,12 +74,7 @@ def create_docker_images(
         pusher=pusher,
         wait_seconds=config.docker_wait_seconds,
     )
-    return DockerImages(maker, _create_pruning(config, engine))
-
-
-def _create_pruning(config: Config, engine: DockerEngine) -> PruneSchedule | None:
-    if not config.build_cache_retention_hours:
-        return None
-    rules = PruneRules(config.build_cache_retention_hours, config.kept_images_per_job)
-    pruner = ImagePruner(engine, config.platform_name, rules)
-    return PruneSchedule(pruner, config.build_cache_prune_interval_m)
+    cache_pruning = None
+    if hours := config.build_cache_retention_hours:
+        cache_pruning = CachePruning(engine, hours, config.build_cache_prune_interval_m)
+    return DockerImages(maker, DockerImagePruner(engine, config.platform_name), cache_pruning)

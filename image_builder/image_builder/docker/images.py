@@ -47,6 +47,11 @@ class Images:
         image = self.driver.engine.find_image(build.name)
         if image is None or not build.labels.items() <= image.labels.items():
             return False
+        try:
+            # It counts as needed from now on.
+            self.driver.engine.tag(image.id, build.name)
+        except DockerRefused:
+            return False  # Somebody removed it a moment ago.
         progress.log(f"image {build.name} has the same content and is used again")
         return True
 

@@ -1,96 +1,64 @@
-"""Removing our own images that nobody needs any more, and old build cache.
+"""Removing our own images that nobody needs any more.
 
-Only images with our labels are looked at, so that others on the same engine keep theirs. Of each job the newest images stay:
-Lifecycle may go back to them. What a container uses stays too.
+Only images with our labels are looked at, so that others on the same engine keep theirs; what a container uses stays.
+When the engine says that an image was named last is when it was made or last known to be needed.
 """
 
-import threading
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from racetrack_client.log.logs import get_logger
-from racetrack_commons.clock import Clock
+from racetrack_commons.entities.dto import JobImage
 
-from image_builder.build.command import CommandFailed
-from image_builder.docker.content import JOB_VERSION_LABEL, PLATFORM_LABEL
-from image_builder.docker.engine import DockerEngine, LocalImage
-
-logger = get_logger(__name__)
+from image_builder.docker.content import PLATFORM_LABEL
+from image_builder.docker.engine import DockerEngine, DockerRefused, LocalImage
 
 
 @dataclass(frozen=True)
-class PruneRules:
-    """What is old enough to go."""
-
-    retention_hours: int
-    """Younger images and cache stay."""
-    kept_images_per_job: int
-    """So many images of each job stay, whatever their age."""
-
-
-@dataclass(frozen=True)
-class ImagePruner:
-    """Prunes the images of one platform on one engine."""
+class DockerImagePruner:
+    """Prunes the images of one platform on one engine; several may do so at once."""
 
     engine: DockerEngine
     platform: str
-    rules: PruneRules
-    clock: Clock = field(default_factory=Clock)
 
-    def prune(self) -> list[str]:
-        """Remove what is old and unused; returns the names of the images that went."""
+    def prune(self, needed: Collection[JobImage], before: datetime, now: datetime) -> list[str]:
+        """Remove what is not needed, and was last needed before that moment; return the names of what is gone.
+
+        Raises EngineUnavailable when the engine goes away meanwhile.
+        """
         images = self.engine.list_images({PLATFORM_LABEL: self.platform})
-        kept = _list_newest(images, self.rules.kept_images_per_job) | self.engine.list_used_images()
-        oldest = self.clock.now() - timedelta(hours=self.rules.retention_hours)
-        removed = [
-            name
-            for image in images
-            if image.id not in kept and image.changed_at < oldest
-            # By name and without force: what got another name meanwhile, or a container, stays.
-            for name in image.names or [image.id]
-            if self.engine.remove(name)
-        ]
-        self.engine.prune_cache(self.rules.retention_hours)
+        used = self.engine.list_used_images()
+        # What was named since then is neither named again nor loses a name: a deployment may be about to need it.
+        lately = now - (now - before) / 4
+        removed = []
+        for image in images:
+            wanted = [name for name in image.names if _parse_name(name) in needed]
+            if wanted:
+                removed += self._keep(image, wanted, lately)
+            elif image.id not in used:
+                removed += self._remove(image.names or [image.id], before)
         return removed
 
+    def _keep(self, image: LocalImage, wanted: Sequence[str], lately: datetime) -> list[str]:
+        """Note that an image is needed, and take the names from it under which it is not."""
+        if image.changed_at >= lately:
+            return []
+        removed = self._remove([name for name in image.names if name not in wanted], lately)
+        try:
+            self.engine.tag(wanted[0], wanted[0])
+        except DockerRefused:
+            return removed  # Somebody removed it.
+        return removed
 
-@dataclass(frozen=True)
-class PruneSchedule:
-    """Prunes in the background."""
+    def _remove(self, names: Sequence[str], before: datetime) -> list[str]:
+        return [name for name in names if self._is_old(name, before) and self.engine.remove(name)]
 
-    pruner: ImagePruner
-    interval_minutes: float
-    _stopped: threading.Event = field(default_factory=threading.Event)
-
-    def start(self) -> None:
-        """Begin; the first time comes after one interval."""
-        threading.Thread(target=self._run, name="image pruning", daemon=True).start()
-
-    def stop(self) -> None:
-        """Do not begin again."""
-        self._stopped.set()
-
-    def _run(self) -> None:
-        while not self.pruner.clock.wait(self._stopped, self.interval_minutes * 60):
-            try:
-                removed = self.pruner.prune()
-            except CommandFailed as error:
-                logger.warning(f"old images can't be pruned now: {error}")
-            else:
-                logger.info(f"pruned {len(removed)} old images")
+    def _is_old(self, name: str, before: datetime) -> bool:
+        """Look again: a build may have found a use for the image since."""
+        image = self.engine.find_image(name)
+        return image is not None and image.changed_at < before
 
 
-def _list_newest(images: Iterable[LocalImage], count: int) -> set[str]:
-    """Return the ids of the newest images of each job, and of each repository: one job may have several images."""
-    groups: dict[tuple[str, str], list[LocalImage]] = defaultdict(list)
-    for image in images:
-        version = image.labels.get(JOB_VERSION_LABEL, "")
-        for repository in {name.rpartition(":")[0] for name in image.names}:
-            groups[repository, version].append(image)
-    newest = (
-        sorted(group, key=lambda image: image.changed_at, reverse=True)[:count]
-        for group in groups.values()
-    )
-    return {image.id for group in newest for image in group}
+def _parse_name(name: str) -> JobImage:
+    repository, _, tag = name.rpartition(":")
+    return JobImage(job_name=repository.rpartition("/")[2], image_tag=tag)

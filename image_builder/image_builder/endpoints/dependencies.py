@@ -1,5 +1,6 @@
 """What routes need, and who may call them."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from pydantic import SecretStr
 from racetrack_client.log.errors import UnauthorizedError
 from racetrack_commons.auth.headers import find_auth_token
 from racetrack_commons.auth.token import AuthSubjectType, AuthTokenPayload, decode_token
+from racetrack_commons.entities.dto import JobImage
 
 from image_builder.build.builds import Builds
 
@@ -17,6 +19,8 @@ class Services:
     """What the app keeps for its routes."""
 
     builds: Builds
+    prune: Callable[[Collection[JobImage]], list[str]]
+    """Removes images that are not needed and have not been for long; returns their names."""
     auth_key: SecretStr
     heartbeat_seconds: float
 

@@ -2,16 +2,20 @@
 
 An environment is made in a directory of its own and renamed when it is complete, so that no job ever sees half of one.
 A lock between processes keeps two builds from making the same one twice; it ends with its process, however that ends.
+The time of its `environment.json` is when it was made or last known to be needed.
 """
 
+import contextlib
 import hashlib
 import json
+import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -22,6 +26,8 @@ from image_builder.source.digest import digest_file
 
 _COMPLETE = "environment.json"
 _LOCK_POLL_SECONDS = 0.5
+_LOCK_GLANCE_SECONDS = 0.1
+"""Long enough for one who only looks whether the environment is there."""
 _UNREACHABLE = re.compile(
     r"error sending request|failed to fetch|dns error|connection refused|could not connect|tcp connect"
     r"|timed out|network is unreachable|name resolution|client error \(Connect\)",
@@ -79,19 +85,38 @@ class Environments:
         Raises RequirementsNotInstalled when uv can't install what the job requires.
         """
         digest = spec.digest
-        if not self.is_complete(digest):
-            with self._locked(digest, progress):
-                if not self.is_complete(digest):
-                    self._create(digest, spec, directory, progress)
+        with self._locked(digest, progress):
+            if self.is_complete(digest):
+                os.utime(self.root / digest / _COMPLETE)
+            else:
+                self._create(digest, spec, directory, progress)
         return self._python(self.root / digest)
+
+    def locate(self, spec: EnvironmentSpec) -> Path:
+        """Return where the Python of an environment is, or would be."""
+        return self._python(self.root / spec.digest)
 
     def is_complete(self, digest: str) -> bool:
         """Tell whether an environment is there and its Python still exists."""
         environment = self.root / digest
         return (environment / _COMPLETE).is_file() and self._python(environment).exists()
 
+    def remove_unneeded(self, needed: Collection[Path], before: datetime) -> list[str]:
+        """Remove those whose Python is not needed, and was last needed before that moment; return their names."""
+        # By name alone: their directory may have been reached by another path when a job was built.
+        digests = {python.parents[1].name for python in needed}
+        removed = []
+        for environment in self.root.glob("[!.]*"):
+            if environment.name in digests:
+                with contextlib.suppress(FileNotFoundError):
+                    os.utime(environment / _COMPLETE)
+            elif self._remove(environment, before):
+                removed.append(environment.name)
+        self._remove_locks()
+        return removed
+
     def remove_leftovers(self) -> None:
-        """Remove what builders left that were killed while they made an environment."""
+        """Remove what builders left that were killed while they made an environment, or removed one."""
         for directory in self.root.glob(".*-making-*"):
             digest = directory.name[1:].partition("-making-")[0]
             try:
@@ -107,7 +132,8 @@ class Environments:
         while True:
             progress.cancellation.check()
             try:
-                lock.acquire(timeout=_LOCK_POLL_SECONDS if is_told else 0, poll_interval=0.02)
+                seconds = _LOCK_POLL_SECONDS if is_told else _LOCK_GLANCE_SECONDS
+                lock.acquire(timeout=seconds, poll_interval=0.02)
                 break
             except Timeout:
                 if not is_told:
@@ -211,8 +237,33 @@ class Environments:
             shutil.rmtree(environment)
         temporary.rename(environment)
 
+    def _remove(self, environment: Path, before: datetime) -> bool:
+        """Remove one, unless somebody is at it just now or needed it lately."""
+        doomed = self.root / f".{environment.name}-making-{secrets.token_hex(4)}"
+        try:
+            with FileLock(self._lock_path(environment.name), timeout=0):
+                if _last_needed(environment) >= before.timestamp():
+                    return False
+                environment.rename(doomed)
+                shutil.rmtree(doomed, ignore_errors=True)
+        except (Timeout, FileNotFoundError):
+            return False
+        return True
+
+    def _remove_locks(self) -> None:
+        """Remove the locks of environments that are not there: whoever waits for one makes it anew."""
+        for path in self._lock_path("").parent.glob("*.lock"):
+            with contextlib.suppress(Timeout), FileLock(path, timeout=0):
+                if not (self.root / path.stem).exists():
+                    path.unlink(missing_ok=True)
+
     def _python(self, environment: Path) -> Path:
         return environment / "bin" / "python"
+
+
+def _last_needed(environment: Path) -> float:
+    file = environment / _COMPLETE
+    return (file if file.exists() else environment).stat().st_mtime
 
 
 def _explain(spec: EnvironmentSpec, error: CommandFailed) -> RequirementsNotInstalled:

@@ -1,19 +1,29 @@
 """Images of process jobs on disk: `<images_dir>/<job name>/<tag>/` with `image.json` and `source/`.
 
-An image appears all at once, by a rename, and never changes afterwards: jobs may run from it.
+An image appears all at once, by a rename, and never changes afterwards: jobs may run from it. It goes all at once, too.
+The time of its `image.json` is when it was made or last known to be needed.
 """
 
+import contextlib
 import json
+import math
+import os
 import secrets
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+from racetrack_commons.entities.dto import JobImage
+
 SOURCE = "source"
 _IMAGE_FILE = "image.json"
+_LOCK = ".lock"
 _BY_DIGEST = ".by-digest"
 _LONGEST_MAKING_SECONDS = 3600
 
@@ -41,16 +51,18 @@ class ImageStore:
     root: Path
 
     def find_tag(self, job_name: str, tag: str, content_digest: str) -> str | None:
-        """Return the tag of an image with this content: preferably the one asked for; None when there is none."""
-        if self._has_content(job_name, tag, content_digest):
-            return tag
+        """Return the tag of an image with this content: preferably the one asked for; None when there is none.
+
+        What is found counts as needed from now on.
+        """
         pointer = self._pointer(job_name, content_digest)
-        known_tag = pointer.read_text() if pointer.is_file() else ""
-        return (
-            known_tag
-            if known_tag and self._has_content(job_name, known_tag, content_digest)
-            else None
-        )
+        with self._locked():
+            known_tag = pointer.read_text() if pointer.is_file() else ""
+            for each in filter(None, (tag, known_tag)):
+                if self._has_content(job_name, each, content_digest):
+                    os.utime(self.locate(job_name, each) / _IMAGE_FILE)
+                    return each
+        return None
 
     def locate(self, job_name: str, tag: str) -> Path:
         """Return the directory of an image."""
@@ -60,7 +72,8 @@ class ImageStore:
         """Make an image of a source, which is moved into it; an image of the same tag is replaced."""
         directory = self.locate(image.job_name, image.image_tag)
         temporary = directory.with_name(f".{image.image_tag}-{secrets.token_hex(4)}")
-        temporary.mkdir(parents=True)
+        with self._locked():
+            temporary.mkdir(parents=True)
         try:
             shutil.move(source, temporary / SOURCE)
             (temporary / _IMAGE_FILE).write_text(json.dumps(asdict(image), indent=2))
@@ -69,30 +82,103 @@ class ImageStore:
             shutil.rmtree(temporary, ignore_errors=True)
         self._point(image)
 
+    def remove_unneeded(self, needed: Collection[JobImage], before: datetime) -> list[str]:
+        """Remove images that are not needed, and were last needed before that moment; return their names."""
+        removed = []
+        for directory in self._list_directories():
+            if JobImage(job_name=directory.parent.name, image_tag=directory.name) in needed:
+                with contextlib.suppress(FileNotFoundError):
+                    os.utime(directory / _IMAGE_FILE)
+            elif self._remove(directory, before):
+                removed.append(f"{directory.parent.name}:{directory.name}")
+        for job in _list_visible(self.root):
+            self._tidy(job)
+        return removed
+
+    def list_pythons(self) -> set[Path]:
+        """List the interpreters that the images name."""
+        images = (_read_image(directory) for directory in self._list_directories())
+        return {Path(image["python"]) for image in images if "python" in image}
+
     def remove_leftovers(self) -> None:
-        """Remove what builders left that were killed while they made an image."""
+        """Remove what builders left that were killed while they made an image, or removed one."""
         oldest_living = time.time() - _LONGEST_MAKING_SECONDS
         for directory in self.root.glob("*/.*-*"):
-            if directory.name != _BY_DIGEST and directory.stat().st_mtime < oldest_living:
-                shutil.rmtree(directory, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):
+                if directory.name != _BY_DIGEST and directory.stat().st_mtime < oldest_living:
+                    shutil.rmtree(directory, ignore_errors=True)
 
     def _has_content(self, job_name: str, tag: str, content_digest: str) -> bool:
         directory = self.locate(job_name, tag)
-        try:
-            image: dict[str, Any] = json.loads((directory / _IMAGE_FILE).read_bytes())
-        except (OSError, ValueError):
-            return False
+        image = _read_image(directory)
         return image.get("content_digest") == content_digest and (directory / SOURCE).is_dir()
+
+    def _list_directories(self) -> list[Path]:
+        return [image for job in _list_visible(self.root) for image in _list_visible(job)]
+
+    def _remove(self, directory: Path, before: datetime) -> bool:
+        doomed = directory.with_name(f".{directory.name}-{secrets.token_hex(4)}")
+        with self._locked():
+            if _last_needed(directory) >= before.timestamp():
+                return False
+            directory.rename(doomed)
+        # Whoever is killed here leaves it under a name that is no image's.
+        shutil.rmtree(doomed, ignore_errors=True)
+        return True
+
+    def _tidy(self, job: Path) -> None:
+        """Remove pointers that lead nowhere, and the directory of a job that has no image any more."""
+        with self._locked():
+            for pointer in (job / _BY_DIGEST).glob("*"):
+                # A suffix has what a builder left that was killed while it wrote it.
+                if pointer.suffix or not (job / pointer.read_text()).is_dir():
+                    pointer.unlink()
+            for directory in (job / _BY_DIGEST, job):
+                with contextlib.suppress(OSError):
+                    directory.rmdir()
+
+    def _locked(self) -> AbstractContextManager[object]:
+        """Keep other builders from looking for an image that is just being removed."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / _LOCK, poll_interval=0.005)
 
     def _pointer(self, job_name: str, content_digest: str) -> Path:
         return self.root / job_name / _BY_DIGEST / content_digest
 
     def _point(self, image: ProcessImage) -> None:
         pointer = self._pointer(image.job_name, image.content_digest)
-        pointer.parent.mkdir(exist_ok=True)
         temporary = pointer.with_name(f"{pointer.name}.{secrets.token_hex(4)}")
-        temporary.write_text(image.image_tag)
-        temporary.replace(pointer)
+        with self._locked():
+            pointer.parent.mkdir(exist_ok=True)
+            temporary.write_text(image.image_tag)
+            temporary.replace(pointer)
+
+
+def _list_visible(directory: Path) -> Iterator[Path]:
+    """List the directories in one, without those that are being made or removed."""
+    try:
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
+    except FileNotFoundError:
+        return  # Another builder removed it.
+    yield from (directory / name for name in names)
+
+
+def _read_image(directory: Path) -> dict[str, Any]:
+    """Return what an image says; nothing when it is damaged or gone."""
+    try:
+        image: dict[str, Any] = json.loads((directory / _IMAGE_FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return image
+
+
+def _last_needed(directory: Path) -> float:
+    file = directory / _IMAGE_FILE
+    try:
+        return (file if file.exists() else directory).stat().st_mtime
+    except FileNotFoundError:
+        return math.inf  # Another builder removed it.
 
 
 def _replace(temporary: Path, directory: Path) -> None:

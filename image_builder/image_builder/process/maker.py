@@ -7,6 +7,8 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import GitManifest, Manifest
@@ -65,14 +67,22 @@ class ProcessImageMaker(ImageMaker):
 
     def warm_up(self, job_type: JobType, progress: BuildProgress) -> None:
         """Make the environment of the job type's jobs that require nothing."""
+        if job_type.process is not None:
+            self.environments.ensure(
+                self._specify_plain(job_type, job_type.process), self.environments.root, progress
+            )
+
+    def find_warm_python(self, job_type: JobType) -> Path | None:
+        """Find the Python of the environment that `warm_up` makes; None when the job type needs none."""
         if job_type.process is None:
-            return
+            return None
+        return self.environments.locate(self._specify_plain(job_type, job_type.process))
+
+    def _specify_plain(self, job_type: JobType, recipe: Mapping[str, Any]) -> EnvironmentSpec:
         context = TemplateContext(_a_plain_manifest(job_type), "", job_type.version, "")
         variables = make_variables(context)
-        recipe = render_recipe(
-            job_type.process, job_type.plugin_directory, variables, self.renderer
-        )
-        self.environments.ensure(_specify_base(recipe), self.environments.root, progress)
+        directory = job_type.plugin_directory
+        return _specify_base(render_recipe(recipe, directory, variables, self.renderer))
 
     def _render(self, order: ImageOrder) -> ProcessRecipe:
         recipe = order.job_type.process

@@ -1,9 +1,11 @@
 """Everything that makes images of process jobs, put together."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from racetrack_commons.entities.dto import JobImage
 from uv import find_uv_bin
 
 from image_builder.config import Config
@@ -12,6 +14,7 @@ from image_builder.job_type.template import TemplateRenderer
 from image_builder.process.environment import Environments
 from image_builder.process.image_store import ImageStore
 from image_builder.process.maker import ProcessImageMaker
+from image_builder.process.prune import ProcessImagePruner
 from image_builder.process.warm_up import EnvironmentWarmer
 
 
@@ -21,6 +24,7 @@ class ProcessImages:
 
     maker: ProcessImageMaker
     warmer: EnvironmentWarmer
+    pruner: ProcessImagePruner
 
     def start(self) -> None:
         """Clean up after builders that were killed."""
@@ -33,6 +37,10 @@ class ProcessImages:
         """Make in the background what most builds will need, also after each change of the plugins."""
         self.warmer.job_types.on_change(self.warmer.start)
         self.warmer.start()
+
+    def prune(self, needed: Collection[JobImage], before: datetime) -> list[str]:
+        """Remove images and environments that are not needed, and were last needed before that moment."""
+        return self.pruner.prune(needed, before)
 
     def check(self) -> None:
         """Nothing else needs to answer."""
@@ -55,7 +63,8 @@ def create_process_images(
     images = ImageStore(config.images_dir.absolute())
     key = config.auth_key.get_secret_value().encode()
     maker = ProcessImageMaker(environments, images, TemplateRenderer(), key)
-    return ProcessImages(maker, EnvironmentWarmer(maker, job_types, config.build_logs_dir))
+    warmer = EnvironmentWarmer(maker, job_types, config.build_logs_dir)
+    return ProcessImages(maker, warmer, ProcessImagePruner(images, environments, warmer))
 
 
 def _uv_variables(config: Config) -> dict[str, str]:

@@ -40,6 +40,11 @@ class EnvironmentWarmer:
                 return
             self._warm_up(job_type)
 
+    def list_pythons(self) -> set[Path]:
+        """List the Pythons of these environments, as far as they can be told."""
+        pythons = (self._find_python(job_type) for job_type in self.job_types.list_all())
+        return {python for python in pythons if python is not None}
+
     def stop(self) -> None:
         """Leave the rest to the builds."""
         self.cancellation.cancel()
@@ -55,3 +60,9 @@ class EnvironmentWarmer:
             return
         except Exception as error:  # noqa: BLE001 - nobody waits for it: a plugin may be broken, the index away
             logger.warning(f"the environment of job type {job_type} can't be made yet: {error}")
+
+    def _find_python(self, job_type: JobType) -> Path | None:
+        try:
+            return self.maker.find_warm_python(job_type)
+        except Exception:  # noqa: BLE001 - a plugin may be broken, as the warm-up said already
+            return None

@@ -1,49 +1,49 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from image_builder.app import create_builder
 from image_builder.docker.engine import DockerEngine
-from image_builder.docker.prune import ImagePruner, PruneRules, PruneSchedule
+from image_builder.docker.prune import DockerImagePruner
 from image_builder.testing.engine import docker, platform_of_its_own
 from image_builder.testing.payloads import a_manifest
-from racetrack_commons.clock import Clock
-from racetrack_commons.testing.waiting import wait_until
+from prometheus_client import CollectorRegistry
+from racetrack_commons.entities.dto import JobImage
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("in_job")]
 
-RETENTION_HOURS = 240
-
-
-class LaterClock(Clock):
-    """A clock that is so many hours ahead."""
-
-    def __init__(self, hours):
-        self.ahead = timedelta(hours=hours)
-
-    def now(self):
-        return super().now() + self.ahead
+RETENTION_HOURS = 24
 
 
 @pytest.fixture
-def prune(environment, platform):
+def pruner(environment, platform):
+    return DockerImagePruner(DockerEngine(environment), platform)
+
+
+@pytest.fixture
+def prune(pruner):
     """Prunes as if so many hours had gone by; by default enough to make everything old."""
 
-    def run(hours=RETENTION_HOURS + 1, kept=2):
-        rules = PruneRules(RETENTION_HOURS, kept)
-        return ImagePruner(DockerEngine(environment), platform, rules, LaterClock(hours)).prune()
+    def run(*needed, hours=RETENTION_HOURS + 1):
+        now = datetime.now(UTC) + timedelta(hours=hours)
+        images = {JobImage(job_name="adder", image_tag=tag) for tag in needed}
+        return pruner.prune(images, now - timedelta(hours=RETENTION_HOURS), now)
 
     return run
 
 
 @pytest.fixture
 def make(build_docker):
-    """Builds an image of content of its own and returns its name."""
+    """Builds an image of content of its own, or of that of another tag, and returns its name."""
 
-    def run(tag, version="1.0.0", **fields):
-        dockerfile = f"FROM debian:trixie-slim\nENV content={tag}\n"
-        manifest = a_manifest(version=version)
+    def run(tag, content=None, deployment_id=None, **manifest):
+        dockerfile = f"FROM debian:trixie-slim\nENV content={content or tag}\n"
         done = build_docker(
-            dockerfile, tag=tag, deployment_id=f"{tag}-{version}", manifest=manifest, **fields
+            dockerfile,
+            tag=tag,
+            deployment_id=deployment_id or tag,
+            manifest=a_manifest(**manifest),
         )
+        assert done.error is None
         return done.result["image_names"][0]
 
     return run
@@ -56,43 +56,72 @@ def list_tags(platform):
     return sorted(images.split())
 
 
-def test_old_images_go_but_the_newest_of_each_job_stay(make, prune, platform):
-    names = [make(tag) for tag in ("a", "b", "c", "d")]
-    make("other", version="2.0.0")
+def test_what_is_needed_stays_however_old_and_the_rest_goes(make, prune, platform):
+    names = {tag: make(tag) for tag in ("a", "b", "c")}
+    other = make("b", content="of-another-job", deployment_id="other", name="other")
 
-    assert sorted(prune()) == names[:2]
+    assert set(prune("b")) == {names["a"], names["c"], other}
 
-    assert list_tags(platform) == ["c", "d", "other"]
+    assert list_tags(platform) == ["b"]
 
 
 def test_young_images_stay(make, prune, platform):
-    for tag in ("a", "b", "c"):
+    for tag in ("a", "b"):
         make(tag)
 
     assert prune(hours=RETENTION_HOURS - 1) == []
-    assert list_tags(platform) == ["a", "b", "c"]
+    assert list_tags(platform) == ["a", "b"]
 
 
-def test_an_image_that_was_used_again_is_young_again(build_docker, prune, platform, make):
-    make("old-1")
-    make("old-2")
-    same = "FROM debian:trixie-slim\nENV content=old-1\n"
-    build_docker(same, tag="again", deployment_id="again", manifest=a_manifest(version="1.0.0"))
+def test_what_is_needed_is_noted_and_stays_for_a_while_after(make, prune, pruner):
+    name = make("a")
+    made_at = pruner.engine.find_image(name).changed_at
 
-    prune(kept=1)
+    assert prune("a", hours=RETENTION_HOURS / 2) == []
 
-    assert list_tags(platform) == ["again", "old-1"]
+    assert pruner.engine.find_image(name).changed_at > made_at
 
 
-def test_what_a_container_uses_stays_also_when_it_does_not_run(make, prune, platform):
+def test_a_needed_image_loses_the_names_that_nobody_needs(make, prune, platform):
+    make("first", content="same")
+    second = make("second", content="same")
+
+    assert prune("first", hours=1) == []
+    assert prune("first", hours=RETENTION_HOURS / 2) == [second]
+
+    assert list_tags(platform) == ["first"]
+
+
+def test_an_image_that_was_used_again_is_young_again(make, prune, pruner, platform):
+    old = make("old", content="same")
+    known_at = pruner.engine.find_image(old).changed_at
+    make("again", content="same")
+    assert pruner.engine.find_image(old).changed_at > known_at
+
+    named_at = pruner.engine.find_image(old).changed_at
+    make("again", content="same", deployment_id="once-more")
+
+    assert pruner.engine.find_image(old).changed_at > named_at
+    assert list_tags(platform) == ["again", "old"]
+
+
+def test_an_image_that_is_gone_is_built_again(make, prune, platform):
+    make("a", content="same")
+    prune()
+
+    make("b", content="same")
+
+    assert list_tags(platform) == ["b"]
+
+
+def test_what_a_container_uses_stays_also_when_it_does_not_run(make, prune):
     used = make("used")
-    make("newer")
     container = docker("create", used, "true")
     try:
-        assert prune(kept=1) == []
+        assert prune() == []
     finally:
         docker("rm", container)
-    assert prune(kept=1) == [used]
+    assert prune() == [used]
 
 
 def test_images_of_other_platforms_stay(make, prune, tmp_path):
@@ -109,19 +138,48 @@ def test_images_of_other_platforms_stay(make, prune, tmp_path):
 
 def test_an_image_that_lost_its_name_goes(make, prune, platform):
     make("same")
-    make("same", version="1.0.1")  # The tag is that of another image now.
+    make("same", deployment_id="another", version="1.0.1")  # The tag is that of another image now.
     assert list_tags(platform) == ["<none>", "same"]
 
-    prune()
+    prune("same")
 
     assert list_tags(platform) == ["same"]
 
 
-def test_the_schedule_survives_an_engine_that_is_away(caplog):
-    engine = DockerEngine({"PATH": "/nowhere"})
-    schedule = PruneSchedule(ImagePruner(engine, "none", PruneRules(1, 1)), interval_minutes=0.0001)
-    schedule.start()
-    try:
-        wait_until(lambda: caplog.text.count("old images can't be pruned now") > 1)
-    finally:
-        schedule.stop()
+def test_what_was_left_half_way_is_done_by_the_next(make, prune, pruner, monkeypatch, platform):
+    for tag in ("a", "b", "c"):
+        make(tag)
+    removed = []
+
+    def remove_one(engine, name):
+        if removed:
+            raise KeyboardInterrupt
+        docker("image", "rm", name)
+        removed.append(name)
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DockerEngine, "remove", remove_one)
+        with pytest.raises(KeyboardInterrupt):
+            prune("c")
+    assert len(list_tags(platform)) == 2
+
+    prune("c")
+
+    assert list_tags(platform) == ["c"]
+
+
+def test_the_service_removes_what_lifecycle_does_not_need(make, client, platform):
+    make("a")
+    client.post("/api/v1/images/prune", json={"needed": []})
+    assert list_tags(platform) == ["a"], "it was made just now"
+
+
+@pytest.fixture
+def environment_without_engine(environment):
+    return environment | {"DOCKER_HOST": "tcp://127.0.0.1:1"}
+
+
+def test_an_engine_that_is_away_is_left_alone(config, job_types, environment_without_engine):
+    builder = create_builder(config, job_types, environment_without_engine, CollectorRegistry())
+    assert builder.prune(()) == []

@@ -156,6 +156,29 @@ class BuildResult(BaseModel):
     job_type_version: str = ""
 
 
+class JobImage(BaseModel):
+    """The image of a job, or all of them when it has several, whichever kind they are."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_name: str
+    image_tag: str
+
+
+class PrunePayload(BaseModel):
+    """Body of the Image Builder's `POST /api/v1/images/prune`."""
+
+    needed: list[JobImage]
+    """What jobs run from, may be rolled back to, or are about to run from."""
+
+
+class PruneResult(BaseModel):
+    """What nobody had needed for long, and is gone now."""
+
+    removed: list[str]
+    """Names of images, and of environments."""
+
+
 class BuildEventKind(StrEnum):
     """Names of the events in a build's stream; each carries one JSON value as its data."""
 

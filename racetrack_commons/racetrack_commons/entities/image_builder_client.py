@@ -1,7 +1,7 @@
 """Typed client of the Image Builder."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +9,26 @@ import httpx
 from racetrack_client.log.errors import ServiceUnavailable
 
 from racetrack_commons.auth.token import AUTH_HEADER
-from racetrack_commons.entities.dto import BuildEventKind, BuildPayload, BuildResult
+from racetrack_commons.entities.dto import (
+    BuildEventKind,
+    BuildPayload,
+    BuildResult,
+    JobImage,
+    PrunePayload,
+    PruneResult,
+)
 from racetrack_commons.entities.server_sent_events import EventReader
+
+_PRUNE_SECONDS = 600.0
+"""Large images take long to remove."""
 
 
 class BuildFailed(RuntimeError):
     """The build ended without an image."""
+
+
+class PruneRefused(RuntimeError):
+    """The builder does not remove images; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,23 @@ class ImageBuilderClient:
             raise ServiceUnavailable(
                 f"the Image Builder at {self.url} does not answer: {error}"
             ) from error
+
+    def prune(self, needed: Sequence[JobImage]) -> list[str]:
+        """Have it remove what is not needed and has not been for long; return what is gone.
+
+        ServiceUnavailable when the builder is not there: ask again later. PruneRefused when it says no.
+        """
+        payload = PrunePayload(needed=list(needed)).model_dump(mode="json")
+        url = f"{self.url}/api/v1/images/prune"
+        try:
+            response = self._http.post(url, json=payload, timeout=_PRUNE_SECONDS)
+        except httpx.TransportError as error:
+            raise ServiceUnavailable(
+                f"the Image Builder at {self.url} does not answer: {error}"
+            ) from error
+        if response.is_error:
+            raise PruneRefused(f"the Image Builder removes no images: {response.text[:500]}")
+        return PruneResult.model_validate_json(response.content).removed
 
     def close(self) -> None:
         """Close the connections."""
