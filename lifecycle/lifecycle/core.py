@@ -76,16 +76,21 @@ def create_core(config: Config, clock: Clock | None = None) -> Core:
     )
 
 
+def create_image_builder(config: Config) -> ImageBuilderClient:
+    """Make a client of the Image Builder that the settings name."""
+    token = internal_token("lifecycle", config.auth_key.get_secret_value())
+    return ImageBuilderClient(config.image_builder_url, token)
+
+
 def create_deployments(core: Core, worker: WorkerSettings | None = None) -> DeploymentServices:
     """Build what deploys jobs; `worker` says how, when it is not as the settings say."""
-    token = internal_token("lifecycle", core.config.auth_key.get_secret_value())
     return create_deployment_services(
         DeploymentNeeds(
             config=core.config,
             unit_of_work=core.unit_of_work,
             plugin_engine=core.plugins,
             infrastructure=core.infrastructure,
-            image_builder=ImageBuilderClient(core.config.image_builder_url, token),
+            image_builder=create_image_builder(core.config),
             clock=core.clock,
             metrics=core.metrics,
             worker=worker,

@@ -18,6 +18,8 @@ class PeriodicTask:
     name: str
     interval_seconds: float
     run: Callable[[], object]
+    delay_seconds: float = 0
+    """Before it runs first: what needs another service, which may be starting too, can wait."""
 
 
 class TaskRunner:
@@ -33,7 +35,7 @@ class TaskRunner:
         )
 
     def start(self) -> None:
-        """Begin, each task at once."""
+        """Begin, each task at once or after its delay."""
         for task in self._tasks:
             thread = threading.Thread(
                 target=self._repeat, args=(task,), name=task.name, daemon=True
@@ -57,6 +59,7 @@ class TaskRunner:
         self._runs.labels(task.name).inc()
 
     def _repeat(self, task: PeriodicTask) -> None:
+        self._stopping.wait(task.delay_seconds)
         while not self._stopping.is_set():
             self.run_once(task)
             self._stopping.wait(task.interval_seconds)

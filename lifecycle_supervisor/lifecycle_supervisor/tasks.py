@@ -9,11 +9,15 @@ from lifecycle.deployment.retention import Retention, forget_old_rows
 from lifecycle.deployment.services import DeploymentServices
 from lifecycle.job.sync import sync_jobs
 from racetrack_commons.entities.dto import JobStatus
+from racetrack_commons.entities.image_builder_client import ImageBuilderClient
 from racetrack_commons.plugin.job_types import gather_job_types
 
 from lifecycle_supervisor.config import Config
 from lifecycle_supervisor.discovery_file import write_discovery_file
 from lifecycle_supervisor.periodic import PeriodicTask
+
+IMAGE_BUILDER_STARTS_SECONDS = 60
+"""So long it may take after the Supervisor has started."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class SupervisorTasks:
     config: Config
     core: Core
     deployments: DeploymentServices
+    image_builder: ImageBuilderClient
 
     def list_all(self) -> list[PeriodicTask]:
         """List them with their intervals."""
@@ -32,6 +37,12 @@ class SupervisorTasks:
             PeriodicTask("sync-jobs", config.sync_interval_seconds, self.sync_jobs),
             PeriodicTask("forget-old-rows", config.cleaning_interval_seconds, self.forget_old_rows),
             PeriodicTask("end-leftovers", config.cleaning_interval_seconds, self.end_leftovers),
+            PeriodicTask(
+                "prune-images",
+                config.cleaning_interval_seconds,
+                self.prune_images,
+                delay_seconds=IMAGE_BUILDER_STARTS_SECONDS,
+            ),
         ]
         if config.reconciliation_loop:
             reconcile = self.deployments.existing_jobs.reconcile
@@ -55,6 +66,12 @@ class SupervisorTasks:
         """Remove rows that nobody needs any more."""
         with self.core.unit_of_work() as uow:
             forget_old_rows(uow, self.core.clock.now(), Retention.of_config(self.config))
+
+    def prune_images(self) -> None:
+        """Tell the Image Builder which images are needed, so that it may remove others."""
+        with self.core.unit_of_work.reading() as uow:
+            needed = uow.images.list_needed()
+        self.image_builder.prune(needed)
 
     def end_leftovers(self) -> None:
         """End what nobody is at any more."""

@@ -1,11 +1,18 @@
+from contextlib import contextmanager
+
 from lifecycle.app import prepare_database
 from lifecycle.core import create_core, create_deployments
+from lifecycle.testing.image_builder import FakeImageBuilder
 from lifecycle_supervisor.config import Config
 from lifecycle_supervisor.tasks import SupervisorTasks
 from pydantic import SecretStr
+from racetrack_commons.entities.dto import JobImage
+from racetrack_commons.testing.builders import a_job
 
 
-def list_names(tmp_path, **settings):
+@contextmanager
+def supervising(tmp_path, **settings):
+    """Gives the tasks of a Supervisor, and the fake Image Builder that they know."""
     config = Config(
         auth_key=SecretStr("a key for tests, long enough for HS256"),
         secret_key=SecretStr("another key for tests"),
@@ -17,18 +24,36 @@ def list_names(tmp_path, **settings):
     prepare_database(config)
     core = create_core(config)
     deployments = create_deployments(core)
+    builder = FakeImageBuilder()
     try:
-        return [task.name for task in SupervisorTasks(config, core, deployments).list_all()]
+        yield SupervisorTasks(config, core, deployments, builder), builder
     finally:
         deployments.stop()
         core.close()
 
 
+def list_names(tmp_path, **settings):
+    with supervising(tmp_path, **settings) as (tasks, _):
+        return [task.name for task in tasks.list_all()]
+
+
 def test_the_targets_there_are_bring_their_chores(tmp_path):
-    common = ["sync-jobs", "forget-old-rows", "end-leftovers"]
+    common = ["sync-jobs", "forget-old-rows", "end-leftovers", "prune-images"]
     assert list_names(tmp_path) == ["keep-processes", "end-strangers", *common]
     assert list_names(tmp_path, built_in_targets=()) == common
 
 
 def test_lost_jobs_are_brought_back_when_that_is_wanted(tmp_path):
     assert "reconcile" in list_names(tmp_path, reconciliation_loop=True)
+
+
+def test_the_image_builder_learns_which_images_are_needed(tmp_path):
+    with supervising(tmp_path) as (tasks, builder):
+        with tasks.core.unit_of_work() as uow:
+            uow.jobs.save(a_job("adder", "1.0.0", image_tag="today"))
+        (task,) = [each for each in tasks.list_all() if each.name == "prune-images"]
+
+        task.run()
+
+    assert builder.needed == [JobImage(job_name="adder", image_tag="today")]
+    assert task.delay_seconds > 0

@@ -19,6 +19,7 @@ from lifecycle.database.repositories.deployment_tasks import DeploymentTaskRepos
 from lifecycle.database.repositories.deployments import DeploymentRepository
 from lifecycle.database.repositories.escs import EscRepository
 from lifecycle.database.repositories.families import FamilyRepository
+from lifecycle.database.repositories.images import ImageRepository
 from lifecycle.database.repositories.instance_specs import InstanceSpecRepository
 from lifecycle.database.repositories.instances import InstanceRepository
 from lifecycle.database.repositories.job_secrets import JobSecretRepository
@@ -60,6 +61,7 @@ class UnitOfWork:
         self.deployments = DeploymentRepository(session)
         self.deployment_tasks = DeploymentTaskRepository(session)
         self.bundles = BundleRepository(session)
+        self.images = ImageRepository(session)
         self.instances = InstanceRepository(session)
         self.instance_specs = InstanceSpecRepository(session)
         self.changes = ChangeRepository(session)

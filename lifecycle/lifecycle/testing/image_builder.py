@@ -1,8 +1,8 @@
 """A fake Image Builder."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from racetrack_commons.entities.dto import BuildEventKind, BuildPayload, BuildResult
+from racetrack_commons.entities.dto import BuildEventKind, BuildPayload, BuildResult, JobImage
 from racetrack_commons.entities.image_builder_client import BuildEvent, ImageBuilderClient
 
 
@@ -16,6 +16,8 @@ class FakeImageBuilder(ImageBuilderClient):
         self.image_names: list[str] | None = None
         """None: a name that no engine knows."""
         self.interrupt: Callable[[], None] = lambda: None
+        self.needed: list[JobImage] = []
+        """What it was told last that is needed."""
 
     def is_healthy(self) -> bool:
         """It always is."""
@@ -37,3 +39,8 @@ class FakeImageBuilder(ImageBuilderClient):
             job_type_version="python3:3.0.0",
         )
         yield BuildEvent(BuildEventKind.RESULT, result=result)
+
+    def prune(self, needed: Sequence[JobImage]) -> list[str]:
+        """Remember what is needed."""
+        self.needed = list(needed)
+        return []

@@ -189,7 +189,7 @@ class DeploymentTaskRepository:
             select(DeploymentTaskRow)
             .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
             .where(
-                _is_restorable(),
+                is_restorable(),
                 DeploymentRow.job_name == job_name,
                 DeploymentRow.job_version == job_version,
             )
@@ -213,14 +213,14 @@ class DeploymentTaskRepository:
         ranked = (
             select(DeploymentTaskRow.deployment_id, age.label("age"))
             .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
-            .where(_is_restorable())
+            .where(is_restorable())
             .subquery()
         )
         self._forget_secrets(select(ranked.c.deployment_id).where(ranked.c.age > newest))
 
     def _forget_secrets(self, deployment_ids: Select[str]) -> None:
         statement = update(DeploymentTaskRow).where(
-            DeploymentTaskRow.deployment_id.in_(deployment_ids), _is_restorable()
+            DeploymentTaskRow.deployment_id.in_(deployment_ids), is_restorable()
         )
         execute_counting(self._session, statement.values(secrets=None))
 
@@ -239,5 +239,6 @@ class DeploymentTaskRepository:
             raise LeaseLost(f"another worker has taken over deployment {lease.deployment_id}")
 
 
-def _is_restorable() -> ColumnElement[bool]:
+def is_restorable() -> ColumnElement[bool]:
+    """Tell of a task whether a rollback may bring back what it led to."""
     return (DeploymentTaskRow.step == TaskStep.ENDED) & DeploymentTaskRow.secrets.is_not(None)
