@@ -34,6 +34,8 @@ class Workspaces:
         for lock_file in self._root.glob(f"builder-*{_LOCK_SUFFIX}"):
             if lock_file != Path(self._lock.lock_file):
                 _remove_leftover(lock_file)
+        if self._clean_up:
+            self._remove_kept()
 
     def stop(self) -> None:
         """Give the directory back."""
@@ -51,6 +53,13 @@ class Workspaces:
             yield workspace
         finally:
             self.clean(workspace)
+
+    def _remove_kept(self) -> None:
+        """Remove what builders that did not clean up have kept: nobody looks for a fault any more."""
+        for directory in self._root.glob("builder-????????"):
+            # A builder has its lock before its directory.
+            if not directory.with_name(f"{directory.name}{_LOCK_SUFFIX}").exists():
+                shutil.rmtree(directory, ignore_errors=True)
 
     def clean(self, workspace: Path) -> None:
         """Remove a build's directory now; harmless when it is gone."""

@@ -36,3 +36,22 @@ def test_leftovers_of_a_killed_builder_go_and_those_of_living_ones_stay(tmp_path
     next_one.stop()
     living.stop()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_builder_kept_goes_when_the_next_one_cleans_up(tmp_path):
+    keeping = Workspaces(tmp_path, clean_up=False)
+    keeping.start()
+    with keeping.open("deployment") as workspace:
+        pass
+    keeping.stop()
+    assert workspace.is_dir()
+    living = Workspaces(tmp_path, clean_up=False)
+    living.start()
+
+    cleaning = Workspaces(tmp_path)
+    cleaning.start()
+
+    assert not workspace.exists()
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 2
+    living.stop()
+    cleaning.stop()
