@@ -35,6 +35,24 @@ def test_a_family_is_allowed_to_call_another(stack, job):
 
     after = stack.racetrack("auth", "explain", f"job_family:{job}", "asked", "/x").stdout
     assert "may call_job" in after
+    held = json.loads(
+        stack.racetrack("auth", "permissions", f"job_family:{job}", "-o", "json").stdout
+    )
+    assert [each["scope"] for each in held if each["job_name"] == job] == ["call_job"]
+
+    stack.racetrack("auth", "revoke", f"job_family:{job}", job)
+
+    again = stack.racetrack("auth", "explain", f"job_family:{job}", "asked", "/x").stdout
+    assert "may not call_job" in again
+
+
+def test_a_token_of_ones_own_is_made_and_revoked(stack):
+    made = json.loads(stack.racetrack("auth", "new-token", "-o", "json").stdout)
+    assert made["id"] in stack.racetrack("auth", "tokens").stdout
+
+    stack.racetrack("auth", "revoke-token", made["id"])
+
+    assert made["id"] not in stack.racetrack("auth", "tokens").stdout
 
 
 def test_an_image_that_only_lifecycle_can_run_says_what_to_do(embedded_stack, job_directory):

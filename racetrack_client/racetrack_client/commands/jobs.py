@@ -22,6 +22,7 @@ from racetrack_client.commands.options import (
     print_data,
     say,
 )
+from racetrack_client.commands.table import format_table
 from racetrack_client.utils.time import days_ago_text
 
 app = typer.Typer()
@@ -63,8 +64,8 @@ def list_jobs(
         say("no jobs are deployed")
         return
     chosen = [each for each in FIELDS if column and (each in column or Column.ALL in column)]
-    rows = [["NAME", "VERSION", "STATUS", *(each.replace("_", " ").upper() for each in chosen)]]
-    rows += [
+    header = ["NAME", "VERSION", "STATUS", *(each.replace("_", " ").upper() for each in chosen)]
+    rows = [
         [
             job["name"],
             job["version"],
@@ -73,12 +74,7 @@ def list_jobs(
         ]
         for job in jobs
     ]
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    lines = [
-        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
-    print_data(jobs, output, "\n".join(lines))
+    print_data(jobs, output, format_table(header, rows))
 
 
 @app.command("logs", no_args_is_help=True)

@@ -13,6 +13,7 @@ from racetrack_client.commands.completion import (
     complete_job_version,
     complete_remote,
 )
+from racetrack_client.utils.scope import AuthScope
 
 
 class Output(StrEnum):
@@ -54,6 +55,8 @@ JobVersion = Annotated[
 ExactVersion = Annotated[
     str, typer.Option("--version", help="The exact version.", autocompletion=complete_exact_version)
 ]
+
+ScopeOption = Annotated[AuthScope, typer.Option(help="What is to be done.")]
 
 
 def print_data(data: Any, output: Output, text: str) -> None:

@@ -1,7 +1,5 @@
 import json
 
-import yaml
-
 EXPLANATION = {
     "subject": "alice",
     "subject_type": "user",
@@ -53,29 +51,3 @@ def test_whoami_never_prints_the_token(logged_in, lifecycle, answer):
     assert logged_in("auth", "whoami").stdout == "alice\n"
     as_json = logged_in("auth", "whoami", "--output", "json").stdout
     assert json.loads(as_json) == {"username": "alice", "is_staff": False}
-
-
-def test_escs_and_job_families_are_allowed_something(logged_in, lifecycle, answer):
-    lifecycle.on("POST auth/allow/esc/shop/job/adder/scope/call_job", answer(None))
-    lifecycle.on("POST auth/allow/job_family/primer/job/adder/scope/read_job", answer(None))
-
-    assert logged_in("auth", "allow", "esc:shop", "adder").returncode == 0
-    done = logged_in("auth", "allow", "job_family:primer", "adder", "--scope", "read_job")
-    assert (done.returncode, done.stdout) == (0, "")
-    refused = logged_in("auth", "allow", "alice", "adder")
-    assert refused.returncode == 70
-    assert "give esc:ID or job_family:NAME" in refused.stderr
-
-
-def test_a_regenerated_token_is_kept(racetrack, lifecycle, answer):
-    lifecycle.on("GET users/validate_user_auth", answer({"username": "alice"}))
-    lifecycle.on("POST auth/token/user/regenerate", answer({"new_token": "fresh"}))
-    racetrack("login", "stale", "--remote", lifecycle.url)
-
-    done = racetrack("auth", "regenerate", "--remote", lifecycle.url)
-
-    assert done.returncode == 0, done.stderr
-    assert lifecycle.received[-1].headers["X-Racetrack-Auth"] == "stale"
-    config = yaml.safe_load(racetrack.config_path.read_text())
-    assert config["user_auths"] == {lifecycle.url: "fresh"}
-    assert "fresh" not in done.stdout + done.stderr

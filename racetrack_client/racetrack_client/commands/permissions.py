@@ -1,0 +1,167 @@
+"""`racetrack auth permissions`, `allow` and `revoke`."""
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+import typer
+
+from racetrack_client.client.session import Session
+from racetrack_client.commands.completion import complete_exact_version, complete_job_name
+from racetrack_client.commands.opening import open_session
+from racetrack_client.commands.options import (
+    Output,
+    OutputOption,
+    Remote,
+    ScopeOption,
+    print_data,
+    say,
+)
+from racetrack_client.commands.table import format_table
+from racetrack_client.log.errors import EntityNotFound, ValidationError
+from racetrack_client.utils.request import EndpointUnknown
+from racetrack_client.utils.scope import AuthScope
+
+app = typer.Typer()
+
+Subject = Annotated[
+    str,
+    typer.Argument(
+        help="Name of a user, ESC or job family; user:, esc: or job_family: before it says which."
+    ),
+]
+OneJob = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="JOB",
+        help="Name of the job.",
+        show_default=False,
+        autocompletion=complete_job_name,
+    ),
+]
+OneVersion = Annotated[
+    str | None,
+    typer.Option(
+        "--version",
+        help="Only this exact version; default: all versions, also those to come.",
+        show_default=False,
+        autocompletion=complete_exact_version,
+    ),
+]
+OneEndpoint = Annotated[
+    str | None,
+    typer.Option(help="Only this endpoint, such as /api/v1/perform.", show_default=False),
+]
+Everything = Annotated[bool, typer.Option("--everything", help="On everything, instead of a job.")]
+
+
+@dataclass(frozen=True)
+class Permission:
+    """A scope and what it is limited to; what is None does not limit it."""
+
+    scope: AuthScope
+    job_name: str | None
+    job_version: str | None
+    endpoint: str | None
+
+    @classmethod
+    def make(
+        cls, scope: AuthScope, name: str | None, version: str | None, endpoint: str | None
+    ) -> "Permission":
+        """Write the endpoint as Lifecycle does: with one slash first, and none at the end."""
+        return cls(scope, name, version, f"/{endpoint.strip('/')}" if endpoint else None)
+
+    def __str__(self) -> str:
+        job = " ".join(filter(None, (self.job_name, self.job_version))) or "everything"
+        return f"{self.scope.value} {f'{self.endpoint} of ' if self.endpoint else ''}{job}"
+
+
+@app.command("permissions")
+def list_permissions(
+    subject: Annotated[
+        str | None,
+        typer.Argument(help="Name of a user, ESC or job family; default: you.", show_default=False),
+    ] = None,
+    remote: Remote = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List what somebody may do."""
+    held = _list_held(open_session(remote), subject)
+    if not held and output == Output.TEXT:
+        say(f"{subject or 'your account'} holds no permission")
+        return
+    rows = [
+        [each["scope"], *(each[key] or "(all)" for key in ("job_name", "job_version", "endpoint"))]
+        for each in held
+    ]
+    print_data(held, output, format_table(["SCOPE", "JOB", "VERSION", "ENDPOINT"], rows))
+
+
+@app.command("allow", no_args_is_help=True)
+def allow(  # noqa: PLR0913 each is an argument or option of the command
+    subject: Subject,
+    name: OneJob = None,
+    remote: Remote = None,
+    scope: ScopeOption = AuthScope.CALL_JOB,
+    version: OneVersion = None,
+    endpoint: OneEndpoint = None,
+    everything: Everything = False,
+) -> None:
+    """Allow somebody something, on a job or on everything."""
+    _check_extent(name, everything)
+    permission = Permission.make(scope, name, version, endpoint)
+    session = open_session(remote)
+    try:
+        session.call("POST", "auth/permissions", {"subject": subject, **asdict(permission)})
+    except EndpointUnknown:
+        session.call("POST", _find_older_path(subject, permission))
+    say(f"{subject} may {permission}")
+
+
+@app.command("revoke", no_args_is_help=True)
+def revoke(  # noqa: PLR0913 each is an argument or option of the command
+    subject: Subject,
+    name: OneJob = None,
+    remote: Remote = None,
+    scope: ScopeOption = AuthScope.CALL_JOB,
+    version: OneVersion = None,
+    endpoint: OneEndpoint = None,
+    everything: Everything = False,
+) -> None:
+    """Take back what `racetrack auth allow` allowed; it counts at once."""
+    _check_extent(name, everything)
+    permission = Permission.make(scope, name, version, endpoint)
+    session = open_session(remote)
+    held = _list_held(session, subject)
+    wanted = asdict(permission)
+    found = next((each for each in held if wanted.items() <= each.items()), None)
+    if found is None:
+        known = ", ".join(each["description"] for each in held) or "nothing"
+        raise EntityNotFound(
+            f"{subject} was not allowed to {permission}; what was allowed is: {known}"
+        )
+    session.call("DELETE", f"auth/permissions/{found['id']}")
+    say(f"{subject} may no longer {permission}, unless another permission covers it")
+
+
+def _list_held(session: Session, subject: str | None) -> list[dict[str, Any]]:
+    question = f"?{urlencode({'subject': subject})}" if subject else ""
+    return list(session.call("GET", f"auth/permissions{question}"))
+
+
+def _check_extent(name: str | None, everything: bool) -> None:
+    if bool(name) == everything:
+        raise ValidationError("name a job, or say --everything")
+
+
+def _find_older_path(subject: str, permission: Permission) -> str:
+    """Return the route of older servers, which know two kinds of subjects and no finer limits."""
+    kind, _, holder = subject.partition(":")
+    is_plain = permission.job_name and not permission.job_version and not permission.endpoint
+    if kind not in ("esc", "job_family") or not holder or not is_plain:
+        raise ValidationError(
+            "this Lifecycle is older: it allows only esc:ID or job_family:NAME something, "
+            "on all versions and endpoints of a job"
+        )
+    job = quote(permission.job_name or "", safe="")
+    return f"auth/allow/{kind}/{quote(holder, safe='')}/job/{job}/scope/{permission.scope.value}"
