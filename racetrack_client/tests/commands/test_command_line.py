@@ -1,5 +1,4 @@
 import json
-import shlex
 import signal
 import stat
 import subprocess
@@ -218,40 +217,6 @@ def test_an_unreachable_lifecycle_is_named(racetrack):
     assert done.returncode == 70
     assert "http://127.0.0.1:9/lifecycle/api/v1/info" in done.stderr
     assert "is it running" in done.stderr
-
-
-def test_a_call_prints_the_answer(logged_in, lifecycle, answer):
-    lifecycle.on("GET job/adder/latest", answer({"pub_url": f"{lifecycle.root}/pub/job/adder/1"}))
-    lifecycle.on("POST /pub/job/adder/1/api/v1/perform", answer({"sum": 42}))
-
-    done = logged_in("call", "adder", "api/v1/perform", "numbers: [40, 2]")
-
-    assert json.loads(done.stdout) == {"sum": 42}
-    assert lifecycle.received[-1].json() == {"numbers": [40, 2]}
-
-
-def test_a_call_prints_what_is_no_json_as_it_is(logged_in, lifecycle, answer):
-    lifecycle.on("GET job/adder/latest", answer({"pub_url": f"{lifecycle.root}/pub/job/adder/1"}))
-    lifecycle.on("POST /pub/job/adder/1/text", answer(b"plain", 200, "text/plain"))
-
-    assert logged_in("call", "adder", "/text", "{}").stdout == "plain\n"
-    assert logged_in("call", "adder", "/text", "{}", "-o", "json").stdout == '"plain"\n'
-
-
-def test_a_call_refuses_what_is_no_mapping(logged_in):
-    assert "must be a mapping" in logged_in("call", "adder", "/x", "[1]").stderr
-
-
-def test_curl_survives_quotes(logged_in, lifecycle, answer):
-    lifecycle.on("GET job/adder/latest", answer({"pub_url": "http://pub/job/adder/1"}))
-    payload = {"text": 'it\'s "quoted" $HOME `id`'}
-
-    done = logged_in("call", "adder", "/api/v1/perform", json.dumps(payload), "--curl")
-
-    words = shlex.split(done.stdout.replace("\\\n", ""))
-    assert words[:4] == ["curl", "-X", "POST", "http://pub/job/adder/1/api/v1/perform"]
-    assert "X-Racetrack-Auth: the-token" in words
-    assert json.loads(words[words.index("-d") + 1]) == payload
 
 
 def test_deploy_prints_the_url_and_tells_phases_and_warnings_beside(logged_in, lifecycle, answer):
