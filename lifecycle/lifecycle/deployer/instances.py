@@ -16,6 +16,15 @@ class InstanceNotStarted(RuntimeError):
     """An instance can't be started; the message says why and what to do."""
 
 
+class ImageGone(InstanceNotStarted):
+    """The image is not there, or no longer whole: it has to be built again."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}; redeploy the job to build it again")
+        self.what = what
+        """What is missing."""
+
+
 @dataclass(frozen=True)
 class InstanceSpec:
     """Everything that is needed to start an instance."""
@@ -52,7 +61,10 @@ class InstanceDeployer(JobDeployer):
 
     @abstractmethod
     def start_instance(self, spec: InstanceSpec) -> Instance:
-        """Start it, or return it when it is started already; InstanceNotStarted when that can't be."""
+        """Start it, or return it when it is started already; InstanceNotStarted when that can't be.
+
+        ImageGone when another build can mend that: the deployment then builds and asks again.
+        """
 
     def keep_instance(self, instance_id: str) -> None:
         """Start its replicas again from now on when they end: it has shown that it works. May be called again."""

@@ -113,7 +113,7 @@ class BuildStep:
     def _name_image(self, state: DeploymentState, result: BuildResult) -> str:
         if result.image_names:
             return result.image_names[0]
-        tag = result.image_tag or make_image_tag(state.deployment)
+        tag = result.image_tag or _choose_tag(state)
         name = state.manifest.name
         return get_job_image(self._docker_registry, self._registry_namespace, name, tag)
 
@@ -125,7 +125,7 @@ class BuildStep:
         with claimed.writing() as uow:
             uow.deployment_tasks.store_image(
                 claimed.lease,
-                result.image_tag or make_image_tag(state.deployment),
+                result.image_tag or _choose_tag(state),
                 result.image_names,
                 result.job_type_version,
             )
@@ -137,6 +137,13 @@ def make_image_tag(deployment: DeploymentDto) -> str:
     """Name the image of a deployment: when, and which; always the same for the same deployment."""
     moment = datetime.fromtimestamp(deployment.create_time, UTC)
     return f"{moment:%Y-%m-%dT%H%M%S}-{deployment.id[:8]}"
+
+
+def _choose_tag(state: DeploymentState) -> str:
+    """Name what is built: as it was, when an image that is gone is built again from the same source."""
+    if state.task.image_tag and state.task.source_digest:
+        return state.task.image_tag
+    return make_image_tag(state.deployment)
 
 
 def _find_bundle(uow: UnitOfWork, digest: str | None) -> bytes | None:
@@ -151,7 +158,7 @@ def _find_bundle(uow: UnitOfWork, digest: str | None) -> bytes | None:
 def _make_payload(state: DeploymentState, bundle: bytes | None) -> BuildPayload:
     return BuildPayload(
         manifest=load_yaml_map(state.deployment.manifest_yaml),
-        tag=make_image_tag(state.deployment),
+        tag=_choose_tag(state),
         deployment_id=state.deployment.id,
         git_credentials=state.secrets.git_credentials,
         secret_build_env=state.secrets.build_env,

@@ -1,5 +1,6 @@
 """The second step: start an instance beside the serving one, and see that it works."""
 
+from racetrack_client.log.context_error import ContextError, wrap_context
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.deploy.resource import job_resource_name
 from racetrack_commons.entities.dto import ChangeKind, JobStatus
@@ -8,6 +9,7 @@ from lifecycle.database.repositories.deployment_tasks import TaskStep
 from lifecycle.database.repositories.instances import JobInstance
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployer.instances import InstanceDeployer
+from lifecycle.deployment.build_again import find_missing_image, go_back_to_build
 from lifecycle.deployment.failure import DeploymentFailed
 from lifecycle.deployment.in_place import InPlaceProvisioner
 from lifecycle.deployment.phases import Phase
@@ -35,9 +37,15 @@ class ProvisionStep:
         self._in_place = in_place
 
     def run(self, claimed: ClaimedDeployment, state: DeploymentState) -> TaskStep:
-        """Start an instance, wait until it works, and remember where it is."""
+        """Start an instance, wait until it works, and remember where it is; build first when the image is gone."""
         self._prepare(claimed, state)
-        instance = self._provision(claimed, state)
+        try:
+            instance = self._provision(claimed, state)
+        except ContextError as error:
+            if (gone := find_missing_image(error)) is None:
+                raise
+            with wrap_context(error.context):
+                return go_back_to_build(claimed, state, gone)
         with claimed.writing() as uow:
             uow.instances.save(instance)
             uow.deployment_tasks.advance(claimed.lease, TaskStep.SWITCH)

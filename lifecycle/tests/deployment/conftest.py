@@ -44,7 +44,9 @@ class Platform:
     targets: dict
     deployer: AuthSubject
 
-    def submit(self, version="0.0.1", name="adder", force=True, secrets=None, **manifest) -> str:
+    def submit(
+        self, version="0.0.1", name="adder", force=True, secrets=None, from_git=False, **manifest
+    ) -> str:
         content = {
             "name": name,
             "version": version,
@@ -56,7 +58,7 @@ class Platform:
         payload = DeployPayload(
             manifest=content,
             force=force,
-            build_context=base64.b64encode(gzip.compress(b"tar")).decode(),
+            build_context=None if from_git else base64.b64encode(gzip.compress(b"tar")).decode(),
             secret_vars=secrets,
         )
         return self.services.submitter.deploy(payload, self.deployer)

@@ -113,6 +113,13 @@ class DeploymentRepository:
         values = {"status": DeploymentStatus.FAILED, "error": error, "update_time": now}
         return execute_counting(self._session, statement.values(**values))
 
+    def has_build(self, deployment_id: str) -> bool:
+        """Tell whether its image has been built, or begun to be."""
+        query = select(DeploymentRow.build_logs.is_not(None)).where(
+            DeploymentRow.id == deployment_id
+        )
+        return bool(self._session.scalar(query))
+
     def set_build_logs(self, deployment_id: str, logs: str) -> None:
         """Replace the build log."""
         self._update(deployment_id, build_logs=logs)

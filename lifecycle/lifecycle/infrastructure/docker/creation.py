@@ -7,9 +7,9 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 
 from lifecycle.config import Config
-from lifecycle.deployer.instances import InstanceNotStarted
+from lifecycle.deployer.instances import ImageGone, InstanceNotStarted
 from lifecycle.infrastructure.docker import labels
-from lifecycle.infrastructure.docker.connection import CONFLICT, EngineRefusal
+from lifecycle.infrastructure.docker.connection import CONFLICT, NOT_FOUND, EngineRefusal
 from lifecycle.infrastructure.docker.engine import DockerEngine
 from lifecycle.infrastructure.docker.labels import JobContainer
 from lifecycle.infrastructure.docker.names import make_alias
@@ -84,10 +84,7 @@ class ContainerCreator:
                 try:
                     return self._engine.create_container(name, plan)
                 except EngineRefusal as refusal:
-                    if refusal.status_code != CONFLICT:
-                        raise InstanceNotStarted(
-                            f"the Docker engine refuses the container: {refusal}"
-                        ) from refusal
+                    _check_is_conflict(refusal)
                 holder = self._engine.find_container(name)
                 if holder is not None and _is_of_plan(holder, plan):
                     return str(holder["Id"])
@@ -114,6 +111,15 @@ class ContainerCreator:
         except EngineRefusal as refusal:
             logger.info(f"container {holder['Name']} keeps its name: {refusal}")
             self._clock.sleep(_PAUSE_SECONDS)  # Another service renames or removes it.
+
+
+def _check_is_conflict(refusal: EngineRefusal) -> None:
+    if refusal.status_code == CONFLICT:
+        return
+    what = f"the Docker engine refuses the container: {refusal}"
+    if refusal.status_code == NOT_FOUND:  # Somebody removed the image a moment ago.
+        raise ImageGone(what) from refusal
+    raise InstanceNotStarted(what) from refusal
 
 
 def _is_of_plan(holder: dict[str, Any], plan: ContainerPlan) -> bool:

@@ -10,11 +10,17 @@ from racetrack_commons.deploy.image import get_job_image
 from lifecycle.config import Config
 from lifecycle.database.encryption import SecretBox
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.deployer.instances import Instance, InstanceNotStarted, InstanceSpec, JobCrashed
+from lifecycle.deployer.instances import (
+    ImageGone,
+    Instance,
+    InstanceNotStarted,
+    InstanceSpec,
+    JobCrashed,
+)
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer
 from lifecycle.infrastructure.docker import labels
 from lifecycle.infrastructure.docker.condition import describe_end, parse_condition
-from lifecycle.infrastructure.docker.connection import EngineRefusal
+from lifecycle.infrastructure.docker.connection import NOT_FOUND, EngineRefusal
 from lifecycle.infrastructure.docker.creation import ContainerCreator
 from lifecycle.infrastructure.docker.engine import DockerEngine
 from lifecycle.infrastructure.docker.labels import JobContainer, parse_container, platform_labels
@@ -148,13 +154,14 @@ class DockerDeployer(BuiltInDeployer):
             return
         registry = self.config.docker_registry
         if not registry or not image.startswith(f"{registry}/"):
-            raise InstanceNotStarted(
-                f"image {image} is not on the Docker engine any more; redeploy the job to build it again"
-            )
+            raise ImageGone(f"image {image} is not on the Docker engine any more")
         try:
             self.engine.pull_image(image)
         except EngineRefusal as refusal:
-            raise InstanceNotStarted(f"image {image} can't be pulled: {refusal}") from refusal
+            what = f"image {image} can't be pulled: {refusal}"
+            if refusal.status_code == NOT_FOUND:
+                raise ImageGone(what) from refusal
+            raise InstanceNotStarted(what) from refusal
 
     def _remove(self, instance_id: str, grace_seconds: float) -> None:
         containers = self.list_containers({labels.INSTANCE: instance_id})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lifecycle.deployer.instances import InstanceNotStarted
+from lifecycle.deployer.instances import ImageGone
 
 
 class ProcessImage(BaseModel):
@@ -19,16 +19,12 @@ class ProcessImage(BaseModel):
 
 
 def load_image(images_dir: Path, job_name: str, tag: str) -> tuple[ProcessImage, Path]:
-    """Read an image and the directory that its command runs in; InstanceNotStarted when it is gone."""
+    """Read an image and the directory that its command runs in; ImageGone when it is not there."""
     folder = images_dir / job_name / tag
     try:
         image = ProcessImage.model_validate_json((folder / "image.json").read_text())
     except (OSError, ValidationError) as error:
-        raise InstanceNotStarted(
-            f"image {tag} of job {job_name} is gone or damaged; deploy the job again"
-        ) from error
+        raise ImageGone(f"image {tag} of job {job_name} is gone or damaged") from error
     if not Path(image.python).exists():
-        raise InstanceNotStarted(
-            f"the environment of image {tag} of job {job_name} is gone; deploy the job again"
-        )
+        raise ImageGone(f"the environment of image {tag} of job {job_name} is gone")
     return image, (folder / image.workdir).resolve()

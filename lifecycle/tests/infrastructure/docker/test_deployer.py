@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from lifecycle.database.encryption import SecretBox
-from lifecycle.deployer.instances import InstanceNotStarted
+from lifecycle.deployer.instances import ImageGone, InstanceNotStarted
 from lifecycle.infrastructure.docker import labels
 from lifecycle.infrastructure.docker.connection import EngineConnection, EngineUnavailable
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
@@ -313,7 +313,7 @@ def test_a_container_that_was_removed_counts_as_a_crash(deployer, make_spec):
 def test_an_image_that_is_gone_says_what_to_do(deployer, make_spec):
     spec = dataclasses.replace(make_spec(), image_names=["job-entrypoint/gone:1"])
 
-    with pytest.raises(InstanceNotStarted, match="redeploy the job to build it again"):
+    with pytest.raises(ImageGone, match="redeploy the job to build it again"):
         deployer.start_instance(spec)
 
 
@@ -335,7 +335,7 @@ def test_an_image_is_pulled_when_a_registry_is_configured(
 
         wait_until(lambda: ask(instance.internal_name))
         gone = dataclasses.replace(make_spec(), image_tag="2", image_names=[])
-        with pytest.raises(InstanceNotStarted, match=f"image {registry}.* can't be pulled"):
+        with pytest.raises(ImageGone, match=f"image {registry}.* can't be pulled"):
             deployer.start_instance(gone)
         deployer.delete_job(NAME, VERSION)
     finally:

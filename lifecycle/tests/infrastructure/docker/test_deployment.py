@@ -41,10 +41,15 @@ def infrastructure(target):
 
 
 @pytest.fixture
-def services(docker_config, unit_of_work, infrastructure, tiny_image):
-    docker_config.drain_seconds = 0.3
+def builder(tiny_image):
     builder = FakeImageBuilder()
     builder.image_names = [tiny_image]
+    return builder
+
+
+@pytest.fixture
+def services(docker_config, unit_of_work, infrastructure, builder):
+    docker_config.drain_seconds = 0.3
     services = create_deployment_services(
         DeploymentNeeds(
             config=docker_config,
@@ -193,3 +198,21 @@ def test_a_lost_job_can_be_reconciled(deploy, get_job, services, target, ask, un
 
     assert get_job().status == JobStatus.RUNNING
     assert ask(get_job().internal_name, "/environment")["COLOUR"] == "blue"
+
+
+def test_an_image_that_somebody_removed_is_built_again(
+    deploy, get_job, builder, services, subject, tiny_image, docker_config
+):
+    image = f"{docker_config.platform_name}/{NAME}:1"
+    builder.image_names = [image]
+    builder.interrupt = lambda: run_docker("tag", tiny_image, image)
+    try:
+        deploy()
+        run_docker("rmi", image)
+        services.existing_jobs.reprovision(get_job(), subject)
+        services.worker.run_pending()
+    finally:
+        run_docker("rmi", image)
+
+    assert get_job().status == JobStatus.RUNNING
+    assert len(builder.payloads) == 2

@@ -6,7 +6,7 @@ import httpx
 import psutil
 import pytest
 from lifecycle.database.tables import JobProcessRow
-from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
+from lifecycle.deployer.instances import ImageGone, InstanceNotStarted, JobCrashed
 from lifecycle.deployer.secrets import JobSecrets
 from lifecycle.infrastructure.process.image import load_image
 from lifecycle.testing.deployer_contract import (
@@ -166,7 +166,7 @@ def test_memory_is_limited(deployer, make_spec):
 
 
 def test_a_damaged_image_says_what_to_do(process_config):
-    with pytest.raises(InstanceNotStarted, match="deploy the job again"):
+    with pytest.raises(ImageGone, match="redeploy the job to build it again"):
         load_image(process_config.images_dir, "adder", "gone")
 
 
