@@ -123,9 +123,12 @@ def make_payload(
 
 
 def follow_deployment(
-    session: Session, deployment_id: str, on_progress: Callable[[dict[str, Any]], None]
+    session: Session,
+    deployment_id: str,
+    on_progress: Callable[[dict[str, Any]], None],
+    timeout_seconds: float = LONGEST_DEPLOYMENT_SECONDS,
 ) -> dict[str, Any]:
-    """Poll the deployment until it is done; DeploymentError when it failed.
+    """Poll the deployment until it is done; DeploymentError when it failed or takes too long.
 
     A short outage of Lifecycle is waited out.
     """
@@ -146,9 +149,9 @@ def follow_deployment(
         if status == "done":
             return dict(deployment)
         elapsed = time.monotonic() - started
-        if elapsed > LONGEST_DEPLOYMENT_SECONDS:
+        if elapsed > timeout_seconds:
             raise DeploymentError(
-                f"not done after {LONGEST_DEPLOYMENT_SECONDS} s; "
+                f"not done after {timeout_seconds:g} s; "
                 f"deployment {deployment_id} goes on at the server"
             )
         time.sleep(min(0.5, max(0.03, elapsed / 20)))

@@ -68,6 +68,15 @@ def list_packed_files(
     return files
 
 
+def format_size(size_bytes: int) -> str:
+    """Show a number of bytes in the unit that fits."""
+    if size_bytes < 1024:
+        return f"{size_bytes} bytes"
+    if size_bytes < 1024**2:
+        return f"{size_bytes / 1024:.1f} KiB"
+    return f"{size_bytes / 1024**2:.1f} MiB"
+
+
 _Specs = list[tuple[Path, GitIgnoreSpec]]
 """Ignore files from the outermost in; the first is what is always ignored."""
 

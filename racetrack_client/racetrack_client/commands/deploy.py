@@ -11,9 +11,10 @@ from racetrack_client.client.deploy import (
     BuildContextMethod,
     DeployOptions,
     JobSource,
-    follow_deployment,
     make_payload,
 )
+from racetrack_client.client.pack import format_size
+from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     ExtraVars,
@@ -24,7 +25,9 @@ from racetrack_client.commands.options import (
     say,
 )
 from racetrack_client.commands.progress import Progress
+from racetrack_client.commands.watching import BuildLog, watch_deployment
 from racetrack_client.manifest.load import parse_extra_vars
+from racetrack_client.manifest.manifest import Manifest
 from racetrack_client.manifest.parse import parse_manifest
 from racetrack_client.manifest.rules import list_deprecations
 
@@ -39,7 +42,7 @@ def deploy(  # noqa: PLR0913 each is an option of the command
             help="Directory with job.yaml, a manifest file, or - for a manifest on standard input."
         ),
     ] = ".",
-    old_remote: Annotated[str | None, typer.Argument(hidden=True)] = None,
+    old_remote: Annotated[str | None, typer.Argument(hidden=True, metavar="REMOTE")] = None,
     remote: Remote = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the version when it is deployed already.")
@@ -50,26 +53,27 @@ def deploy(  # noqa: PLR0913 each is an option of the command
     ] = BuildContextMethod.default,
     extra_vars: ExtraVars = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Build from scratch.")] = False,
+    build_logs: Annotated[
+        bool, typer.Option("--build-logs", help="Show the log of the build while it grows.")
+    ] = False,
+    timeout: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="How long to wait; the deployment goes on."),
+    ] = LONGEST_DEPLOYMENT_SECONDS,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Deploy the job of a directory; prints its URL."""
     session = open_session(remote or old_remote)
-    variables = parse_extra_vars(extra_vars or [])
-    source = (
-        JobSource.read(sys.stdin.read(), variables)
-        if workdir == "-"
-        else JobSource.load(Path(workdir), variables)
-    )
+    source = _load_source(workdir, extra_vars)
     options = DeployOptions(force, build_context, no_cache)
     manifest, payload = make_payload(source, options, session)
     warn_of_deprecations(source.content)
-    say(f"deploying {manifest.name} {manifest.version} to {session.lifecycle_url}")
+    origin = _describe_origin(manifest, payload["build_context"])
+    say(f"deploying {manifest.name} {manifest.version} to {session.lifecycle_url} from {origin}")
     progress = Progress(sys.stderr)
-    try:
-        deployment_id = session.call("POST", "deploy", payload, timeout_seconds=600)["id"]
-        deployment = follow_deployment(session, deployment_id, progress.update)
-    finally:
-        progress.clear()
+    deployment_id = session.call("POST", "deploy", payload, timeout_seconds=600)["id"]
+    log = BuildLog(session, deployment_id, progress.write_through) if build_logs else None
+    deployment = watch_deployment(session, deployment_id, progress, timeout, log)
     say(f"{manifest.name} {manifest.version} is deployed after {progress.elapsed_seconds:.1f} s")
     print_data(deployment, output, (deployment.get("job") or {}).get("pub_url") or "")
 
@@ -77,13 +81,16 @@ def deploy(  # noqa: PLR0913 each is an option of the command
 @app.command("validate")
 def validate(
     path: Annotated[
-        Path, typer.Argument(help="Directory with job.yaml, or a manifest file.")
-    ] = Path(),
+        str,
+        typer.Argument(
+            help="Directory with job.yaml, a manifest file, or - for a manifest on standard input."
+        ),
+    ] = ".",
     extra_vars: ExtraVars = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Check a manifest and print it with defaults filled in."""
-    source = JobSource.load(path, parse_extra_vars(extra_vars or []))
+    source = _load_source(path, extra_vars)
     manifest = parse_manifest(source.content)
     warn_of_deprecations(source.content)
     content = manifest.model_dump(mode="json", exclude_none=True)
@@ -94,3 +101,18 @@ def warn_of_deprecations(content: dict[str, Any]) -> None:
     """Name the keys of a manifest that should be written otherwise."""
     for deprecation in list_deprecations(content):
         say(f"warning: {deprecation}")
+
+
+def _load_source(path: str, extra_vars: list[str] | None) -> JobSource:
+    variables = parse_extra_vars(extra_vars or [])
+    if path == "-":
+        return JobSource.read(sys.stdin.read(), variables)
+    return JobSource.load(Path(path), variables)
+
+
+def _describe_origin(manifest: Manifest, build_context: str | None) -> str:
+    if build_context is not None:
+        return f"the files here, {format_size(len(build_context) * 3 // 4)}"
+    git = manifest.git
+    branch = f", branch {git.branch}" if git.branch else ""
+    return f"{git.remote}{branch}; --build-context local sends the files here"

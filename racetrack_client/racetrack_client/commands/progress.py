@@ -38,6 +38,11 @@ class Progress:
             self._write(f"[{self.elapsed_seconds:5.1f} s] {phase}\n")
         self._phase = phase
 
+    def write_through(self, text: str) -> None:
+        """Write lines that stay, in place of the live line."""
+        self.clear()
+        self._write(text)
+
     def clear(self) -> None:
         """Take the live line away."""
         if self._is_live:

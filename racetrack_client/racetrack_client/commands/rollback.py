@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from racetrack_client.client.deploy import follow_deployment
 from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, Session, job_path
 from racetrack_client.commands.completion import complete_job_version
 from racetrack_client.commands.opening import open_session
@@ -18,6 +17,7 @@ from racetrack_client.commands.options import (
     say,
 )
 from racetrack_client.commands.progress import Progress
+from racetrack_client.commands.watching import watch_deployment
 
 app = typer.Typer()
 
@@ -50,11 +50,8 @@ def rollback(
     session = open_session(remote)
     exact = session.call("GET", job_path(name, version))["version"]
     progress = Progress(sys.stderr)
-    try:
-        started = _roll_back(session, job_path(name, exact, "rollback"), deployment)
-        done = follow_deployment(session, started["deployment_id"], progress.update)
-    finally:
-        progress.clear()
+    started = _roll_back(session, job_path(name, exact, "rollback"), deployment)
+    done = watch_deployment(session, started["deployment_id"], progress)
     say(
         f"{name} {exact} is back at deployment {started['restored_deployment_id']} "
         f"after {progress.elapsed_seconds:.1f} s"

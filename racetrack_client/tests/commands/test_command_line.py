@@ -1,9 +1,7 @@
 import json
-import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -219,44 +217,6 @@ def test_an_unreachable_lifecycle_is_named(racetrack):
     assert "is it running" in done.stderr
 
 
-def test_deploy_prints_the_url_and_tells_phases_and_warnings_beside(logged_in, lifecycle, answer):
-    (logged_in.workdir / "job.yaml").write_text(JOB)
-    lifecycle.on("POST deploy", answer({"id": "1"}))
-    lifecycle.on(
-        "GET deploy/1",
-        answer({"status": "in_progress", "phase": "building image", "warnings": "old job type"}),
-        answer({"status": "done", "job": {"pub_url": "http://pub/job/adder/0.0.1"}}),
-    )
-
-    done = logged_in("deploy", ".", "--force")
-
-    assert (done.returncode, done.stdout) == (0, "http://pub/job/adder/0.0.1\n"), done.stderr
-    assert "building image" in done.stderr
-    assert "warning: old job type" in done.stderr
-
-
-def test_a_failed_deployment_ends_with_70_and_its_cause(logged_in, lifecycle, answer):
-    (logged_in.workdir / "job.yaml").write_text(JOB)
-    lifecycle.on("POST deploy", answer({"id": "1"}))
-    lifecycle.on("GET deploy/1", answer({"status": "failed", "error": "it broke; mend it"}))
-
-    done = logged_in("deploy")
-
-    assert (done.returncode, done.stdout) == (70, "")
-    assert "error: deployment error: it broke; mend it" in done.stderr
-
-
-def test_a_manifest_is_read_from_standard_input_only_when_asked(logged_in, lifecycle, answer):
-    lifecycle.on("POST deploy", answer({"id": "1"}))
-    lifecycle.on("GET deploy/1", answer({"status": "done", "job": {"pub_url": "http://pub"}}))
-
-    assert logged_in("deploy", stdin=JOB).returncode == 70
-    done = logged_in("deploy", "-", stdin=JOB)
-
-    assert done.returncode == 0, done.stderr
-    assert lifecycle.requests_to("/deploy")[0].json()["manifest"]["name"] == "adder"
-
-
 def test_validate_prints_the_manifest_with_defaults(racetrack):
     (racetrack.workdir / "job.yaml").write_text(JOB.replace("jobtype:", "lang:"))
 
@@ -265,6 +225,12 @@ def test_validate_prints_the_manifest_with_defaults(racetrack):
     assert done.returncode == 0, done.stderr
     assert yaml.safe_load(done.stdout)["version"] == "0.0.1"
     assert "warning: lang in the manifest is deprecated" in done.stderr
+
+
+def test_a_manifest_is_validated_from_standard_input_when_asked(racetrack):
+    done = racetrack("validate", "-", "-o", "json", stdin=JOB)
+
+    assert json.loads(done.stdout)["name"] == "adder", done.stderr
 
 
 def test_validate_names_every_error_of_a_bad_file(racetrack):
@@ -312,34 +278,6 @@ def test_a_bundle_is_made_and_installed(logged_in, lifecycle, answer):
 
     assert done.returncode == 0, done.stderr
     assert lifecycle.received[-1].body == (logged_in.workdir / "mine-1.0.0.zip").read_bytes()
-
-
-def interrupt_after_first_request(racetrack, lifecycle, path, *arguments):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "racetrack_client", *arguments],
-        cwd=racetrack.workdir,
-        env=racetrack.variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 20
-    while not lifecycle.requests_to(path) and time.monotonic() < deadline:
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=20)
-    return process.returncode, err
-
-
-def test_an_interrupted_deployment_ends_with_130(logged_in, lifecycle, answer):
-    (logged_in.workdir / "job.yaml").write_text(JOB)
-    lifecycle.on("POST deploy", answer({"id": "1"}))
-    lifecycle.on("GET deploy/1", answer({"status": "in_progress"}))
-
-    code, err = interrupt_after_first_request(logged_in, lifecycle, "/deploy/1", "deploy")
-
-    assert code == 130
-    assert "Traceback" not in err
 
 
 def test_a_bug_asks_for_the_verbose_option(logged_in, lifecycle, answer):
