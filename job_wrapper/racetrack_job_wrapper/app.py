@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from racetrack_job_wrapper import probes
+from racetrack_job_wrapper.addressee import refuse_stray
 from racetrack_job_wrapper.body import InvalidBody, Receive, parse_payload, read_body
 from racetrack_job_wrapper.calls import QueueFull, respond_to_full_queue
 from racetrack_job_wrapper.context import Headers, JobRequest, request_context, request_extra
@@ -53,6 +54,8 @@ class JobApp:
             await _answer_lifespan(receive, send)
         elif scope["type"] == "http":
             await self._serve(scope, receive, send)
+        elif refusal := refuse_stray(_read_headers(scope), self.state.environment):
+            await _refuse_websocket(refusal, scope, send)
         elif self._is_webview(scope):
             await self._show_webview(scope, receive, send)
         else:
@@ -60,16 +63,15 @@ class JobApp:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = _relative_path(scope["path"])
-        headers = Headers(
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
-        )
+        headers = _read_headers(scope)
         request_context.set(JobRequest(scope["method"], scope["path"], headers))
         request_extra.set({})
         began = self.metrics.begin()
-        if self._is_webview(scope):
+        refusal = refuse_stray(headers, self.state.environment)
+        if refusal is None and self._is_webview(scope):
             status = await self._show_webview(scope, receive, send)
         else:
-            response = await self._respond(scope, path, headers, receive)
+            response = refusal or await self._respond(scope, path, headers, receive)
             status = await _send(response, scope, receive, send, headers.get("origin"))
         self.metrics.end(began, failed=status >= 500 and path not in _PROBES)
         if not (status == 200 and path.rstrip("/") in _PROBES):
@@ -193,6 +195,12 @@ async def _run(
     return response
 
 
+def _read_headers(scope: Scope) -> Headers:
+    return Headers(
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+    )
+
+
 def _relative_path(path: str) -> str:
     return _PREFIX.sub("", path, count=1) if path.startswith("/pub/") else path
 
@@ -218,20 +226,34 @@ async def _send(
     """Send the answer, and return its status."""
     if response.app is not None:
         return await _serve_app(response.app, scope, receive, send)
-    headers = [
-        (b"content-type", response.content_type.encode()),
-        (b"content-length", str(len(response.body)).encode()),
-    ]
-    headers += [
-        (name.encode("latin-1"), value.encode("latin-1"))
-        for name, value in response.headers.items()
-    ]
+    headers = _write_headers(response)
     if origin:
         headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
         headers += [(b"access-control-allow-credentials", b"true"), (b"vary", b"Origin")]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
     return response.status
+
+
+async def _refuse_websocket(response: Response, scope: Scope, send: Send) -> None:
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close"})
+        return
+    kind = "websocket.http.response"
+    headers = _write_headers(response)
+    await send({"type": f"{kind}.start", "status": response.status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": response.body})
+
+
+def _write_headers(response: Response) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"content-type", response.content_type.encode()),
+        (b"content-length", str(len(response.body)).encode()),
+        *(
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in response.headers.items()
+        ),
+    ]
 
 
 async def _serve_app(app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> int:

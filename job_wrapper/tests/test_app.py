@@ -53,6 +53,25 @@ def test_a_job_is_called_at_the_root_and_under_every_version(serve_job, prefix):
     assert response.headers["content-type"] == "application/json"
 
 
+def test_a_call_for_another_job_is_refused_before_the_job_sees_it(serve_job):
+    client = serve_job(Raiser(AssertionError("called")))
+    headers = {"X-Racetrack-Job": "other 1.2.3"}
+
+    stray = client.post(f"/pub/job/other/1.2.3{PERFORM}", json={}, headers=headers)
+
+    assert (stray.status_code, stray.headers["x-racetrack-job"]) == (421, "adder 1.2.3")
+    assert stray.json() == {
+        "error": "this is job adder 1.2.3, not other 1.2.3",
+        "type": "MisdirectedCall",
+    }
+
+
+def test_a_call_that_names_this_job_is_answered(serve_job):
+    headers = {"X-Racetrack-Job": "adder 1.2.3"}
+    response = serve_job(Adder()).post(PERFORM, json={"numbers": [1, 2]}, headers=headers)
+    assert response.text == "3"
+
+
 def test_a_path_that_only_looks_like_a_job_is_not_found(serve_job):
     assert serve_job(Adder()).get("/job/adder/latest/live").status_code == 404
 

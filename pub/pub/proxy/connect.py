@@ -16,6 +16,7 @@ from pub.upstream.errors import (
     ConnectionBroken,
     ConnectionRefused,
     ConnectionTimedOut,
+    Misdirected,
     ResponseTimedOut,
     UpstreamError,
 )
@@ -97,7 +98,7 @@ class JobConnector:
                 return Connected(route, address, await open_(route, address))
             except UpstreamError as caught:
                 error = caught
-                self._note(error)
+                self._note(call, error)
             if not attempts.may_follow(error):
                 break
             attempts.tried.add(address)
@@ -128,9 +129,12 @@ class JobConnector:
             address = self._replicas.choose(route)
         return route, address
 
-    def _note(self, error: UpstreamError) -> None:
+    def _note(self, call: Call, error: UpstreamError) -> None:
         self._metrics.count("pub_job_proxy_errors")
-        if isinstance(error, ConnectionRefused):
+        if isinstance(error, Misdirected):
+            # The caller may have to send this call again itself; then the next one must not go astray, too.
+            self._answers.doubt(call.job.name)
+        if isinstance(error, ConnectionRefused | Misdirected):
             self._metrics.count("pub_job_proxy_connection_refused_errors")
         elif isinstance(error, ConnectionTimedOut | ResponseTimedOut):
             self._metrics.count("pub_job_proxy_context_deadline_errors")

@@ -9,7 +9,12 @@ from racetrack_commons.entities.lifecycle_client import LifecycleError
 from pub.proxy.call import Call
 from pub.routing.route import Route
 from pub.routing.token import find_header
-from pub.upstream.errors import ConnectionTimedOut, ResponseTimedOut, UpstreamError
+from pub.upstream.errors import (
+    ConnectionTimedOut,
+    Misdirected,
+    ResponseTimedOut,
+    UpstreamError,
+)
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -78,6 +83,8 @@ def unreachable(route: Route, error: UpstreamError | None) -> CallFailed:
         return CallFailed(
             503, "Reverse proxy error: the job is starting, try again", details, retry_after=2
         )
+    if isinstance(error, Misdirected):
+        return CallFailed(503, f"Reverse proxy error: {error.text}, try again", details, 1)
     if isinstance(error, (ConnectionTimedOut, ResponseTimedOut)):
         return CallFailed(504, f"Reverse proxy error: {error.text}", details)
     cause = error.text if error else "the job has no address"

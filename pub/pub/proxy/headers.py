@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from pub.proxy.call import Call
 from pub.routing.route import Route
 from pub.routing.token import AUTH_NAMES, Headers, find_header, remove_auth_cookies
-from pub.upstream.client import UpstreamResponse
+from pub.upstream.client import JOB_HEADER, UpstreamResponse
 
 _HOP_BY_HOP = {
     b"connection",
@@ -30,6 +30,7 @@ _NEVER_TO_JOBS = (
         b"x-forwarded-prefix",
         b"x-racetrack-gateway-token",
         b"x-racetrack-job-internal-name",
+        JOB_HEADER.lower().encode(),
     }
 )
 # The server in front of the gateway's app dates each answer itself.
@@ -48,8 +49,8 @@ class HeaderRules:
         self._never_to_jobs = _NEVER_TO_JOBS | own
         self._never_to_callers = _NEVER_TO_CALLERS | {self._tracing_name}
 
-    def to_job(self, call: Call, caller: str | None) -> list[tuple[str, str]]:
-        """Make the job's request headers: no tokens, no claims of the caller about itself, and who forwards."""
+    def to_job(self, call: Call, route: Route) -> list[tuple[str, str]]:
+        """Make the job's request headers: no tokens, no claims of the caller about itself; who forwards, and to whom."""
         headers = call.headers
         left_out = self._never_to_jobs | _named_by_connection(headers)
         passed = []
@@ -62,8 +63,9 @@ class HeaderRules:
                 passed.append(("cookie", _decode(kept)))
         passed += _forwarded(call)
         passed.append((self._tracing_header, call.tracing_id))
-        if caller:
-            passed.append((self._caller_header, caller))
+        passed.append((JOB_HEADER, f"{route.name} {route.version}"))
+        if route.caller:
+            passed.append((self._caller_header, route.caller))
         return passed
 
     def to_caller(

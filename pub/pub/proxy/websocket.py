@@ -54,7 +54,7 @@ class WebSocketForwarder:
         async def open_socket(route: Route, address: str) -> WebSocket:
             headers = [
                 (name, value)
-                for name, value in self.rules.to_job(call, route.caller)
+                for name, value in self.rules.to_job(call, route)
                 if not name.startswith("sec-websocket-")
             ]
             return await self.upstream.open_websocket(

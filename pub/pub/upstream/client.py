@@ -1,7 +1,7 @@
 """Connections to jobs: pooled, streaming both ways; nothing is followed, decoded or kept."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from pub.upstream.errors import (
     ConnectionRefused,
     ConnectionTimedOut,
     HandshakeRefused,
+    Misdirected,
     ResponseTimedOut,
     UpstreamError,
 )
@@ -21,6 +22,9 @@ from pub.upstream.errors import (
 Opened = TypeVar("Opened")
 # Shorter than the patience of any common server (gunicorn 2 s, others 5 s and more), so that no call meets a closing connection.
 IDLE_SECONDS = 1.5
+JOB_HEADER = "X-Racetrack-Job"
+"""Tells the job wrapper which job is meant, `<name> <version>`; its refusal names who answers."""
+MISDIRECTED = 421
 DNS_SECONDS = 2
 LONGEST_HEADER_BYTES = 64 * 1024
 LONGEST_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -81,7 +85,11 @@ class UpstreamClient:
             allow_redirects=False,
             middlewares=() if request.method in _NEVER_REPEATED else _SEND_ONCE,
         )
-        return UpstreamResponse(await self._open(address, answer))
+        response = await self._open(address, answer)
+        if _is_misdirected(response.status, response.headers):
+            response.release()
+            raise Misdirected(is_unsent=isinstance(request.body, bytes | None))
+        return UpstreamResponse(response)
 
     async def open_websocket(
         self, address: str, target: str, headers: list[tuple[str, str]], protocols: list[str]
@@ -125,6 +133,8 @@ class UpstreamClient:
             async with asyncio.timeout(self._response_timeout_seconds):
                 return await opening
         except aiohttp.WSServerHandshakeError as error:
+            if _is_misdirected(error.status, error.headers or {}):
+                raise Misdirected(is_unsent=True) from error
             raise HandshakeRefused(error.status) from error
         except UpstreamError as problem:
             self._forget_if_unreached(problem, address)
@@ -155,6 +165,11 @@ async def _send_once(
 
 
 _SEND_ONCE = (_send_once,)
+
+
+def _is_misdirected(status: int, headers: Mapping[str, str]) -> bool:
+    # A job may use this status for purposes of its own; only our job wrapper says which job refuses.
+    return status == MISDIRECTED and JOB_HEADER in headers
 
 
 def _translate(error: Exception) -> UpstreamError:

@@ -6,7 +6,7 @@ class UpstreamError(Exception):
 
     text = "connection broken to a target job"
     is_unsent = False
-    """Whether the job can't have seen any of the call."""
+    """Whether the job can't have seen any of the call, and all of it is still here."""
 
 
 class ConnectionRefused(UpstreamError):
@@ -21,6 +21,16 @@ class ConnectionTimedOut(UpstreamError):
 
     text = "connecting to a target job timed out"
     is_unsent = True
+
+
+class Misdirected(UpstreamError):
+    """Another job answers at the address by now, and refused the call."""
+
+    text = "another job answers where a target job was"
+
+    def __init__(self, *, is_unsent: bool) -> None:
+        super().__init__()
+        self.is_unsent = is_unsent
 
 
 class ConnectionBroken(UpstreamError):

@@ -6,6 +6,7 @@ def test_the_job_learns_the_caller_but_not_the_token(pub, job):
         "X-Caller-Name": "User mallory",
         "X-Racetrack-User-Auth": "older",
         "X-Racetrack-Gateway-Token": "secret",
+        "X-Racetrack-Job": "another 1.0.0",
         "Cookie": "X-Racetrack-Auth=good; theme=dark; x-racetrack-esc-auth=old",
         "Authorization": "Basic of-the-job",
     }
@@ -13,7 +14,8 @@ def test_the_job_learns_the_caller_but_not_the_token(pub, job):
     assert seen["x-caller-name"] == "User alice"
     assert seen["cookie"] == "theme=dark"
     assert seen["authorization"] == "Basic of-the-job"
-    assert not [name for name in seen if name.startswith("x-racetrack")]
+    ours = {name: value for name, value in seen.items() if name.startswith("x-racetrack")}
+    assert ours == {"x-racetrack-job": "adder 0.0.2"}
 
 
 def test_nobody_can_claim_to_be_a_caller_at_a_public_endpoint(pub, job):
