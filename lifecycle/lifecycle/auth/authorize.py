@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 
 from racetrack_client.log.errors import UnauthorizedError
+from racetrack_commons.auth.endpoint_path import has_dot_segments
 from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import JobDto, JobFamilyDto
 
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.decision import Decision, Effect, Rule, decide
-from lifecycle.auth.endpoint_path import describe_dot_segments, has_dot_segments
+from lifecycle.auth.endpoint_path import describe_dot_segments
 from lifecycle.auth.permissions import (
     PLATFORM_SCOPES,
     Wanted,

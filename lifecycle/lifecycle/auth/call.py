@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from racetrack_commons.auth.endpoint_path import has_dot_segments
 from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.auth.decision import Decision, Effect, Rule, decide
-from lifecycle.auth.endpoint_path import describe_dot_segments, has_dot_segments, is_below
+from lifecycle.auth.endpoint_path import describe_dot_segments, is_below
 from lifecycle.database.unit_of_work import UnitOfWork
 
 _PROBES = {"/live", "/ready", "/health"}

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from racetrack_client.log.errors import EntityNotFound, ValidationError
+from racetrack_commons.auth.endpoint_path import has_dot_segments
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject, make_subject
 from lifecycle.auth.authorize import NotPermitted, has_global_scope
-from lifecycle.auth.endpoint_path import describe_dot_segments, has_dot_segments, normalize_endpoint
+from lifecycle.auth.endpoint_path import describe_dot_segments, normalize_endpoint
 from lifecycle.auth.permissions import PLATFORM_SCOPES, describe_permission
 from lifecycle.database.dto import AuthSubjectDto, PermissionDto
 from lifecycle.database.repositories.permissions import Limits

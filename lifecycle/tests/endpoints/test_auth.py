@@ -98,7 +98,9 @@ def test_public_endpoints_need_no_token_once_they_are_active(client, job, app_uo
     assert client.get(f"{url}ance").status_code == 401
 
 
-@pytest.mark.parametrize("path", ["open/%2E%2E/api", "open/..%2Fapi", "open/%252e%252e/api"])
+@pytest.mark.parametrize(
+    "path", ["open/%2E%2E/api", "open/..%2Fapi", "open/%252e%252e/api", "open/..;/api"]
+)
 def test_a_public_endpoint_is_no_way_to_others(client, job, app_uow, path):
     with app_uow() as uow:
         uow.public_endpoints.request(uow.jobs.get("adder", "0.0.1").id, ["/open"])

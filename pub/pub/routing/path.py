@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from racetrack_commons.auth.endpoint_path import has_dot_segments
+
 _JOB_PATH = re.compile(r"/(?:job|fatman)/([^/]+)/([^/]+)(?:/*(/.*))?", re.DOTALL)
 _LONGEST_NAME = 512
 _UNSAFE_SEGMENT = re.compile(r"[/\\\x00-\x20\x7f]")
@@ -30,15 +32,13 @@ def parse_job_path(raw_path: str, prefix: str) -> JobPath | None:
     if not (_is_name(name) and _is_name(version)):
         return None
     job_path = match[3] or ""
-    return None if _has_dot_segments(job_path) else JobPath(name, version, job_path)
+    return None if _is_ambiguous(job_path) else JobPath(name, version, job_path)
 
 
 def _is_name(part: str) -> bool:
     return len(part) <= _LONGEST_NAME and part not in _DOTS and not _UNSAFE_SEGMENT.search(part)
 
 
-def _has_dot_segments(path: str) -> bool:
-    # Who resolves them decides which endpoint is meant: Lifecycle could be asked about another one than the job gets.
-    if "." not in path and "%" not in path:
-        return False
-    return any(segment in _DOTS for segment in unquote(path).split("/"))
+def _is_ambiguous(path: str) -> bool:
+    # Lifecycle would be asked about another endpoint than the job may serve.
+    return ("." in path or "%" in path) and has_dot_segments(unquote(path))

@@ -1,5 +1,7 @@
 import socket
 
+import pytest
+
 URL = "/pub/job/adder/latest"
 
 
@@ -28,12 +30,74 @@ def test_what_is_no_job_path_is_404(pub, job):
     assert job.calls == 0
 
 
-def test_dot_segments_never_ask_about_another_endpoint_than_the_job_gets(connect, lifecycle):
-    for path in ("api/v1/perform/../../../live", "x/%2e%2E/live", "x/..%2Flive", "."):
-        connection = connect()
-        connection.sendall(request(f"GET {URL}/{path}"))
-        assert connection.recv(1024).startswith(b"HTTP/1.1 404")
-    assert lifecycle.asked == []
+@pytest.mark.parametrize(
+    "path",
+    [
+        "api/v1/perform/../../../live",
+        "x/%2e%2E/live",
+        "x/..%2Flive",
+        "x%2F..%2Flive",
+        "x/%252e%252e/live",
+        "x/..%252Flive",
+        "x/..;/live",
+        "x/..%3Ba=b/live",
+        "x/..%5Clive",
+        "x\\..\\live",
+        "open/./x",
+        ".",
+    ],
+)
+def test_dot_segments_never_ask_about_another_endpoint_than_the_job_gets(
+    connect, job, lifecycle, path
+):
+    connection = connect()
+    connection.sendall(request(f"GET {URL}/{path}"))
+    assert connection.recv(1024).startswith(b"HTTP/1.1 404")
+    assert (lifecycle.asked, job.calls) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/pub/job/adder%2Flatest/x",
+        "/pub/job/adder/latest%2Fopen",
+        "/pub/job/adder/latest%2F..%2F..%2Fother/x",
+        "/pub/job/other/..%2Fadder%2Flatest/x",
+        "/pub/job/%2e%2e/adder/latest/x",
+        "/pub/job/adder%5Clatest/x/y",
+        "/pub/job/../job/adder/latest/x",
+        "/pub/job/adder/../adder/latest/open",
+        "//pub/job/adder/latest/x",
+        "/pub/job//adder/latest/x",
+        "/pub/pub/job/adder/latest/x",
+        "/pub/job/adder%3Fx/latest/x",
+        "/pub/job/adder%23x/latest/x",
+        "/pub/job/adder%252Fother/latest/x",
+    ],
+)
+def test_no_other_job_is_reached_than_the_one_that_is_named(connect, job, path):
+    connection = connect()
+    connection.sendall(request(f"GET {path}"))
+    assert connection.recv(1024).startswith(b"HTTP/1.1 404")
+    assert job.calls == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("api%2Fv1%2Fperform", "api%2Fv1%2Fperform"),
+        ("%2Fopen", "%2Fopen"),
+        ("open%2Fx", "open%2Fx"),
+        ("a%20b/c%3Fd", "a b/c?d"),
+    ],
+)
+def test_an_escaped_slash_parts_no_segments_for_lifecycle_either(
+    connect, job, lifecycle, path, asked
+):
+    connection = connect()
+    connection.sendall(request(f"GET {URL}/{path}"))
+    assert f'"/pub/job/adder/0.0.2/{path}"'.encode() in read_all(connection)
+    assert lifecycle.asked[0]["path"] == asked
 
 
 def test_the_job_gets_the_path_that_lifecycle_was_asked_about(connect, job, lifecycle):

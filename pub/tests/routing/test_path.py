@@ -33,6 +33,9 @@ def test_a_job_path_is_taken_apart(raw, expected):
         "/pub/job/adder/1/a/../b",
         "/pub/job/adder/1/a/%2E%2e",
         "/pub/job/adder/1/a/.%2Fb",
+        "/pub/job/adder/1/a/%252e%252e/b",
+        "/pub/job/adder/1/a/..;x/b",
+        "/pub/job/adder/1/a/..%5Cb",
         f"/pub/job/{'a' * 1000}/1",
     ],
 )

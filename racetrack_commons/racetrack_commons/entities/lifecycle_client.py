@@ -1,6 +1,7 @@
 """Typed client of Lifecycle's API, as the gateway uses it."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -10,6 +11,8 @@ import httpx
 from racetrack_commons.auth.headers import AUTH_HEADER
 from racetrack_commons.entities.dto import ChangeEvent, JobCallAuthData, JobDto
 from racetrack_commons.entities.server_sent_events import EventReader, ServerSentEvent
+
+_ESCAPED_SLASH = re.compile("%2F", re.IGNORECASE)
 
 
 @dataclass
@@ -44,7 +47,7 @@ class LifecycleClient:
     ) -> JobCallAuthData:
         """Ask whether a caller may call an endpoint; LifecycleError carries 401, 404, 503.
 
-        `path` keeps the caller's escapes. The answer comes without the job's manifest.
+        `path` has the caller's escapes. The answer comes without the job's manifest.
         """
         job = f"{quote(name, safe='')}/{quote(version, safe='')}"
         url = f"{self.url}/api/v1/auth/can-call-job/{job}/{_escape_path(path)}"
@@ -107,8 +110,13 @@ def _read_change(event: ServerSentEvent) -> ChangeEvent | None:
 
 
 def _escape_path(path: str) -> str:
-    """Escape a job's path so that no HTTP library resolves its `.` and `..` inside Lifecycle's own paths."""
-    segments = quote(path.removeprefix("/"), safe="/%").split("/")
+    """Escape a job's path so that no HTTP library resolves its `.` and `..` inside Lifecycle's own paths.
+
+    Escaped slashes stay escaped for Lifecycle: `/a%2Fb` is one segment to some jobs' servers, and then no
+    business of whoever may call `/a/b`.
+    """
+    kept = _ESCAPED_SLASH.sub("%252F", path.removeprefix("/"))
+    segments = quote(kept, safe="/%").split("/")
     return "/".join(
         segment.replace(".", "%2E") if segment in (".", "..") else segment for segment in segments
     )
