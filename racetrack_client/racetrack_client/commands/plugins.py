@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -65,7 +66,7 @@ def uninstall(
     remote: Remote = None,
 ) -> None:
     """Uninstall one version of a plugin."""
-    open_session(remote).call("DELETE", f"plugin/{plugin_name}/{version}")
+    open_session(remote).call("DELETE", _plugin_path(plugin_name, version))
     say(f"plugin {plugin_name} {version} is uninstalled")
 
 
@@ -114,7 +115,7 @@ def download(
     if not out_dir.is_dir():
         raise ValidationError(f"{out_dir} is not a directory")
     session = open_session(remote)
-    response = session.request("GET", session.api_url(f"plugin/{name}/{version}/download"))
+    response = session.request("GET", session.api_url(f"{_plugin_path(name, version)}/download"))
     parse_response(response, ERROR_CONTEXT)
     target = out_dir / (out_filename or f"{name}-{version}.zip")
     target.write_bytes(response.content)
@@ -145,3 +146,9 @@ def bundle(
     target = target_directory / (out_filename or f"{manifest.name}-{manifest.version}.zip")
     bundle_plugin(workdir, target, manifest)
     say(f"wrote {target}")
+
+
+def _plugin_path(name: str, version: str) -> str:
+    if not name or not version:
+        raise ValidationError("name a plugin and its exact version, as in `racetrack plugin list`")
+    return f"plugin/{quote(name, safe='')}/{quote(version, safe='')}"

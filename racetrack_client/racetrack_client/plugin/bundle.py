@@ -1,6 +1,8 @@
 """A plugin's directory becomes a zip: sorted entries, fixed times, the same bytes each time."""
 
+import re
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -12,6 +14,7 @@ from racetrack_client.plugin.plugin_manifest import PluginManifest
 from racetrack_client.utils.semver import SemanticVersion
 
 MANIFEST_FILE = "plugin-manifest.yaml"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _IGNORED = [
     "*.zip",
@@ -38,8 +41,14 @@ def load_plugin_manifest(directory: Path, version: str | None = None) -> PluginM
             content | ({"version": version} if version else {})
         )
         SemanticVersion.parse(manifest.version)
-    except (yaml.YAMLError, SchemaError, ValueError, TypeError) as error:
+    except SchemaError as error:
+        raise ValidationError(f"{file} is wrong: {_describe(error)}") from error
+    except (yaml.YAMLError, ValueError, TypeError) as error:
         raise ValidationError(f"{file} is wrong: {error}") from error
+    if not _NAME.fullmatch(manifest.name):
+        raise ValidationError(
+            f"{file} is wrong: the name {manifest.name!r} may hold only letters, digits, dots, _ and -"
+        )
     return manifest
 
 
@@ -55,8 +64,8 @@ def bundle_plugin(
     ignored = GitIgnoreSpec.from_lines([*lines, *_IGNORED])
     files = {
         path.relative_to(directory).as_posix(): path
-        for path in directory.rglob("*")
-        if path.is_file() and path.resolve() != target.resolve()
+        for path in _walk(directory, (directory.resolve(), *directory.resolve().parents))
+        if path.resolve() != target.resolve()
     }
     chosen = {name: path for name, path in files.items() if not ignored.match_file(name)} | (
         extra_files or {}
@@ -68,3 +77,19 @@ def bundle_plugin(
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.external_attr = 0o644 << 16
             bundle.writestr(entry, contents[name], zipfile.ZIP_DEFLATED)
+
+
+def _walk(directory: Path, trail: tuple[Path, ...]) -> Iterator[Path]:
+    """Yield the files below a directory and below linked ones; `trail` has those that would have no end."""
+    for path in directory.iterdir():
+        if path.is_file():
+            yield path
+        elif path.is_dir() and (real := path.resolve()) not in trail:
+            yield from _walk(path, (*trail, real))
+
+
+def _describe(error: SchemaError) -> str:
+    return ", ".join(
+        f"{'.'.join(map(str, each['loc'])) or 'the whole file'}: {each['msg'].lower()}"
+        for each in error.errors(include_url=False)
+    )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from racetrack_client.client.session import ERROR_CONTEXT, Environment, Session
 from racetrack_client.client_config.client_config import ClientConfig, default_config_path
@@ -29,7 +30,7 @@ def upload_plugin(session: Session, file: PluginFile, *, replace: bool) -> Plugi
     """Send a plugin's zip to Lifecycle; returns what it understood."""
     response = session.request(
         "POST",
-        session.api_url(f"plugin/upload/{file.name}?replace={int(replace)}"),
+        session.api_url(f"plugin/upload/{quote(file.name, safe='')}?replace={int(replace)}"),
         file.content,
         timeout_seconds=UPLOAD_TIMEOUT_SECONDS,
     )

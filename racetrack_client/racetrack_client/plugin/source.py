@@ -1,16 +1,25 @@
 """Where `racetrack plugin install` finds a plugin: a file, a URL, a release on GitHub."""
 
+import hashlib
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from racetrack_client.log.errors import EntityNotFound, ValidationError
-from racetrack_client.utils.request import Requests, parse_response, parse_response_list
+from racetrack_client.utils.request import (
+    Requests,
+    is_same_origin,
+    parse_response,
+    parse_response_list,
+)
 from racetrack_client.utils.semver import SemanticVersion
 
 GITHUB_API = "https://api.github.com"
+_MAX_PAGES = 20
+_NEXT_PAGE = re.compile(r'<([^>]+)>;\s*rel="next"')
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ def _fetch_release(owner: str, repo: str, version: str | None, github: GithubAcc
     if github.token:
         headers["Authorization"] = f"Bearer {github.token}"
     url = f"{github.api_url}/repos/{owner}/{repo}/releases?per_page=100"
-    releases = parse_response_list(Requests.get(url, headers=headers), "GitHub API response")
+    releases = _list_releases(url, headers)
     assets = dict(found for release in releases if (found := _find_asset(release)))
     candidates = [
         each
@@ -69,7 +78,27 @@ def _fetch_release(owner: str, repo: str, version: str | None, github: GithubAcc
     # A private repository hands out its files only through the API, and only as octets.
     download = {**headers, "Accept": "application/octet-stream"}
     url = asset["url"] if github.token and asset.get("url") else asset["browser_download_url"]
-    return PluginFile(asset["browser_download_url"].rsplit("/", 1)[-1], _download(url, download))
+    content = _download(url, download)
+    _check_digest(url, content, asset.get("digest"))
+    return PluginFile(asset["browser_download_url"].rsplit("/", 1)[-1], content)
+
+
+def _list_releases(url: str, headers: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    first = url
+    for _ in range(_MAX_PAGES):
+        response = Requests.get(url, headers=headers)
+        yield from parse_response_list(response, "GitHub API response")
+        following = _NEXT_PAGE.search(response.headers.get("Link") or "")
+        # The token goes with the request: only to whom it was shown before.
+        if not following or not is_same_origin(first, following[1]):
+            return
+        url = following[1]
+
+
+def _check_digest(url: str, content: bytes, digest: str | None) -> None:
+    kind, _, expected = (digest or "").partition(":")
+    if kind == "sha256" and hashlib.sha256(content).hexdigest() != expected:
+        raise ValidationError(f"{url} is not the file that was released: its SHA-256 differs")
 
 
 def _find_asset(release: dict[str, Any]) -> tuple[SemanticVersion, dict[str, Any]] | None:

@@ -193,6 +193,12 @@ def _is_unknown_endpoint(response: Response) -> bool:
     return isinstance(body, dict) and set(body) == {"detail"}
 
 
+def is_same_origin(first: str, second: str) -> bool:
+    """Whether two URLs lead to the same server, who may see the same secrets."""
+    a, b = urllib.parse.urlsplit(first), urllib.parse.urlsplit(second)
+    return (a.scheme, a.netloc) == (b.scheme, b.netloc)
+
+
 def _origin(response: Response) -> str:
     return f"{response.method} {response.url}"
 
@@ -293,13 +299,8 @@ class _CarefulRedirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         redirected = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if redirected is not None and not _is_same_origin(req.full_url, newurl):
+        if redirected is not None and not is_same_origin(req.full_url, newurl):
             for key in list(redirected.headers):
                 if key.lower() in _SECRET_HEADERS:
                     redirected.remove_header(key)
         return redirected
-
-
-def _is_same_origin(first: str, second: str) -> bool:
-    a, b = urllib.parse.urlsplit(first), urllib.parse.urlsplit(second)
-    return (a.scheme, a.netloc) == (b.scheme, b.netloc)

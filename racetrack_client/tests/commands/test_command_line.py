@@ -263,6 +263,9 @@ def test_plugins_are_listed_uninstalled_and_downloaded(logged_in, lifecycle, ans
     logged_in("plugin", "download", "python3", "3.0.0", "--out-filename", "my.zip")
     assert (logged_in.workdir / "my.zip").read_bytes() == b"PK"
     assert logged_in("plugin", "download", "python3", "9.9.9").returncode == 70
+    lifecycle.on("DELETE plugin/a%2Fb/1.0.0", answer(None))
+    assert logged_in("plugin", "uninstall", "a/b", "--version", "1.0.0").returncode == 0
+    assert logged_in("plugin", "uninstall", "", "--version", "1.0.0").returncode == 70
 
 
 def test_a_bundle_is_made_and_installed(logged_in, lifecycle, answer):

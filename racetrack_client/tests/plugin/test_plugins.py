@@ -1,3 +1,4 @@
+import hashlib
 import io
 import zipfile
 from pathlib import Path
@@ -42,6 +43,18 @@ def test_a_bundle_never_holds_itself(plugin: Path):
         assert bundle.getinfo("plugin.py").external_attr >> 16 == 0o644
 
 
+def test_linked_files_and_directories_are_bundled_as_what_they_mean(plugin: Path, tmp_path: Path):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared/templates.txt").write_text("x")
+    (plugin / "templates").symlink_to(tmp_path / "shared")
+    (plugin / "loop").symlink_to(tmp_path)
+
+    bundle_plugin(plugin, tmp_path / "a.zip", load_plugin_manifest(plugin))
+
+    with zipfile.ZipFile(tmp_path / "a.zip") as bundle:
+        assert bundle.namelist() == ["plugin-manifest.yaml", "plugin.py", "templates/templates.txt"]
+
+
 def test_the_same_plugin_gives_the_same_bytes(plugin: Path, tmp_path: Path):
     manifest = load_plugin_manifest(plugin)
 
@@ -56,7 +69,12 @@ def test_the_same_plugin_gives_the_same_bytes(plugin: Path, tmp_path: Path):
     ("manifest", "says"),
     [
         ("name: x\nversion: '1'\n", "must look like"),
-        ("name: x\nverzion: 1.0.0\n", "verzion"),
+        (
+            "name: x\nversion: 1.0.0\nverzion: 1.0.0\n",
+            "is wrong: verzion: extra inputs are not permitted$",
+        ),
+        ("name: a/b\nversion: 1.0.0\n", "'a/b' may hold only letters"),
+        ("name: ''\nversion: 1.0.0\n", "may hold only letters"),
         ("- a", "wrong"),
     ],
 )
@@ -131,6 +149,41 @@ def test_a_private_release_is_fetched_with_the_token(github: GithubAccess, lifec
 
     assert found.content == b"api"
     assert lifecycle.received[-1].headers["Authorization"] == "Bearer gh"
+
+
+def test_all_pages_of_releases_are_looked_at(github: GithubAccess, lifecycle, answer):
+    following = f'<{lifecycle.root}/page/2>; rel="next", <{lifecycle.root}/page/9>; rel="last"'
+    first = answer([], headers={"Link": following})
+    second = list(lifecycle.routes["GET /repos/me/p/releases?per_page=100"])
+    lifecycle.on("GET /repos/me/p/releases?per_page=100", first)
+    lifecycle.on("GET /page/2", *second)
+
+    assert fetch_plugin("github.com/me/p", github).name == "p-1.10.0.zip"
+
+
+def test_a_page_of_somebody_else_is_not_asked_for(github: GithubAccess, lifecycle, answer):
+    elsewhere = {"Link": '<http://127.0.0.1:9/page/2>; rel="next"'}
+    lifecycle.on("GET /repos/me/p/releases?per_page=100", answer([], headers=elsewhere))
+
+    with pytest.raises(EntityNotFound, match="there are: none"):
+        fetch_plugin("github.com/me/p", GithubAccess(github.api_url, token="gh"))
+
+
+@pytest.mark.parametrize("content", [b"web", b"tampered"])
+def test_a_download_is_compared_with_what_was_released(
+    github: GithubAccess, lifecycle, answer, content: bytes
+):
+    digest = f"sha256:{hashlib.sha256(b'web').hexdigest()}"
+    asset = {"browser_download_url": f"{lifecycle.root}/web/p.zip", "digest": digest}
+    release = {"tag_name": "1.0.0", "assets": [asset]}
+    lifecycle.on("GET /repos/me/p/releases?per_page=100", answer([release]))
+    lifecycle.on("GET /web/p.zip", answer(content, 200, "application/zip"))
+
+    if content == b"web":
+        assert fetch_plugin("github.com/me/p", github).content == content
+    else:
+        with pytest.raises(ValidationError, match="its SHA-256 differs"):
+            fetch_plugin("github.com/me/p", github)
 
 
 def test_an_unknown_release_lists_those_that_are_there(github: GithubAccess):
