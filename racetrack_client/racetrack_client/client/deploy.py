@@ -138,7 +138,7 @@ def follow_deployment(
             deployment = session.call("GET", f"deploy/{deployment_id}")
             answered = time.monotonic()
         except (RequestError, ResponseError) as error:
-            if not _is_transient(error) or time.monotonic() - answered > MAX_OUTAGE_SECONDS:
+            if not is_transient(error) or time.monotonic() - answered > MAX_OUTAGE_SECONDS:
                 raise
             time.sleep(0.2)
             continue
@@ -157,7 +157,8 @@ def follow_deployment(
         time.sleep(min(0.5, max(0.03, elapsed / 20)))
 
 
-def _is_transient(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
+    """Whether the same request may be answered a moment later."""
     # A Lifecycle that restarts refuses connections, or a proxy before it says so.
     return isinstance(error, RequestError) or getattr(error, "status_code", 0) >= 500
 

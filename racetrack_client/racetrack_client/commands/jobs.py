@@ -1,16 +1,14 @@
 """`racetrack list`, `logs`, `build-logs`, `delete` and `move`."""
 
-import contextlib
-import json
-import sys
 import time
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, Session, job_path
+from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, job_path
 from racetrack_client.commands.completion import complete_infrastructure
+from racetrack_client.commands.following import follow_logs
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     ExactVersion,
@@ -92,7 +90,7 @@ def logs(
     session = open_session(remote)
     exact = session.call("GET", job_path(name, version))["version"]
     if follow:
-        _follow_logs(session, job_path(name, exact, f"logs/follow?tail={tail}"), output)
+        follow_logs(session, job_path(name, exact, "logs/follow"), tail, output)
         return
     answer = session.call("GET", job_path(name, exact, f"logs?tail={tail}"))
     print_data(answer, output, answer["logs"].rstrip("\n"))
@@ -148,15 +146,3 @@ def _cell(job: dict[str, Any], column: Column) -> str:
     if column in (Column.UPDATED_AT, Column.LAST_CALL_AT):
         return days_ago_text(value, int(time.time()))
     return "" if value is None else str(value)
-
-
-def _follow_logs(session: Session, path: str, output: Output) -> None:
-    # Ctrl-C is how a reader says that it was enough.
-    with contextlib.suppress(KeyboardInterrupt), session.stream_lines(path) as lines:
-        for line in lines:
-            if not line.startswith("data: "):
-                continue
-            text = json.loads(line.removeprefix("data: ")).rstrip()
-            # A stream has no end: as JSON each line is a value of its own.
-            sys.stdout.write((json.dumps(text) if output == Output.JSON else text) + "\n")
-            sys.stdout.flush()

@@ -161,33 +161,6 @@ def test_logs_are_asked_for_the_exact_version(logged_in, lifecycle, answer):
     assert logged_in("logs", "adder", "--tail", "5").stdout == "one\ntwo\n"
 
 
-def test_followed_logs_come_line_by_line(logged_in, lifecycle, answer):
-    lifecycle.on("GET job/adder/latest", answer(JOBS[0]))
-    events = b'data: "one"\n\n: keep-alive\n\ndata: "tw\\u00f6"\n\n'
-    lifecycle.on(
-        "GET job/adder/0.0.2/logs/follow?tail=20", answer(events, 200, "text/event-stream")
-    )
-
-    done = logged_in("logs", "adder", "--follow")
-
-    assert (done.returncode, done.stdout) == (0, "one\ntwö\n"), done.stderr
-    assert lifecycle.received[-1].headers["X-Racetrack-Auth"] == "the-token"
-    as_json = logged_in("logs", "adder", "--follow", "-o", "json").stdout
-    assert [json.loads(line) for line in as_json.splitlines()] == ["one", "twö"]
-
-
-def test_a_server_that_can_not_stream_logs_is_called_by_its_name(logged_in, lifecycle, answer):
-    lifecycle.on("GET job/adder/latest", answer(JOBS[0]))
-    lifecycle.on(
-        "GET job/adder/0.0.2/logs/follow?tail=20", answer({"detail": "Method Not Allowed"}, 405)
-    )
-
-    done = logged_in("logs", "adder", "--follow")
-
-    assert done.returncode == 70
-    assert "does not know GET /api/v1/job/adder/0.0.2/logs/follow" in done.stderr
-
-
 def test_build_logs_delete_and_move_call_their_endpoints(logged_in, lifecycle, answer):
     lifecycle.on("GET job/adder/1.x/build-logs?tail=0", answer({"logs": "built"}))
     lifecycle.on("DELETE job/adder/0.0.2", answer(None))

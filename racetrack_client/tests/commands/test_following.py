@@ -1,0 +1,79 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+FOLLOW = "GET job/adder/0.0.2/logs/follow"
+GONE = {"error": "there is no job adder 0.0.2", "type": "EntityNotFound"}
+
+
+@pytest.fixture
+def stream(lifecycle, answer):
+    """Let Lifecycle answer with events, which then end."""
+    lifecycle.on("GET job/adder/latest", answer({"name": "adder", "version": "0.0.2"}))
+    return lambda events: answer(events, 200, "text/event-stream")
+
+
+def test_followed_logs_come_line_by_line(logged_in, lifecycle, answer, stream):
+    events = b'data: "one"\n\n: keep-alive\n\ndata: "tw\\u00f6"\n\n'
+    lifecycle.on(f"{FOLLOW}?tail=20", stream(events))
+    lifecycle.on(f"{FOLLOW}?tail=0", answer(GONE, 404))
+
+    assert logged_in("logs", "adder", "--follow").stdout == "one\ntwö\n"
+    assert lifecycle.received[-1].headers["X-Racetrack-Auth"] == "the-token"
+    as_json = logged_in("logs", "adder", "--follow", "-o", "json").stdout
+    assert [json.loads(line) for line in as_json.splitlines()] == ["one", "twö"]
+
+
+def test_following_goes_on_after_an_outage_until_the_job_is_gone(
+    logged_in, lifecycle, answer, stream
+):
+    lifecycle.on(f"{FOLLOW}?tail=5", stream(b'data: "before"\n\n'))
+    lifecycle.on(
+        f"{FOLLOW}?tail=0",
+        answer({"error": "starting"}, 503),
+        stream(b'data: "after"\n\n'),
+        answer(GONE, 404),
+    )
+
+    done = logged_in("logs", "adder", "--follow", "--tail", "5")
+
+    assert done.stdout == "before\nafter\n"
+    assert done.returncode == 70
+    assert "the connection broke off; some lines may be missing" in done.stderr
+    assert done.stderr.endswith("there is no job adder 0.0.2\n")
+
+
+def test_ctrl_c_is_how_a_reader_says_that_it_was_enough(logged_in, lifecycle, stream):
+    lifecycle.on(f"{FOLLOW}?tail=20", stream(b'data: "one"\n\n'))
+    lifecycle.on(f"{FOLLOW}?tail=0", stream(b""))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "racetrack_client", "logs", "adder", "-f"],
+        env=logged_in.variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "one\n"
+
+    process.send_signal(signal.SIGINT)
+    _out, err = process.communicate(timeout=20)
+
+    assert process.returncode == os.EX_OK
+    assert "Traceback" not in err
+
+
+@pytest.mark.usefixtures("stream")
+def test_a_server_that_can_not_stream_logs_is_called_by_its_name(logged_in, lifecycle, answer):
+    lifecycle.on(
+        "GET job/adder/0.0.2/logs/follow?tail=20", answer({"detail": "Method Not Allowed"}, 405)
+    )
+
+    done = logged_in("logs", "adder", "--follow")
+
+    assert done.returncode == 70
+    assert "does not know GET /api/v1/job/adder/0.0.2/logs/follow" in done.stderr
