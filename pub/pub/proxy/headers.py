@@ -55,8 +55,8 @@ class HeaderRules:
         left_out = self._never_to_jobs | _named_by_connection(headers)
         passed = []
         for name, value in headers:
-            if name in left_out:
-                continue
+            if name in left_out or (b"_" in name and name.replace(b"_", b"-") in left_out):
+                continue  # WSGI servers take an underscore for a hyphen.
             if name != b"cookie":
                 passed.append((name.decode("latin-1"), _decode(value)))
             elif kept := remove_auth_cookies(value):

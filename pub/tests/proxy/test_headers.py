@@ -24,6 +24,18 @@ def test_nobody_can_claim_to_be_a_caller_at_a_public_endpoint(pub, job):
     assert "x-caller-name" not in seen
 
 
+def test_nobody_can_claim_to_be_a_caller_by_underscores(pub, job):
+    headers = {
+        "X_Caller_Name": "User mallory",
+        "X-Caller_Name": "User mallory",
+        "X_Forwarded_For": "1.2.3.4",
+        "X_Racetrack_Auth": "good",
+        "Of_the_job": "1",
+    }
+    seen = pub.get(URL, headers=headers).json()["headers"]
+    assert {name for name in seen if "_" in name} == {"of_the_job"}
+
+
 def test_the_job_learns_who_forwards(pub, job, lifecycle):
     headers = {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "https", "Host": "example.com"}
     seen = pub.get(URL, headers=headers).json()["headers"]
