@@ -11,7 +11,7 @@ from lifecycle.auth.endpoint_path import normalize_endpoint
 from lifecycle.auth.explain import Question, explain
 from lifecycle.auth.holders import get_own_or_asked_holder
 from lifecycle.endpoints.dependencies import KnownSubject, ReadingDep, ServicesDep
-from lifecycle.job.find import find_job
+from lifecycle.job.find import find_job, find_job_to_call
 
 router = APIRouter(prefix="/api/v1/auth", tags=["API"])
 
@@ -57,7 +57,8 @@ def explain_decision(
     uow: ReadingDep,
 ) -> ExplanationPayload:
     """Tell the rules that allow somebody something, or deny it; administrators may ask about anybody."""
-    job = find_job(uow, query.job, query.version)
+    find = find_job_to_call if query.scope is AuthScope.CALL_JOB else find_job
+    job = find(uow, query.job, query.version)
     question = Question(
         holder=get_own_or_asked_holder(uow, caller, query.subject),
         scope=query.scope,

@@ -29,3 +29,10 @@ def find_by_alias(jobs: Iterable[JobDto], alias: str) -> JobDto | None:
         and (alias == LATEST or matches_version_pattern(alias, version))
     ]
     return max(candidates, key=lambda candidate: candidate[0])[1] if candidates else None
+
+
+def find_callable_by_alias(jobs: Iterable[JobDto], alias: str) -> JobDto | None:
+    """Find what a call by the alias shall reach: a lost job answers nobody, so it is meant only when there is no other."""
+    jobs = list(jobs)
+    found = (job for job in jobs if job.status != JobStatus.LOST)
+    return find_by_alias(found, alias) or find_by_alias(jobs, alias)

@@ -85,6 +85,17 @@ def test_a_missing_job_is_missing_before_it_is_forbidden(client):
     assert (answer.status_code, answer.json()["type"]) == (404, "EntityNotFound")
 
 
+def test_calls_by_an_alias_pass_a_lost_version_by(client, job, admin, app_uow):
+    with app_uow() as uow:
+        uow.jobs.save(a_job("adder", "3.0.0", status=JobStatus.LOST))
+    answers = [client.get(f"{CALL}/{each}/x", headers=admin).json() for each in ("latest", "3.0.0")]
+    assert [answer["job"]["version"] for answer in answers] == ["0.0.1", "3.0.0"]
+    explained = client.get(f"{API}/auth/explain?job=adder&endpoint=x", headers=admin)
+    assert explained.json()["job_version"] == "0.0.1"
+    shown = client.get(f"{API}/job/adder/latest", headers=admin)
+    assert shown.json()["version"] == "3.0.0"
+
+
 def test_public_endpoints_need_no_token_once_they_are_active(client, job, app_uow):
     with app_uow() as uow:
         job_id = uow.jobs.get("adder", "0.0.1").id

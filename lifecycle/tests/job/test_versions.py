@@ -1,5 +1,5 @@
 import pytest
-from lifecycle.job.versions import find_by_alias, is_alias
+from lifecycle.job.versions import find_by_alias, find_callable_by_alias, is_alias
 from lifecycle.testing.builders import a_job
 from racetrack_commons.entities.dto import JobStatus
 
@@ -40,3 +40,15 @@ def test_a_version_that_never_ran_is_not_meant():
     ]
 
     assert find_by_alias(jobs, "latest").version == "1.0.0"
+
+
+def test_a_call_rather_reaches_an_older_version_than_a_lost_one():
+    jobs = [
+        a_job(version="1.0.0"),
+        a_job(version="1.1.0", status=JobStatus.ERROR),
+        a_job(version="2.0.0", status=JobStatus.LOST),
+    ]
+
+    assert find_callable_by_alias(jobs, "latest").version == "1.1.0"
+    assert find_callable_by_alias(jobs, "2.x").version == "2.0.0"
+    assert find_by_alias(jobs, "latest").version == "2.0.0"
