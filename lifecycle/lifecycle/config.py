@@ -126,6 +126,10 @@ class Config(Settings):
     """How long a replaced instance of a job lives on to answer the calls it has."""
     restorable_deployments: int = Field(5, ge=0)
     """How many deployments of a job can be rolled back to; of older ones secrets and source are forgotten."""
+    deployment_retention_days: int = Field(90, ge=0)
+    """Days that deployments and build logs are kept which no job runs from and none can be rolled back to; 0: for ever."""
+    audit_retention_days: int = Field(0, ge=0)
+    """Days that audit events are kept; 0: for ever."""
     timeout_until_job_alive: int = 900
     """Seconds until a starting job must answer at `/live`; then its deployment fails."""
     timeout_until_job_ready: int = 600

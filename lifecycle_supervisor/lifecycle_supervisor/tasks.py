@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lifecycle.core import Core
 from lifecycle.deployment.leftovers import end_leftovers
-from lifecycle.deployment.retention import Retention, forget_old_rows
+from lifecycle.deployment.retention import Retention, forget_old_deployments, forget_old_rows
 from lifecycle.deployment.services import DeploymentServices
 from lifecycle.job.sync import sync_jobs
 from racetrack_commons.entities.dto import JobStatus
@@ -64,8 +64,13 @@ class SupervisorTasks:
 
     def forget_old_rows(self) -> None:
         """Remove rows that nobody needs any more."""
+        now, retention = self.core.clock.now(), Retention.of_config(self.config)
         with self.core.unit_of_work() as uow:
-            forget_old_rows(uow, self.core.clock.now(), Retention.of_config(self.config))
+            forget_old_rows(uow, now, retention)
+        are_left = True
+        while are_left:
+            with self.core.unit_of_work() as uow:
+                are_left = forget_old_deployments(uow, now, retention) > 0
 
     def prune_images(self) -> None:
         """Tell the Image Builder which images are needed, so that it may remove others."""

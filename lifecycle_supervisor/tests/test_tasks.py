@@ -1,12 +1,14 @@
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from lifecycle.app import prepare_database
 from lifecycle.core import create_core, create_deployments
+from lifecycle.deployment.retention import DEPLOYMENTS_AT_ONCE
 from lifecycle.testing.image_builder import FakeImageBuilder
 from lifecycle_supervisor.config import Config
 from lifecycle_supervisor.tasks import SupervisorTasks
 from pydantic import SecretStr
-from racetrack_commons.entities.dto import JobImage
+from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, JobImage
 from racetrack_commons.testing.builders import a_job
 
 
@@ -57,3 +59,27 @@ def test_the_image_builder_learns_which_images_are_needed(tmp_path):
 
     assert builder.needed == [JobImage(job_name="adder", image_tag="today")]
     assert task.delay_seconds > 0
+
+
+def test_old_deployments_are_forgotten_to_the_last(tmp_path):
+    with supervising(tmp_path) as (tasks, _):
+        with tasks.core.unit_of_work() as uow:
+            for number in range(DEPLOYMENTS_AT_ONCE + 1):
+                uow.deployments.add(a_deployment(str(number)), datetime(2020, 1, 1, tzinfo=UTC))
+
+        tasks.forget_old_rows()
+
+        with tasks.core.unit_of_work.reading() as uow:
+            assert uow.deployments.list_newest(0) == []
+
+
+def a_deployment(deployment_id):
+    return DeploymentDto(
+        id=deployment_id,
+        status=DeploymentStatus.FAILED,
+        create_time=0,
+        update_time=0,
+        manifest_yaml="",
+        job_name="adder",
+        job_version="0.0.1",
+    )

@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from lifecycle.database.dto import AuditEventDto
+from lifecycle.database.statements import execute_counting
 from lifecycle.database.tables import AuditLogEventRow
 
 
@@ -35,6 +37,11 @@ class AuditRepository:
         values = event.model_dump(exclude={"properties"})
         properties = json.dumps(event.properties) if event.properties else None
         self._session.add(AuditLogEventRow(**values, properties=properties))
+
+    def remove_before(self, moment: datetime) -> int:
+        """Forget what happened before that moment; count it."""
+        statement = delete(AuditLogEventRow).where(AuditLogEventRow.timestamp < moment)
+        return execute_counting(self._session, statement)
 
     def list_newest(self, wanted: AuditFilter) -> list[AuditEventDto]:
         """List the newest events, the last first."""

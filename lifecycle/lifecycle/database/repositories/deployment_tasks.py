@@ -204,8 +204,8 @@ class DeploymentTaskRepository:
         )
         self._forget_secrets(of_job)
 
-    def forget_restorable_but(self, newest: int) -> None:
-        """Keep only so many deployments of each job to go back to."""
+    def forget_restorable_but(self, newest: int) -> int:
+        """Keep only so many deployments of each job to go back to; count those that were forgotten."""
         age = func.row_number().over(
             partition_by=(DeploymentRow.job_name, DeploymentRow.job_version),
             order_by=(DeploymentTaskRow.created_at.desc(), DeploymentTaskRow.deployment_id),
@@ -216,13 +216,13 @@ class DeploymentTaskRepository:
             .where(is_restorable())
             .subquery()
         )
-        self._forget_secrets(select(ranked.c.deployment_id).where(ranked.c.age > newest))
+        return self._forget_secrets(select(ranked.c.deployment_id).where(ranked.c.age > newest))
 
-    def _forget_secrets(self, deployment_ids: Select[str]) -> None:
+    def _forget_secrets(self, deployment_ids: Select[str]) -> int:
         statement = update(DeploymentTaskRow).where(
             DeploymentTaskRow.deployment_id.in_(deployment_ids), is_restorable()
         )
-        execute_counting(self._session, statement.values(secrets=None))
+        return execute_counting(self._session, statement.values(secrets=None))
 
     def _change(self, lease: Lease, **values: object) -> None:
         statement = (

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
-from sqlalchemy import Select, func, select, text, update
-from sqlalchemy.orm import Session, defer
+from sqlalchemy import Select, delete, exists, false, func, select, text, update
+from sqlalchemy.orm import Session, aliased, defer
 
 from lifecycle.database.statements import execute_counting
-from lifecycle.database.tables import DeploymentRow, DeploymentTaskRow
+from lifecycle.database.tables import DeploymentRow, DeploymentTaskRow, JobInstanceRow, JobRow
 
 
 class DeploymentRepository:
@@ -113,6 +113,15 @@ class DeploymentRepository:
         values = {"status": DeploymentStatus.FAILED, "error": error, "update_time": now}
         return execute_counting(self._session, statement.values(**values))
 
+    def remove_unneeded(self, before: datetime, limit: int) -> int:
+        """Forget some that ended before that moment and that nothing stands on, with their tasks; count them."""
+        ids = list(self._session.scalars(_unneeded(before).limit(limit)))
+        tasks = delete(DeploymentTaskRow).where(DeploymentTaskRow.deployment_id.in_(ids))
+        execute_counting(self._session, tasks)
+        return execute_counting(
+            self._session, delete(DeploymentRow).where(DeploymentRow.id.in_(ids))
+        )
+
     def has_build(self, deployment_id: str) -> bool:
         """Tell whether its image has been built, or begun to be."""
         query = select(DeploymentRow.build_logs.is_not(None)).where(
@@ -151,6 +160,39 @@ class DeploymentRepository:
 
     def _query(self) -> Select[DeploymentRow]:
         return select(DeploymentRow).options(defer(DeploymentRow.build_logs, raiseload=True))
+
+
+def _unneeded(before: datetime) -> Select[str]:
+    """Select deployments that have ended and are neither an instance's, nor restorable, nor what a job came from.
+
+    Of those that led to the image of a job the newest is kept, which knows its names and its source, and of all of a job the
+    newest, which knows the log of its build.
+    """
+    row, task, later, later_task = (
+        DeploymentRow,
+        DeploymentTaskRow,
+        aliased(DeploymentRow),
+        aliased(DeploymentTaskRow),
+    )
+    job = exists().where(JobRow.name == row.job_name, JobRow.version == row.job_version)
+    of_job_later = (
+        exists()
+        .where(later.job_name == row.job_name, later.job_version == row.job_version)
+        .where(later.update_time > row.update_time)
+    )
+    same_image_later = of_job_later.where(
+        later_task.deployment_id == later.id, later_task.image_tag == task.image_tag
+    )
+    is_restorable_or_open = task.secrets.is_not(None) | (task.step != "ended")
+    return (
+        select(row.id)
+        .outerjoin(task, task.deployment_id == row.id)
+        .where(row.update_time < before, row.status != DeploymentStatus.IN_PROGRESS)
+        .where(func.coalesce(is_restorable_or_open, false()).is_(false()))
+        .where(row.id.not_in(select(JobInstanceRow.id)))
+        .where(~job | of_job_later)
+        .where(~job.where(JobRow.image_tag == task.image_tag) | same_image_later)
+    )
 
 
 def _to_dto(row: DeploymentRow) -> DeploymentDto:
