@@ -82,6 +82,8 @@ class Config(Settings):
     """Virtual environments of process jobs."""
     job_logs_dir: Path = Path("data/logs/jobs")
     """Logs of process jobs."""
+    job_log_retention_days: int = Field(7, ge=0)
+    """Days that the log of a process job is kept after the process has ended for good; 0: for ever."""
 
     built_in_targets: CommaSeparated[BuiltInTarget] = (BuiltInTarget.PROCESS,)
     """Built-in infrastructure targets to offer, separated by commas; those of plugins come on top."""

@@ -17,11 +17,12 @@ from lifecycle.infrastructure.process.launch import (
     list_marked_processes,
     signal_group,
 )
-from lifecycle.infrastructure.process.log_file import rotate
+from lifecycle.infrastructure.process.log_file import remove_old_logs, rotate
 
 logger = get_logger(__name__)
 KEEP_SECONDS = 0.5
 STRANGERS_SECONDS = 30
+OLD_LOGS_SECONDS = 3600
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30
 HEALTHY_SECONDS = 60
@@ -45,6 +46,7 @@ class ProcessKeeper(TargetKeeper):
         return [
             Chore("keep-processes", KEEP_SECONDS, self.keep),
             Chore("end-strangers", STRANGERS_SECONDS, self.end_strangers),
+            Chore("remove-old-logs", OLD_LOGS_SECONDS, self.remove_old_logs),
         ]
 
     def keep(self) -> None:
@@ -75,6 +77,17 @@ class ProcessKeeper(TargetKeeper):
                     f"ending process {each.process.pid} of instance {each.instance_id}, which nobody expects"
                 )
                 kill_group(each.process)
+
+    def remove_old_logs(self) -> None:
+        """Remove logs of processes that are not started again, some days after they were last written."""
+        config = self.deployer.config
+        if not config.job_log_retention_days:
+            return
+        with self.uow.reading() as uow:
+            kept = {Path(process.log_path) for process in uow.processes.list_all()}
+        before = self.clock.now() - timedelta(days=config.job_log_retention_days)
+        if removed := remove_old_logs(config.job_logs_dir.resolve(), kept, before):
+            logger.info(f"removed {len(removed)} old logs of jobs")
 
     def stop_all(self) -> None:
         """End the processes of all jobs, which come back at the next start of the platform."""

@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel
 
+from lifecycle.infrastructure.process.log_file import open_log
+
 INSTANCE_VARIABLE = "RACETRACK_INSTANCE_ID"
 PROCESS_VARIABLE = "RACETRACK_PROCESS_ID"
 """Id of the row: which replica of the instance a process is."""
@@ -48,8 +50,7 @@ class StartedProcess(BaseModel):
 
 def start_process(launch: Launch, log_path: Path) -> StartedProcess:
     """Start a replica in a session of its own, its output appended to the log; it outlives the service that started it."""
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    with log_path.open("ab") as log:
+    with open_log(log_path) as log:
         child = subprocess.Popen(
             launch.command,
             cwd=launch.workdir,

@@ -1,15 +1,28 @@
 """Log files of process jobs: reading their end, following them, keeping them small."""
 
+import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from datetime import datetime
 from pathlib import Path
 from threading import Event
+from typing import IO
 
 MAX_BYTES = 20 * 1024 * 1024
 KEPT = 2
 _BLOCK = 64 * 1024
 _POLL_SECONDS = 0.2
+
+
+def open_log(path: Path) -> IO[bytes]:
+    """Open a log for a process to append to."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return path.open("ab")
+    except FileNotFoundError:  # Its directory was empty, and removed just then.
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("ab")
 
 
 def read_last_lines(path: Path, count: int) -> str:
@@ -49,6 +62,21 @@ def rotate(path: Path, max_bytes: int = MAX_BYTES) -> None:
             older.replace(f"{path}.{number + 1}")
     shutil.copyfile(path, f"{path}.1")
     os.truncate(path, 0)
+
+
+def remove_old_logs(folder: Path, kept: Collection[Path], before: datetime) -> list[Path]:
+    """Remove logs that were last written before that moment, but those that are kept; return what is gone."""
+    removed = []
+    for path in folder.glob("*/*.log*"):
+        if path.with_name(f"{path.name.rpartition('.log')[0]}.log") in kept:
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < before.timestamp():
+                path.unlink()
+                removed.append(path)
+                with contextlib.suppress(OSError):  # Others are in it.
+                    path.parent.rmdir()
+    return removed
 
 
 def _tail(path: Path, count: int) -> list[str]:

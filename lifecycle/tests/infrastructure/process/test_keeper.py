@@ -1,6 +1,7 @@
 import os
 import signal
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import psutil
@@ -149,3 +150,20 @@ def test_a_job_that_can_not_be_started_does_not_keep_others_from_it(
         uow.processes.add(copy)
     keeper.keep()
     wait_until(lambda: is_up(instance.internal_name))
+
+
+def test_the_log_of_a_process_stays_until_it_has_ended_for_good(keeper, instance, unit_of_work):
+    log = Path(process_of(unit_of_work).log_path)
+    os.utime(log, (0, 0))
+    keeper.remove_old_logs()
+    assert log.exists()
+
+    keeper.deployer.stop_instance("one", grace_seconds=0)
+    os.utime(log, (0, 0))
+    keeper.deployer.config.job_log_retention_days = 0
+    keeper.remove_old_logs()
+    assert log.exists(), "for ever"
+    keeper.deployer.config.job_log_retention_days = 7
+    keeper.remove_old_logs()
+
+    assert not log.exists()

@@ -1,7 +1,15 @@
+import os
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from lifecycle.infrastructure.process.log_file import follow_lines, read_last_lines, rotate
+from lifecycle.infrastructure.process.log_file import (
+    follow_lines,
+    open_log,
+    read_last_lines,
+    remove_old_logs,
+    rotate,
+)
 
 
 def test_the_last_lines_are_read_from_the_end(tmp_path: Path):
@@ -45,3 +53,21 @@ def test_new_lines_are_followed_across_a_rotation(tmp_path: Path):
     stop.set()
     follower.join()
     assert seen == ["old", "new"]
+
+
+def test_old_logs_go_and_those_of_known_processes_stay(tmp_path: Path):
+    for name in ("job-a/one.log", "job-a/one.log.1", "job-a/two-1.log.2", "job-b/three.log"):
+        log = tmp_path / name
+        with open_log(log) as file:
+            file.write(b"1\n")
+        os.utime(log, (0, 0))
+    young = tmp_path / "job-c/four.log"
+    open_log(young).close()
+
+    before = datetime.now(UTC) - timedelta(days=7)
+    removed = remove_old_logs(tmp_path, {tmp_path / "job-a/one.log"}, before)
+
+    assert len(removed) == 2
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.log*"))
+    assert left == ["job-a/one.log", "job-a/one.log.1", "job-c/four.log"]
+    assert not (tmp_path / "job-b").exists()
