@@ -96,6 +96,10 @@ class Session:
                 f"no Lifecycle answers at {self.lifecycle_url}: {error}; is the remote right?"
             ) from error
 
+    def check_answers(self) -> None:
+        """Raise an error when no Lifecycle answers at the remote."""
+        _ = self.info
+
     def api_url(self, path: str) -> str:
         """The URL of an endpoint of Lifecycle."""
         return join_paths(self.lifecycle_url, "api/v1", path)

@@ -40,10 +40,15 @@ def set_remote(
         str,
         typer.Argument(help="Lifecycle's URL, or an alias.", autocompletion=complete_remote),
     ],
+    check: Annotated[
+        bool, typer.Option("--check", help="Only if a Lifecycle answers there.")
+    ] = False,
 ) -> None:
     """Choose the Racetrack that all commands talk to."""
     session = open_session()
     url = resolve_lifecycle_url(remote, session.config.lifecycle_url_aliases)
+    if check:
+        open_session(remote).check_answers()
     with session.changing_config() as config:
         config.lifecycle_url = remote
     say(f"remote is now {remote}" + ("" if remote == url else f", which is {url}"))

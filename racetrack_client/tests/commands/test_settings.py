@@ -27,6 +27,15 @@ def test_settings_that_could_never_work_are_refused(racetrack, arguments):
     assert not racetrack.config_path.exists()
 
 
+def test_a_remote_is_asked_for_before_it_is_set_when_wanted(racetrack, lifecycle):
+    refused = racetrack("set", "remote", f"{lifecycle.root}/nowhere", "--check")
+
+    assert refused.returncode == 70
+    assert "no Lifecycle answers" in refused.stderr
+    assert not racetrack.config_path.exists()
+    assert racetrack("set", "remote", lifecycle.root, "--check").returncode == 0
+
+
 def test_a_remote_that_can_not_work_is_replaced(racetrack):
     racetrack.config_path.parent.mkdir()
     racetrack.config_path.write_text("lifecycle_url: 'ftp://host'\n")
