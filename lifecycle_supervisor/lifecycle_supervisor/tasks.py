@@ -41,7 +41,7 @@ class SupervisorTasks:
                 "prune-images",
                 config.cleaning_interval_seconds,
                 self.prune_images,
-                delay_seconds=IMAGE_BUILDER_STARTS_SECONDS,
+                delay_seconds=min(IMAGE_BUILDER_STARTS_SECONDS, config.cleaning_interval_seconds),
             ),
         ]
         if config.reconciliation_loop:

@@ -30,16 +30,15 @@ def test_a_rollback_brings_the_former_code_back_without_a_build(stack, job_direc
     assert seconds <= 2
 
 
-def test_a_rollback_to_an_image_that_is_gone_says_so_and_leaves_the_job(stack, job_directory):
+def test_a_rollback_to_an_image_that_is_gone_builds_it_again(stack, job_directory):
     directory = job_directory("image-gone", CODE)
     deploy(stack, directory, 1)
     [job] = [job for job in stack.jobs() if job["name"] == "image-gone"]
     deploy(stack, directory, 2)
     stack.remove_image("image-gone", job["image_tag"])
 
-    answer = stack.api("POST", "job/image-gone/0.0.1/rollback")
+    stack.racetrack("rollback", "image-gone")
 
-    assert answer.status_code == 500
-    assert "image" in answer.json()["error"]
-    assert "deploy the job" in answer.json()["error"]
-    assert answer_of(stack, "image-gone") == 2
+    assert answer_of(stack, "image-gone") == 1
+    [restored] = [job for job in stack.jobs() if job["name"] == "image-gone"]
+    assert restored["image_tag"] == job["image_tag"]
