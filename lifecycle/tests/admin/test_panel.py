@@ -59,6 +59,18 @@ def test_a_stranger_is_sent_to_the_log_in(client):
     assert answer.headers["location"].startswith("http://testserver/lifecycle/admin/login?next=")
 
 
+def test_the_first_page_leads_to_each_table_and_counts_its_rows(staff):
+    page = staff.get(f"{PANEL}/").text
+    cards = dict(
+        re.findall(
+            r'href="[^"]*/admin/([\w-]+)/list"[^>]*class="card.*?mt-1"\s*>(\d+)<', page, re.DOTALL
+        )
+    )
+    assert cards["user"] == "1"
+    assert cards["job"] == "0"
+    assert "/create" not in page
+
+
 def test_the_panel_answers_without_a_trailing_slash(client):
     answer = client.get(PANEL, follow_redirects=False)
     assert answer.headers["location"] == "http://testserver/lifecycle/admin/"
