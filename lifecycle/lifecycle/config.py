@@ -127,7 +127,7 @@ class Config(Settings):
     drain_seconds: float = 10
     """How long a replaced instance of a job lives on to answer the calls it has."""
     restorable_deployments: int = Field(5, ge=0)
-    """How many deployments of a job can be rolled back to; of older ones secrets and source are forgotten."""
+    """How many deployments of a job can be rolled back to, rollbacks not counted; of older ones secrets, source and image go."""
     deployment_retention_days: int = Field(90, ge=0)
     """Days that deployments and build logs are kept which no job runs from and none can be rolled back to; 0: for ever."""
     audit_retention_days: int = Field(0, ge=0)

@@ -7,6 +7,7 @@ from racetrack_client.log.logs import get_logger
 
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.deployment.records import RECONCILER
 
 logger = get_logger(__name__)
 
@@ -47,7 +48,9 @@ class Retention:
 def forget_old_rows(uow: UnitOfWork, now: datetime, retention: Retention) -> None:
     """Forget secrets and sources that nobody goes back to, and old calls, events, log-ins and changes."""
     forgotten = {
-        "secrets": uow.deployment_tasks.forget_restorable_but(retention.restorable_deployments),
+        "secrets": uow.deployment_tasks.forget_restorable_but(
+            retention.restorable_deployments, RECONCILER
+        ),
         "async calls": uow.async_calls.remove_before(now - retention.async_calls),
         "sources": uow.bundles.remove_unused(now - _BUNDLES_ARE_KEPT),
     }

@@ -83,6 +83,29 @@ def test_what_can_be_rolled_back_to_stays(platform, forget, wait_a_month):
     assert list_ids(platform) == [each.id for each in reversed(deployed[1:])]
 
 
+def test_rollbacks_and_restarts_take_no_place_of_what_can_be_rolled_back_to(
+    platform, forget, wait_a_month
+):
+    first = platform.deploy(runtime_env={"A": "1"})
+    second = platform.deploy(runtime_env={"A": "2"})
+    for _ in range(3):
+        with platform.unit_of_work() as uow:
+            uow.jobs.save(platform.job().model_copy(update={"status": "lost"}))
+        platform.services.existing_jobs.reconcile()
+        platform.services.worker.run_pending()
+        platform.clock.advance(1)
+    started = platform.services.rollback.roll_back(platform.job(), platform.deployer)
+    platform.services.worker.run_pending()
+    wait_a_month()
+
+    assert forget(restorable=2) == 3
+
+    assert list_ids(platform) == [started.deployment_id, second.id, first.id]
+    with platform.unit_of_work.reading() as uow:
+        restorable = uow.deployment_tasks.list_restorable("adder", "0.0.1")
+    assert [task.deployment_id for task in restorable] == list_ids(platform)
+
+
 def test_a_job_keeps_what_it_was_built_from(platform, forget, wait_a_month):
     platform.deploy()
     again, last = reprovision(platform), reprovision(platform)

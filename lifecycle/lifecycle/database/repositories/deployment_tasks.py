@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 from racetrack_client.log.errors import EntityNotFound
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import ColumnElement, Select, case, func, select, update
 from sqlalchemy.orm import Session
 
 from lifecycle.database.statements import execute_counting
@@ -204,19 +204,28 @@ class DeploymentTaskRepository:
         )
         self._forget_secrets(of_job)
 
-    def forget_restorable_but(self, newest: int) -> int:
-        """Keep only so many deployments of each job to go back to; count those that were forgotten."""
+    def forget_restorable_but(self, newest: int, reconciler: str) -> int:
+        """Keep only so many deployments of each job to go back to; count those that were forgotten.
+
+        Rollbacks, and what the reconciler did, repeat others and take no one's place; the newest of them may be what serves.
+        """
+        repeats = (DeploymentTaskRow.kind == TaskKind.ROLLBACK) | (
+            (DeploymentTaskRow.kind == TaskKind.REPROVISION)
+            & (DeploymentRow.deployed_by == reconciler)
+        )
+        is_repeat = case((repeats, 1), else_=0)
         age = func.row_number().over(
-            partition_by=(DeploymentRow.job_name, DeploymentRow.job_version),
+            partition_by=(DeploymentRow.job_name, DeploymentRow.job_version, is_repeat),
             order_by=(DeploymentTaskRow.created_at.desc(), DeploymentTaskRow.deployment_id),
         )
         ranked = (
-            select(DeploymentTaskRow.deployment_id, age.label("age"))
+            select(DeploymentTaskRow.deployment_id, age.label("age"), is_repeat.label("is_repeat"))
             .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
             .where(is_restorable())
             .subquery()
         )
-        return self._forget_secrets(select(ranked.c.deployment_id).where(ranked.c.age > newest))
+        kept = case((ranked.c.is_repeat == 1, min(1, newest)), else_=newest)
+        return self._forget_secrets(select(ranked.c.deployment_id).where(ranked.c.age > kept))
 
     def _forget_secrets(self, deployment_ids: Select[str]) -> int:
         statement = update(DeploymentTaskRow).where(
