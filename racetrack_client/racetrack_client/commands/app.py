@@ -3,6 +3,8 @@
 import difflib
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -63,15 +65,36 @@ class LazyGroup(TyperGroup):
             ctx.fail(f"No such command '{args[0]}'.{hint}")
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        # Help is printed here.
+        with _noticing_closed_output():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        with _noticing_closed_output():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _noticing_closed_output() -> Iterator[None]:
+    """Raise OutputClosed on a BrokenPipeError, at which Typer would end with 1.
+
+    What is in the buffer is written now, and not when the interpreter ends, where nobody could catch the error.
+    """
+    try:
         try:
-            result = super().invoke(ctx)
-            # Now, and not when the interpreter ends, where nobody could catch the error.
+            yield
+        except typer.Exit:
             sys.stdout.flush()
-        except BrokenPipeError as error:
-            # By another name: Typer would end with 1.
+            raise
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise OutputClosed from error
+    except SystemExit as error:
+        # Rich, which prints help, ends the program with 1, too.
+        if isinstance(error.__context__, BrokenPipeError):
             raise OutputClosed from error
-        return result
+        raise
 
 
 def make_app() -> typer.Typer:

@@ -265,7 +265,7 @@ def test_a_bug_asks_for_the_verbose_option(logged_in, lifecycle, answer):
     assert "KeyError: 'version'; run `racetrack -v" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["list", "version"])
+@pytest.mark.parametrize("command", ["list", "version", "--help", "deploy --help"])
 @pytest.mark.parametrize("reader", ["head -1", "true"])
 def test_a_reader_that_has_seen_enough_is_no_error(logged_in, lifecycle, answer, command, reader):
     lifecycle.on("GET job", answer(JOBS * 2000))
