@@ -26,6 +26,7 @@ from racetrack_client.commands.deploy import warn_of_deprecations
 from racetrack_client.commands.opening import open_session, read_variables
 from racetrack_client.commands.options import ExtraVars, Remote, say
 from racetrack_client.commands.progress import Progress
+from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.load import parse_extra_vars
 
 app = typer.Typer()
@@ -42,9 +43,9 @@ def run_local(
         Path, typer.Argument(help="Directory with job.yaml, or a manifest file.")
     ] = Path(),
     remote: Remote = None,
-    port: Annotated[int, typer.Option(help="Where the job listens on this machine.")] = (
-        JOB_INTERNAL_PORT
-    ),
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Where the job listens on this machine.")
+    ] = JOB_INTERNAL_PORT,
     build_context: Annotated[
         BuildContextMethod, typer.Option(help="Build this directory, or what is in git.")
     ] = BuildContextMethod.default,
@@ -60,6 +61,7 @@ def run_local(
     Otherwise, or with --remote, Lifecycle builds a container image, which Docker runs here.
     """
     check_port(port)
+    command = _split_command(cmd or "")
     session = open_session(remote)
     is_here = remote is None and has_builder()
     if is_here and build_context == BuildContextMethod.default:
@@ -69,9 +71,16 @@ def run_local(
     manifest, payload = make_payload(source, options, session)
     warn_of_deprecations(source.content)
     image = build_here(payload) if is_here else _build_remotely(session, payload)
-    job = LocalJob(manifest, port, shlex.split(cmd or ""), payload["secret_vars"]["runtime_env"])
+    job = LocalJob(manifest, port, command, payload["secret_vars"]["runtime_env"])
     say(f"{manifest.name} {manifest.version} starts at {job.url}; Ctrl-C ends it")
     run_image(job, image, read_variables())
+
+
+def _split_command(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ValidationError(f"--cmd {text!r} is no command: {str(error).lower()}") from error
 
 
 def _build_remotely(session: Session, payload: dict[str, Any]) -> LocalImage:

@@ -220,6 +220,15 @@ def test_a_taken_port_is_refused_before_anything_is_built(job, tmp_path):
     assert not (tmp_path / "record").exists()
 
 
+def test_what_can_not_be_run_is_refused_before_anything_is_built(job, tmp_path):
+    done = job("run-local", "--port", str(free_port()), "--cmd", '"unclosed')
+
+    assert done.returncode == 70
+    assert "--cmd '\"unclosed' is no command: no closing quotation" in done.stderr
+    assert job("run-local", "--port", "99999").returncode == 2
+    assert not (tmp_path / "record").exists()
+
+
 def start(racetrack, *arguments):
     return subprocess.Popen(
         [sys.executable, "-m", "racetrack_client", *arguments],
