@@ -1,3 +1,5 @@
+import pytest
+
 URL = "/pub/job/adder/latest/x"
 
 
@@ -57,6 +59,26 @@ def test_headers_of_one_connection_are_not_passed_to_the_job(pub, job):
     }
     seen = pub.get(URL, headers=headers).json()["headers"]
     assert not {"x-of-hop", "keep-alive", "proxy-authorization", "te", "upgrade"} & seen.keys()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Content-Length: 4\r\nTransfer-Encoding: chunked",
+        "Content-Length: 4\r\nContent-Length: 5",
+        "Content-Length : 4",
+        "Transfer-Encoding: xchunked",
+        "X-A: a\nX-Caller-Name: User mallory",
+    ],
+)
+def test_a_request_that_could_be_read_as_two_is_refused(connect, job, head):
+    connection = connect()
+    connection.sendall(
+        f"POST {URL} HTTP/1.1\r\nHost: pub\r\nX-Racetrack-Auth: good\r\n{head}\r\n\r\n"
+        f"0\r\n\r\nGET {URL} HTTP/1.1\r\nHost: pub\r\n\r\n".encode()
+    )
+    assert connection.recv(1024).startswith(b"HTTP/1.1 400")
+    assert job.calls == 0
 
 
 def test_nothing_is_added_to_what_the_caller_sent(pub, job):
