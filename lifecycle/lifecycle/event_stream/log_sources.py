@@ -42,7 +42,13 @@ class LogSources:
         streamer = self.infrastructure.get(job.infrastructure_target or "").logs_streamer
         if streamer is None:
             raise ServiceUnavailable(f"the infrastructure target of job {job} can't follow logs")
-        return FollowedLog(job, streamer, tail)
+        return FollowedLog(job, streamer, tail, lambda: self._find_moved(job, tail))
+
+    def _find_moved(self, job: JobDto, tail: str | None) -> FollowedLog | None:
+        with self.unit_of_work.reading() as uow:
+            now = uow.jobs.get(job.name, job.version)
+        has_moved = now.infrastructure_target != job.infrastructure_target
+        return self.open(now, tail) if has_moved else None
 
     def _find_job(self, name: str, version: str, token: str | None) -> JobDto:
         is_checked = bool(token) or not self.allow_anonymous

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
+from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
 from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.monitor.base import LogsStreamer
@@ -23,6 +24,8 @@ class FollowedLog:
     streamer: LogsStreamer
     tail: str | None = None
     """How many of the last lines come first; None: as the target likes."""
+    look_again: Callable[[], "FollowedLog | None"] = lambda: None
+    """Finds where the log of a job that moved to another target goes on; EntityNotFound when the job is gone."""
 
     def describe(self) -> dict[str, str]:
         """Return what streamers know as resource properties."""
@@ -31,7 +34,25 @@ class FollowedLog:
 
 
 async def follow_lines(log: FollowedLog, session_id: str) -> AsyncGenerator[str | None]:
-    """Yield each line, until the reader leaves; None when nothing was logged for a while."""
+    """Yield each line, wherever the job moves, until the reader leaves; None when nothing was logged for a while.
+
+    EntityNotFound when the job is gone.
+    """
+    followed: FollowedLog | None = log
+    while followed is not None:
+        moved_to = None
+        async with contextlib.aclosing(_follow_on_target(followed, session_id)) as lines:
+            async for line in lines:
+                yield line
+                if line is None:
+                    with contextlib.suppress(ServiceUnavailable):
+                        moved_to = await asyncio.to_thread(followed.look_again)
+                if moved_to is not None:
+                    break
+        followed = moved_to
+
+
+async def _follow_on_target(log: FollowedLog, session_id: str) -> AsyncGenerator[str | None]:
     lines: asyncio.Queue[str] = asyncio.Queue(_MOST_WAITING_LINES)
     loop = asyncio.get_running_loop()
 
@@ -60,10 +81,11 @@ async def follow_lines(log: FollowedLog, session_id: str) -> AsyncGenerator[str 
 
 
 async def stream_lines(log: FollowedLog) -> AsyncGenerator[str]:
-    """Yield each line as a server-sent event, until the reader leaves."""
-    async with contextlib.aclosing(follow_lines(log, str(uuid4()))) as lines:
-        async for line in lines:
-            yield ": alive\n\n" if line is None else f"data: {json.dumps(line)}\n\n"
+    """Yield each line as a server-sent event, until the reader leaves or the job is gone."""
+    with contextlib.suppress(EntityNotFound):
+        async with contextlib.aclosing(follow_lines(log, str(uuid4()))) as lines:
+            async for line in lines:
+                yield ": alive\n\n" if line is None else f"data: {json.dumps(line)}\n\n"
 
 
 def _put(lines: asyncio.Queue[str], line: str) -> None:

@@ -7,6 +7,7 @@ from lifecycle.app import create_app
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.testing.builders import a_job
 from lifecycle.testing.infrastructure import FakeStreamer
+from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.testing.server import running_server
 from racetrack_commons.testing.waiting import wait_until
 
@@ -145,3 +146,23 @@ def test_a_streamer_that_fails_ends_the_following(url, streamer):
     line = asyncio.run(run())
     assert "internal error" in line
     assert "secret" not in line
+
+
+def test_a_job_that_moves_is_found_again_and_one_that_goes_is_missed(app):
+    services = app.state.services
+    other = FakeStreamer(["three"])
+    services.infrastructure._built_in["other"] = InfrastructureTarget(
+        name="other", logs_streamer=other
+    )
+    log = services.logs.find(PROPERTIES, None)
+    assert log.look_again() is None
+
+    with services.unit_of_work() as uow:
+        uow.jobs.save(log.job.model_copy(update={"infrastructure_target": "other"}))
+    moved = log.look_again()
+    assert (moved.streamer, moved.tail) == (other, "20")
+
+    with services.unit_of_work() as uow:
+        uow.jobs.remove(log.job.name, log.job.version)
+    with pytest.raises(EntityNotFound):
+        moved.look_again()

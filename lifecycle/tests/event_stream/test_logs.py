@@ -6,6 +6,7 @@ import pytest
 from lifecycle.event_stream.logs import FollowedLog, stream_lines
 from lifecycle.testing.builders import a_job
 from lifecycle.testing.infrastructure import FakeStreamer
+from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
 from racetrack_commons.testing.waiting import wait_until
 
 
@@ -79,3 +80,39 @@ def test_a_session_that_could_not_be_opened_is_not_closed():
     with pytest.raises(RuntimeError, match="no engine"):
         asyncio.run(follow())
     assert streamer.closed == []
+
+
+@pytest.fixture
+def _quiet_at_once(monkeypatch):
+    monkeypatch.setattr("lifecycle.event_stream.logs.KEEP_ALIVE_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("_quiet_at_once")
+def test_a_log_goes_on_where_its_job_moved_to():
+    before, after = FakeStreamer(["before"]), FakeStreamer(["after"])
+    moved = FollowedLog(a_job(), after)
+
+    async def follow():
+        events = stream_lines(FollowedLog(a_job(), before, look_again=lambda: moved))
+        taken = await take(events, 3)
+        await events.aclose()
+        return taken
+
+    assert asyncio.run(follow()) == ['data: "before"\n\n', ": alive\n\n", 'data: "after"\n\n']
+    assert (before.sessions, after.sessions) == ({}, {})
+
+
+@pytest.mark.usefixtures("_quiet_at_once")
+def test_a_stream_goes_on_without_the_database_and_ends_with_the_job():
+    answers = [ServiceUnavailable("no database"), None, EntityNotFound("no job")]
+
+    def look_again():
+        answer = answers.pop(0)
+        if answer:
+            raise answer
+
+    async def follow():
+        log = FollowedLog(a_job(), FakeStreamer(), look_again=look_again)
+        return [event async for event in stream_lines(log)]
+
+    assert asyncio.run(follow()) == [": alive\n\n"] * 3

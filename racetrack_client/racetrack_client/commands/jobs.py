@@ -88,11 +88,11 @@ def logs(
 ) -> None:
     """Show what a running job logged."""
     session = open_session(remote)
-    job = session.call("GET", job_path(name, version))
+    exact = session.call("GET", job_path(name, version))["version"]
     if follow:
-        follow_logs(session, {"name": name} | job, tail, output)
+        follow_logs(session, job_path(name, exact, "logs/follow"), tail, output)
         return
-    answer = session.call("GET", job_path(name, job["version"], f"logs?tail={tail}"))
+    answer = session.call("GET", job_path(name, exact, f"logs?tail={tail}"))
     print_data(answer, output, answer["logs"].rstrip("\n"))
 
 

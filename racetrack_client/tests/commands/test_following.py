@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-JOB = {"name": "adder", "version": "0.0.2", "internal_name": "127.0.0.1:7001"}
 FOLLOW = "GET job/adder/0.0.2/logs/follow"
 GONE = {"error": "there is no job adder 0.0.2", "type": "EntityNotFound"}
 
@@ -14,8 +13,7 @@ GONE = {"error": "there is no job adder 0.0.2", "type": "EntityNotFound"}
 @pytest.fixture
 def stream(lifecycle, answer):
     """Let Lifecycle answer with events, which then end."""
-    for version in ("latest", "0.0.2"):
-        lifecycle.on(f"GET job/adder/{version}", answer(JOB))
+    lifecycle.on("GET job/adder/latest", answer({"name": "adder", "version": "0.0.2"}))
     return lambda events: answer(events, 200, "text/event-stream")
 
 
@@ -47,21 +45,6 @@ def test_following_goes_on_after_an_outage_until_the_job_is_gone(
     assert done.returncode == 70
     assert "the connection broke off; some lines may be missing" in done.stderr
     assert done.stderr.endswith("there is no job adder 0.0.2\n")
-
-
-def test_the_log_of_a_job_that_was_deployed_again_follows(logged_in, lifecycle, answer, stream):
-    lifecycle.on("GET job/adder/0.0.2", answer(JOB | {"internal_name": "127.0.0.1:7002"}))
-    lifecycle.on(
-        f"{FOLLOW}?tail=20",
-        stream(b'data: "old"\n\n: alive\n\ndata: "of an instance that drains"\n\n'),
-        stream(b'data: "new"\n\n'),
-    )
-    lifecycle.on(f"{FOLLOW}?tail=0", answer(GONE, 404))
-
-    done = logged_in("logs", "adder", "--follow")
-
-    assert done.stdout == "old\nnew\n"
-    assert "adder 0.0.2 was deployed again; its new log:" in done.stderr
 
 
 def test_ctrl_c_is_how_a_reader_says_that_it_was_enough(logged_in, lifecycle, stream):

@@ -97,7 +97,7 @@ class ProcessDeployer(BuiltInDeployer):
         for process in processes:
             found = started_process(process)
             if found is None or not is_alive(found):
-                lines = read_last_lines(Path(process.log_path), EVIDENCE_LINES)
+                lines = "\n".join(read_last_lines(Path(process.log_path), EVIDENCE_LINES))
                 raise JobCrashed(
                     f"the job's process ended by itself. Its last log lines:\n{lines}".rstrip()
                 )

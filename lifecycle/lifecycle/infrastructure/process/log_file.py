@@ -3,16 +3,14 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
-from threading import Event
-from typing import IO
+from typing import IO, Self
 
 MAX_BYTES = 20 * 1024 * 1024
 KEPT = 2
 _BLOCK = 64 * 1024
-_POLL_SECONDS = 0.2
 
 
 def open_log(path: Path) -> IO[bytes]:
@@ -25,31 +23,36 @@ def open_log(path: Path) -> IO[bytes]:
         return path.open("ab")
 
 
-def read_last_lines(path: Path, count: int) -> str:
+def read_last_lines(path: Path, count: int) -> list[str]:
     """Return the last lines, from the end of the file; those of the file before it when it was just rotated."""
     lines = _tail(path, count)
     if len(lines) < count:
         lines = _tail(Path(f"{path}.1"), count - len(lines)) + lines
-    return "".join(f"{line}\n" for line in lines)
+    return lines
 
 
-def follow_lines(path: Path, tail: int, stop: Event) -> Iterator[str]:
-    """Yield the last lines, then each new one, until `stop` is set; goes on after a rotation."""
-    offset = path.stat().st_size if path.exists() else 0
-    yield from read_last_lines(path, tail).splitlines()
-    rest = b""
-    while not stop.wait(_POLL_SECONDS):
-        size = path.stat().st_size if path.exists() else 0
-        if size < offset:
-            offset, rest = 0, b""
-        if size == offset:
-            continue
-        with path.open("rb") as file:
-            file.seek(offset)
-            rest += file.read(size - offset)
-        offset = size
-        *lines, rest = rest.split(b"\n")
-        yield from (line.decode(errors="replace") for line in lines)
+class FollowedLog:
+    """What is appended to a log, line by line, also across its rotations."""
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self.path = path
+        self._offset = offset
+        self._rest = b""
+
+    @classmethod
+    def at_end_of(cls, path: Path) -> Self:
+        """Follow a log from where it ends now."""
+        return cls(path, _size(path))
+
+    def read_new_lines(self) -> list[str]:
+        """Return the lines that were completed since the last time."""
+        if _size(self.path) < self._offset:
+            self._rest += _read_from(Path(f"{self.path}.1"), self._offset)
+            self._offset = 0
+        new = _read_from(self.path, self._offset)
+        self._offset += len(new)
+        *lines, self._rest = (self._rest + new).split(b"\n")
+        return [line.decode(errors="replace") for line in lines]
 
 
 def rotate(path: Path, max_bytes: int = MAX_BYTES) -> None:
@@ -77,6 +80,18 @@ def remove_old_logs(folder: Path, kept: Collection[Path], before: datetime) -> l
                 with contextlib.suppress(OSError):  # Others are in it.
                     path.parent.rmdir()
     return removed
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _read_from(path: Path, offset: int) -> bytes:
+    if _size(path) <= offset:
+        return b""
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read()
 
 
 def _tail(path: Path, count: int) -> list[str]:

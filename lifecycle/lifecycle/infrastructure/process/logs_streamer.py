@@ -1,22 +1,21 @@
 """Logs streamer of the target `process`."""
 
-import threading
 from collections.abc import Callable
 
-from racetrack_commons.entities.dto import JobDto
-
+from lifecycle.database.repositories.processes import JobProcess
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.infrastructure.process.log_session import LogSession
 from lifecycle.infrastructure.process.monitor import ProcessMonitor
 from lifecycle.monitor.base import LogsStreamer
 
 
 class ProcessLogsStreamer(LogsStreamer):
-    """Follows the log file in a thread for each session."""
+    """Follows all replicas of a job, also those of the instance that replaces it."""
 
     def __init__(self, monitor: ProcessMonitor, uow: UnitOfWorkFactory) -> None:
         self.monitor = monitor
         self.uow = uow
-        self._stops: dict[str, threading.Event] = {}
+        self._sessions: dict[str, LogSession] = {}
 
     def create_session(
         self,
@@ -26,19 +25,19 @@ class ProcessLogsStreamer(LogsStreamer):
     ) -> None:
         """Begin to follow."""
         name, version = resource_properties["job_name"], resource_properties["job_version"]
-        with self.uow.reading() as uow:
-            job: JobDto = uow.jobs.get(name, version)
         tail = int(resource_properties.get("tail") or 20)
-        stop = self._stops[session_id] = threading.Event()
 
-        def follow() -> None:
-            for line in self.monitor.follow_lines(job, tail, stop):
-                on_next_line(session_id, line)
+        def list_processes() -> list[JobProcess]:
+            with self.uow.reading() as uow:
+                job = uow.jobs.get(name, version)
+            return self.monitor.list_processes(job)
 
-        threading.Thread(target=follow, name=f"logs-{job.name}", daemon=True).start()
+        session = LogSession(list_processes, tail, lambda line: on_next_line(session_id, line))
+        self._sessions[session_id] = session
+        session.start(name)
 
     def close_session(self, session_id: str) -> None:
         """Stop following."""
-        stop = self._stops.pop(session_id, None)
-        if stop:
-            stop.set()
+        session = self._sessions.pop(session_id, None)
+        if session is not None:
+            session.close()

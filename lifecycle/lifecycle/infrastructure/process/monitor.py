@@ -1,8 +1,7 @@
 """Monitor of the target `process`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from threading import Event
 
 import psutil
 from racetrack_client.log.errors import EntityNotFound
@@ -14,7 +13,8 @@ from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
 from lifecycle.infrastructure.process.deployer import started_process
 from lifecycle.infrastructure.process.launch import is_alive
-from lifecycle.infrastructure.process.log_file import follow_lines, read_last_lines
+from lifecycle.infrastructure.process.log_file import read_last_lines
+from lifecycle.infrastructure.process.log_session import mark_line
 from lifecycle.monitor.health import JobNotHealthy, quick_check_job_condition
 from lifecycle.monitor.metric_parser import find_last_call
 
@@ -40,27 +40,25 @@ class ProcessMonitor(BuiltInMonitor):
 
     def read_recent_logs(self, job: JobDto, tail: int = 20) -> str:
         """Return the end of the log of the serving instance, replica by replica."""
-        return "".join(read_last_lines(path, tail) for path in self._log_paths(job))
+        processes = self.list_processes(job)
+        return "".join(
+            f"{mark_line(process, line, processes)}\n"
+            for process in processes
+            for line in read_last_lines(Path(process.log_path), tail)
+        )
 
-    def follow_lines(self, job: JobDto, tail: int, stop: Event) -> Iterator[str]:
-        """Yield the last lines of the first replica, then each new one until `stop` is set."""
-        return follow_lines(self._log_paths(job)[0], tail, stop)
-
-    def _log_paths(self, job: JobDto) -> list[Path]:
+    def list_processes(self, job: JobDto) -> list[JobProcess]:
+        """List the replicas of the instance that the job is at; EntityNotFound when there is none."""
         with self.uow.reading() as uow:
             instances = {
                 instance.id for instance in uow.instances.list_of_job(job.name, job.version)
             }
             processes = [each for each in uow.processes.list_all() if each.instance_id in instances]
         names = {job.internal_name, *job.replica_internal_names}
-        paths = [
-            Path(each.log_path)
-            for each in processes
-            if f"{self.config.job_host}:{each.port}" in names
-        ]
-        if not paths:
+        serving = [each for each in processes if f"{self.config.job_host}:{each.port}" in names]
+        if not serving:
             raise EntityNotFound(f"{job} has no log: no process of it is known")
-        return paths
+        return sorted(serving, key=lambda process: process.replica)
 
     def _observe(self, replicas: list[JobProcess]) -> JobDto:
         names = [f"{self.config.job_host}:{process.port}" for process in replicas]

@@ -1,10 +1,9 @@
 import os
-import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lifecycle.infrastructure.process.log_file import (
-    follow_lines,
+    FollowedLog,
     open_log,
     read_last_lines,
     remove_old_logs,
@@ -15,9 +14,9 @@ from lifecycle.infrastructure.process.log_file import (
 def test_the_last_lines_are_read_from_the_end(tmp_path: Path):
     log = tmp_path / "job.log"
     log.write_text("".join(f"line {number}\n" for number in range(50_000)))
-    assert read_last_lines(log, 2) == "line 49998\nline 49999\n"
-    assert read_last_lines(log, 0) == ""
-    assert read_last_lines(tmp_path / "none.log", 5) == ""
+    assert read_last_lines(log, 2) == ["line 49998", "line 49999"]
+    assert read_last_lines(log, 0) == []
+    assert read_last_lines(tmp_path / "none.log", 5) == []
 
 
 def test_a_large_log_is_moved_aside_and_its_writer_goes_on(tmp_path: Path):
@@ -29,30 +28,26 @@ def test_a_large_log_is_moved_aside_and_its_writer_goes_on(tmp_path: Path):
         writer.write("second\n")
         writer.flush()
         assert log.read_text() == "second\n"
-        assert read_last_lines(log, 2) == "first\nsecond\n"
+        assert read_last_lines(log, 2) == ["first", "second"]
 
 
 def test_new_lines_are_followed_across_a_rotation(tmp_path: Path):
     log = tmp_path / "job.log"
     log.write_text("old\n" * 50)
-    stop, seen = threading.Event(), []
-    arrived = threading.Semaphore(0)
+    followed = FollowedLog.at_end_of(log)
+    assert followed.read_new_lines() == []
 
-    def follow():
-        for line in follow_lines(log, 1, stop):
-            seen.append(line)
-            arrived.release()
-
-    follower = threading.Thread(target=follow)
-    follower.start()
-    assert arrived.acquire(timeout=5)
+    with log.open("a") as writer:
+        writer.write("one\ntw")
+    assert followed.read_new_lines() == ["one"]
+    with log.open("a") as writer:
+        writer.write("o\njust before\n")
     rotate(log, max_bytes=1)
     with log.open("a") as writer:
-        writer.write("new\n")
-    assert arrived.acquire(timeout=5)
-    stop.set()
-    follower.join()
-    assert seen == ["old", "new"]
+        writer.write("after\n")
+
+    assert followed.read_new_lines() == ["two", "just before", "after"]
+    assert followed.read_new_lines() == []
 
 
 def test_old_logs_go_and_those_of_known_processes_stay(tmp_path: Path):

@@ -1,0 +1,122 @@
+import threading
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from lifecycle.database.repositories.instances import InstanceState, JobInstance
+from lifecycle.infrastructure.process.logs_streamer import ProcessLogsStreamer
+from lifecycle.infrastructure.process.monitor import ProcessMonitor
+from lifecycle.testing.builders import a_job
+from lifecycle.testing.deployer_contract import NAME, VERSION, a_manifest
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.testing.waiting import wait_until
+
+
+@pytest.fixture
+def monitor(process_config, unit_of_work):
+    return ProcessMonitor(process_config, unit_of_work)
+
+
+@pytest.fixture
+def follow(monitor, unit_of_work):
+    """Follows the log of the job; the lines come into the list that is returned."""
+    before, lines = set(threading.enumerate()), []
+    streamer = ProcessLogsStreamer(monitor, unit_of_work)
+
+    def follow(tail=5):
+        properties = {"job_name": NAME, "job_version": VERSION, "tail": str(tail)}
+        streamer.create_session("s", properties, lambda _, line: lines.append(line))
+        return lines
+
+    yield follow
+    streamer.close_session("s")
+    wait_until(lambda: set(threading.enumerate()) <= before)
+
+
+@pytest.fixture
+def serve(deployer, unit_of_work):
+    """Makes an instance the serving one of its job, as a deployment does."""
+
+    def serve(spec):
+        instance = deployer.start_instance(spec)
+        for address in instance.replica_internal_names:
+            wait_until(lambda address=address: say(address, ""))
+        where = {
+            "internal_name": instance.internal_name,
+            "replica_internal_names": instance.replica_internal_names,
+            "infrastructure_target": "process",
+        }
+        row = JobInstance(
+            id=instance.instance_id,
+            job_name=NAME,
+            job_version=VERSION,
+            state=InstanceState.SERVING,
+            create_time=datetime.now(UTC),
+            **where,
+        )
+        with unit_of_work() as uow:
+            uow.instances.save(row)
+            return uow.jobs.save(a_job(NAME, VERSION, **where))
+
+    return serve
+
+
+def say(address, word):
+    """Let a job log a word, if there is one; tells whether it answers."""
+    path = f"/say?{word}" if word else "/live"
+    try:
+        return httpx.get(f"http://{address}{path}", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_the_last_lines_are_read_replica_by_replica(monitor, serve, make_spec):
+    job = serve(make_spec("one", manifest=a_manifest(replicas=2)))
+    for number, word in ((1, "one"), (0, "two")):
+        say(job.replica_internal_names[number], word)
+
+    assert monitor.read_recent_logs(job, 1) == "r0 | two\nr1 | one\n"
+    assert monitor.read_recent_logs(job, 0) == ""
+
+
+def test_a_job_without_processes_has_no_log(monitor):
+    with pytest.raises(EntityNotFound, match="no process of it"):
+        monitor.read_recent_logs(a_job())
+
+
+def test_new_lines_of_all_replicas_are_followed(follow, serve, make_spec):
+    job = serve(make_spec("one", manifest=a_manifest(replicas=2)))
+    for address in job.replica_internal_names:
+        say(address, "before")
+    lines = follow(tail=1)
+    wait_until(lambda: lines == ["r0 | before", "r1 | before"])
+
+    for number in (1, 0):
+        say(job.replica_internal_names[number], f"after{number}")
+        wait_until(lambda number=number: lines[-1] == f"r{number} | after{number}")
+    assert len(lines) == 4
+
+
+def test_the_instance_that_replaces_another_is_followed_from_its_first_line(
+    follow, deployer, serve, make_spec
+):
+    old = serve(make_spec("one"))
+    lines = follow()
+    wait_until(lambda: lines == ["serving None"])
+
+    new = serve(make_spec("two"))
+    say(old.internal_name, "draining")
+    wait_until(lambda: "draining" in lines)
+    deployer.stop_instance("one", grace_seconds=5)
+    say(new.internal_name, "new")
+
+    wait_until(lambda: lines[-1] == "new")
+    assert sorted(lines) == ["draining", "new", "serving None", "serving None"]
+
+
+def test_a_session_may_begin_before_there_is_a_process(follow, serve, make_spec):
+    lines = follow()
+
+    serve(make_spec("one"))
+
+    wait_until(lambda: lines == ["serving None"])
