@@ -130,6 +130,8 @@ class Config(Settings):
     """How many deployments of a job can be rolled back to, rollbacks not counted; of older ones secrets, source and image go."""
     deployment_retention_days: int = Field(90, ge=0)
     """Days that deployments and build logs are kept which no job runs from and none can be rolled back to; 0: for ever."""
+    max_kept_deployments: int = Field(200, ge=0)
+    """So many deployments of a job, the newest, are kept at most, however young they are; 0: all."""
     audit_retention_days: int = Field(0, ge=0)
     """Days that audit events are kept; 0: for ever."""
     timeout_until_job_alive: int = 900

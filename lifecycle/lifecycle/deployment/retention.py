@@ -29,6 +29,8 @@ class Retention:
     """Since they started."""
     deployments: timedelta | None = None
     """Since they ended."""
+    deployments_per_job: int | None = None
+    """So many of the newest, whatever their age."""
     audit_events: timedelta | None = None
     login_attempts: timedelta = _ATTEMPTS_ARE_KEPT
 
@@ -40,6 +42,7 @@ class Retention:
             config.restorable_deployments,
             async_calls=timedelta(seconds=config.async_job_call_lifetime),
             deployments=_days(config.deployment_retention_days),
+            deployments_per_job=config.max_kept_deployments or None,
             audit_events=_days(config.audit_retention_days),
             login_attempts=max(window, _ATTEMPTS_ARE_KEPT),
         )
@@ -64,12 +67,12 @@ def forget_old_rows(uow: UnitOfWork, now: datetime, retention: Retention) -> Non
 
 def forget_old_deployments(uow: UnitOfWork, now: datetime, retention: Retention) -> int:
     """Forget some old deployments with their build logs; return how many, 0 when there are no more."""
-    if retention.deployments is None:
-        return 0
-    before = now - retention.deployments
-    count = uow.deployments.remove_unneeded(before, limit=DEPLOYMENTS_AT_ONCE)
+    before = None if retention.deployments is None else now - retention.deployments
+    count = uow.deployments.remove_unneeded(
+        before, retention.deployments_per_job, limit=DEPLOYMENTS_AT_ONCE
+    )
     if count:
-        logger.info(f"forgot {count} deployments that ended before {before:%Y-%m-%d}")
+        logger.info(f"forgot {count} old deployments")
     return count
 
 

@@ -14,8 +14,8 @@ LATER_SECONDS = 31 * 24 * 3600
 def forget(platform):
     """Does what the Supervisor does; by default only what serves can be gone back to."""
 
-    def run(restorable=1, deployments=A_MONTH, audit_events=None):
-        retention = Retention(restorable, timedelta(hours=4), deployments, audit_events)
+    def run(restorable=1, deployments=A_MONTH, **others):
+        retention = Retention(restorable, timedelta(hours=4), deployments, **others)
         with platform.unit_of_work() as uow:
             forget_old_rows(uow, platform.clock.now(), retention)
         counts = []
@@ -72,6 +72,19 @@ def test_they_stay_for_ever_when_that_is_wanted(platform, forget, wait_a_month):
     platform.deploy()
     wait_a_month()
     assert forget(deployments=None) == 0
+
+
+def test_of_very_many_the_newest_stay_however_young(platform, forget):
+    deployed = [platform.deploy() for _ in range(5)]
+    other = platform.deploy(name="other")
+    platform.clock.advance(60)
+    platform.services.reaper.run_once()
+
+    assert forget(deployments=None, deployments_per_job=2) == 3
+
+    assert list_ids(platform) == [other.id, deployed[4].id, deployed[3].id]
+    forget(restorable=0, deployments_per_job=1)
+    assert list_ids(platform) == [other.id, deployed[4].id]
 
 
 def test_what_can_be_rolled_back_to_stays(platform, forget, wait_a_month):
@@ -222,6 +235,6 @@ def test_audit_events_stay_unless_a_setting_says_otherwise(platform, forget):
 def test_the_settings_say_how_long(config):
     config = config.model_copy(update={"login_attempts_minutes": 3 * 24 * 60})
     retention = Retention.of_config(config)
-    assert retention.deployments == timedelta(days=90)
+    assert (retention.deployments, retention.deployments_per_job) == (timedelta(days=90), 200)
     assert retention.audit_events is None
     assert retention.login_attempts == timedelta(days=3), "as long as they count"

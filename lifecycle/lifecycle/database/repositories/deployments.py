@@ -113,9 +113,15 @@ class DeploymentRepository:
         values = {"status": DeploymentStatus.FAILED, "error": error, "update_time": now}
         return execute_counting(self._session, statement.values(**values))
 
-    def remove_unneeded(self, before: datetime, limit: int) -> int:
-        """Forget some that ended before that moment and that nothing stands on, with their tasks; count them."""
-        ids = list(self._session.scalars(_unneeded(before).limit(limit)))
+    def remove_unneeded(self, before: datetime | None, newest: int | None, limit: int) -> int:
+        """Forget some, with their tasks, that ended before that moment or are not among the newest of their job; count them.
+
+        What something stands on stays; None: there is no such rule.
+        """
+        is_old = false() if before is None else DeploymentRow.update_time < before
+        is_surplus = false() if newest is None else DeploymentRow.id.in_(_surplus(newest))
+        query = _unneeded().where(is_old | is_surplus).limit(limit)
+        ids = list(self._session.scalars(query))
         tasks = delete(DeploymentTaskRow).where(DeploymentTaskRow.deployment_id.in_(ids))
         execute_counting(self._session, tasks)
         return execute_counting(
@@ -162,7 +168,7 @@ class DeploymentRepository:
         return select(DeploymentRow).options(defer(DeploymentRow.build_logs, raiseload=True))
 
 
-def _unneeded(before: datetime) -> Select[str]:
+def _unneeded() -> Select[str]:
     """Select deployments that have ended and are neither an instance's, nor restorable, nor what a job came from.
 
     Of those that led to the image of a job the newest is kept, which knows its names and its source, and of all of a job the
@@ -187,12 +193,22 @@ def _unneeded(before: datetime) -> Select[str]:
     return (
         select(row.id)
         .outerjoin(task, task.deployment_id == row.id)
-        .where(row.update_time < before, row.status != DeploymentStatus.IN_PROGRESS)
+        .where(row.status != DeploymentStatus.IN_PROGRESS)
         .where(func.coalesce(is_restorable_or_open, false()).is_(false()))
         .where(row.id.not_in(select(JobInstanceRow.id)))
         .where(~job | of_job_later)
         .where(~job.where(JobRow.image_tag == task.image_tag) | same_image_later)
     )
+
+
+def _surplus(newest: int) -> Select[str]:
+    """Select all deployments of each job but so many of the newest."""
+    rank = func.row_number().over(
+        partition_by=(DeploymentRow.job_name, DeploymentRow.job_version),
+        order_by=(DeploymentRow.update_time.desc(), DeploymentRow.id),
+    )
+    ranked = select(DeploymentRow.id, rank.label("rank")).subquery()
+    return select(ranked.c.id).where(ranked.c.rank > newest)
 
 
 def _to_dto(row: DeploymentRow) -> DeploymentDto:
