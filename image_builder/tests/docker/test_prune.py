@@ -114,6 +114,16 @@ def test_an_image_that_is_gone_is_built_again(make, prune, platform):
     assert list_tags(platform) == ["b"]
 
 
+def test_builds_find_their_images_while_others_prune(make, pruner, in_thread):
+    for number in range(6):
+        began = datetime.now(UTC)
+        pruned = in_thread(lambda began=began: pruner.prune((), began, datetime.now(UTC)))
+        name = make(f"tag-{number}", content="same")
+        pruned()
+
+        assert pruner.engine.find_image(name) is not None
+
+
 def test_what_a_container_uses_stays_also_when_it_does_not_run(make, prune):
     used = make("used")
     container = docker("create", used, "true")
