@@ -26,6 +26,7 @@ from lifecycle.database.migrations.ensure import check_current, migrate
 from lifecycle.deployment.failure import DeploymentFailed
 from lifecycle.endpoints import (
     accounts,
+    async_call_leases,
     async_calls,
     audit,
     auth,
@@ -73,6 +74,7 @@ _ROUTERS = (
     plugin_admin.router,
     deploy.router,
     async_calls.router,
+    async_call_leases.router,
     job.router,
     job_logs.router,
     records.router,

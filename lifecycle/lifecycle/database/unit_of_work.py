@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from lifecycle.database.engine import for_reading
 from lifecycle.database.errors import translate_error
+from lifecycle.database.repositories.async_call_leases import AsyncCallLeaseRepository
 from lifecycle.database.repositories.async_calls import AsyncCallRepository
 from lifecycle.database.repositories.audit import AuditRepository
 from lifecycle.database.repositories.auth_subjects import AuthSubjectRepository
@@ -47,6 +48,7 @@ class UnitOfWork:
     def __init__(self, session: WatchingSession) -> None:
         self.session = session
         self.async_calls = AsyncCallRepository(session)
+        self.async_call_leases = AsyncCallLeaseRepository(session)
         self.users = UserRepository(session)
         self.auth_subjects = AuthSubjectRepository(session)
         self.auth_tokens = AuthTokenRepository(session)

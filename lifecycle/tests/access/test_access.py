@@ -71,6 +71,17 @@ EXAMPLES = {
     "GET /api/v1/job/async/call/{call_id}": Example(answer=404),
     "PUT /api/v1/job/async/call/{call_id}": Example({}, answer=422),
     "DELETE /api/v1/job/async/call/{call_id}": Example(answer=404),
+    "POST /api/v1/job/async/new": Example({}, answer=422),
+    "POST /api/v1/job/async/claim": Example({"lease": {"holder": "a", "seconds": 9}, "limit": 1}),
+    "POST /api/v1/job/async/renew": Example({"holders": {}, "seconds": 9}),
+    "GET /api/v1/job/async/call/{call_id}/status": Example(answer=404),
+    "PUT /api/v1/job/async/call/{call_id}/end": Example(
+        {"holder": "a", "status": "completed"}, answer=409
+    ),
+    "PUT /api/v1/job/async/call/{call_id}/release": Example(
+        {"holder": "a", "claimable_after_seconds": 0}, answer=409
+    ),
+    "PUT /api/v1/job/async/call/{call_id}/delivery": Example({"forget_after_seconds": 30}),
     "DELETE /api/v1/job/{job_name}/{job_version}": Example(answer=409),
     "PUT /api/v1/job/{job_name}/{job_version}/manifest": Example({"manifest_yaml": ""}, answer=400),
     "POST /api/v1/job/{job_name}/{job_version}/move": Example(

@@ -74,6 +74,8 @@ class Answers:
     def note_change(self, change: ChangeEvent) -> None:
         """Ask again about what a change touches, before the next use."""
         self._outage.end()
+        if change.kind == ChangeKind.ASYNC_CALL:
+            return
         if change.kind == ChangeKind.JOB and change.subject:
             self._epochs.advance(change.subject)
         else:

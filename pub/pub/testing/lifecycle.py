@@ -38,6 +38,8 @@ class FakeLifecycle:
         self.is_streaming = True
         self.delay_seconds = 0.0
         self.changes: list[dict[str, Any]] = []
+        self.sent = 0
+        """How many changes all streams have told of."""
         self.streams = 0
         """How often the stream of changes was opened."""
         self.app = Starlette(
@@ -88,6 +90,7 @@ class FakeLifecycle:
             while self.is_streaming and not await request.is_disconnected():
                 for change in self.changes[sent:]:
                     sent += 1
+                    self.sent += 1
                     yield f"event: change\ndata: {json.dumps(change)}\n\n"
                 await asyncio.sleep(0.01)
 

@@ -165,3 +165,13 @@ def test_a_lifecycle_that_hangs_holds_known_callers_up_once(
     for _ in range(20):
         assert pub.get(URL).status_code == 200
     assert len(lifecycle.asked) == 2
+
+
+def test_ends_of_async_calls_make_nothing_forgotten(start_watched_pub, lifecycle, job):
+    pub = start_watched_pub()
+    assert pub.get(URL).status_code == 200
+    lifecycle.announce("async_call", "an id")
+    lifecycle.announce("job", "another")
+    wait_until(lambda: lifecycle.sent == 2)
+    assert pub.get(URL).status_code == 200
+    assert len(lifecycle.asked) == 1

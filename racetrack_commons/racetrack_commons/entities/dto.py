@@ -243,6 +243,8 @@ class ChangeKind(StrEnum):
     """Tokens, permissions, public endpoints or users changed; subject: null."""
     MAINTENANCE = "maintenance"
     """Maintenance mode went on or off; subject: null."""
+    ASYNC_CALL = "async_call"
+    """An async call ended; subject: its id."""
 
 
 class ChangeEvent(BaseModel):

@@ -3,7 +3,7 @@
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision in `versions/`; a test compares it."""
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from racetrack_client.log.errors import EntityNotFound, ValidationError
-from racetrack_commons.entities.dto import AsyncJobCallDto, BodyEncoding
-from sqlalchemy import delete
+from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto, BodyEncoding
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from lifecycle.database.statements import execute_counting
@@ -29,11 +29,19 @@ class AsyncCallRepository:
         row = self._session.get(AsyncJobCallRow, call_id)
         if row is None:
             raise EntityNotFound(f"there is no async call {call_id}")
-        return _to_dto(row)
+        return to_dto(row)
+
+    def get_status(self, call_id: str) -> AsyncCallStatus:
+        """Return how one stands, without its bodies."""
+        query = select(AsyncJobCallRow.status).where(AsyncJobCallRow.id == call_id)
+        status = self._session.scalar(query)
+        if status is None:
+            raise EntityNotFound(f"there is no async call {call_id}")
+        return AsyncCallStatus(status)
 
     def save(self, call: AsyncJobCallDto) -> None:
         """Insert it, or replace the one of the same id; nothing is written when nothing changed."""
-        self._session.merge(AsyncJobCallRow(**_to_values(call)))
+        self._session.merge(AsyncJobCallRow(**to_values(call)))
         self._session.flush()
 
     def remove(self, call_id: str) -> None:
@@ -48,10 +56,11 @@ class AsyncCallRepository:
         return execute_counting(self._session, statement)
 
 
-def _to_values(call: AsyncJobCallDto) -> dict[str, Any]:
+def to_values(call: AsyncJobCallDto) -> dict[str, Any]:
+    """Make the columns of a row."""
     values = {column: getattr(call, column) for column in _COLUMNS_AS_IN_DTO}
     for body in _BODIES:
-        values[body] = _decode(getattr(call, body), call.body_encoding)
+        values[body] = decode_body(getattr(call, body), call.body_encoding)
     return values | {
         "started_at": datetime.fromtimestamp(call.started_at, UTC),
         "ended_at": None if call.ended_at is None else datetime.fromtimestamp(call.ended_at, UTC),
@@ -59,7 +68,8 @@ def _to_values(call: AsyncJobCallDto) -> dict[str, Any]:
     }
 
 
-def _to_dto(row: AsyncJobCallRow) -> AsyncJobCallDto:
+def to_dto(row: AsyncJobCallRow) -> AsyncJobCallDto:
+    """Read a row."""
     values = {column: getattr(row, column) for column in _COLUMNS_AS_IN_DTO}
     encoding = _choose_encoding(row.request_body, row.response_body)
     return AsyncJobCallDto(
@@ -73,6 +83,16 @@ def _to_dto(row: AsyncJobCallRow) -> AsyncJobCallDto:
     )
 
 
+def decode_body(body: str, encoding: BodyEncoding) -> bytes:
+    """Return the bytes that a text stands for; ValidationError when it is not base64."""
+    if encoding is BodyEncoding.UTF_8:
+        return body.encode()
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error as error:
+        raise ValidationError(f"a body is not base64, as body_encoding says: {error}") from error
+
+
 def _choose_encoding(*bodies: bytes) -> BodyEncoding:
     try:
         for body in bodies:
@@ -84,12 +104,3 @@ def _choose_encoding(*bodies: bytes) -> BodyEncoding:
 
 def _encode(body: bytes, encoding: BodyEncoding) -> str:
     return base64.b64encode(body).decode() if encoding is BodyEncoding.BASE64 else body.decode()
-
-
-def _decode(body: str, encoding: BodyEncoding) -> bytes:
-    if encoding is BodyEncoding.UTF_8:
-        return body.encode()
-    try:
-        return base64.b64decode(body, validate=True)
-    except binascii.Error as error:
-        raise ValidationError(f"a body is not base64, as body_encoding says: {error}") from error

@@ -1,6 +1,6 @@
 """Rows of the database, one file per subject; importing this registers them in the metadata."""
 
-from lifecycle.database.tables.async_call import AsyncJobCallRow
+from lifecycle.database.tables.async_call import AsyncJobCallLeaseRow, AsyncJobCallRow
 from lifecycle.database.tables.audit import AuditLogEventRow
 from lifecycle.database.tables.auth import AuthSubjectRow, AuthTokenRow, PermissionRow
 from lifecycle.database.tables.base import Base
@@ -17,6 +17,7 @@ from lifecycle.database.tables.setting import SettingRow
 from lifecycle.database.tables.user import UserRow
 
 __all__ = [
+    "AsyncJobCallLeaseRow",
     "AsyncJobCallRow",
     "AuditLogEventRow",
     "AuthSubjectRow",

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lifecycle.database.tables.base import Base, Id, LongText, Str32, Str256, Str512
@@ -31,3 +32,19 @@ class AsyncJobCallRow(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     pub_instance_addr: Mapped[Str256]
     retriable_error: Mapped[bool]
+
+
+class AsyncJobCallLeaseRow(Base):
+    """Who runs an async call; calls that older gateways keep have none."""
+
+    __tablename__ = "registry_asyncjobcalllease"
+
+    call_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("registry_asyncjobcall.id", ondelete="CASCADE"), primary_key=True
+    )
+    holder: Mapped[Str256 | None]
+    """None: nobody."""
+    expires_at: Mapped[datetime | None] = mapped_column(index=True)
+    """From then on anybody may run the call; None when it has ended."""
+    forget_at: Mapped[datetime | None] = mapped_column(index=True)
+    """Its end was delivered, and may be asked for again until then."""

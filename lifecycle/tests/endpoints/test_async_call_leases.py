@@ -1,0 +1,198 @@
+from datetime import timedelta
+
+import pytest
+from lifecycle.database.repositories.async_call_leases import Claimant
+from racetrack_commons.entities.dto import AsyncJobCallDto
+
+API = "/lifecycle/api/v1/job/async"
+ID = "11111111-2222-3333-4444-555555555555"
+CALL = {
+    "id": ID,
+    "status": "ongoing",
+    "started_at": 1_770_000_000,
+    "ended_at": None,
+    "error": None,
+    "job_name": "adder",
+    "job_version": "0.0.1",
+    "job_path": "/api/v1/perform",
+    "request_method": "POST",
+    "request_url": "/pub/job/adder/0.0.1/api/v1/perform?x=1",
+    "request_headers": {"cookie": "session=secret"},
+    "request_body": "[40, 2]",
+    "response_status_code": None,
+    "response_headers": None,
+    "response_body": "",
+    "attempts": 1,
+    "pub_instance_addr": "",
+    "retriable_error": False,
+}
+ENDED = {
+    "status": "completed",
+    "response_status_code": 200,
+    "response_headers": {"set-cookie": "a=1\nb=2"},
+    "response_body": "/wA=",
+    "body_encoding": "base64",
+}
+
+
+@pytest.fixture
+def send(client, internal):
+    def send(method, path, body=None, status=200):
+        answer = client.request(method, f"{API}{path}", json=body, headers=internal)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    return send
+
+
+def test_a_new_call_belongs_to_its_first_holder_who_ends_it(send):
+    send("POST", "/new", {"call": CALL, "lease": lease("a")})
+    assert send("POST", "/claim", claim("b")) == []
+
+    send("PUT", f"/call/{ID}/end", ENDED | {"holder": "b"}, 409)
+    send("PUT", f"/call/{ID}/end", ENDED | {"holder": "a"})
+
+    shown = send("GET", f"/call/{ID}")
+    assert (shown["status"], shown["response_status_code"]) == ("completed", 200)
+    assert shown["response_headers"] == {"set-cookie": "a=1\nb=2"}
+    assert (shown["response_body"], shown["body_encoding"]) == ("/wA=", "base64")
+    assert shown["ended_at"] is not None
+    assert send("GET", f"/call/{ID}/status") == {"status": "completed"}
+
+
+def test_what_the_job_was_sent_is_forgotten_with_the_end(send):
+    send("POST", "/new", {"call": CALL, "lease": lease("a")})
+    assert send("GET", f"/call/{ID}")["request_headers"] == CALL["request_headers"]
+    send("PUT", f"/call/{ID}/end", ENDED | {"holder": "a"})
+
+    shown = send("GET", f"/call/{ID}")
+    assert (shown["request_headers"], shown["request_body"]) == ({}, "")
+
+
+def test_a_call_that_nobody_runs_is_handed_out_once(send):
+    send("POST", "/new", {"call": CALL | {"attempts": 0}})
+
+    [claimed] = send("POST", "/claim", claim("a"))
+    assert (claimed["attempts"], claimed["is_abandoned"]) == (1, False)
+    assert claimed["request_body"] == "[40, 2]"
+    assert send("POST", "/claim", claim("b")) == []
+
+
+def test_who_has_no_room_gets_nothing(send):
+    send("POST", "/new", {"call": CALL})
+    assert send("POST", "/claim", claim("a") | {"limit": 0}) == []
+    assert len(send("POST", "/claim", claim("a"))) == 1
+
+
+def test_a_call_that_ended_can_neither_end_again_nor_go_on(send):
+    send("POST", "/new", {"call": CALL, "lease": lease("a")})
+    send("PUT", f"/call/{ID}/end", ENDED | {"holder": "a"})
+
+    send("PUT", f"/call/{ID}/end", ENDED | {"holder": "a", "status": "failed"}, 409)
+    send("PUT", f"/call/{ID}/release", {"holder": "a", "claimable_after_seconds": 0}, 409)
+    assert send("POST", "/renew", {"holders": {ID: "a"}, "seconds": 9}) == {"call_ids": []}
+    assert send("POST", "/claim", claim("b")) == []
+
+
+def test_an_end_is_none_that_goes_on(send):
+    send("POST", "/new", {"call": CALL, "lease": lease("a")})
+    send("PUT", f"/call/{ID}/end", ENDED | {"holder": "a", "status": "ongoing"}, 400)
+
+
+def test_only_the_holder_renews(send):
+    send("POST", "/new", {"call": CALL, "lease": lease("a")})
+    held = send("POST", "/renew", {"holders": {ID: "a", "gone": "a"}, "seconds": 9})
+    assert held == {"call_ids": [ID]}
+    assert send("POST", "/renew", {"holders": {ID: "b"}, "seconds": 9}) == {"call_ids": []}
+
+
+def test_a_call_given_back_counts_an_attempt_only_when_it_failed(send):
+    send("POST", "/new", {"call": CALL, "lease": lease("a")})
+
+    send("PUT", f"/call/{ID}/release", {"holder": "a", "claimable_after_seconds": 0})
+    [again] = send("POST", "/claim", claim("b"))
+    assert (again["attempts"], again["is_abandoned"], again["error"]) == (1, False, None)
+
+    failed = {"holder": "b", "claimable_after_seconds": 0, "error": "it broke"}
+    send("PUT", f"/call/{ID}/release", failed)
+    [again] = send("POST", "/claim", claim("c"))
+    assert (again["attempts"], again["error"]) == (2, "it broke")
+
+
+def test_a_call_may_have_to_wait_for_its_next_attempt(send):
+    send("POST", "/new", {"call": CALL, "lease": lease("a")})
+    send("PUT", f"/call/{ID}/release", {"holder": "a", "claimable_after_seconds": 60})
+    assert send("POST", "/claim", claim("b")) == []
+
+
+def test_an_end_that_was_delivered_is_forgotten_in_a_while(send):
+    send("POST", "/new", {"call": CALL, "lease": lease("a")})
+    send("PUT", f"/call/{ID}/delivery", {"forget_after_seconds": 0})
+    send("POST", "/claim", claim("b"))
+    send("PUT", f"/call/{ID}/end", ENDED | {"holder": "a"})
+
+    send("PUT", f"/call/{ID}/delivery", {"forget_after_seconds": 60})
+    send("POST", "/claim", claim("b"))
+    send("GET", f"/call/{ID}")
+
+    send("DELETE", f"/call/{ID}")
+    send("POST", "/new", {"call": CALL, "lease": lease("a")})
+    send("PUT", f"/call/{ID}/end", ENDED | {"holder": "a"})
+    send("PUT", f"/call/{ID}/delivery", {"forget_after_seconds": 0})
+    send("POST", "/claim", claim("b") | {"limit": 0})
+    send("GET", f"/call/{ID}", status=404)
+    send("GET", f"/call/{ID}/status", status=404)
+
+
+def test_the_end_is_announced(send, app_uow):
+    send("POST", "/new", {"call": CALL, "lease": lease("a")})
+    send("PUT", f"/call/{ID}/end", ENDED | {"holder": "a"})
+    with app_uow.reading() as uow:
+        *_, change = uow.changes.list_after(0)
+    assert (change.kind, change.subject) == ("async_call", ID)
+
+
+def test_an_id_is_used_once(send):
+    send("POST", "/new", {"call": CALL})
+    send("POST", "/new", {"call": CALL}, 409)
+
+
+def test_calls_of_older_gateways_are_left_to_them(send):
+    send("POST", "/call", CALL)
+    assert send("POST", "/claim", claim("a")) == []
+    send("PUT", f"/call/{ID}", CALL | {"status": "completed"})
+
+
+def test_a_lease_that_ran_out_is_taken_over_by_one(unit_of_work, clock):
+    now = clock.now()
+    with unit_of_work() as uow:
+        call = AsyncJobCallDto(**CALL)
+        uow.async_call_leases.add(call, Claimant("a", now + timedelta(seconds=9)), now)
+    later = now + timedelta(seconds=9)
+
+    with unit_of_work() as uow:
+        assert uow.async_call_leases.claim(Claimant("b", later), 9, now) == []
+    with unit_of_work() as uow:
+        expires_at = later + timedelta(seconds=9)
+        [taken] = uow.async_call_leases.claim(Claimant("b", expires_at), 9, later)
+        assert (taken.is_abandoned, taken.attempts) == (True, 2)
+    with unit_of_work() as uow:
+        assert uow.async_call_leases.claim(Claimant("c", expires_at), 9, later) == []
+        assert uow.async_call_leases.renew({ID: "a"}, expires_at) == []
+
+
+def test_a_lease_that_ran_out_unnoticed_may_be_renewed(unit_of_work, clock):
+    now = clock.now()
+    with unit_of_work() as uow:
+        uow.async_call_leases.add(AsyncJobCallDto(**CALL), Claimant("a", now), now)
+        expires_at = now + timedelta(seconds=9)
+        assert uow.async_call_leases.renew({ID: "a"}, expires_at) == [ID]
+        assert not uow.async_call_leases.has_work(now)
+
+
+def lease(holder):
+    return {"holder": holder, "seconds": 60}
+
+
+def claim(holder):
+    return {"lease": lease(holder), "limit": 9}
