@@ -14,6 +14,7 @@ from racetrack_job_wrapper.recordkeeper import PREDECESSOR_HEADER, read_predeces
 
 PERFORM_PATH = "/api/v1/perform"
 NOT_YET = (202, 408, 504)
+TASK_STATUS_HEADER = "X-Racetrack-Task-Status"
 POLL_TIMEOUT = httpx.Timeout(5, read=60)
 
 
@@ -82,7 +83,9 @@ def _poll(client: httpx.Client, url: str, call: _Call) -> httpx.Response:
             response = client.get(url, headers=call.headers)
         except httpx.ReadTimeout:
             continue
-        if response.status_code not in NOT_YET:
+        # Older gateways don't say whether such a status is the job's own.
+        is_own = response.headers.get(TASK_STATUS_HEADER, "ongoing") != "ongoing"
+        if is_own or response.status_code not in NOT_YET:
             return response
 
 

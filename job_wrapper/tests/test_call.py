@@ -63,7 +63,8 @@ def test_coroutines_call_jobs_too(pub):
     assert asyncio.run(call_job_async(None, "adder", payload={"numbers": [1, 2]})) == 3
 
 
-def test_an_async_call_is_polled_until_it_is_done(serve_job, monkeypatch):
+@pytest.mark.parametrize("statuses", [[408, 202, 200], [202, (202, "completed")]])
+def test_an_async_call_is_polled_until_it_is_done(serve_job, monkeypatch, statuses):
     class Pub:
         polls = 0
 
@@ -71,17 +72,20 @@ def test_an_async_call_is_polled_until_it_is_done(serve_job, monkeypatch):
             async def app(scope, receive, send):
                 status, body = self.answer(scope["path"])
                 headers = [(b"content-type", b"application/json")]
+                if isinstance(status, tuple):
+                    status, task_status = status
+                    headers.append((b"x-racetrack-task-status", task_status.encode()))
                 await send({"type": "http.response.start", "status": status, "headers": headers})
                 await send({"type": "http.response.body", "body": body})
 
             return app
 
-        def answer(self, path: str) -> tuple[int, bytes]:
+        def answer(self, path: str) -> tuple[int | tuple[int, str], bytes]:
             if path.endswith("/async/new/job/adder/latest/api/v1/perform"):
                 return 201, b'{"task_id": "t1", "status": "ongoing"}'
             assert path.endswith("/async/task/t1/poll")
             self.polls += 1
-            return (408, b"Time-out") if self.polls < 3 else (200, b"42")
+            return statuses[self.polls - 1], b"42"
 
     pub = Pub()
     client = serve_job(pub)
@@ -89,4 +93,4 @@ def test_an_async_call_is_polled_until_it_is_done(serve_job, monkeypatch):
     monkeypatch.setenv("AUTH_TOKEN", "family-token")
 
     assert async_job_call(None, "adder", payload={"numbers": [40, 2]}) == 42
-    assert pub.polls == 3
+    assert pub.polls == len(statuses)
