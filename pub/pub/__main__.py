@@ -1,5 +1,6 @@
 """`python -m pub`: the gateway to jobs."""
 
+import asyncio
 import sys
 
 from racetrack_client.log.logs import configure_logs
@@ -19,7 +20,9 @@ def main() -> None:
     configure_logs(config.log_level, structured=config.log_structured)
     # Calls are limited by the app, which says so to callers; idle connections are not calls.
     limits = ServerLimits(grace_seconds=config.shutdown_grace_seconds, connections=None)
-    serve(create_app(config), config.http_addr, config.pub_port, limits)
+    stopping = asyncio.Event()
+    app = create_app(config, stopping=stopping)
+    serve(app, config.http_addr, config.pub_port, limits, on_stop=stopping.set)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 from racetrack_commons.api.app import create_api_app
 from racetrack_commons.api.metrics import create_registry
 from racetrack_commons.clock import Clock
+from racetrack_commons.entities.async_calls_client import AsyncCallsClient
 from racetrack_commons.entities.lifecycle_client import LifecycleClient
 
+from pub.async_calls.attempt import AttemptMaker
+from pub.async_calls.ending import Ending
+from pub.async_calls.poll import AsyncCallPoller
+from pub.async_calls.runner import AsyncCallRunner
+from pub.async_calls.start import AsyncCallStarter
 from pub.config import Config
+from pub.endpoints.async_calls import AsyncCallRoutes
 from pub.endpoints.probes import create_probes
 from pub.metrics import PubMetrics
 from pub.proxy.app import Proxy
@@ -19,6 +27,7 @@ from pub.proxy.forward import HttpForwarder
 from pub.proxy.headers import HeaderRules
 from pub.proxy.websocket import WebSocketForwarder
 from pub.routing.answers import Answers
+from pub.routing.ends import Ends
 from pub.routing.memory import Epochs
 from pub.routing.questions import Questioner
 from pub.routing.watch import ChangeWatcher
@@ -26,11 +35,50 @@ from pub.upstream.client import UpstreamClient
 from pub.upstream.replicas import Replicas
 
 
-def create_app(config: Config, clock: Clock | None = None) -> Proxy:
-    """Make the ASGI app of one PUB process."""
-    clock = clock or Clock()
+@dataclass(frozen=True)
+class Core:
+    """What calls of both kinds go through."""
+
+    config: Config
+    clock: Clock
+    metrics: PubMetrics
+    lifecycle: LifecycleClient
+    questioner: Questioner
+    answers: Answers
+    upstream: UpstreamClient
+    connector: JobConnector
+    rules: HeaderRules
+
+
+@dataclass(frozen=True)
+class AsyncCalls:
+    """What serves async calls."""
+
+    runner: AsyncCallRunner
+    ends: Ends
+    routes: AsyncCallRoutes
+    stopping: asyncio.Event
+
+
+def create_app(
+    config: Config, clock: Clock | None = None, stopping: asyncio.Event | None = None
+) -> Proxy:
+    """Make the ASGI app of one PUB process; `stopping` is set when the server begins to stop."""
     registry = create_registry()
-    metrics = PubMetrics(registry)
+    core = _create_core(config, clock or Clock(), PubMetrics(registry))
+    async_calls = _create_async_calls(core, stopping or asyncio.Event())
+    api = create_api_app(
+        title="PUB",
+        base_path=f"/{config.service_name}",
+        probes=create_probes(config, core.answers, core.metrics),
+        registry=registry,
+        lifespan=lambda _: _run(core, async_calls),
+    )
+    api.include_router(async_calls.routes.router())
+    return _create_proxy(core, api)
+
+
+def _create_core(config: Config, clock: Clock, metrics: PubMetrics) -> Core:
     lifecycle = LifecycleClient(
         config.lifecycle_url,
         config.lifecycle_auth_token.get_secret_value(),
@@ -39,32 +87,56 @@ def create_app(config: Config, clock: Clock | None = None) -> Proxy:
     epochs = Epochs()
     questioner = Questioner(lifecycle, epochs, clock, metrics)
     answers = Answers(questioner, epochs, config, clock, metrics)
-    upstream = UpstreamClient(config.connect_timeout_seconds, config.response_timeout_seconds)
+    return Core(
+        config=config,
+        clock=clock,
+        metrics=metrics,
+        lifecycle=lifecycle,
+        questioner=questioner,
+        answers=answers,
+        upstream=UpstreamClient(config.connect_timeout_seconds, config.response_timeout_seconds),
+        connector=JobConnector(answers, Replicas(clock), metrics, is_debug=config.auth_debug),
+        rules=HeaderRules(config.request_tracing_header, config.caller_name_header),
+    )
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        watching = asyncio.create_task(ChangeWatcher(lifecycle, answers).run())
-        yield
-        watching.cancel()
+
+def _create_async_calls(core: Core, stopping: asyncio.Event) -> AsyncCalls:
+    store, ends = AsyncCallsClient(core.lifecycle), Ends()
+    config, metrics = core.config, core.metrics
+    attempts = AttemptMaker(core.connector, core.upstream, core.rules, config, metrics)
+    ending = Ending(store, config, metrics)
+    runner = AsyncCallRunner(store, attempts, ending, config, core.clock, metrics)
+    starter = AsyncCallStarter(core.connector, core.rules, store, runner, config, metrics)
+    poller = AsyncCallPoller(store, ends, core.answers, stopping, config, core.clock)
+    routes = AsyncCallRoutes(starter, poller, config, metrics)
+    return AsyncCalls(runner, ends, routes, stopping)
+
+
+def _create_proxy(core: Core, api: FastAPI) -> Proxy:
+    parts = (core.connector, core.upstream, core.rules, core.metrics)
+    http, websocket = HttpForwarder(*parts), WebSocketForwarder(*parts)
+    return Proxy(api, http, websocket, core.config, core.metrics)
+
+
+@asynccontextmanager
+async def _run(core: Core, async_calls: AsyncCalls) -> AsyncIterator[None]:
+    watcher = ChangeWatcher(core.lifecycle, core.answers, async_calls.ends)
+    working = [asyncio.create_task(each) for each in (watcher.run(), async_calls.runner.run())]
+    # Polls are requests that the server waits for: they must hear of the end before it does.
+    finishing = asyncio.create_task(_finish(core, async_calls))
+    yield
+    async_calls.stopping.set()
+    await finishing
+    for task in working:
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await watching
-        await questioner.close()
-        await upstream.close()
-        await lifecycle.close()
+            await task
+    await core.questioner.close()
+    await core.upstream.close()
+    await core.lifecycle.close()
 
-    api = create_api_app(
-        title="PUB",
-        base_path=f"/{config.service_name}",
-        probes=create_probes(config, answers, metrics),
-        registry=registry,
-        lifespan=lifespan,
-    )
-    connector = JobConnector(answers, Replicas(clock), metrics, is_debug=config.auth_debug)
-    rules = HeaderRules(config.request_tracing_header, config.caller_name_header)
-    return Proxy(
-        api,
-        HttpForwarder(connector, upstream, rules, metrics),
-        WebSocketForwarder(connector, upstream, rules, metrics),
-        config,
-        metrics,
-    )
+
+async def _finish(core: Core, async_calls: AsyncCalls) -> None:
+    await async_calls.stopping.wait()
+    async_calls.ends.announce_all()
+    await async_calls.runner.finish(core.config.shutdown_grace_seconds)

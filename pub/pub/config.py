@@ -43,3 +43,21 @@ class Config(Settings):
     """More calls at once are refused with 503."""
     shutdown_grace_seconds: int = Field(default=30, ge=0)
     """How long running calls may take after the gateway was told to stop."""
+    async_max_attempts: int = Field(default=2, ge=1)
+    """How often an async call is sent when the job can't be reached or answers 404."""
+    async_task_retry_interval: float = Field(default=10, ge=0, le=3600)
+    """Seconds between two attempts of an async call."""
+    async_max_running: int = Field(default=100, ge=1)
+    """Async calls that run here at once; more of them wait in the database."""
+    async_max_body_bytes: int = Field(default=16 * 1024**2, ge=0)
+    """Larger bodies of async calls are refused with 413, and larger answers are failures."""
+    async_call_timeout_seconds: float = Field(default=7200, gt=0)
+    """How long one attempt of an async call may take."""
+    async_poll_seconds: float = Field(default=30, ge=0)
+    """How long a poll waits for the end of an async call."""
+    async_keep_seconds: float = Field(default=30, ge=0, le=86400)
+    """How long the end of an async call can be asked for again."""
+    async_lease_seconds: float = Field(default=15, ge=1, le=3600)
+    """How long an async call waits for a gateway that vanished, before another one runs it again."""
+    async_look_seconds: float = Field(default=1, gt=0)
+    """How often a gateway looks for async calls that nobody runs."""

@@ -22,6 +22,10 @@ _PLAIN = {
     "pub_lifecycle_call_time": "Seconds of answered questions to Lifecycle",
     "pub_auth_successful": "Questions to Lifecycle that it answered with yes",
     "pub_auth_failed": "Questions to Lifecycle that it did not answer with yes",
+    "pub_async_job_calls_errors": "Attempts of async calls that failed",
+    "pub_async_retried_task": "Attempts of async calls that were not the first",
+    "pub_async_retried_crashed_task": "Those of them that followed a failure",
+    "pub_async_retried_missing_task": "Those of them that were taken over from a gateway that vanished",
     "pub_lifecycle_cache_retrieved_responses": "Calls that a remembered answer allowed or refused",
     "pub_lifecycle_cache_recovered_failed_responses": "Calls allowed by an older answer while Lifecycle was away",
 }
@@ -29,6 +33,8 @@ _LABELLED = {
     "pub_job_proxy_requests": ("Calls that Lifecycle allowed", _PER_JOB),
     "pub_job_proxy_requests_started": ("Calls sent to jobs", _PER_JOB),
     "pub_job_proxy_requests_done": ("Calls that ended", _PER_JOB),
+    "pub_async_job_calls_started": ("Async calls that were accepted", _PER_JOB),
+    "pub_async_job_calls_done": ("Async calls that ended", _PER_JOB),
     "pub_job_call_response_time": ("Seconds of calls", _PER_JOB),
     "pub_job_proxy_response_codes": ("Answers of jobs by status", (*_PER_JOB, "status_code")),
 }

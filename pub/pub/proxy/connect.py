@@ -8,9 +8,9 @@ from typing import Generic, TypeVar
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
 from pub.metrics import PubMetrics
-from pub.proxy.call import Call
 from pub.proxy.errors import behind_a_gateway, lost_sight, refused, unknown, unreachable
 from pub.routing.answers import Answers
+from pub.routing.questions import Question
 from pub.routing.route import Route
 from pub.upstream.errors import (
     ConnectionBroken,
@@ -64,10 +64,10 @@ class JobConnector:
         self._metrics = metrics
         self._is_debug = is_debug
 
-    async def authorize(self, call: Call) -> Route:
+    async def authorize(self, question: Question) -> Route:
         """Return where the job is, or raise why the caller may not call it."""
         try:
-            route = await self._answers.get(call.question)
+            route = await self._answers.get(question)
         except LifecycleError as error:
             raise refused(error, is_debug=self._is_debug) from error
         except LifecycleUnreachable as error:
@@ -78,7 +78,7 @@ class JobConnector:
 
     async def connect(
         self,
-        call: Call,
+        question: Question,
         route: Route,
         open_: Callable[[Route, str], Awaitable[Opened]],
         *,
@@ -98,24 +98,24 @@ class JobConnector:
                 return Connected(route, address, await open_(route, address))
             except UpstreamError as caught:
                 error = caught
-                self._note(call, error)
+                self._note(question, error)
             if not attempts.may_follow(error):
                 break
             attempts.tried.add(address)
             self._replicas.eject(address)
-            route, address = await self._look_again(call, route, error, attempts)
+            route, address = await self._look_again(question, route, error, attempts)
         if self._answers.is_lifecycle_away:
             raise lost_sight(route) from error
         raise unreachable(route, error) from error
 
     async def _look_again(
-        self, call: Call, route: Route, error: UpstreamError, attempts: _Attempts
+        self, question: Question, route: Route, error: UpstreamError, attempts: _Attempts
     ) -> tuple[Route, str | None]:
         """Return where the job is now; at its old address only after a pause, as long as there is one."""
         address = self._replicas.choose(route, attempts.tried)
         if address is None:
-            self._answers.doubt(call.job.name)
-            route = await self.authorize(call)
+            self._answers.doubt(question.job.name)
+            route = await self.authorize(question)
             address = self._replicas.choose(route, attempts.tried)
         if address is None and not isinstance(error, ConnectionTimedOut):
             if not attempts.pauses:
@@ -124,16 +124,16 @@ class JobConnector:
                 return route, None
             await asyncio.sleep(attempts.pauses.pop(0))
             attempts.tried.clear()
-            self._answers.doubt(call.job.name)
-            route = await self.authorize(call)
+            self._answers.doubt(question.job.name)
+            route = await self.authorize(question)
             address = self._replicas.choose(route)
         return route, address
 
-    def _note(self, call: Call, error: UpstreamError) -> None:
+    def _note(self, question: Question, error: UpstreamError) -> None:
         self._metrics.count("pub_job_proxy_errors")
         if isinstance(error, Misdirected):
             # The caller may have to send this call again itself; then the next one must not go astray, too.
-            self._answers.doubt(call.job.name)
+            self._answers.doubt(question.job.name)
         if isinstance(error, ConnectionRefused | Misdirected):
             self._metrics.count("pub_job_proxy_connection_refused_errors")
         elif isinstance(error, ConnectionTimedOut | ResponseTimedOut):

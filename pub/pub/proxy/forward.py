@@ -32,7 +32,7 @@ class HttpForwarder:
     async def serve(self, call: Call) -> None:
         """Pass a call on; CallFailed when the job can't answer it."""
         started = time.perf_counter()
-        route = await self.connector.authorize(call)
+        route = await self.connector.authorize(call.question)
         self.metrics.count_for("pub_job_proxy_requests", route.name, route.version)
         body = CallerBody(call.receive)
         try:
@@ -64,7 +64,7 @@ class HttpForwarder:
                 raise
 
         is_repeatable = call.method in SAFE_METHODS and isinstance(content, bytes | None)
-        return await self.connector.connect(call, route, send, is_repeatable=is_repeatable)
+        return await self.connector.connect(call.question, route, send, is_repeatable=is_repeatable)
 
     async def _answer(self, call: Call, connected: Connected[UpstreamResponse]) -> str:
         """Stream the answer to the caller, and tell how that ended."""

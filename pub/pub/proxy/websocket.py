@@ -35,7 +35,7 @@ class WebSocketForwarder:
     async def serve(self, call: Call) -> None:
         """Shake hands with the job, then with the caller; CallFailed when the job does not want to."""
         await call.receive()  # the request to connect
-        route = await self.connector.authorize(call)
+        route = await self.connector.authorize(call.question)
         labels = (route.name, route.version)
         self.metrics.count_for("pub_job_proxy_requests", *labels)
         self.metrics.count_for("pub_job_proxy_requests_started", *labels)
@@ -61,7 +61,7 @@ class WebSocketForwarder:
                 address, job_target(call, route), headers, call.scope.get("subprotocols", [])
             )
 
-        return await self.connector.connect(call, route, open_socket, is_repeatable=True)
+        return await self.connector.connect(call.question, route, open_socket, is_repeatable=True)
 
 
 async def _serve_both(call: Call, socket: WebSocket) -> None:

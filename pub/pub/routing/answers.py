@@ -47,6 +47,11 @@ class Answers:
         """Whether answers may be out of date, because Lifecycle can't be asked."""
         return self._outage.has_begun
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether changes arrive."""
+        return self._is_watched
+
     async def get(self, question: Question) -> Route:
         """Return where the job is; LifecycleError refuses, LifecycleUnreachable when nobody knows."""
         known = self._memory.find(question.key)

@@ -4,9 +4,11 @@ import asyncio
 
 import httpx
 from racetrack_client.log.logs import get_logger
+from racetrack_commons.entities.dto import ChangeEvent, ChangeKind
 from racetrack_commons.entities.lifecycle_client import LifecycleClient
 
 from pub.routing.answers import Answers
+from pub.routing.ends import Ends
 
 logger = get_logger(__name__)
 FIRST_PAUSE_SECONDS = 0.1
@@ -16,9 +18,10 @@ LONGEST_PAUSE_SECONDS = 2.0
 class ChangeWatcher:
     """Follows the stream of changes for ever, and comes back to it when it breaks."""
 
-    def __init__(self, lifecycle: LifecycleClient, answers: Answers) -> None:
+    def __init__(self, lifecycle: LifecycleClient, answers: Answers, ends: Ends) -> None:
         self._lifecycle = lifecycle
         self._answers = answers
+        self._ends = ends
         self._pause_seconds = FIRST_PAUSE_SECONDS
         self._last_problem: str | None = None
 
@@ -41,7 +44,7 @@ class ChangeWatcher:
                 if change is None:
                     self._begin()
                 else:
-                    self._answers.note_change(change)
+                    self._note(change)
         except httpx.HTTPStatusError as error:
             status = error.response.status_code
             hint = ", check LIFECYCLE_AUTH_TOKEN" if status == 401 else ""
@@ -56,8 +59,14 @@ class ChangeWatcher:
             self._answers.stop_watching()
         return "it ended"
 
+    def _note(self, change: ChangeEvent) -> None:
+        if change.kind == ChangeKind.ASYNC_CALL and change.subject:
+            self._ends.announce(change.subject)
+        self._answers.note_change(change)
+
     def _begin(self) -> None:
         self._answers.start_watching()
+        self._ends.announce_all()
         self._pause_seconds = FIRST_PAUSE_SECONDS
         if self._last_problem is not None:
             logger.info("Lifecycle's stream of changes is back")

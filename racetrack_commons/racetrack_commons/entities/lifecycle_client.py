@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
+from pydantic import BaseModel
 
 from racetrack_commons.auth.headers import AUTH_HEADER
 from racetrack_commons.entities.dto import ChangeEvent, JobCallAuthData, JobDto
@@ -51,7 +52,7 @@ class LifecycleClient:
         """
         job = f"{quote(name, safe='')}/{quote(version, safe='')}"
         url = f"{self.url}/api/v1/auth/can-call-job/{job}/{_escape_path(path)}"
-        response = await self._get(url, {**(headers or {}), AUTH_HEADER: token})
+        response = await self._send("GET", url, {**(headers or {}), AUTH_HEADER: token})
         try:
             return _read_permission(response.content)
         except ValueError as error:
@@ -61,9 +62,15 @@ class LifecycleClient:
 
     async def get_job(self, name: str, version: str) -> JobDto:
         """Return a job, as the service itself may see it; LifecycleError carries 404."""
-        url = f"{self.url}/api/v1/job/{quote(name, safe='')}/{quote(version, safe='')}"
-        response = await self._get(url, {AUTH_HEADER: self.token})
-        return JobDto.model_validate_json(response.content)
+        path = f"job/{quote(name, safe='')}/{quote(version, safe='')}"
+        return JobDto.model_validate_json(await self.request("GET", path))
+
+    async def request(self, method: str, path: str, body: BaseModel | None = None) -> bytes:
+        """Send a request to a path of the API, as the service itself; return the answer's body."""
+        headers = {AUTH_HEADER: self.token, "Content-Type": "application/json"}
+        content = None if body is None else body.model_dump_json().encode()
+        response = await self._send(method, f"{self.url}/api/v1/{path}", headers, content)
+        return response.content
 
     async def changes(self) -> AsyncIterator[ChangeEvent | None]:
         """Follow changes; None means: forget everything, as once the stream is open.
@@ -81,9 +88,11 @@ class LifecycleClient:
                     if event.data:
                         yield _read_change(event)
 
-    async def _get(self, url: str, headers: dict[str, str]) -> httpx.Response:
+    async def _send(
+        self, method: str, url: str, headers: dict[str, str], content: bytes | None = None
+    ) -> httpx.Response:
         try:
-            response = await self._http.get(url, headers=headers)
+            response = await self._http.request(method, url, headers=headers, content=content)
         except httpx.InvalidURL as error:
             raise LifecycleError(400, f"the path can't be asked about: {error}") from error
         except httpx.RequestError as error:

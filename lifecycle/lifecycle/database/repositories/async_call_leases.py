@@ -5,11 +5,12 @@ from datetime import datetime
 
 from racetrack_client.log.errors import AlreadyExists
 from racetrack_commons.entities.async_calls import AsyncCallEnd, ClaimedAsyncCall
+from racetrack_commons.entities.bodies import decode_body
 from racetrack_commons.entities.dto import AsyncJobCallDto
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from lifecycle.database.repositories.async_calls import decode_body, to_dto, to_values
+from lifecycle.database.repositories.async_calls import to_dto, to_values
 from lifecycle.database.statements import execute_counting
 from lifecycle.database.tables import AsyncJobCallLeaseRow, AsyncJobCallRow
 

@@ -1,12 +1,11 @@
 """Async calls of jobs, as PUB keeps them."""
 
-import base64
-import binascii
 from datetime import UTC, datetime
 from typing import Any
 
-from racetrack_client.log.errors import EntityNotFound, ValidationError
-from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto, BodyEncoding
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.entities.bodies import choose_encoding, decode_body, encode_body
+from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -71,36 +70,13 @@ def to_values(call: AsyncJobCallDto) -> dict[str, Any]:
 def to_dto(row: AsyncJobCallRow) -> AsyncJobCallDto:
     """Read a row."""
     values = {column: getattr(row, column) for column in _COLUMNS_AS_IN_DTO}
-    encoding = _choose_encoding(row.request_body, row.response_body)
+    encoding = choose_encoding(row.request_body, row.response_body)
     return AsyncJobCallDto(
         **values | {"request_headers": row.request_headers or {}},
         started_at=row.started_at,
         ended_at=row.ended_at,
         response_headers=row.response_headers,
-        request_body=_encode(row.request_body, encoding),
-        response_body=_encode(row.response_body, encoding),
+        request_body=encode_body(row.request_body, encoding),
+        response_body=encode_body(row.response_body, encoding),
         body_encoding=encoding,
     )
-
-
-def decode_body(body: str, encoding: BodyEncoding) -> bytes:
-    """Return the bytes that a text stands for; ValidationError when it is not base64."""
-    if encoding is BodyEncoding.UTF_8:
-        return body.encode()
-    try:
-        return base64.b64decode(body, validate=True)
-    except binascii.Error as error:
-        raise ValidationError(f"a body is not base64, as body_encoding says: {error}") from error
-
-
-def _choose_encoding(*bodies: bytes) -> BodyEncoding:
-    try:
-        for body in bodies:
-            body.decode()
-    except UnicodeDecodeError:
-        return BodyEncoding.BASE64
-    return BodyEncoding.UTF_8
-
-
-def _encode(body: bytes, encoding: BodyEncoding) -> str:
-    return base64.b64encode(body).decode() if encoding is BodyEncoding.BASE64 else body.decode()

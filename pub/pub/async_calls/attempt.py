@@ -1,0 +1,127 @@
+"""One attempt of an async call: the way to the job is that of any other call."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from racetrack_commons.entities.bodies import decode_body
+from racetrack_commons.entities.dto import AsyncJobCallDto
+
+from pub.async_calls.headers import fold, unfold
+from pub.async_calls.outcome import Answered, Failed, Outcome, Postponed
+from pub.config import Config
+from pub.metrics import PubMetrics
+from pub.proxy.connect import Connected, JobConnector
+from pub.proxy.errors import CallFailed
+from pub.proxy.forward import SAFE_METHODS
+from pub.proxy.headers import HeaderRules
+from pub.routing.path import JobPath
+from pub.routing.questions import Question
+from pub.routing.route import Route
+from pub.upstream.client import UpstreamClient, UpstreamRequest, UpstreamResponse
+from pub.upstream.errors import UpstreamError
+
+_UNAVAILABLE = 503
+_NOT_FOUND = 404
+_LONGEST_SHOWN = 1000
+
+
+class AnswerTooLarge(Exception):
+    """The job answers more than is kept."""
+
+
+@dataclass(frozen=True)
+class AttemptMaker:
+    """Sends async calls to their jobs."""
+
+    connector: JobConnector
+    upstream: UpstreamClient
+    rules: HeaderRules
+    config: Config
+    metrics: PubMetrics
+
+    async def make(self, call: AsyncJobCallDto) -> Outcome:
+        """Send a call, and tell what came of it."""
+        seconds = self.config.async_call_timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await self._send(call)
+        except TimeoutError:
+            return Failed(f"request to a job timed out after {seconds:g} s", is_retriable=True)
+        except CallFailed as failure:
+            return _judge(failure)
+        except UpstreamError as broken:
+            self.metrics.count("pub_job_proxy_errors")
+            self.metrics.count("pub_job_proxy_connection_broken_errors")
+            return Failed(f"{broken.text} (job may have died)", is_retriable=True)
+        except AnswerTooLarge:
+            most = self.config.async_max_body_bytes
+            text = f"the answer has more than {most} bytes (ASYNC_MAX_BODY_BYTES)"
+            return Failed(text, is_retriable=False)
+        return _judge_answer(answer)
+
+    async def _send(self, call: AsyncJobCallDto) -> Answered:
+        started = time.perf_counter()
+        question = self._question(call)
+        route = await self.connector.authorize(question)
+        self.metrics.count_for("pub_job_proxy_requests_started", route.name, route.version)
+        headers = unfold(call.request_headers)
+        body = decode_body(call.request_body, call.body_encoding) or None
+        request = UpstreamRequest(call.request_method, call.request_url, headers, body)
+
+        async def send(_: Route, address: str) -> UpstreamResponse:
+            return await self.upstream.send(address, request)
+
+        is_safe = call.request_method in SAFE_METHODS
+        connected = await self.connector.connect(question, route, send, is_repeatable=is_safe)
+        try:
+            answer = await self._read(connected, self._tracing_id(call))
+        finally:
+            connected.opened.close()
+        self._count(route, answer, time.perf_counter() - started)
+        return answer
+
+    def _question(self, call: AsyncJobCallDto) -> Question:
+        """Ask as the service itself: the caller was allowed to start the call, and its token is not kept."""
+        token = self.config.lifecycle_auth_token.get_secret_value()
+        headers = {self.config.request_tracing_header: self._tracing_id(call)}
+        path = call.request_url.partition("?")[0]
+        path = path.removeprefix(f"/pub/job/{call.job_name}/{call.job_version}")
+        return Question(JobPath(call.job_name, call.job_version, path), token, headers)
+
+    def _tracing_id(self, call: AsyncJobCallDto) -> str:
+        return call.request_headers.get(self.config.request_tracing_header.lower(), call.id)
+
+    async def _read(self, connected: Connected[UpstreamResponse], tracing_id: str) -> Answered:
+        response = connected.opened
+        chunks: list[bytes] = []
+        size, is_whole = 0, False
+        while not is_whole:
+            chunk, is_whole = await response.read()
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > self.config.async_max_body_bytes:
+                raise AnswerTooLarge
+        headers = self.rules.to_caller(response, connected.address, tracing_id)
+        decoded = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+        return Answered(response.status, fold(decoded), b"".join(chunks))
+
+    def _count(self, route: Route, answer: Answered, seconds: float) -> None:
+        labels = (route.name, route.version)
+        self.metrics.count_for("pub_job_proxy_response_codes", *labels, str(answer.status))
+        self.metrics.note_call(*labels, seconds)
+
+
+def _judge(failure: CallFailed) -> Outcome:
+    """Tell what may go well a little later, what may go well another time, and what never will."""
+    if failure.status == _UNAVAILABLE:
+        return Postponed(failure.error, failure.retry_after or 1)
+    return Failed(failure.error, is_retriable=isinstance(failure.__cause__, UpstreamError | None))
+
+
+def _judge_answer(answer: Answered) -> Outcome:
+    """404 is no answer: jobs give it while they initialise."""
+    if answer.status != _NOT_FOUND:
+        return answer
+    text = answer.body[:_LONGEST_SHOWN].decode(errors="replace")
+    return Failed(f"job returned 404 Not Found response: {text}", is_retriable=True)

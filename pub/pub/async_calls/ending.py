@@ -1,0 +1,124 @@
+"""Telling Lifecycle what became of an async call, however long it takes to reach it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from racetrack_client.log.logs import get_logger
+from racetrack_commons.entities.async_calls import AsyncCallEnd, AsyncCallRelease
+from racetrack_commons.entities.async_calls_client import AsyncCallsClient
+from racetrack_commons.entities.bodies import choose_encoding, encode_body
+from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto
+from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
+
+from pub.async_calls.outcome import Answered, Failed, Outcome
+from pub.config import Config
+from pub.metrics import PubMetrics
+
+logger = get_logger(__name__)
+_NOT_OURS = (404, 409)
+_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)
+_SERVER_ERROR = 500
+
+
+@dataclass
+class Running:
+    """A call that runs here."""
+
+    call: AsyncJobCallDto
+    holder: str
+    task: asyncio.Task[None] | None = None
+    is_over: bool = False
+    """Whether the job has answered, or failed to: only Lifecycle has yet to be told."""
+    is_given_back: bool = False
+
+    def cancel(self) -> None:
+        """End the attempt."""
+        if self.task is not None:
+            self.task.cancel()
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Ends calls in Lifecycle."""
+
+    store: AsyncCallsClient
+    config: Config
+    metrics: PubMetrics
+
+    async def tell(self, running: Running, outcome: Outcome) -> None:
+        """Let a call end or wait for another attempt, by what came of this one."""
+        call = running.call
+        if isinstance(outcome, Answered):
+            await self._end(running, lambda: _answered(running, outcome))
+            return
+        if not isinstance(outcome, Failed):
+            logger.info(f"async call {call.id} is postponed: {outcome.reason}")
+            await self._release(running, outcome.seconds)
+            return
+        self.metrics.count("pub_async_job_calls_errors")
+        logger.warning(f"async call {call.id} failed, attempt {call.attempts}: {outcome.error}")
+        if outcome.is_retriable and call.attempts < self.config.async_max_attempts:
+            await self._release(running, self.config.async_task_retry_interval, outcome.error)
+        else:
+            await self._end(running, lambda: _failed(running, outcome.error))
+
+    async def give_back(self, running: Running) -> None:
+        """Let another gateway run the call at once; when that can't be said, the lease runs out."""
+        release = AsyncCallRelease(holder=running.holder, claimable_after_seconds=0)
+        try:
+            await self.store.release(running.call.id, release)
+        except (LifecycleError, LifecycleUnreachable) as error:
+            logger.warning(f"async call {running.call.id} could not be given back: {error}")
+
+    async def _release(self, running: Running, seconds: float, error: str | None = None) -> None:
+        def release() -> Awaitable[None]:
+            wish = AsyncCallRelease(
+                holder=running.holder, claimable_after_seconds=seconds, error=error
+            )
+            return self.store.release(running.call.id, wish)
+
+        await _insist(running, release)
+
+    async def _end(self, running: Running, make: Callable[[], AsyncCallEnd]) -> None:
+        call = running.call
+        refusal = await _insist(running, lambda: self.store.end(call.id, make()))
+        if refusal is not None:
+            text = f"the answer can't be kept: {refusal}"
+            await _insist(running, lambda: self.store.end(call.id, _failed(running, text)))
+        self.metrics.count_for("pub_async_job_calls_done", call.job_name, call.job_version)
+
+
+async def _insist(running: Running, send: Callable[[], Awaitable[None]]) -> LifecycleError | None:
+    """Send until Lifecycle has understood; return its refusal. Calls that are somebody else's by now are left to them."""
+    pauses = list(_PAUSES_SECONDS)
+    while True:
+        try:
+            await send()
+        except LifecycleError as error:
+            if error.status in _NOT_OURS:
+                logger.warning(f"async call {running.call.id} was not ours any more: {error}")
+                return None
+            if error.status < _SERVER_ERROR:
+                return error
+        except LifecycleUnreachable:
+            pass
+        else:
+            return None
+        await asyncio.sleep(pauses.pop(0) if len(pauses) > 1 else pauses[0])
+
+
+def _answered(running: Running, answer: Answered) -> AsyncCallEnd:
+    encoding = choose_encoding(answer.body)
+    return AsyncCallEnd(
+        holder=running.holder,
+        status=AsyncCallStatus.COMPLETED,
+        response_status_code=answer.status,
+        response_headers=answer.headers,
+        response_body=encode_body(answer.body, encoding),
+        body_encoding=encoding,
+    )
+
+
+def _failed(running: Running, error: str) -> AsyncCallEnd:
+    return AsyncCallEnd(holder=running.holder, status=AsyncCallStatus.FAILED, error=error)

@@ -1,0 +1,161 @@
+"""Running async calls: those started here, and those that no other gateway runs any more."""
+
+import asyncio
+import socket
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from racetrack_client.log.logs import get_logger
+from racetrack_commons.clock import Clock
+from racetrack_commons.entities.async_calls import AsyncCallLease, ClaimedAsyncCall
+from racetrack_commons.entities.async_calls_client import AsyncCallsClient
+from racetrack_commons.entities.dto import AsyncJobCallDto
+from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
+
+from pub.async_calls.attempt import AttemptMaker
+from pub.async_calls.ending import Ending, Running
+from pub.config import Config
+from pub.metrics import PubMetrics
+
+logger = get_logger(__name__)
+# Each may bring a body.
+_CLAIMED_AT_ONCE = 10
+_RENEWALS_IN_A_LEASE = 5
+_LAST_WORDS_SECONDS = 3
+
+
+@dataclass
+class AsyncCallRunner:
+    """Runs calls under leases, and renews them; of one call only the holder of its lease may tell the end."""
+
+    store: AsyncCallsClient
+    attempts: AttemptMaker
+    ending: Ending
+    config: Config
+    clock: Clock
+    metrics: PubMetrics
+    _running: dict[str, Running] = field(default_factory=dict)
+    _renewed_at: float = 0.0
+    _is_stopping: bool = False
+    _problem: str | None = None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more call may run here."""
+        return not self._is_stopping and self._room > 0
+
+    @property
+    def _room(self) -> int:
+        return self.config.async_max_running - len(self._running)
+
+    def make_lease(self) -> AsyncCallLease:
+        """Make a lease for calls that are about to run here."""
+        holder = f"{socket.gethostname()[:200]}:{self.config.pub_port}:{uuid.uuid4()}"
+        return AsyncCallLease(holder=holder, seconds=self.config.async_lease_seconds)
+
+    def begin(self, call: AsyncJobCallDto, lease: AsyncCallLease) -> None:
+        """Run a call whose lease this gateway has."""
+        known = self._running.get(call.id)
+        if known is not None:
+            # Its lease ran out while Lifecycle was away, and nobody else took it.
+            known.holder = lease.holder
+            return
+        running = Running(call, lease.holder)
+        self._running[call.id] = running
+        running.task = asyncio.create_task(self._run(running))
+
+    async def run(self) -> None:
+        """Renew leases, and look for calls that nobody runs, until cancelled."""
+        while True:
+            problem = await self._look()
+            if problem is not None and problem != self._problem:
+                logger.warning(f"async calls are neither renewed nor taken over: {problem}")
+            elif problem != self._problem:
+                logger.info("async calls are looked after again")
+            self._problem = problem
+            await asyncio.sleep(self.config.async_look_seconds)
+
+    async def finish(self, seconds: float) -> None:
+        """Begin nothing more; let what runs end in that time, and give the rest back."""
+        self._is_stopping = True
+        if tasks := self._tasks():
+            logger.info(f"{len(tasks)} async calls may end within {seconds:g} s")
+            await asyncio.wait(tasks, timeout=seconds)
+        for running in self._running.values():
+            if not running.is_over:
+                running.is_given_back = True
+                running.cancel()
+        if tasks := self._tasks():
+            await asyncio.wait(tasks, timeout=_LAST_WORDS_SECONDS)
+        for task in self._tasks():
+            task.cancel()
+
+    def _tasks(self) -> "list[asyncio.Task[None]]":
+        return [each.task for each in self._running.values() if each.task is not None]
+
+    async def _look(self) -> str | None:
+        """Do what is to be done; tell what prevents it."""
+        try:
+            # Renewing comes first: leases that ran out while Lifecycle was away are nobody else's yet.
+            await self._renew()
+            if not self._is_stopping:
+                await self._claim()
+        except LifecycleUnreachable:
+            return "Lifecycle does not answer"
+        except LifecycleError as error:
+            return f"Lifecycle says {error.status}: {error}"
+        except Exception as error:
+            # Without this loop leases of running calls would run out.
+            logger.exception("looking after async calls failed")
+            return type(error).__name__
+        return None
+
+    async def _renew(self) -> None:
+        age = self.clock.monotonic() - self._renewed_at
+        if not self._running or age < self.config.async_lease_seconds / _RENEWALS_IN_A_LEASE:
+            return
+        holders = {call_id: running.holder for call_id, running in self._running.items()}
+        held = await self.store.renew(holders, self.config.async_lease_seconds)
+        self._renewed_at = self.clock.monotonic()
+        for call_id in holders.keys() - held:
+            running = self._running.get(call_id)
+            if running is not None and running.holder == holders[call_id]:
+                logger.warning(f"async call {call_id} is another gateway's by now")
+                running.cancel()
+
+    async def _claim(self) -> None:
+        lease = self.make_lease()
+        claimed = await self.store.claim(lease, max(0, min(self._room, _CLAIMED_AT_ONCE)))
+        self._count(claimed)
+        for call in claimed:
+            if self._is_stopping:
+                await self.ending.give_back(Running(call, lease.holder))
+            else:
+                self.begin(call, lease)
+
+    def _count(self, claimed: Sequence[ClaimedAsyncCall]) -> None:
+        for call in claimed:
+            if call.attempts <= 1:
+                continue
+            self.metrics.count("pub_async_retried_task")
+            kind = "missing" if call.is_abandoned else "crashed"
+            self.metrics.count(f"pub_async_retried_{kind}_task")
+            why = "its gateway vanished" if call.is_abandoned else f"after: {call.error}"
+            logger.info(f"async call {call.id} runs again, attempt {call.attempts}, {why}")
+
+    async def _run(self, running: Running) -> None:
+        try:
+            outcome = await self.attempts.make(running.call)
+            running.is_over = True
+            await self.ending.tell(running, outcome)
+        except asyncio.CancelledError:
+            if running.is_given_back:
+                await self.ending.give_back(running)
+        except Exception:
+            logger.exception(f"async call {running.call.id} failed, it is left to others")
+            self.metrics.count("pub_panic_errors")
+            running.is_given_back = True
+            await self.ending.give_back(running)
+        finally:
+            self._running.pop(running.call.id, None)

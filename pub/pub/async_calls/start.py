@@ -1,0 +1,117 @@
+"""Accepting an async call: once its caller has the id, it is committed."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from racetrack_client.log.logs import get_logger
+from racetrack_commons.entities.async_calls_client import AsyncCallsClient
+from racetrack_commons.entities.bodies import choose_encoding, encode_body
+from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto
+from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
+
+from pub.async_calls.headers import fold
+from pub.async_calls.runner import AsyncCallRunner
+from pub.config import Config
+from pub.metrics import PubMetrics
+from pub.proxy.call import Call
+from pub.proxy.connect import JobConnector
+from pub.proxy.errors import CallFailed
+from pub.proxy.headers import HeaderRules, job_target
+from pub.routing.route import Route
+from pub.routing.token import find_header
+
+logger = get_logger(__name__)
+_LONGEST_SHOWN_PATH = 512
+
+
+@dataclass(frozen=True)
+class AsyncCallStarter:
+    """Keeps calls in Lifecycle, and runs them here when there is room."""
+
+    connector: JobConnector
+    rules: HeaderRules
+    store: AsyncCallsClient
+    runner: AsyncCallRunner
+    config: Config
+    metrics: PubMetrics
+
+    async def start(self, call: Call) -> AsyncJobCallDto:
+        """Accept a call; CallFailed when it may not be made, or can't be kept."""
+        route = await self.connector.authorize(call.question)
+        kept = self._describe(call, route, await self._read_body(call))
+        lease = self.runner.make_lease() if self.runner.has_room else None
+        if lease is not None:
+            kept = kept.model_copy(update={"attempts": 1})
+        try:
+            await self.store.add(kept, lease)
+        except LifecycleUnreachable as error:
+            raise _not_kept() from error
+        except LifecycleError as error:
+            raise _not_kept(error) from error
+        if lease is not None:
+            self.runner.begin(kept, lease)
+        self.metrics.count_for("pub_async_job_calls_started", route.name, route.version)
+        logger.info(
+            f"{call} accepted as async call {kept.id} {route.caller or '-'}",
+            extra={"id": call.tracing_id},
+        )
+        return kept
+
+    async def _read_body(self, call: Call) -> bytes:
+        most = self.config.async_max_body_bytes
+        length = find_header(call.headers, b"content-length")
+        if length.isdecimal() and int(length) > most:
+            raise _too_large(most)
+        chunks: list[bytes] = []
+        size, is_more = 0, True
+        while is_more:
+            message = await call.receive()
+            if message["type"] == "http.disconnect":
+                raise CallFailed(400, "Proxy request error: the caller left before its body ended")
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            is_more = message.get("more_body", False)
+            if size > most:
+                raise _too_large(most)
+        return b"".join(chunks)
+
+    def _describe(self, call: Call, route: Route, body: bytes) -> AsyncJobCallDto:
+        """Describe the call as the job shall get it: without the caller's token."""
+        encoding = choose_encoding(body)
+        return AsyncJobCallDto(
+            id=str(uuid.uuid4()),
+            status=AsyncCallStatus.ONGOING,
+            started_at=int(datetime.now(UTC).timestamp()),
+            ended_at=None,
+            error=None,
+            job_name=route.name,
+            job_version=route.version,
+            job_path=call.job.path[:_LONGEST_SHOWN_PATH],
+            request_method=call.method,
+            request_url=job_target(call, route),
+            request_headers=fold(self.rules.to_job(call, route)),
+            request_body=encode_body(body, encoding),
+            body_encoding=encoding,
+            response_status_code=None,
+            response_headers=None,
+            response_body="",
+            attempts=0,
+            pub_instance_addr="",
+            retriable_error=False,
+        )
+
+
+def _too_large(most: int) -> CallFailed:
+    text = (
+        f"Proxy request error: the body of an async call may have {most} bytes"
+        " (ASYNC_MAX_BODY_BYTES): send less, or call the job without /async/new"
+    )
+    return CallFailed(413, text)
+
+
+def _not_kept(error: LifecycleError | None = None) -> CallFailed:
+    if error is not None and error.status < 500:
+        return CallFailed(500, f"Proxy request error: failed to create async task: {error}")
+    text = "Proxy request error: Lifecycle can't keep the call now, try again"
+    return CallFailed(503, text, retry_after=2)

@@ -1,0 +1,202 @@
+"""Routes of async calls. Who knows an id may read the end of the call: ids are random, and older clients poll without a token."""
+
+import re
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from racetrack_commons.api.tracing import current_tracing_id
+from racetrack_commons.entities.dto import AsyncCallStatus
+from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
+from starlette.responses import Response
+from starlette.types import Scope
+
+from pub.async_calls.answer import STATUS_HEADER, present_end
+from pub.async_calls.poll import AsyncCallPoller
+from pub.async_calls.start import AsyncCallStarter
+from pub.config import Config
+from pub.metrics import PubMetrics
+from pub.proxy.call import Call, read_call
+from pub.proxy.errors import CallFailed, overloaded
+
+_NEW = "/async/new"
+_OF_JOB = ("job_name", "job_version")
+_NEW_PATHS = {
+    f"{_NEW}/job/{{job_name}}/{{job_version}}": _OF_JOB,
+    f"{_NEW}/job/{{job_name}}/{{job_version}}/{{path:path}}": (*_OF_JOB, "path"),
+}
+_VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")
+_OTHER_VERBS = (
+    *("CONNECT", "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "SEARCH", "UNLOCK"),
+    *("BIND", "REBIND", "UNBIND", "ACL", "REPORT", "MKACTIVITY", "CHECKOUT", "MERGE"),
+    *("MKCALENDAR", "LINK", "UNLINK", "PURGE", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE"),
+)
+_ID = re.compile(r"[0-9A-Za-z-]{1,36}")
+
+
+class TaskState(BaseModel):
+    """How an async call stands."""
+
+    task_id: str
+    status: AsyncCallStatus
+
+
+class AsyncCallRoutes:
+    """Starts calls, and answers those who ask for their end."""
+
+    def __init__(
+        self,
+        starter: AsyncCallStarter,
+        poller: AsyncCallPoller,
+        config: Config,
+        metrics: PubMetrics,
+    ) -> None:
+        self._starter = starter
+        self._poller = poller
+        self._config = config
+        self._metrics = metrics
+        self._at_once = 0
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter(tags=["async calls"])
+        for path, parameters in _NEW_PATHS.items():
+            self._add_start(router, path, parameters)
+        router.add_api_route(
+            "/async/task/{task_id}/status", self.show_status, response_model=TaskState
+        )
+        router.add_api_route(
+            "/async/task/{task_id}/poll", self.poll, responses=_POLL_RESPONSES, response_model=None
+        )
+        return router
+
+    def _add_start(self, router: APIRouter, path: str, parameters: Sequence[str]) -> None:
+        for method in _VERBS:
+            router.add_api_route(
+                path,
+                self.start,
+                methods=[method],
+                status_code=201,
+                response_model=TaskState,
+                operation_id=f"start_call_{method.lower()}_{parameters[-1]}",
+                responses={502: {"description": "The job can't be reached from here"}},
+                openapi_extra={"parameters": [_describe(name) for name in parameters]},
+            )
+        others = list(_OTHER_VERBS)
+        router.add_api_route(path, self.start, methods=others, include_in_schema=False)
+
+    async def start(self, request: Request) -> Response:
+        """Accept a call of a job, whose answer is asked for later."""
+        call = read_call(_without_new(request.scope), request.receive, _never_send, self._config)
+        if call is None:
+            return _fail(404, "Async Job Call request error: this is no path of a job")
+        self._at_once += 1
+        try:
+            if self._at_once > self._config.max_concurrent_calls:
+                raise overloaded()
+            kept = await self._starter.start(call)
+        except CallFailed as failure:
+            return self._refuse(call, failure, request)
+        finally:
+            self._at_once -= 1
+        headers = {call.tracing_header: call.tracing_id}
+        return _show(kept.id, kept.status, 201, headers)
+
+    async def show_status(self, task_id: str) -> Response:
+        """Tell how a call stands, at once."""
+        try:
+            _check_id(task_id)
+            return _show(task_id, await self._poller.get_status(task_id))
+        except LifecycleError as error:
+            return _fail_to_read(error, "check async task in task storage")
+        except LifecycleUnreachable:
+            text = "Failed to check async task in task storage: Lifecycle does not answer"
+            return _fail(503, text, {"Retry-After": "2"})
+
+    async def poll(self, task_id: str) -> Response:
+        """Return the job's own answer, waiting for it up to half a minute; 202 when that was too short."""
+        self._at_once += 1
+        try:
+            _check_id(task_id)
+            if self._at_once > self._config.max_concurrent_calls:
+                return _show_ongoing(task_id, retry_after=5)
+            call = await self._poller.wait(task_id)
+        except LifecycleError as error:
+            return _fail_to_read(error, "look up the async task in Lifecycle")
+        except LifecycleUnreachable:
+            text = "Failed to look up the async task in Lifecycle: it does not answer, poll again"
+            return _fail(504, text, {"Retry-After": "2"})
+        finally:
+            self._at_once -= 1
+        return present_end(call) if call else _show_ongoing(task_id, retry_after=0)
+
+    def _refuse(self, call: Call, failure: CallFailed, request: Request) -> Response:
+        if failure.status != 404:
+            self._metrics.count("pub_job_proxy_request_errors")
+        error = failure.error.removeprefix("Proxy request error: ")
+        details = failure.details | {"path": request.url.path}
+        shown = CallFailed(
+            failure.status, f"Async Job Call request error: {error}", details, failure.retry_after
+        )
+        headers, body = shown.render(call)
+        response = Response(body, status_code=shown.status)
+        response.raw_headers = headers
+        if shown.status == 413:
+            response.raw_headers.append((b"connection", b"close"))
+        return response
+
+
+_POLL_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The job's own answer; its status may be any other, too",
+        "content": {"*/*": {}},
+        "headers": {STATUS_HEADER: {"schema": {"type": "string"}}},
+    },
+    202: {"description": "Not yet: poll again", "model": TaskState},
+    504: {"description": "Lifecycle does not answer: poll again"},
+}
+
+
+def _describe(parameter: str) -> dict[str, Any]:
+    return {"name": parameter, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _without_new(scope: Scope) -> Scope:
+    """Let the path be that of a call which is answered at once; jobs make links of it."""
+    raw: bytes = scope.get("raw_path") or b""
+    return {**scope, "raw_path": raw.replace(_NEW.encode(), b"", 1)}
+
+
+async def _never_send(_: object) -> None:
+    raise RuntimeError("async calls are answered by their route")
+
+
+def _check_id(task_id: str) -> None:
+    if not _ID.fullmatch(task_id):
+        raise LifecycleError(404, "no such id")
+
+
+def _show_ongoing(task_id: str, retry_after: int) -> Response:
+    headers = {"Retry-After": str(retry_after)}
+    return _show(task_id, AsyncCallStatus.ONGOING, 202, headers)
+
+
+def _show(
+    task_id: str, status: AsyncCallStatus, code: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    content = {"task_id": task_id, "status": status}
+    return JSONResponse(content, code, headers={STATUS_HEADER: status, **(headers or {})})
+
+
+def _fail_to_read(error: LifecycleError, what: str) -> Response:
+    if error.status == 404:
+        return _fail(404, "Task not found in Lifecycle: Async task not found")
+    return _fail(500, f"Failed to {what}: {error}")
+
+
+def _fail(status: int, error: str, headers: dict[str, str] | None = None) -> Response:
+    content = {"error": error, "requestId": current_tracing_id.get() or str(uuid.uuid4())}
+    return JSONResponse(content, status, headers=headers)
