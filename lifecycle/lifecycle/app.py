@@ -97,7 +97,10 @@ def create_app(config: Config) -> FastAPI:
         probes=HealthProbes(config, core.unit_of_work, core.metrics).probes(),
         registry=core.metrics_registry,
         lifespan=lambda _: _run(core, services),
-        options=ApiOptions(error_statuses=dict.fromkeys(_EXPLAINED_FAULTS, 500)),
+        options=ApiOptions(
+            error_statuses=dict.fromkeys(_EXPLAINED_FAULTS, 500),
+            quiet_paths=frozenset(async_call_leases.ROUTINE_PATHS),
+        ),
     )
     app.state.services = services
     for router in _ROUTERS:

@@ -30,7 +30,10 @@ from lifecycle.endpoints.dependencies import (
     UnitOfWorkDep,
 )
 
-router = APIRouter(prefix="/api/v1/job/async", tags=["API"])
+_PREFIX = "/api/v1/job/async"
+ROUTINE_PATHS = (f"{_PREFIX}/claim", f"{_PREFIX}/renew")
+"""Each gateway asks for them every few seconds."""
+router = APIRouter(prefix=_PREFIX, tags=["API"])
 
 
 @router.post("/new")

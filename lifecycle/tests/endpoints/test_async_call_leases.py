@@ -1,8 +1,11 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from lifecycle.database.repositories.async_call_leases import Claimant
 from racetrack_commons.entities.dto import AsyncJobCallDto
+from racetrack_commons.testing.waiting import wait_until
 
 API = "/lifecycle/api/v1/job/async"
 ID = "11111111-2222-3333-4444-555555555555"
@@ -188,6 +191,37 @@ def test_a_lease_that_ran_out_unnoticed_may_be_renewed(unit_of_work, clock):
         expires_at = now + timedelta(seconds=9)
         assert uow.async_call_leases.renew({ID: "a"}, expires_at) == [ID]
         assert not uow.async_call_leases.has_work(now)
+
+
+def test_gateways_that_claim_at_the_same_time_get_different_calls(unit_of_work, clock):
+    now = clock.now()
+    ids = [f"{number:036d}" for number in range(20)]
+    with unit_of_work() as uow:
+        for call_id in ids:
+            uow.async_call_leases.add(AsyncJobCallDto(**CALL | {"id": call_id}), None, now)
+    at_once = Barrier(4)
+
+    def claim_some(number: int) -> list[str]:
+        at_once.wait(10)
+        with unit_of_work() as uow:
+            claimant = Claimant(str(number), now + timedelta(seconds=9))
+            return [call.id for call in uow.async_call_leases.claim(claimant, 10, now)]
+
+    with ThreadPoolExecutor(4) as pool:
+        claimed = [call_id for some in pool.map(claim_some, range(4)) for call_id in some]
+    with unit_of_work() as uow:
+        left = uow.async_call_leases.claim(Claimant("last", now), 20, now)
+    assert sorted([*claimed, *(call.id for call in left)]) == ids
+
+
+def test_routine_questions_leave_the_log_alone(send, caplog):
+    caplog.set_level("INFO", "racetrack_commons.api.access_log")
+    caplog.set_level("WARNING", "httpx")
+    send("POST", "/claim", claim("a"))
+    send("POST", "/renew", {"holders": {}, "seconds": 9})
+    send("PUT", f"/call/{ID}/delivery", {"forget_after_seconds": 60})
+    wait_until(lambda: "/delivery 200" in caplog.text)
+    assert not {"/claim 200", "/renew 200"} & {message[-10:] for message in caplog.messages}
 
 
 def lease(holder):

@@ -36,26 +36,28 @@ class AsyncCallRunner:
     clock: Clock
     metrics: PubMetrics
     _running: dict[str, Running] = field(default_factory=dict)
+    _reserved: set[str] = field(default_factory=set)
+    """Holders of leases that Lifecycle is being told of."""
     _renewed_at: float = 0.0
     _is_stopping: bool = False
     _problem: str | None = None
 
-    @property
-    def has_room(self) -> bool:
-        """Whether one more call may run here."""
-        return not self._is_stopping and self._room > 0
+    def reserve(self) -> AsyncCallLease | None:
+        """Make a lease for one call that is about to run here; None when there is no room."""
+        if self._is_stopping or self._room <= 0:
+            return None
+        lease = self._make_lease()
+        self._reserved.add(lease.holder)
+        return lease
 
-    @property
-    def _room(self) -> int:
-        return self.config.async_max_running - len(self._running)
-
-    def make_lease(self) -> AsyncCallLease:
-        """Make a lease for calls that are about to run here."""
-        holder = f"{socket.gethostname()[:200]}:{self.config.pub_port}:{uuid.uuid4()}"
-        return AsyncCallLease(holder=holder, seconds=self.config.async_lease_seconds)
+    def forgo(self, lease: AsyncCallLease | None) -> None:
+        """Give up what was reserved."""
+        if lease is not None:
+            self._reserved.discard(lease.holder)
 
     def begin(self, call: AsyncJobCallDto, lease: AsyncCallLease) -> None:
         """Run a call whose lease this gateway has."""
+        self.forgo(lease)
         known = self._running.get(call.id)
         if known is not None:
             # Its lease ran out while Lifecycle was away, and nobody else took it.
@@ -91,6 +93,14 @@ class AsyncCallRunner:
         for task in self._tasks():
             task.cancel()
 
+    @property
+    def _room(self) -> int:
+        return self.config.async_max_running - len(self._running) - len(self._reserved)
+
+    def _make_lease(self) -> AsyncCallLease:
+        holder = f"{socket.gethostname()[:200]}:{self.config.pub_port}:{uuid.uuid4()}"
+        return AsyncCallLease(holder=holder, seconds=self.config.async_lease_seconds)
+
     def _tasks(self) -> "list[asyncio.Task[None]]":
         return [each.task for each in self._running.values() if each.task is not None]
 
@@ -120,12 +130,14 @@ class AsyncCallRunner:
         self._renewed_at = self.clock.monotonic()
         for call_id in holders.keys() - held:
             running = self._running.get(call_id)
-            if running is not None and running.holder == holders[call_id]:
+            if running is None or running.is_over:
+                continue
+            if running.holder == holders[call_id]:
                 logger.warning(f"async call {call_id} is another gateway's by now")
                 running.cancel()
 
     async def _claim(self) -> None:
-        lease = self.make_lease()
+        lease = self._make_lease()
         claimed = await self.store.claim(lease, max(0, min(self._room, _CLAIMED_AT_ONCE)))
         self._count(claimed)
         for call in claimed:

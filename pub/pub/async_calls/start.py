@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from racetrack_client.log.logs import get_logger
+from racetrack_commons.entities.async_calls import AsyncCallLease
 from racetrack_commons.entities.async_calls_client import AsyncCallsClient
 from racetrack_commons.entities.bodies import choose_encoding, encode_body
 from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto
@@ -40,23 +41,29 @@ class AsyncCallStarter:
         """Accept a call; CallFailed when it may not be made, or can't be kept."""
         route = await self.connector.authorize(call.question)
         kept = self._describe(call, route, await self._read_body(call))
-        lease = self.runner.make_lease() if self.runner.has_room else None
+        lease = self.runner.reserve()
         if lease is not None:
             kept = kept.model_copy(update={"attempts": 1})
         try:
-            await self.store.add(kept, lease)
-        except LifecycleUnreachable as error:
-            raise _not_kept() from error
-        except LifecycleError as error:
-            raise _not_kept(error) from error
-        if lease is not None:
-            self.runner.begin(kept, lease)
+            await self._keep(kept, lease)
+            if lease is not None:
+                self.runner.begin(kept, lease)
+        finally:
+            self.runner.forgo(lease)
         self.metrics.count_for("pub_async_job_calls_started", route.name, route.version)
         logger.info(
             f"{call} accepted as async call {kept.id} {route.caller or '-'}",
             extra={"id": call.tracing_id},
         )
         return kept
+
+    async def _keep(self, kept: AsyncJobCallDto, lease: AsyncCallLease | None) -> None:
+        try:
+            await self.store.add(kept, lease)
+        except LifecycleUnreachable as error:
+            raise _not_kept() from error
+        except LifecycleError as error:
+            raise _not_kept(error) from error
 
     async def _read_body(self, call: Call) -> bytes:
         most = self.config.async_max_body_bytes

@@ -47,6 +47,18 @@ def test_bodies_and_headers_come_back_as_they_were(gateway, body):
     assert (b"x-text", b"f\xfcr") in answer.headers.raw
 
 
+def test_a_body_of_unknown_length_is_whole(gateway):
+    task_id = gateway.start_call("/echo", content=iter([b"half of ", b"it"]))
+    assert gateway.poll(task_id).content == b"half of it"
+
+
+def test_routes_stand_without_the_prefix(gateway):
+    started = gateway.client.post("/async/new/job/adder/0.x/x")
+    task_id = started.json()["task_id"]
+    assert gateway.client.get(f"/async/task/{task_id}/poll").status_code == 200
+    assert gateway.client.get(f"/async/task/{task_id}/status").json()["status"] == "completed"
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "PROPFIND"])
 def test_every_verb_reaches_the_job(gateway, method):
     task_id = gateway.start_call("/x", method)

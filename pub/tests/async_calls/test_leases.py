@@ -149,6 +149,7 @@ def test_in_maintenance_mode_calls_may_end_but_not_begin(gateway, lifecycle, job
 
     job.let_go.set()
     assert gateway.poll(running).status_code == 200
+    wait_until(lambda: expiry(lifecycle, waiting) > Clock().now())
     wait_until(lambda: lifecycle.rows()[1]["pub_instance_addr"] == "")
     assert job.calls == 1
     maintain(lifecycle, on=False)

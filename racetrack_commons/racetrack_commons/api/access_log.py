@@ -1,13 +1,13 @@
 """What is noted of each request: a line in the log, and the counts of requests."""
 
 import time
+from collections.abc import Collection
 
 from racetrack_client.log.logs import get_logger
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from racetrack_commons.api.metrics import CommonsMetrics
-from racetrack_commons.api.probes import PROBE_PATHS
 from racetrack_commons.api.tracing import (
     current_tracing_id,
     get_caller_header_name,
@@ -19,10 +19,13 @@ _LONGEST_ID = 128
 
 
 class AccessLogMiddleware:
-    """Counts and logs requests; answers of probes that went well are not logged."""
+    """Counts and logs requests; those of quiet paths that went well are not logged."""
 
-    def __init__(self, app: ASGIApp, metrics: CommonsMetrics, base_path: str) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: CommonsMetrics, base_path: str, quiet_paths: Collection[str]
+    ) -> None:
         self._app = app
+        self._quiet_paths = quiet_paths
         self._metrics = metrics
         self._base_path = base_path
         self._tracing_header = get_tracing_header_name()
@@ -53,7 +56,7 @@ class AccessLogMiddleware:
             current_tracing_id.reset(token)
 
     def _log(self, scope: Scope, status: int | None) -> None:
-        if status == 200 and scope["path"].removeprefix(self._base_path) in PROBE_PATHS:
+        if status == 200 and scope["path"].removeprefix(self._base_path) in self._quiet_paths:
             return
         extra = {
             "tracing_id": current_tracing_id.get(),

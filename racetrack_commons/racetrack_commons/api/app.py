@@ -23,7 +23,7 @@ from racetrack_commons.api.errors import (
 )
 from racetrack_commons.api.metrics import CommonsMetrics, create_registry, metrics_router
 from racetrack_commons.api.openapi import ApiApp
-from racetrack_commons.api.probes import Probes, probes_router
+from racetrack_commons.api.probes import PROBE_PATHS, Probes, probes_router
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -39,6 +39,8 @@ class ApiOptions:
     """Statuses of the service's own errors; their texts are shown to callers."""
     max_body_bytes: int = 1024**3
     """Longer requests are refused with 413."""
+    quiet_paths: frozenset[str] = frozenset()
+    """What is asked all the time, and is not worth a line in the log when it went well; as probes are."""
 
 
 def create_api_app(
@@ -58,6 +60,7 @@ def create_api_app(
     options = options or ApiOptions()
     registry = registry or create_registry()
     statuses = {**STATUSES, **options.error_statuses}
+    metrics = CommonsMetrics.create(registry)
     app = ApiApp(
         title=title,
         version=options.version,
@@ -71,7 +74,15 @@ def create_api_app(
         strict_content_type=False,
         max_body_size=options.max_body_bytes,
         lifespan=lifespan,
-        middleware=_middleware(base_path.rstrip("/"), CommonsMetrics.create(registry), statuses),
+        middleware=[
+            Middleware(
+                AccessLogMiddleware,
+                metrics=metrics,
+                base_path=base_path.rstrip("/"),
+                quiet_paths=PROBE_PATHS | options.quiet_paths,
+            ),
+            *_inner_middleware(base_path.rstrip("/"), metrics, statuses),
+        ],
         exception_handlers={
             RequestValidationError: answer_invalid_request,
             HTTPException: answer_http_error,
@@ -84,12 +95,11 @@ def create_api_app(
     return app
 
 
-def _middleware(
+def _inner_middleware(
     base_path: str, metrics: CommonsMetrics, statuses: Mapping[type[Exception], int]
 ) -> list[Middleware]:
     """The outermost first: faults are answered inside CORS, so that browsers can read them."""
     layers = [
-        Middleware(AccessLogMiddleware, metrics=metrics, base_path=base_path),
         Middleware(
             CORSMiddleware,
             allow_origins=["*"],
