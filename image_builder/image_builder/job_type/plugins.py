@@ -26,13 +26,9 @@ class PluginJobTypes(JobTypes):
 
     def resolve(self, wanted: str, kind: ImageKind) -> JobType:
         """Return the job type, as the rules of the platform choose it."""
-        try:
-            job_type = offered.resolve_job_type(self._engine, wanted, kind)
-        except offered.JobTypeNotSupported:
-            # Lifecycle may have installed the plugin a moment ago.
-            self._engine.reload()
-            job_type = offered.resolve_job_type(self._engine, wanted, kind)
-        return self._adapt(job_type)
+        # Lifecycle may have installed or removed one a moment ago.
+        self._engine.catch_up()
+        return self._adapt(offered.resolve_job_type(self._engine, wanted, kind))
 
     def list_all(self) -> Sequence[JobType]:
         """Return the job types of all plugins."""

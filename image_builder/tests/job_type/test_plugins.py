@@ -66,4 +66,11 @@ def test_the_plugin_may_refuse_a_manifest(job_types):
 def test_a_plugin_that_was_installed_a_moment_ago_is_found(job_types, plugins_dir):
     install(plugins_dir, "2.0.0", PLUGIN.replace("python3:1.0.0", "python3:9.0.0"))
 
-    assert str(job_types.resolve("python3:9.0.0", ImageKind.PROCESS)) == "python3:9.0.0"
+    assert str(job_types.resolve("python3:latest", ImageKind.PROCESS)) == "python3:9.0.0"
+
+
+def test_a_plugin_that_was_removed_a_moment_ago_is_not_used(job_types, plugins_dir):
+    (plugins_dir / "types-1.0.0.zip").unlink()
+
+    with pytest.raises(ValidationError, match="python3:latest"):
+        job_types.resolve("python3:latest", ImageKind.PROCESS)

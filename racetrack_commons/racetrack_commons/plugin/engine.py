@@ -67,6 +67,15 @@ class PluginEngine(PluginHooks):
             if self._on_reload is not None:
                 self._on_reload()
 
+    def catch_up(self) -> None:
+        """Load the plugins anew if another process changed them; waits for a reload that has begun.
+
+        The watcher does so within a second; call it where the next step must not see older plugins.
+        """
+        with self._reloading:
+            if self._storage is not None and self._storage.read_state() != self._seen:
+                self.reload()
+
     @property
     def plugins_path(self) -> Path | None:
         """Return the directory of the plugins."""
@@ -140,9 +149,8 @@ class PluginEngine(PluginHooks):
             logger.warning(f"what plugins left in {storage.directory} can't be removed: {e}")
 
     def _notice_change(self) -> None:
-        if self._storage is None:
-            return
-        if self._storage.read_state() != self._seen or self._should_retry():
+        self.catch_up()
+        if self._should_retry():
             self.reload()
 
     def _should_retry(self) -> bool:
