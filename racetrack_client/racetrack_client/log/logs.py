@@ -9,7 +9,13 @@ from typing import Any, TextIO
 _LEVEL_NAMES = {"CRITICAL": "CRIT ", "WARNING": "WARN ", "INFO": "INFO "}
 _LEVEL_COLORS = {"CRITICAL": "31", "ERROR": "31", "WARNING": "33", "INFO": "34", "DEBUG": "32"}
 _LEVELS = {"warn": "WARNING", "crit": "CRITICAL", "off": "CRITICAL"}
-_STANDARD_FIELDS = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# Uvicorn repeats its message in `color_message`.
+_NO_FIELDS = set(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "taskName",
+    "color_message",
+}
 
 
 def get_logger(name: str) -> logging.Logger:
@@ -82,4 +88,8 @@ class StructuredFormatter(logging.Formatter):
 
 
 def _extra_fields(record: logging.LogRecord) -> dict[str, Any]:
-    return {key: value for key, value in vars(record).items() if key not in _STANDARD_FIELDS}
+    return {
+        key: value
+        for key, value in vars(record).items()
+        if key not in _NO_FIELDS and value is not None and value != ""
+    }

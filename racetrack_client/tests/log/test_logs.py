@@ -29,6 +29,21 @@ def test_a_line_has_time_level_message_and_fields():
     assert stream.getvalue().startswith("[20")
 
 
+def test_fields_that_say_nothing_are_left_out():
+    stream = io.StringIO()
+    configure_logs("info", stream=stream)
+
+    extra = {
+        "tracing_id": "",
+        "caller_name": None,
+        "status": 0,
+        "color_message": "\033[36mup\033[0m",
+    }
+    get_logger("test").info("up", extra=extra)
+
+    assert stream.getvalue().endswith("INFO  up, status=0\n")
+
+
 def test_machines_get_a_json_object_a_line():
     stream = io.StringIO()
     configure_logs("warn", structured=True, stream=stream)
