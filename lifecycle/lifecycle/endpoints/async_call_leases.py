@@ -2,6 +2,9 @@
 
 Times are Lifecycle's, so that the clocks of gateways don't matter. All of it works in maintenance mode:
 calls that are running may end.
+
+These routes open and commit their transactions in one go, in their own thread: one that is still open while its answer waits for
+another thread holds SQLite's lock, for which in a crowd all the threads wait.
 """
 
 from datetime import datetime, timedelta
@@ -27,7 +30,6 @@ from lifecycle.endpoints.dependencies import (
     Administrator,
     ReadingDep,
     ServicesDep,
-    UnitOfWorkDep,
 )
 
 _PREFIX = "/api/v1/job/async"
@@ -37,12 +39,12 @@ router = APIRouter(prefix=_PREFIX, tags=["API"])
 
 
 @router.post("/new")
-def add_leased_call(
-    new: NewAsyncCall, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
-) -> None:
+def add_leased_call(new: NewAsyncCall, _: Administrator, services: ServicesDep) -> None:
     """Keep a new call, with its first lease."""
     now = services.clock.now()
-    uow.async_call_leases.add(new.call, _claimant(new.lease, now) if new.lease else None, now)
+    claimant = _claimant(new.lease, now) if new.lease else None
+    with services.unit_of_work() as uow:
+        uow.async_call_leases.add(new.call, claimant, now)
 
 
 @router.post("/claim")
@@ -61,11 +63,13 @@ def claim_calls(
 
 @router.post("/renew")
 def renew_leases(
-    renewal: AsyncCallRenewal, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
+    renewal: AsyncCallRenewal, _: Administrator, services: ServicesDep
 ) -> HeldAsyncCalls:
     """Make leases last longer; calls that are missing in the answer belong to somebody else."""
     expires_at = services.clock.now() + timedelta(seconds=renewal.seconds)
-    return HeldAsyncCalls(call_ids=uow.async_call_leases.renew(renewal.holders, expires_at))
+    with services.unit_of_work() as uow:
+        held = uow.async_call_leases.renew(renewal.holders, expires_at)
+    return HeldAsyncCalls(call_ids=held)
 
 
 @router.get("/call/{call_id}/status")
@@ -75,40 +79,33 @@ def get_call_status(call_id: str, _: Administrator, uow: ReadingDep) -> AsyncCal
 
 
 @router.put("/call/{call_id}/end")
-def end_call(
-    call_id: str, end: AsyncCallEnd, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
-) -> None:
+def end_call(call_id: str, end: AsyncCallEnd, _: Administrator, services: ServicesDep) -> None:
     """Keep what became of a call, and tell those who wait for it."""
     if end.status is AsyncCallStatus.ONGOING:
         raise ValidationError("an end is completed or failed; to give a call back, release it")
-    uow.async_call_leases.end(call_id, end, services.clock.now())
-    uow.record_change(ChangeKind.ASYNC_CALL, call_id)
+    with services.unit_of_work() as uow:
+        uow.async_call_leases.end(call_id, end, services.clock.now())
+        uow.record_change(ChangeKind.ASYNC_CALL, call_id)
 
 
 @router.put("/call/{call_id}/release")
 def release_call(
-    call_id: str,
-    release: AsyncCallRelease,
-    _: Administrator,
-    services: ServicesDep,
-    uow: UnitOfWorkDep,
+    call_id: str, release: AsyncCallRelease, _: Administrator, services: ServicesDep
 ) -> None:
     """Give a call back: somebody else may run it, at once or later."""
     claimable_at = services.clock.now() + timedelta(seconds=release.claimable_after_seconds)
-    uow.async_call_leases.release(call_id, release.holder, claimable_at, release.error)
+    with services.unit_of_work() as uow:
+        uow.async_call_leases.release(call_id, release.holder, claimable_at, release.error)
 
 
 @router.put("/call/{call_id}/delivery")
 def note_delivery(
-    call_id: str,
-    delivery: AsyncCallDelivery,
-    _: Administrator,
-    services: ServicesDep,
-    uow: UnitOfWorkDep,
+    call_id: str, delivery: AsyncCallDelivery, _: Administrator, services: ServicesDep
 ) -> None:
     """Note that somebody was given the end of a call: it may be forgotten in a while."""
     forget_at = services.clock.now() + timedelta(seconds=delivery.forget_after_seconds)
-    uow.async_call_leases.note_delivery(call_id, forget_at)
+    with services.unit_of_work() as uow:
+        uow.async_call_leases.note_delivery(call_id, forget_at)
 
 
 def _claimant(lease: AsyncCallLease, now: datetime) -> Claimant:

@@ -2,9 +2,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 
+import httpx
 import pytest
+from lifecycle.app import create_app
 from lifecycle.database.repositories.async_call_leases import Claimant
 from racetrack_commons.entities.dto import AsyncJobCallDto
+from racetrack_commons.testing.server import running_server
 from racetrack_commons.testing.waiting import wait_until
 
 API = "/lifecycle/api/v1/job/async"
@@ -212,6 +215,24 @@ def test_gateways_that_claim_at_the_same_time_get_different_calls(unit_of_work, 
     with unit_of_work() as uow:
         left = uow.async_call_leases.claim(Claimant("last", now), 20, now)
     assert sorted([*claimed, *(call.id for call in left)]) == ids
+
+
+def test_more_gateways_than_threads_may_renew_at_the_same_moment(config, internal):
+    app = create_app(config)
+    now = app.state.services.clock.now()
+    with app.state.services.unit_of_work() as uow:
+        claimant = Claimant("a", now + timedelta(seconds=60))
+        uow.async_call_leases.add(AsyncJobCallDto(**CALL), claimant, now)
+
+    with running_server(app) as url, ThreadPoolExecutor(100) as pool:
+
+        def renew(_: int) -> int:
+            body = {"holders": {ID: "a"}, "seconds": 60}
+            return httpx.post(
+                f"{url}{API}/renew", json=body, headers=internal, timeout=20
+            ).status_code
+
+        assert set(pool.map(renew, range(100))) == {200}
 
 
 def test_routine_questions_leave_the_log_alone(send, caplog):
