@@ -41,6 +41,7 @@ class AsyncCallRunner:
     _renewed_at: float = 0.0
     _is_stopping: bool = False
     _problem: str | None = None
+    _claims_from: float = 0.0
 
     def reserve(self) -> AsyncCallLease | None:
         """Make a lease for one call that is about to run here; None when there is no room."""
@@ -71,6 +72,12 @@ class AsyncCallRunner:
         """Renew leases, and look for calls that nobody runs, until cancelled."""
         while True:
             problem = await self._look()
+            if problem is not None:
+                # Others could not renew their leases either: they get the time to, once Lifecycle is back.
+                patience = min(
+                    self.config.lifecycle_timeout_seconds, self.config.async_lease_seconds
+                )
+                self._claims_from = self.clock.monotonic() + patience
             if problem is not None and problem != self._problem:
                 logger.warning(f"async calls are neither renewed nor taken over: {problem}")
             elif problem != self._problem:
@@ -109,7 +116,7 @@ class AsyncCallRunner:
         try:
             # Renewing comes first: leases that ran out while Lifecycle was away are nobody else's yet.
             await self._renew()
-            if not self._is_stopping:
+            if not self._is_stopping and self.clock.monotonic() >= self._claims_from:
                 await self._claim()
         except LifecycleUnreachable:
             return "Lifecycle does not answer"

@@ -140,6 +140,20 @@ def test_a_call_outlives_lifecycle(start_gateway, lifecycle, job):
     assert job.calls == 1
 
 
+def test_after_an_outage_calls_stay_with_who_runs_them(start_gateway, lifecycle, job):
+    gateways = [start_gateway() for _ in range(2)]
+    tasks = [each.start_call("/hold") for each in gateways]
+    wait_until(lambda: job.calls == 2)
+    lifecycle.stop()
+    wait_until(lambda: all(expiry(lifecycle, task_id) < Clock().now() for task_id in tasks))
+    lifecycle.start()
+
+    wait_until(lambda: all(expiry(lifecycle, task_id) > Clock().now() for task_id in tasks))
+    job.let_go.set()
+    assert [gateways[0].poll(task_id).status_code for task_id in tasks] == [200, 200]
+    assert job.calls == 2
+
+
 def test_in_maintenance_mode_calls_may_end_but_not_begin(gateway, lifecycle, job):
     running = gateway.start_call("/hold")
     wait_until(lambda: job.calls == 1)
