@@ -73,6 +73,7 @@ class UnitOfWork:
         self.trash = TrashRepository(session)
         self.change_rows: list[ChangeRow] = []
         self.callbacks: list[Callable[[], None]] = []
+        self._is_committed = False
 
     def record_change(self, kind: ChangeKind, subject: str | None = None) -> None:
         """Tell readers of the event stream, once this is committed, that something changed.
@@ -82,6 +83,18 @@ class UnitOfWork:
         self.change_rows.append(
             ChangeRow(kind=kind, subject=subject, create_time=datetime.now(UTC))
         )
+
+    def commit(self) -> None:
+        """Commit before the block of this unit of work ends, which then has nothing more to do.
+
+        RuntimeError when the database was asked again since.
+        """
+        if not self._is_committed:
+            _write_changes(self)
+            self.session.commit()
+            self._is_committed = True
+        elif self.session.in_transaction():
+            raise RuntimeError("a unit of work was used after its commit")
 
     def check_connection(self) -> None:
         """Ask the database for nothing; ServiceUnavailable when it does not answer."""
@@ -106,8 +119,7 @@ class UnitOfWorkFactory:
         with translate_error(), WatchingSession(self.engine) as session:
             uow = UnitOfWork(session)
             yield uow
-            _write_changes(uow)
-            session.commit()
+            uow.commit()
         self._finish(uow)
 
     @contextmanager

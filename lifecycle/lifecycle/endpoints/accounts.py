@@ -6,10 +6,11 @@ from racetrack_commons.entities.dto import UnixSeconds
 
 from lifecycle.auth.accounts import RightsChange, change_rights, check_may_set_password
 from lifecycle.database.dto import UserDto
+from lifecycle.endpoints.committing_route import CommittingRoute
 from lifecycle.endpoints.dependencies import ReadingDep, ServicesDep, StaffUser, UnitOfWorkDep
 from lifecycle.endpoints.users import PasswordText
 
-router = APIRouter(prefix="/api/v1/users", tags=["API"])
+router = APIRouter(prefix="/api/v1/users", tags=["API"], route_class=CommittingRoute)
 
 
 class AccountPayload(BaseModel):

@@ -2,9 +2,6 @@
 
 Times are Lifecycle's, so that the clocks of gateways don't matter. All of it works in maintenance mode:
 calls that are running may end.
-
-These routes open and commit their transactions in one go, in their own thread: one that is still open while its answer waits for
-another thread holds SQLite's lock, for which in a crowd all the threads wait.
 """
 
 from datetime import datetime, timedelta
@@ -26,25 +23,27 @@ from racetrack_commons.entities.async_calls import (
 from racetrack_commons.entities.dto import AsyncCallStatus, ChangeKind
 
 from lifecycle.database.repositories.async_call_leases import Claimant
+from lifecycle.endpoints.committing_route import CommittingRoute
 from lifecycle.endpoints.dependencies import (
     Administrator,
     ReadingDep,
     ServicesDep,
+    UnitOfWorkDep,
 )
 
 _PREFIX = "/api/v1/job/async"
 ROUTINE_PATHS = (f"{_PREFIX}/claim", f"{_PREFIX}/renew")
 """Each gateway asks for them every few seconds."""
-router = APIRouter(prefix=_PREFIX, tags=["API"])
+router = APIRouter(prefix=_PREFIX, tags=["API"], route_class=CommittingRoute)
 
 
 @router.post("/new")
-def add_leased_call(new: NewAsyncCall, _: Administrator, services: ServicesDep) -> None:
+def add_leased_call(
+    new: NewAsyncCall, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
+) -> None:
     """Keep a new call, with its first lease."""
     now = services.clock.now()
-    claimant = _claimant(new.lease, now) if new.lease else None
-    with services.unit_of_work() as uow:
-        uow.async_call_leases.add(new.call, claimant, now)
+    uow.async_call_leases.add(new.call, _claimant(new.lease, now) if new.lease else None, now)
 
 
 @router.post("/claim")
@@ -63,13 +62,11 @@ def claim_calls(
 
 @router.post("/renew")
 def renew_leases(
-    renewal: AsyncCallRenewal, _: Administrator, services: ServicesDep
+    renewal: AsyncCallRenewal, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
 ) -> HeldAsyncCalls:
     """Make leases last longer; calls that are missing in the answer belong to somebody else."""
     expires_at = services.clock.now() + timedelta(seconds=renewal.seconds)
-    with services.unit_of_work() as uow:
-        held = uow.async_call_leases.renew(renewal.holders, expires_at)
-    return HeldAsyncCalls(call_ids=held)
+    return HeldAsyncCalls(call_ids=uow.async_call_leases.renew(renewal.holders, expires_at))
 
 
 @router.get("/call/{call_id}/status")
@@ -79,33 +76,40 @@ def get_call_status(call_id: str, _: Administrator, uow: ReadingDep) -> AsyncCal
 
 
 @router.put("/call/{call_id}/end")
-def end_call(call_id: str, end: AsyncCallEnd, _: Administrator, services: ServicesDep) -> None:
+def end_call(
+    call_id: str, end: AsyncCallEnd, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
+) -> None:
     """Keep what became of a call, and tell those who wait for it."""
     if end.status is AsyncCallStatus.ONGOING:
         raise ValidationError("an end is completed or failed; to give a call back, release it")
-    with services.unit_of_work() as uow:
-        uow.async_call_leases.end(call_id, end, services.clock.now())
-        uow.record_change(ChangeKind.ASYNC_CALL, call_id)
+    uow.async_call_leases.end(call_id, end, services.clock.now())
+    uow.record_change(ChangeKind.ASYNC_CALL, call_id)
 
 
 @router.put("/call/{call_id}/release")
 def release_call(
-    call_id: str, release: AsyncCallRelease, _: Administrator, services: ServicesDep
+    call_id: str,
+    release: AsyncCallRelease,
+    _: Administrator,
+    services: ServicesDep,
+    uow: UnitOfWorkDep,
 ) -> None:
     """Give a call back: somebody else may run it, at once or later."""
     claimable_at = services.clock.now() + timedelta(seconds=release.claimable_after_seconds)
-    with services.unit_of_work() as uow:
-        uow.async_call_leases.release(call_id, release.holder, claimable_at, release.error)
+    uow.async_call_leases.release(call_id, release.holder, claimable_at, release.error)
 
 
 @router.put("/call/{call_id}/delivery")
 def note_delivery(
-    call_id: str, delivery: AsyncCallDelivery, _: Administrator, services: ServicesDep
+    call_id: str,
+    delivery: AsyncCallDelivery,
+    _: Administrator,
+    services: ServicesDep,
+    uow: UnitOfWorkDep,
 ) -> None:
     """Note that somebody was given the end of a call: it may be forgotten in a while."""
     forget_at = services.clock.now() + timedelta(seconds=delivery.forget_after_seconds)
-    with services.unit_of_work() as uow:
-        uow.async_call_leases.note_delivery(call_id, forget_at)
+    uow.async_call_leases.note_delivery(call_id, forget_at)
 
 
 def _claimant(lease: AsyncCallLease, now: datetime) -> Claimant:

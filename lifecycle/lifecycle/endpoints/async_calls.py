@@ -7,9 +7,10 @@ from fastapi import APIRouter
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.entities.dto import AsyncJobCallDto
 
+from lifecycle.endpoints.committing_route import CommittingRoute
 from lifecycle.endpoints.dependencies import Administrator, ReadingDep, UnitOfWorkDep
 
-router = APIRouter(prefix="/api/v1/job/async/call", tags=["API"])
+router = APIRouter(prefix="/api/v1/job/async/call", tags=["API"], route_class=CommittingRoute)
 
 
 @router.post("")

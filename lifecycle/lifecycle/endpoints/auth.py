@@ -6,6 +6,7 @@ from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 
 from lifecycle.auth.granting import Grant, ensure_holder, grant
 from lifecycle.auth.holders import get_esc_holder, get_family_holder
+from lifecycle.endpoints.committing_route import CommittingRoute
 from lifecycle.endpoints.cookies import set_auth_cookie
 from lifecycle.endpoints.dependencies import (
     Administrator,
@@ -14,7 +15,7 @@ from lifecycle.endpoints.dependencies import (
     UserSubject,
 )
 
-router = APIRouter(prefix="/api/v1/auth", tags=["API"])
+router = APIRouter(prefix="/api/v1/auth", tags=["API"], route_class=CommittingRoute)
 
 
 class TokenPayload(BaseModel):

@@ -10,6 +10,7 @@ from lifecycle.auth.granting import Grant, grant, revoke
 from lifecycle.auth.holders import get_holder, get_own_or_asked_holder
 from lifecycle.auth.permissions import describe_permission
 from lifecycle.database.dto import AuthSubjectDto, PermissionDto
+from lifecycle.endpoints.committing_route import CommittingRoute
 from lifecycle.endpoints.dependencies import (
     Administrator,
     KnownSubject,
@@ -21,7 +22,7 @@ from lifecycle.endpoints.dependencies import (
 _HIGHEST_ID = 2**63 - 1
 """No database counts higher."""
 
-router = APIRouter(prefix="/api/v1/auth/permissions", tags=["API"])
+router = APIRouter(prefix="/api/v1/auth/permissions", tags=["API"], route_class=CommittingRoute)
 
 
 class NewPermissionPayload(BaseModel):

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from racetrack_commons.entities.dto import UnixSeconds
 
 from lifecycle.database.dto import AuthTokenDto
+from lifecycle.endpoints.committing_route import CommittingRoute
 from lifecycle.endpoints.dependencies import (
     AuthToken,
     ReadingDep,
@@ -15,7 +16,7 @@ from lifecycle.endpoints.dependencies import (
     UserSubject,
 )
 
-router = APIRouter(prefix="/api/v1/auth/token/user", tags=["API"])
+router = APIRouter(prefix="/api/v1/auth/token/user", tags=["API"], route_class=CommittingRoute)
 
 _HINT_LENGTH = 6
 

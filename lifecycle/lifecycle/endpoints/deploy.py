@@ -9,6 +9,7 @@ from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, Depl
 
 from lifecycle.auth.authorize import NotPermitted
 from lifecycle.deployment.guard import list_visible
+from lifecycle.endpoints.committing_route import CommittingRoute
 from lifecycle.endpoints.dependencies import (
     Administrator,
     Count,
@@ -21,7 +22,7 @@ from lifecycle.endpoints.dependencies import (
 )
 from lifecycle.endpoints.presenting import LogsPayload, keep_tail, strip_colours, with_pub_url
 
-router = APIRouter(prefix="/api/v1", tags=["API"])
+router = APIRouter(prefix="/api/v1", tags=["API"], route_class=CommittingRoute)
 
 
 class DeploymentId(BaseModel):

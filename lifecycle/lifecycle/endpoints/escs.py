@@ -8,9 +8,10 @@ from lifecycle.auth.granting import ensure_holder
 from lifecycle.auth.holders import get_esc_holder
 from lifecycle.database.dto import EscDto
 from lifecycle.endpoints.auth_tokens import AuthTokenData, NewTokenPayload, to_token_data
+from lifecycle.endpoints.committing_route import CommittingRoute
 from lifecycle.endpoints.dependencies import ReadingDep, ServicesDep, StaffUser, UnitOfWorkDep
 
-router = APIRouter(prefix="/api/v1/escs", tags=["API"])
+router = APIRouter(prefix="/api/v1/escs", tags=["API"], route_class=CommittingRoute)
 
 
 class NewEscPayload(BaseModel):

@@ -12,6 +12,7 @@ from lifecycle.auth.authorize import (
     list_permitted_families,
     list_permitted_jobs,
 )
+from lifecycle.endpoints.committing_route import CommittingRoute
 from lifecycle.endpoints.dependencies import (
     Administrator,
     DeletableJob,
@@ -29,7 +30,7 @@ from lifecycle.job.graph import JobGraph, make_graph
 from lifecycle.job.manifest import edit_manifest
 from lifecycle.job.portfolio import PortfolioJob, rate_jobs
 
-router = APIRouter(prefix="/api/v1", tags=["API"])
+router = APIRouter(prefix="/api/v1", tags=["API"], route_class=CommittingRoute)
 
 
 class PublicEndpointRequestDto(BaseModel):

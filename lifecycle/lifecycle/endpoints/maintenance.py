@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.endpoints.committing_route import CommittingRoute
 from lifecycle.endpoints.dependencies import (
     Administrator,
     CurrentSubject,
@@ -13,7 +14,7 @@ from lifecycle.endpoints.dependencies import (
 )
 from lifecycle.maintenance import is_maintenance_mode, set_maintenance_mode
 
-router = APIRouter(prefix="/api/v1/maintenance", tags=["API"])
+router = APIRouter(prefix="/api/v1/maintenance", tags=["API"], route_class=CommittingRoute)
 
 
 class MaintenancePayload(BaseModel):

@@ -20,6 +20,31 @@ def test_a_unit_of_work_is_committed_at_its_end(unit_of_work: UnitOfWorkFactory)
         assert uow.families.get("adder").name == "adder"
 
 
+def test_it_may_be_committed_before_its_end(unit_of_work: UnitOfWorkFactory):
+    heard: list[str] = []
+    unit_of_work.add_listener(lambda: heard.append("change"))
+
+    with unit_of_work() as uow:
+        uow.families.ensure("adder")
+        uow.record_change(ChangeKind.JOB, "adder")
+        uow.commit()
+        with unit_of_work() as other:  # On SQLite it would wait for the lock.
+            assert other.families.find("adder") is not None
+    with unit_of_work.reading() as uow:
+        assert [change.subject for change in uow.changes.list_after(0)] == ["adder"]
+    assert heard == ["change"]
+
+
+def test_a_write_after_the_commit_is_not_lost_in_silence(unit_of_work: UnitOfWorkFactory):
+    def write_late() -> None:
+        with unit_of_work() as uow:
+            uow.commit()
+            uow.families.ensure("adder")
+
+    with pytest.raises(RuntimeError, match="after its commit"):
+        write_late()
+
+
 def test_an_error_takes_everything_back(unit_of_work: UnitOfWorkFactory):
     with pytest.raises(ZeroDivisionError):
         _fail_halfway(unit_of_work)
