@@ -105,6 +105,16 @@ class UnitOfWork:
         self.callbacks.append(callback)
 
 
+class ReadingUnitOfWork(UnitOfWork):
+    """One that only reads."""
+
+    def commit(self) -> None:
+        """Keep nothing; RuntimeError when something was to be written."""
+        session = self.session
+        if session.new or session.dirty or session.deleted or self.change_rows:
+            raise RuntimeError("a unit of work that was opened for reading was asked to write")
+
+
 class UnitOfWorkFactory:
     """Opens units of work on one database, and wakes listeners when one has committed changes."""
 
@@ -126,10 +136,9 @@ class UnitOfWorkFactory:
     def reading(self) -> Iterator[UnitOfWork]:
         """Open a unit of work that only reads; on SQLite it does not wait for writers."""
         with translate_error(), WatchingSession(self._reading_engine) as session:
-            uow = UnitOfWork(session)
+            uow = ReadingUnitOfWork(session)
             yield uow
-            if session.new or session.dirty or session.deleted or uow.change_rows:
-                raise RuntimeError("a unit of work that was opened for reading was asked to write")
+            uow.commit()
 
     def add_listener(self, listener: ChangeListener) -> None:
         """Call the listener after each commit that recorded changes in this process."""

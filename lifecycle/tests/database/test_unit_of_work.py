@@ -45,6 +45,24 @@ def test_a_write_after_the_commit_is_not_lost_in_silence(unit_of_work: UnitOfWor
         write_late()
 
 
+def test_one_for_reading_keeps_nothing_even_when_it_is_committed(unit_of_work: UnitOfWorkFactory):
+    with unit_of_work.reading() as uow:
+        uow.families.ensure("adder")
+        uow.commit()
+
+    with unit_of_work.reading() as uow:
+        assert uow.families.find("adder") is None
+
+
+def test_one_for_reading_says_so_when_it_is_asked_to_write(unit_of_work: UnitOfWorkFactory):
+    def write() -> None:
+        with unit_of_work.reading() as uow:
+            uow.record_change(ChangeKind.JOB, "adder")
+
+    with pytest.raises(RuntimeError, match="was opened for reading"):
+        write()
+
+
 def test_an_error_takes_everything_back(unit_of_work: UnitOfWorkFactory):
     with pytest.raises(ZeroDivisionError):
         _fail_halfway(unit_of_work)
