@@ -251,3 +251,8 @@ class DeploymentTaskRepository:
 def is_restorable() -> ColumnElement[bool]:
     """Tell of a task whether a rollback may bring back what it led to."""
     return (DeploymentTaskRow.step == TaskStep.ENDED) & DeploymentTaskRow.secrets.is_not(None)
+
+
+def is_open_or_restorable() -> ColumnElement[bool]:
+    """Tell of a task whether its deployment goes on, or a rollback may bring back what it led to."""
+    return (DeploymentTaskRow.step != TaskStep.ENDED) | is_restorable()

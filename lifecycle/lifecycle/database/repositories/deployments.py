@@ -7,6 +7,7 @@ from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 from sqlalchemy import Select, delete, exists, false, func, select, text, update
 from sqlalchemy.orm import Session, aliased, defer
 
+from lifecycle.database.repositories.deployment_tasks import is_open_or_restorable
 from lifecycle.database.statements import execute_counting
 from lifecycle.database.tables import DeploymentRow, DeploymentTaskRow, JobInstanceRow, JobRow
 
@@ -189,12 +190,11 @@ def _unneeded() -> Select[str]:
     same_image_later = of_job_later.where(
         later_task.deployment_id == later.id, later_task.image_tag == task.image_tag
     )
-    is_restorable_or_open = task.secrets.is_not(None) | (task.step != "ended")
     return (
         select(row.id)
         .outerjoin(task, task.deployment_id == row.id)
         .where(row.status != DeploymentStatus.IN_PROGRESS)
-        .where(func.coalesce(is_restorable_or_open, false()).is_(false()))
+        .where(func.coalesce(is_open_or_restorable(), false()).is_(false()))
         .where(row.id.not_in(select(JobInstanceRow.id)))
         .where(~job | of_job_later)
         .where(~job.where(JobRow.image_tag == task.image_tag) | same_image_later)

@@ -4,7 +4,7 @@ from racetrack_commons.entities.dto import JobImage
 from sqlalchemy import CompoundSelect, select, union
 from sqlalchemy.orm import Session
 
-from lifecycle.database.repositories.deployment_tasks import is_restorable
+from lifecycle.database.repositories.deployment_tasks import is_open_or_restorable
 from lifecycle.database.tables import DeploymentRow, DeploymentTaskRow, JobInstanceRow, JobRow
 
 
@@ -22,7 +22,7 @@ class ImageRepository:
         of_deployments = (
             select(DeploymentRow.job_name, task.image_tag)
             .join(task, task.deployment_id == DeploymentRow.id)
-            .where((task.step != "ended") | is_restorable())
+            .where(is_open_or_restorable())
         )
         query: CompoundSelect[str, str | None] = union(of_jobs, of_instances, of_deployments)
         rows = self._session.execute(query)
