@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from docker.types.daemon import CancellableStream
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
 from racetrack_client.log.logs import get_logger
 
+from lifecycle.infrastructure.built_in_logs_streamer import LogReader
 from lifecycle.infrastructure.docker.connection import (
     CONFLICT,
     NOT_FOUND,
@@ -26,15 +26,7 @@ _POLL_SECONDS = 1
 _WRITING = {"running", "restarting"}
 
 
-@dataclass(frozen=True)
-class LogReader:
-    """Who reads, and how many lines of the past."""
-
-    tail: int
-    take: Callable[[str], None]
-
-
-class LogSession:
+class DockerLogSession:
     """One thread looks for containers, and one for each of them reads; all end when the session is closed."""
 
     def __init__(

@@ -83,15 +83,19 @@ def remove_old_logs(folder: Path, kept: Collection[Path], before: datetime) -> l
 
 
 def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # Not begun yet, or removed.
+        return 0
 
 
 def _read_from(path: Path, offset: int) -> bytes:
-    if _size(path) <= offset:
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read()
+    except FileNotFoundError:
         return b""
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read()
 
 
 def _tail(path: Path, count: int) -> list[str]:
