@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 
+from racetrack_client.log.context_error import find_cause
 from racetrack_commons.entities.dto import BuildEventKind, BuildResult
 
 from image_builder.build.cancellation import Cancellation
@@ -39,7 +40,7 @@ class Build:
 
     def fail(self, error: Exception, text: str) -> None:
         """End without; the text is the error without secrets."""
-        if _is_caused_by_command(error):
+        if find_cause(error, CommandFailed):
             self._end_with(BuildResult(error=text))
             return
         self.error = error
@@ -56,10 +57,3 @@ class Build:
     def _end(self, data: dict[str, object]) -> None:
         self.journal.append(BuildEvent(BuildEventKind.RESULT, data))
         self._ended.set()
-
-
-def _is_caused_by_command(error: BaseException) -> bool:
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, CommandFailed):
-        cause = cause.__cause__
-    return cause is not None

@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from racetrack_client.log.context_error import find_cause
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable, ValidationError
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.entities.dto import BuildEventKind, BuildResult
+from racetrack_commons.redaction import SecretRedactor
 
 from image_builder.build.build import Build
 from image_builder.build.cancellation import BuildCancelled
@@ -18,7 +20,6 @@ from image_builder.build.command import CommandFailed
 from image_builder.build.journal import BuildEvent
 from image_builder.build.log_file import BuildLogFile, remove_old_logs
 from image_builder.build.progress import BuildProgress
-from image_builder.build.redaction import Redactor
 from image_builder.build.request import BuildRequest
 from image_builder.metrics import BuilderMetrics
 
@@ -101,7 +102,7 @@ class Builds:
     def _run(self, build: Build, request: BuildRequest) -> None:
         start = time.monotonic()
         labels = (request.manifest.name, request.manifest.version)
-        redactor = Redactor(request.secrets)
+        redactor = SecretRedactor(request.secrets)
         with self._metrics.active_building_tasks.track_inprogress():
             try:
                 build.succeed(self._build(build, request, redactor))
@@ -115,7 +116,7 @@ class Builds:
         self._metrics.done_requests.labels(*labels).inc()
         self._metrics.request_duration.labels(*labels).inc(time.monotonic() - start)
 
-    def _build(self, build: Build, request: BuildRequest, redactor: Redactor) -> BuildResult:
+    def _build(self, build: Build, request: BuildRequest, redactor: SecretRedactor) -> BuildResult:
         def count_phase(phase: str, seconds: float) -> None:
             self._metrics.count_phase(request.manifest.name, request.manifest.version, phase, seconds)
 
@@ -131,12 +132,9 @@ class Builds:
 
 
 def _log_failure(request: BuildRequest, error: Exception, text: str) -> None:
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, _EXPECTED):
-        cause = cause.__cause__
     # A fault of ours needs its traceback; one of the job's author does not.
     logger.error(
         f"building job {request.job} failed: {text}",
-        exc_info=error if cause is None else None,
+        exc_info=None if find_cause(error, *_EXPECTED) else error,
         extra={"deployment": request.deployment_id},
     )

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 
 from racetrack_client.log.context_error import wrap_context
 from racetrack_commons.entities.dto import BuildEventKind
+from racetrack_commons.redaction import SecretRedactor
 
 from image_builder.build.cancellation import Cancellation
 from image_builder.build.command import Command, run_command
 from image_builder.build.journal import BuildEvent, BuildJournal
 from image_builder.build.log_file import BuildLogFile
-from image_builder.build.redaction import Redactor
 
 
 class BuildProgress:
@@ -21,7 +21,7 @@ class BuildProgress:
         self,
         journal: BuildJournal,
         log_file: BuildLogFile,
-        redactor: Redactor,
+        redactor: SecretRedactor,
         cancellation: Cancellation,
         on_phase_done: Callable[[str, float], None],
     ) -> None:

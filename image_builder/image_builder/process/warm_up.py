@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from racetrack_client.log.logs import get_logger
+from racetrack_commons.redaction import SecretRedactor
 
 from image_builder.build.cancellation import BuildCancelled, Cancellation
 from image_builder.build.journal import BuildJournal
 from image_builder.build.log_file import BuildLogFile
 from image_builder.build.progress import BuildProgress
-from image_builder.build.redaction import Redactor
 from image_builder.job_type.job_type import JobType
 from image_builder.job_type.resolve import JobTypes
 from image_builder.process.maker import ProcessImageMaker
@@ -53,7 +53,7 @@ class EnvironmentWarmer:
         try:
             with BuildLogFile(self.logs_dir / "warm-up.log", _MAX_LOG_BYTES) as log_file:
                 progress = BuildProgress(
-                    BuildJournal(), log_file, Redactor([]), self.cancellation, lambda *_: None
+                    BuildJournal(), log_file, SecretRedactor([]), self.cancellation, lambda *_: None
                 )
                 self.maker.warm_up(job_type, progress)
         except BuildCancelled:

@@ -219,11 +219,11 @@ from image_builder.build.cancellation import Cancellation
 from image_builder.build.journal import BuildJournal
 from image_builder.build.log_file import BuildLogFile
 from image_builder.build.progress import BuildProgress
-from image_builder.build.redaction import Redactor
+from racetrack_commons.redaction import SecretRedactor
 from image_builder.process.environment import Environments, EnvironmentSpec
 root = pathlib.Path({str(config.environments_dir)!r})
 log = BuildLogFile(root / "log", 1000)
-progress = BuildProgress(BuildJournal(), log, Redactor([]), Cancellation(), lambda *_: None)
+progress = BuildProgress(BuildJournal(), log, SecretRedactor([]), Cancellation(), lambda *_: None)
 spec = EnvironmentSpec(python=sys.executable, python_version="x", packages=[])
 Environments(root, pathlib.Path({str(slow_uv)!r}), {{"PATH": "/usr/bin:/bin"}}, 60).ensure(spec, root, progress)
 """

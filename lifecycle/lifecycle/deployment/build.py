@@ -84,7 +84,7 @@ class BuildStep:
                     with claimed.writing() as uow:
                         uow.deployments.append_warnings(
                             claimed.deployment_id,
-                            state.mask.hide(event.text),
+                            state.mask.redact(event.text),
                             claimed.clock.now(),
                         )
                 elif event.result is not None:
@@ -107,7 +107,9 @@ class BuildStep:
     ) -> None:
         with claimed.writing() as uow:
             if result.logs:
-                uow.deployments.set_build_logs(claimed.deployment_id, state.mask.hide(result.logs))
+                uow.deployments.set_build_logs(
+                    claimed.deployment_id, state.mask.redact(result.logs)
+                )
             uow.deployments.set_image(claimed.deployment_id, self._name_image(state, result))
 
     def _name_image(self, state: DeploymentState, result: BuildResult) -> str:

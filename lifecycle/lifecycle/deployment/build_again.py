@@ -1,5 +1,6 @@
 """Building again what a deployment was to start, when its image has disappeared."""
 
+from racetrack_client.log.context_error import find_cause
 from racetrack_client.log.logs import get_logger
 
 from lifecycle.database.repositories.deployment_tasks import TaskKind, TaskStep
@@ -13,10 +14,7 @@ logger = get_logger(__name__)
 
 def find_missing_image(error: BaseException) -> ImageGone | None:
     """Find, below the words that were put around an error, that an image is gone."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ImageGone):
-        cause = cause.__cause__
-    return cause
+    return find_cause(error, ImageGone)
 
 
 def go_back_to_build(
@@ -32,7 +30,7 @@ def go_back_to_build(
         source = _describe_source(state, gone)
         warning = f"{gone.what}: it is built again from {source}"
         now = claimed.clock.now()
-        uow.deployments.append_warnings(claimed.deployment_id, state.mask.hide(warning), now)
+        uow.deployments.append_warnings(claimed.deployment_id, state.mask.redact(warning), now)
         uow.deployment_tasks.advance(claimed.lease, TaskStep.BUILD)
     logger.warning(f"deployment {claimed.deployment_id}: {warning}")
     return TaskStep.BUILD

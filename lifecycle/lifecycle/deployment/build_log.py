@@ -4,7 +4,8 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from lifecycle.deployer.secrets import SecretMask
+from racetrack_commons.redaction import SecretRedactor
+
 from lifecycle.deployment.work import ClaimedDeployment
 
 _FLUSH_SECONDS = 0.5
@@ -13,7 +14,7 @@ _FLUSH_SECONDS = 0.5
 class BuildLogWriter:
     """Gathers lines and writes them twice a second, also when no further line arrives."""
 
-    def __init__(self, claimed: ClaimedDeployment, mask: SecretMask) -> None:
+    def __init__(self, claimed: ClaimedDeployment, mask: SecretRedactor) -> None:
         self._claimed = claimed
         self._mask = mask
         self._pending: list[str] = []
@@ -58,7 +59,7 @@ class BuildLogWriter:
         if text:
             with self._claimed.writing() as uow:
                 uow.deployments.append_build_logs(
-                    self._claimed.deployment_id, self._mask.hide(text)
+                    self._claimed.deployment_id, self._mask.redact(text)
                 )
 
     def _raise_error(self) -> None:

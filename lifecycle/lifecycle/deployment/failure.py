@@ -1,6 +1,6 @@
 """How a deployment says why it failed: cause, evidence, hint."""
 
-from lifecycle.deployer.secrets import SecretMask
+from racetrack_commons.redaction import SecretRedactor
 
 _LONGEST_ERROR = 20_000
 
@@ -17,9 +17,9 @@ class DeploymentInterrupted(Exception):
     """The work on a deployment stops here, and another worker takes it up."""
 
 
-def describe_failure(error: BaseException, mask: SecretMask) -> str:
+def describe_failure(error: BaseException, mask: SecretRedactor) -> str:
     """Make the error text of a deployment: nothing secret, of bounded length."""
-    text = mask.hide(str(error) or type(error).__name__)
+    text = mask.redact(str(error) or type(error).__name__)
     if len(text) > _LONGEST_ERROR:
         text = text[: _LONGEST_ERROR // 2] + "\n[…]\n" + text[-_LONGEST_ERROR // 2 :]
     return text

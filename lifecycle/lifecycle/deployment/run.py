@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from racetrack_client.log.context_error import find_cause
 from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.entities.dto import ChangeKind, DeploymentDto, DeploymentStatus, JobStatus
+from racetrack_commons.redaction import SecretRedactor
 
 from lifecycle.database.encryption import SecretBox
 from lifecycle.database.repositories.deployment_tasks import LeaseLost, TaskKind, TaskStep
 from lifecycle.database.repositories.instances import InstanceState, JobInstance
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.deployer.secrets import SecretMask
 from lifecycle.deployment.failure import (
     DeploymentFailed,
     DeploymentInterrupted,
@@ -76,7 +77,7 @@ class DeploymentRunner:
     def _fail(
         self, claimed: ClaimedDeployment, state: DeploymentState | None, error: Exception
     ) -> None:
-        text = describe_failure(error, state.mask if state else SecretMask([]))
+        text = describe_failure(error, state.mask if state else SecretRedactor([]))
         logger.error(f"deployment {claimed.deployment_id} failed: {text}")
         with claimed.writing() as uow:
             deployment = uow.deployments.get(claimed.deployment_id)
@@ -113,8 +114,5 @@ def _undo_first_deployment(uow: UnitOfWork, deployment: DeploymentDto) -> JobIns
 
 def _raise_if_not_a_failure(error: Exception) -> None:
     """Raise again what another attempt can mend, from under the words that were put around it."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, LeaseLost | DeploymentInterrupted | ServiceUnavailable):
-            raise cause
-        cause = cause.__cause__
+    if cause := find_cause(error, LeaseLost, DeploymentInterrupted, ServiceUnavailable):
+        raise cause

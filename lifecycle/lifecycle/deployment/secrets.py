@@ -7,10 +7,11 @@ from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest import Manifest
 from racetrack_commons.entities.dto import Credentials, DeployPayload, SecretVars
+from racetrack_commons.redaction import SecretRedactor
 
 from lifecycle.database.encryption import SecretBox
 from lifecycle.deployer.base import JobDeployer
-from lifecycle.deployer.secrets import JobSecrets, SecretMask
+from lifecycle.deployer.secrets import JobSecrets
 
 logger = get_logger(__name__)
 
@@ -45,12 +46,12 @@ class DeploymentSecrets(BaseModel):
         """Read what `encrypt` made; nothing kept means no secrets."""
         return cls.model_validate(box.decrypt_json(content)) if content else cls()
 
-    def mask(self) -> SecretMask:
+    def mask(self) -> SecretRedactor:
         """Return what hides these values in texts."""
         values = [*self.build_env.values(), *self.runtime_env.values()]
         if self.git_credentials:
             values.append(self.git_credentials.password)
-        return SecretMask(values)
+        return SecretRedactor(values)
 
     def __repr__(self) -> str:
         return "DeploymentSecrets(***)"

@@ -7,10 +7,10 @@ from racetrack_client.manifest import Manifest
 from racetrack_client.manifest.validate import parse_manifest
 from racetrack_client.utils.datamodel import load_yaml_map
 from racetrack_commons.entities.dto import DeploymentDto
+from racetrack_commons.redaction import SecretRedactor
 
 from lifecycle.database.encryption import SecretBox
 from lifecycle.database.repositories.deployment_tasks import DeploymentTask, TaskStep
-from lifecycle.deployer.secrets import SecretMask
 from lifecycle.deployment.secrets import DeploymentSecrets
 from lifecycle.deployment.work import ClaimedDeployment
 
@@ -23,7 +23,7 @@ class DeploymentState:
     deployment: DeploymentDto
     manifest: Manifest
     secrets: DeploymentSecrets
-    mask: SecretMask
+    mask: SecretRedactor
 
 
 class Step(Protocol):

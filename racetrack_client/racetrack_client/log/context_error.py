@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 
 class ContextError(RuntimeError):
@@ -32,6 +35,19 @@ def find_root_cause(error: BaseException) -> BaseException:
     while isinstance(error, ContextError) and error.__cause__ is not None:
         error = error.__cause__
     return error
+
+
+def find_cause(error: BaseException, *types: type[E]) -> E | None:
+    """Return the first of the error and its causes that is of one of the types, None when there is none."""
+    return next((cause for cause in walk_causes(error) if isinstance(cause, types)), None)
+
+
+def walk_causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error, its cause, the cause of that, and so on."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
 
 
 @contextmanager

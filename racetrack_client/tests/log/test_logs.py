@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from racetrack_client.log.context_error import ContextError, wrap_context
+from racetrack_client.log.context_error import ContextError, find_cause, wrap_context
 from racetrack_client.log.exception import short_exception_details
 from racetrack_client.log.logs import configure_logs, get_logger
 
@@ -76,3 +76,11 @@ def test_an_error_becomes_one_line_with_its_root():
     assert "test_logs.py:" in text
     assert "\n" not in text
     assert short_exception_details(ValueError()).startswith("ValueError, cause=ValueError")
+
+
+def test_a_cause_is_found_below_the_words_around_it():
+    gone = FileNotFoundError("gone")
+
+    assert find_cause(ContextError("reading", ContextError("opening", gone)), OSError) is gone
+    assert find_cause(gone, OSError) is gone
+    assert find_cause(ContextError("reading", gone), KeyError, ValueError) is None

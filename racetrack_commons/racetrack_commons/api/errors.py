@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from racetrack_client.log.context_error import ContextError
+from racetrack_client.log.context_error import ContextError, walk_causes
 from racetrack_client.log.errors import (
     AlreadyExists,
     EntityNotFound,
@@ -57,7 +57,7 @@ class ErrorAnswer:
 def describe_failure(error: Exception, statuses: Mapping[type[Exception], int]) -> ErrorAnswer:
     """Choose status and text by the error's class, then by the classes of its causes."""
     error = _single_member(error)
-    for cause in _causes(error):
+    for cause in walk_causes(error):
         if status := _find_status(cause, statuses):
             body = {"error": str(error), "type": type(cause).__name__}
             return ErrorAnswer(status, body, _headers(cause))
@@ -129,13 +129,6 @@ async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(body, status_code=error.status_code, headers=error.headers)
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__
-
-
 def _headers(error: BaseException) -> dict[str, str]:
     if isinstance(error, TooManyRequests):
         return {"Retry-After": str(math.ceil(error.retry_after_seconds))}
@@ -147,7 +140,7 @@ def _find_status(error: BaseException, statuses: Mapping[type[Exception], int]) 
 
 
 def _is_expected(error: Exception, statuses: Mapping[type[Exception], int]) -> bool:
-    return any(_find_status(cause, statuses) for cause in _causes(_single_member(error)))
+    return any(_find_status(cause, statuses) for cause in walk_causes(_single_member(error)))
 
 
 def _single_member(error: Exception) -> Exception:
@@ -164,7 +157,7 @@ def _describe_fault(error: Exception) -> ErrorAnswer:
 
 
 def _contexts(error: Exception) -> Iterator[str]:
-    for cause in _causes(error):
+    for cause in walk_causes(error):
         if isinstance(cause, ContextError):
             inside = str(cause.__cause__) if cause.__cause__ else ""
             yield str(cause).removesuffix(inside).removesuffix(": ")

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.clock import Clock
+from racetrack_commons.redaction import SecretRedactor
 
-from lifecycle.deployer.secrets import SecretMask
 from lifecycle.infrastructure.docker.condition import (
     ContainerCondition,
     ContainerEnd,
@@ -91,13 +91,13 @@ class Diagnostician:
         lines = "\n".join(read_merged(self._engine, [container], _EVIDENCE_LINES))
         evidence = f"\nIts last log lines:\n{lines}" if lines else ""
         again = f"; it was started again {condition.restarts} times" if condition.restarts else ""
-        return self._mask(container).hide(f"the job {cause}{again}{evidence}")
+        return self._mask(container).redact(f"the job {cause}{again}{evidence}")
 
-    def _mask(self, container: JobContainer) -> SecretMask:
+    def _mask(self, container: JobContainer) -> SecretRedactor:
         try:
             secrets = self._deployer.get_job_secrets(container.job_name, container.job_version)
         except EntityNotFound:
-            return SecretMask([])
+            return SecretRedactor([])
         return secrets.mask()
 
     def _find_end(self, condition: ContainerCondition) -> ContainerEnd | None:
