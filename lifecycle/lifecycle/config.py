@@ -1,4 +1,7 @@
-"""Settings of Lifecycle and of its supervisor."""
+"""Settings of Lifecycle and of its supervisor.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network

@@ -23,8 +23,7 @@ from lifecycle.deployment.services import (
 )
 from lifecycle.deployment.worker import WorkerSettings
 from lifecycle.infrastructure.built_in import TargetNeeds, load_targets
-from lifecycle.infrastructure.plugin_targets import PluginTargets
-from lifecycle.infrastructure.registry import InfrastructureRegistry
+from lifecycle.infrastructure.registry import InfrastructureRegistry, PluginTargets
 from lifecycle.metrics import LifecycleMetrics
 
 logger = get_logger(__name__)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from lifecycle.app import prepare_database
 from lifecycle.core import create_core, create_deployments
 from lifecycle.deployment.retention import DEPLOYMENTS_AT_ONCE
-from lifecycle.testing.image_builder import FakeImageBuilder
+from lifecycle.testing.fakes import FakeImageBuilder
 from lifecycle_supervisor.config import Config
 from lifecycle_supervisor.tasks import SupervisorTasks
 from pydantic import SecretStr

@@ -11,7 +11,7 @@ from lifecycle.auth.endpoint_path import normalize_endpoint
 from lifecycle.auth.explain import Question, explain
 from lifecycle.auth.holders import get_own_or_asked_holder
 from lifecycle.endpoints.dependencies import KnownSubject, ReadingDep, ServicesDep
-from lifecycle.job.find import find_job, find_job_to_call
+from lifecycle.job.versions import find_job, find_job_to_call
 
 router = APIRouter(prefix="/api/v1/auth", tags=["API"])
 

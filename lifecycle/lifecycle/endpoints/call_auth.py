@@ -19,7 +19,7 @@ from lifecycle.endpoints.dependencies import (
 )
 from lifecycle.endpoints.presenting import with_pub_url
 from lifecycle.endpoints.services import Services
-from lifecycle.job.find import check_found, find_job, find_job_to_call
+from lifecycle.job.versions import check_found, find_job, find_job_to_call
 from lifecycle.maintenance import check_no_maintenance
 
 router = APIRouter(prefix="/api/v1/auth", tags=["API"])

@@ -17,7 +17,7 @@ from lifecycle.auth.authorize import (
 )
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.endpoints.services import Services
-from lifecycle.job.find import check_found, find_job
+from lifecycle.job.versions import check_found, find_job
 from lifecycle.maintenance import check_no_maintenance
 
 

@@ -20,7 +20,7 @@ from lifecycle.endpoints.presenting import LogsPayload, keep_tail, strip_colours
 from lifecycle.endpoints.services import Services
 from lifecycle.event_stream.logs import stream_lines
 from lifecycle.infrastructure.model import InfrastructureTarget
-from lifecycle.job.find import find_job
+from lifecycle.job.versions import find_job
 
 router = APIRouter(prefix="/api/v1/job/{job_name}/{job_version}", tags=["API"])
 

@@ -13,7 +13,7 @@ from racetrack_commons.plugin.job_types import gather_job_types
 
 from lifecycle.endpoints.dependencies import ReadingDep, ServicesDep
 from lifecycle.endpoints.services import Services
-from lifecycle.infrastructure.plugin_targets import PluginTargets
+from lifecycle.infrastructure.registry import PluginTargets
 
 router = APIRouter(prefix="/api/v1/plugin", tags=["API"])
 

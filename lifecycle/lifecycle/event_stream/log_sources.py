@@ -12,7 +12,7 @@ from lifecycle.auth.authorize import check_job
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.event_stream.logs import FollowedLog
 from lifecycle.infrastructure.registry import InfrastructureRegistry
-from lifecycle.job.find import check_found, find_job
+from lifecycle.job.versions import check_found, find_job
 
 
 @dataclass(frozen=True)

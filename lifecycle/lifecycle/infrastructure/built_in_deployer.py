@@ -1,16 +1,19 @@
-"""What the deployers of the built-in targets have in common."""
+"""What the deployers of the built-in targets share: kept secrets, the variables of jobs, free ports."""
 
+import socket
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from racetrack_client.client_config.client_config import Credentials
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.manifest import Manifest
+from racetrack_commons.api.tracing import get_tracing_header_name
 from racetrack_commons.entities.dto import JobDto, JobFamilyDto
 
 from lifecycle.config import Config
 from lifecycle.database.encryption import SecretBox
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.deployer.instances import InstanceDeployer
+from lifecycle.deployer.instances import InstanceDeployer, InstanceNotStarted, InstanceSpec
 from lifecycle.deployer.secrets import JobSecrets
 
 GRACE_SECONDS = 5
@@ -79,3 +82,52 @@ class BuiltInDeployer(InstanceDeployer):
             secret_build_env=kept["secret_build_env"],
             secret_runtime_env=kept["secret_runtime_env"],
         )
+
+
+def make_platform_variables(spec: InstanceSpec, config: Config) -> dict[str, str]:
+    """Return what the platform tells every job."""
+    variables = {
+        "PUB_URL": config.internal_pub_url,
+        "JOB_NAME": spec.manifest.name,
+        "JOB_VERSION": spec.manifest.version,
+        "AUTH_TOKEN": spec.family_token,
+        "JOB_DEPLOYMENT_TIMESTAMP": str(spec.deployment_timestamp),
+        "REQUEST_TRACING_HEADER": get_tracing_header_name(),
+    }
+    if config.open_telemetry_enabled:
+        variables["OPENTELEMETRY_ENDPOINT"] = config.open_telemetry_endpoint
+    return variables
+
+
+def merge_variables(spec: InstanceSpec, of_platform: dict[str, str]) -> dict[str, str]:
+    """Put the user's, the platform's and the plugins' together, later ones win.
+
+    InstanceNotStarted names those of the user's that the platform sets itself.
+    """
+    of_user = {**spec.runtime_env, **spec.secret_runtime_env}
+    if clashes := sorted(set(of_user) & set(of_platform)):
+        raise InstanceNotStarted(
+            f"runtime_env may not set {', '.join(clashes)}: the platform sets them; choose other names"
+        )
+    return {**of_user, **of_platform, **spec.plugin_env}
+
+
+def list_free_ports(candidates: Iterable[int], host: str, taken: set[int]) -> Iterator[int]:
+    """Yield ports that no job has and no other program listens on, in the order of the candidates."""
+    for port in candidates:
+        if port not in taken and can_listen(host, port):
+            yield port
+    raise InstanceNotStarted(
+        "no port is free between FIRST_JOB_PORT and LAST_JOB_PORT; delete jobs or widen the range"
+    )
+
+
+def can_listen(host: str, port: int) -> bool:
+    """Tell whether a server could listen there now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

@@ -1,4 +1,7 @@
-"""Running commands at a remote gateway, for the plugins of remote infrastructure targets."""
+"""Running commands at a remote gateway, for the plugins of remote infrastructure targets.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 import httpx
 from racetrack_client.utils.shell import CommandError

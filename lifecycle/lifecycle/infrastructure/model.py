@@ -1,10 +1,37 @@
-"""What an infrastructure target consists of."""
+"""What an infrastructure target consists of: the adapters that reach it, and its keeper.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
 from lifecycle.deployer.base import JobDeployer
-from lifecycle.infrastructure.keeper import TargetKeeper
 from lifecycle.monitor.base import JobMonitor, LogsStreamer
+
+
+@dataclass(frozen=True)
+class Chore:
+    """Something to do again and again."""
+
+    name: str
+    interval_seconds: float
+    run: Callable[[], object]
+
+
+class TargetKeeper(ABC):
+    """Keeps the instances of a target running; one Supervisor calls it."""
+
+    @abstractmethod
+    def list_chores(self) -> list[Chore]:
+        """List what has to be done; a chore that raises is logged and done again."""
+
+    @abstractmethod
+    def stop_all(self) -> None:
+        """End everything that runs; what should run comes back when the chores are done again."""
 
 
 class InfrastructureTarget(BaseModel):

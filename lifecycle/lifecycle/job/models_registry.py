@@ -1,4 +1,7 @@
-"""Job families, under the name that plugins import."""
+"""Reading job families.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from racetrack_commons.entities.dto import JobFamilyDto
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.deploy.resource import job_resource_name
-from racetrack_commons.entities.dto import ChangeKind, JobDto
+from racetrack_commons.entities.dto import ChangeKind, JobDto, JobStatus
 
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.infrastructure.registry import InfrastructureRegistry
-from lifecycle.job.status import Observation, decide
 
 logger = get_logger(__name__)
 
@@ -93,13 +93,53 @@ def observe(targets: dict[str, InfrastructureTarget], config: Config) -> Observe
 
 
 def _decide(job: JobDto, observed: ObservedJobs, available_job_types: set[str] | None) -> JobDto:
+    """Return the job as the registry should know it; an equal job means: nothing changed."""
     seen = observed.find(job)
     if seen is None and job.infrastructure_target in observed.failed_targets:
         return job
-    observation = None
-    if seen is not None:
-        observation = Observation(seen, seen.internal_name, seen.replica_internal_names)
-    return decide(job, observation, available_job_types)
+    if job.status == JobStatus.STARTING:
+        return job  # A deployment is at work on it, and says how it ended.
+    if seen is None:
+        return job.model_copy(update=_lost(job))
+    return job.model_copy(
+        update={
+            "status": JobStatus(seen.status),
+            "error": seen.error,
+            "notice": _join_notices(seen.notice, job.job_type_version, available_job_types),
+            "internal_name": seen.internal_name or job.internal_name,
+            "replica_internal_names": seen.replica_internal_names,
+            "infrastructure_target": seen.infrastructure_target or job.infrastructure_target,
+            "infrastructure_stats": seen.infrastructure_stats,
+            "last_call_time": _later(job.last_call_time, seen.last_call_time),
+        }
+    )
+
+
+def _lost(desired: JobDto) -> dict[str, Any]:
+    if desired.status == JobStatus.LOST:
+        return {}
+    target = desired.infrastructure_target
+    return {
+        "status": JobStatus.LOST,
+        "error": f"{desired} was not found on infrastructure target {target};"
+        " reprovision it to start it again from its image",
+    }
+
+
+def _join_notices(
+    notice: str | None, job_type_version: str, available_job_types: set[str] | None
+) -> str:
+    notices = [part.strip() for part in (notice or "").split(";") if part.strip()]
+    if available_job_types is not None and job_type_version not in available_job_types:
+        notices.append(
+            f"job type {job_type_version or '(unknown)'} is not available any more:"
+            " install its plugin, or redeploy with another version of the job type"
+        )
+    return "; ".join(notices)
+
+
+def _later(known: int | None, seen: int | None) -> int | None:
+    return max((moment for moment in (known, seen) if moment is not None), default=None)
 
 
 def _store(uow: UnitOfWork, old: JobDto, new: JobDto) -> bool:

@@ -1,7 +1,8 @@
-"""What `latest` and patterns such as `1.x` mean in a family of jobs."""
+"""Finding a job by its version, or by an alias: `latest`, or a pattern such as `1.x`."""
 
 from collections.abc import Iterable
 
+from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.utils.semver import (
     SemanticVersion,
     is_version_pattern,
@@ -9,8 +10,31 @@ from racetrack_client.utils.semver import (
 )
 from racetrack_commons.entities.dto import JobDto, JobStatus
 
+from lifecycle.database.unit_of_work import UnitOfWork
+
 LATEST = "latest"
 _RESOLVABLE = {JobStatus.RUNNING, JobStatus.ERROR, JobStatus.LOST}
+
+
+def find_job(uow: UnitOfWork, name: str, version: str) -> JobDto | None:
+    """Find a job by its version or an alias of it."""
+    if is_alias(version):
+        return find_by_alias(uow.jobs.list_family(name), version)
+    return uow.jobs.find(name, version)
+
+
+def find_job_to_call(uow: UnitOfWork, name: str, version: str) -> JobDto | None:
+    """Find the job that a call reaches; by an alias rather an older version than one that is lost."""
+    if is_alias(version):
+        return find_callable_by_alias(uow.jobs.list_family(name), version)
+    return uow.jobs.find(name, version)
+
+
+def check_found(job: JobDto | None, name: str, version: str) -> JobDto:
+    """Return the job, or refuse what is not there."""
+    if job is None:
+        raise EntityNotFound(f"there is no job {name} {version}")
+    return job
 
 
 def is_alias(version: str) -> bool:

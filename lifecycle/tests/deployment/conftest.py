@@ -17,9 +17,13 @@ from lifecycle.deployment.services import (
 from lifecycle.deployment.worker import WorkerSettings
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.metrics import LifecycleMetrics
-from lifecycle.testing.image_builder import FakeImageBuilder
-from lifecycle.testing.infrastructure import FakeInstances, FakeMonitor, a_target
-from lifecycle.testing.plugins import FakePlugins
+from lifecycle.testing.fakes import (
+    FakeImageBuilder,
+    FakeInstances,
+    FakeMonitor,
+    FakePlugins,
+    a_target,
+)
 from prometheus_client import CollectorRegistry
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.entities.dto import DeploymentDto, DeployPayload, JobDto

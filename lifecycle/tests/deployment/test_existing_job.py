@@ -5,7 +5,7 @@ from lifecycle.deployment.failure import DeploymentFailed
 from lifecycle.deployment.guard import DeploymentInProgress
 from lifecycle.deployment.retention import Retention, forget_old_rows
 from lifecycle.deployment.secrets import SecretsLost
-from lifecycle.testing.infrastructure import FakeInPlace, FakeMonitor, a_target
+from lifecycle.testing.fakes import FakeInPlace, FakeMonitor, a_target
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import JobStatus, SecretVars
 

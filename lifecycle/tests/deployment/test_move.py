@@ -1,7 +1,7 @@
 import httpx
 import pytest
 from lifecycle.database.repositories.audit import AuditFilter
-from lifecycle.testing.infrastructure import FakeInPlace, FakeMonitor, a_target
+from lifecycle.testing.fakes import FakeInPlace, FakeMonitor, a_target
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.entities.dto import JobStatus, SecretVars
 

@@ -2,8 +2,7 @@ import base64
 import gzip
 
 import pytest
-from lifecycle.testing.image_builder import FakeImageBuilder
-from lifecycle.testing.infrastructure import FakeInstances, FakeMonitor, a_target
+from lifecycle.testing.fakes import FakeImageBuilder, FakeInstances, FakeMonitor, a_target
 from racetrack_commons.testing.waiting import wait_until
 
 MANIFEST = {

@@ -5,7 +5,7 @@ from lifecycle.database.dto import UserRights
 from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.maintenance import is_maintenance_mode
 from lifecycle.testing.builders import a_job
-from lifecycle.testing.infrastructure import FakeInstances, a_target
+from lifecycle.testing.fakes import FakeInstances, a_target
 from racetrack_commons.auth.scope import AuthSubjectType
 from racetrack_commons.entities.dto import ChangeKind
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 from lifecycle.event_stream.logs import FollowedLog, stream_lines
 from lifecycle.testing.builders import a_job
-from lifecycle.testing.infrastructure import FakeStreamer
+from lifecycle.testing.fakes import FakeStreamer
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
 from racetrack_commons.testing.waiting import wait_until
 

@@ -8,13 +8,13 @@ from racetrack_commons.clock import Clock
 
 from lifecycle.config import Config
 from lifecycle.deployer.instances import ImageGone, InstanceNotStarted
+from lifecycle.infrastructure.built_in_deployer import list_free_ports
 from lifecycle.infrastructure.docker import labels
-from lifecycle.infrastructure.docker.connection import CONFLICT, NOT_FOUND, EngineRefusal
-from lifecycle.infrastructure.docker.engine import DockerEngine
+from lifecycle.infrastructure.docker.engine_client import DockerEngine
+from lifecycle.infrastructure.docker.engine_connection import CONFLICT, NOT_FOUND, EngineRefusal
 from lifecycle.infrastructure.docker.labels import JobContainer
 from lifecycle.infrastructure.docker.names import make_alias
 from lifecycle.infrastructure.docker.plan import ContainerPlan
-from lifecycle.infrastructure.ports import list_free_ports
 
 logger = get_logger(__name__)
 _MOST_ATTEMPTS = 10

@@ -20,9 +20,9 @@ from lifecycle.deployer.instances import (
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer
 from lifecycle.infrastructure.docker import labels
 from lifecycle.infrastructure.docker.condition import describe_end, parse_condition
-from lifecycle.infrastructure.docker.connection import NOT_FOUND, EngineRefusal
 from lifecycle.infrastructure.docker.creation import ContainerCreator
-from lifecycle.infrastructure.docker.engine import DockerEngine
+from lifecycle.infrastructure.docker.engine_client import DockerEngine
+from lifecycle.infrastructure.docker.engine_connection import NOT_FOUND, EngineRefusal
 from lifecycle.infrastructure.docker.labels import JobContainer, parse_container, platform_labels
 from lifecycle.infrastructure.docker.log_lines import read_merged
 from lifecycle.infrastructure.docker.plan import make_plans

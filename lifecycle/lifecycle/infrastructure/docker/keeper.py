@@ -8,10 +8,10 @@ from racetrack_commons.clock import Clock
 from lifecycle.config import BuiltInTarget
 from lifecycle.database.repositories.instances import JobInstance
 from lifecycle.deployer.instances import InstanceNotStarted
-from lifecycle.infrastructure.docker.connection import EngineRefusal
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
+from lifecycle.infrastructure.docker.engine_connection import EngineRefusal
 from lifecycle.infrastructure.docker.labels import JobContainer
-from lifecycle.infrastructure.keeper import Chore, TargetKeeper
+from lifecycle.infrastructure.model import Chore, TargetKeeper
 
 logger = get_logger(__name__)
 KEEP_SECONDS = 2

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lifecycle.infrastructure.docker.engine import DockerEngine
+from lifecycle.infrastructure.docker.engine_client import DockerEngine
 from lifecycle.infrastructure.docker.labels import JobContainer
 
 

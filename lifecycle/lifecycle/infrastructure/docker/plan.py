@@ -7,9 +7,9 @@ from racetrack_client.client.run import JOB_INTERNAL_PORT
 from lifecycle.config import Config
 from lifecycle.deployer.instances import InstanceSpec
 from lifecycle.deployer.resources import JobResources, resolve_resources
+from lifecycle.infrastructure.built_in_deployer import make_platform_variables, merge_variables
 from lifecycle.infrastructure.docker import labels
 from lifecycle.infrastructure.docker.names import make_alias, make_container_name
-from lifecycle.infrastructure.environment import make_platform_variables, merge_variables
 
 _SHARES_PER_CPU = 1024
 _LEAST_SHARES = 2

@@ -2,10 +2,10 @@
 
 from lifecycle.config import BuiltInTarget
 from lifecycle.infrastructure.built_in import TargetNeeds
-from lifecycle.infrastructure.docker.connection import EngineConnection
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnostician
-from lifecycle.infrastructure.docker.engine import DockerEngine
+from lifecycle.infrastructure.docker.engine_client import DockerEngine
+from lifecycle.infrastructure.docker.engine_connection import EngineConnection
 from lifecycle.infrastructure.docker.keeper import DockerKeeper, Failures
 from lifecycle.infrastructure.docker.logs_streamer import DockerLogsStreamer
 from lifecycle.infrastructure.docker.monitor import DockerMonitor

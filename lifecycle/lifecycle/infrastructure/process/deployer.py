@@ -20,8 +20,7 @@ from lifecycle.deployer.instances import (
     JobCrashed,
 )
 from lifecycle.deployer.resources import resolve_resources
-from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer
-from lifecycle.infrastructure.ports import list_free_ports
+from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer, list_free_ports
 from lifecycle.infrastructure.process.environment import make_environment
 from lifecycle.infrastructure.process.image import load_image
 from lifecycle.infrastructure.process.launch import (

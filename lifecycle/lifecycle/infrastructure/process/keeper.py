@@ -8,7 +8,7 @@ from racetrack_client.log.logs import get_logger
 
 from lifecycle.database.repositories.processes import JobProcess, ProcessState
 from lifecycle.deployer.instances import InstanceNotStarted
-from lifecycle.infrastructure.keeper import Chore, TargetKeeper
+from lifecycle.infrastructure.model import Chore, TargetKeeper
 from lifecycle.infrastructure.process.deployer import ProcessDeployer, started_process
 from lifecycle.infrastructure.process.launch import (
     MarkedProcess,

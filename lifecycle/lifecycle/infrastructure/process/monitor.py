@@ -14,7 +14,6 @@ from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
 from lifecycle.infrastructure.process.deployer import started_process
 from lifecycle.infrastructure.process.launch import is_alive
 from lifecycle.infrastructure.process.log_file import read_last_lines
-from lifecycle.infrastructure.process.log_session import mark_line
 from lifecycle.monitor.health import JobNotHealthy, quick_check_job_condition
 from lifecycle.monitor.metric_parser import find_last_call
 
@@ -103,3 +102,8 @@ def _statistics(replicas: list[JobProcess]) -> dict[str, int]:
         "number_of_restarts": sum(process.restarts for process in replicas),
         "memory_bytes": memory,
     }
+
+
+def mark_line(process: JobProcess, text: str, siblings: list[JobProcess]) -> str:
+    """Say of which replica a line is, when there are several."""
+    return f"r{process.replica} | {text}" if len(siblings) > 1 else text

@@ -11,17 +11,17 @@ from lifecycle.database.repositories.instances import InstanceState, JobInstance
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import Instance, InstanceSpec
 from lifecycle.infrastructure.docker import labels
-from lifecycle.infrastructure.docker.connection import EngineConnection
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnostician
-from lifecycle.infrastructure.docker.engine import DockerEngine
+from lifecycle.infrastructure.docker.engine_client import DockerEngine
+from lifecycle.infrastructure.docker.engine_connection import EngineConnection
 from lifecycle.infrastructure.docker.keeper import DockerKeeper, Failures
 from lifecycle.infrastructure.docker.labels import JobContainer
 from lifecycle.infrastructure.docker.monitor import DockerMonitor
 from lifecycle.testing.builders import a_job
 from lifecycle.testing.databases import open_sqlite_copy
 from lifecycle.testing.deployer_contract import TIMESTAMP, a_manifest
-from lifecycle.testing.docker_engine import build_tiny_image, platform_of_its_own
+from lifecycle.testing.tiny_job import build_tiny_image, platform_of_its_own
 from pydantic import SecretStr
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobDto

@@ -6,9 +6,9 @@ import pytest
 from lifecycle.database.encryption import SecretBox
 from lifecycle.deployer.instances import ImageGone, InstanceNotStarted
 from lifecycle.infrastructure.docker import labels
-from lifecycle.infrastructure.docker.connection import EngineConnection, EngineUnavailable
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
-from lifecycle.infrastructure.docker.engine import DockerEngine
+from lifecycle.infrastructure.docker.engine_client import DockerEngine
+from lifecycle.infrastructure.docker.engine_connection import EngineConnection, EngineUnavailable
 from lifecycle.infrastructure.docker.plan import make_plans
 from lifecycle.testing.deployer_contract import (
     NAME,
@@ -19,7 +19,7 @@ from lifecycle.testing.deployer_contract import (
     a_manifest,
     wait_for_crash,
 )
-from lifecycle.testing.docker_engine import run_docker
+from lifecycle.testing.tiny_job import run_docker
 from racetrack_commons.clock import Clock
 from racetrack_commons.testing.waiting import wait_until
 

@@ -15,9 +15,8 @@ from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.job.sync import sync_jobs
 from lifecycle.metrics import LifecycleMetrics
 from lifecycle.testing.deployer_contract import NAME, VERSION
-from lifecycle.testing.docker_engine import run_docker
-from lifecycle.testing.image_builder import FakeImageBuilder
-from lifecycle.testing.plugins import FakePlugins
+from lifecycle.testing.fakes import FakeImageBuilder, FakePlugins
+from lifecycle.testing.tiny_job import run_docker
 from prometheus_client import CollectorRegistry
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.clock import Clock

@@ -4,7 +4,7 @@ import pytest
 from lifecycle.database.repositories.instances import InstanceState
 from lifecycle.infrastructure.docker.keeper import DockerKeeper
 from lifecycle.testing.deployer_contract import a_manifest
-from lifecycle.testing.docker_engine import run_docker
+from lifecycle.testing.tiny_job import run_docker
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 from racetrack_commons.testing.clock import FakeClock

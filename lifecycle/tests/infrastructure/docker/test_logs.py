@@ -5,7 +5,7 @@ import pytest
 from lifecycle.infrastructure.docker.logs_streamer import DockerLogsStreamer
 from lifecycle.testing.builders import a_job
 from lifecycle.testing.deployer_contract import NAME, VERSION, a_manifest
-from lifecycle.testing.docker_engine import run_docker
+from lifecycle.testing.tiny_job import run_docker
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.testing.waiting import wait_until
 

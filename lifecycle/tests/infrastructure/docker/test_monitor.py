@@ -2,10 +2,10 @@ import pytest
 from lifecycle.config import Config
 from lifecycle.database.repositories.instances import InstanceState
 from lifecycle.deployer.secrets import JobSecrets
-from lifecycle.infrastructure.docker.connection import EngineUnavailable
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnostician
-from lifecycle.infrastructure.docker.engine import DockerEngine
+from lifecycle.infrastructure.docker.engine_client import DockerEngine
+from lifecycle.infrastructure.docker.engine_connection import EngineUnavailable
 from lifecycle.infrastructure.docker.keeper import Failure, Failures
 from lifecycle.infrastructure.docker.monitor import DockerMonitor
 from lifecycle.infrastructure.model import InfrastructureTarget

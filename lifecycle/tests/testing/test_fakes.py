@@ -4,7 +4,7 @@ import httpx
 import pytest
 from lifecycle.deployer.instances import InstanceSpec
 from lifecycle.testing.deployer_contract import TIMESTAMP, DeployerHarness, InstanceDeployerContract
-from lifecycle.testing.infrastructure import FakeInstances
+from lifecycle.testing.fakes import FakeInstances
 
 
 class FakeHarness(DeployerHarness):

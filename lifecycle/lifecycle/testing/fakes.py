@@ -1,14 +1,23 @@
-"""A fake infrastructure target whose jobs answer HTTP without a socket."""
+"""Fakes of what Lifecycle works with: infrastructure targets, Image Builder, plugins."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.manifest import Manifest
-from racetrack_commons.entities.dto import JobDto, JobFamilyDto, JobStatus
+from racetrack_commons.entities.dto import (
+    BuildEventKind,
+    BuildPayload,
+    BuildResult,
+    JobDto,
+    JobFamilyDto,
+    JobImage,
+    JobStatus,
+)
+from racetrack_commons.entities.image_builder_client import BuildEvent, ImageBuilderClient
 
 from lifecycle.config import Config
 from lifecycle.deployer.base import JobDeployer
@@ -225,6 +234,60 @@ def a_target(
     return InfrastructureTarget(
         name="process", job_deployer=deployer, job_monitor=monitor, image_kind=image_kind
     )
+
+
+class FakeImageBuilder(ImageBuilderClient):
+    """Ends every build at once, as `result` says; `interrupt` may raise in the middle of one."""
+
+    def __init__(self) -> None:
+        self.payloads: list[BuildPayload] = []
+        self.log_lines = ["Step 1", "Step 2"]
+        self.error: str | None = None
+        self.image_names: list[str] | None = None
+        """None: a name that no engine knows."""
+        self.interrupt: Callable[[], None] = lambda: None
+        self.needed: list[JobImage] = []
+        """What it was told last that is needed."""
+
+    def is_healthy(self) -> bool:
+        """It always is."""
+        return True
+
+    def build(self, payload: BuildPayload) -> Iterator[BuildEvent]:
+        """Tell a build."""
+        self.payloads.append(payload)
+        yield BuildEvent(BuildEventKind.PHASE, text="preparing job type builder")
+        for line in self.log_lines:
+            yield BuildEvent(BuildEventKind.LOG, text=line)
+        self.interrupt()
+        invented = [f"registry.test/{payload.manifest['name']}:{payload.tag}"]
+        result = BuildResult(
+            logs="\n".join(self.log_lines),
+            error=self.error,
+            image_tag=payload.tag,
+            image_names=self.image_names or invented,
+            job_type_version="python3:3.0.0",
+        )
+        yield BuildEvent(BuildEventKind.RESULT, result=result)
+
+    def prune(self, needed: Sequence[JobImage]) -> list[str]:
+        """Remember what is needed."""
+        self.needed = list(needed)
+        return []
+
+
+class FakePlugins:
+    """Remembers which hooks were called; `on_hook` may raise."""
+
+    def __init__(self) -> None:
+        self.hooks: list[str] = []
+        self.on_hook: Callable[[str], None] = lambda _: None
+
+    def invoke_plugin_hook(self, hook: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        """Note the call."""
+        self.hooks.append(hook.__name__)
+        self.on_hook(hook.__name__)
+        return []
 
 
 def _describe(instance: FakeInstance) -> Instance:

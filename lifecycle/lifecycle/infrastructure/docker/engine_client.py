@@ -8,7 +8,7 @@ from docker.types import LogConfig
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 
-from lifecycle.infrastructure.docker.connection import (
+from lifecycle.infrastructure.docker.engine_connection import (
     CONFLICT,
     NOT_FOUND,
     EngineConnection,
