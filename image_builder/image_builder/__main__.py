@@ -18,7 +18,7 @@ from racetrack_commons.entities.dto import DeployPayload
 from racetrack_commons.plugin.engine import PluginEngine
 
 from image_builder.app import create_app
-from image_builder.build.request import ImageKind
+from image_builder.build_request import ImageKind
 from image_builder.config import Config
 from image_builder.job_type.plugins import PluginJobTypes
 from image_builder.local import LocalBuild, LocalBuilder

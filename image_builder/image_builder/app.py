@@ -17,20 +17,20 @@ from racetrack_commons.entities.dto import JobImage
 from starlette.concurrency import run_in_threadpool
 
 from image_builder import __version__
-from image_builder.build.builds import BuildLimits, Builds
-from image_builder.build.maker import ImageMaker
-from image_builder.build.pipeline import BuildPipeline
-from image_builder.build.request import ImageKind
-from image_builder.build.workspace import Workspaces
+from image_builder.build_request import ImageKind
 from image_builder.config import Config
 from image_builder.docker.docker_images import create_docker_images
 from image_builder.docker.engine import EngineUnavailable
 from image_builder.endpoints import build, images
 from image_builder.endpoints.dependencies import Services
+from image_builder.image_maker import ImageMaker
 from image_builder.job_type.resolve import JobTypes
 from image_builder.metrics import BuilderMetrics
+from image_builder.pipeline.builds import BuildLimits, Builds
+from image_builder.pipeline.fetch import SourceFetcher
+from image_builder.pipeline.pipeline import BuildPipeline
+from image_builder.pipeline.workspace import Workspaces
 from image_builder.process.process_images import create_process_images
-from image_builder.source.fetch import SourceFetcher
 from image_builder.source.git import GitSource
 from image_builder.source.source import SourceLimits
 

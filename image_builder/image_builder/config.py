@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from racetrack_commons.settings import CommaSeparated, Settings
 
-from image_builder.build.request import ImageKind
+from image_builder.build_request import ImageKind
 
 
 class Config(Settings):

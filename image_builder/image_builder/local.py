@@ -21,11 +21,11 @@ from racetrack_commons.entities.dto import (
 )
 
 from image_builder.app import create_builder
-from image_builder.build.build import Build
-from image_builder.build.journal import BuildEvent
-from image_builder.build.request import ImageKind, parse_request
+from image_builder.build_request import ImageKind, parse_request
 from image_builder.config import Config
 from image_builder.job_type.resolve import JobTypes
+from image_builder.pipeline.build import Build
+from image_builder.running.journal import BuildEvent
 
 
 class LocalBuildFailed(ValidationError):

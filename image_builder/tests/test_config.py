@@ -1,5 +1,5 @@
 import pytest
-from image_builder.build.request import ImageKind
+from image_builder.build_request import ImageKind
 from image_builder.config import Config
 from racetrack_commons.settings import SettingsError
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from image_builder.build.request import ImageKind
+from image_builder.build_request import ImageKind
 from image_builder.config import Config
 from image_builder.job_type.plugins import PluginJobTypes
 from image_builder.job_type.template import (

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from racetrack_commons.deploy.image import get_job_image
 
-from image_builder.build.maker import ImageOrder
-from image_builder.build.progress import BuildProgress
 from image_builder.docker.content import ContentDigests, make_job_labels, make_jobtype_labels
 from image_builder.docker.dockerfile import JOBTYPE_CONTEXT, Dockerfile, declare_jobtype
 from image_builder.docker.driver import ImageBuild
 from image_builder.docker.images import Images
+from image_builder.image_maker import ImageOrder
 from image_builder.job_type.job_type import JobType
+from image_builder.running.progress import BuildProgress
 
 BASE = "job-base"
 """Kind of the image that older job types build first."""

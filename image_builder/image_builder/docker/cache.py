@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 
-from image_builder.build.command import CommandFailed
 from image_builder.docker.engine import DockerEngine
+from image_builder.running.command import CommandFailed
 
 logger = get_logger(__name__)
 

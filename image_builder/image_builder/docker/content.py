@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from image_builder.build.maker import ImageOrder
+from image_builder.image_maker import ImageOrder
 from image_builder.source.digest import digest_tree
 
 COMPONENT_LABEL = "racetrack-component"

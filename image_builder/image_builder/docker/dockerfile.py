@@ -9,7 +9,7 @@ from typing import Any
 
 from racetrack_client.log.errors import ValidationError
 
-from image_builder.build.maker import ImageOrder
+from image_builder.image_maker import ImageOrder
 from image_builder.job_type.job_type import ImageTemplate
 from image_builder.job_type.template import TemplateRenderer
 from image_builder.source.source import resolve_inside

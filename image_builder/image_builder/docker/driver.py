@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from image_builder.build.command import Command
 from image_builder.docker.engine import DockerEngine, DockerRefused
+from image_builder.running.command import Command
 
 SECRETS_ID = "build_secrets"
 """What Dockerfiles call the secret variables: `RUN --mount=type=secret,id=build_secrets`."""

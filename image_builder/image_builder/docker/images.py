@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from image_builder.build.command import CommandFailed
-from image_builder.build.progress import BuildProgress
 from image_builder.docker.driver import BuildDriver, ImageBuild
 from image_builder.docker.engine import DockerRefused, EngineUnavailable
 from image_builder.docker.failure import explain_failure
+from image_builder.running.command import CommandFailed
+from image_builder.running.progress import BuildProgress
 
 
 @dataclass(frozen=True)

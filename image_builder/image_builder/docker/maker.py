@@ -7,8 +7,6 @@ from functools import cached_property
 
 from racetrack_client.log.errors import ValidationError
 
-from image_builder.build.maker import ImageMaker, ImageOrder, MadeImages
-from image_builder.build.progress import BuildProgress
 from image_builder.docker.assembly import BASE, Assembly, ImageSettings
 from image_builder.docker.content import digest_contents
 from image_builder.docker.dockerfile import Dockerfile, load_dockerfile
@@ -17,8 +15,10 @@ from image_builder.docker.engine import DockerEngine
 from image_builder.docker.images import Images
 from image_builder.docker.push import RegistryPusher
 from image_builder.docker.secrets import check_secret_names, secrets_file
+from image_builder.image_maker import ImageMaker, ImageOrder, MadeImages
 from image_builder.job_type.job_type import ImageTemplate
 from image_builder.job_type.template import TemplateRenderer, make_variables
+from image_builder.running.progress import BuildProgress
 
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
 

@@ -5,10 +5,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from image_builder.build.command import CommandFailed
-from image_builder.build.progress import BuildProgress
 from image_builder.docker.engine import DockerEngine, explain_refusal, is_about_absence
 from image_builder.metrics import BuilderMetrics
+from image_builder.running.command import CommandFailed
+from image_builder.running.progress import BuildProgress
 
 _DENIED = re.compile(
     r"unauthorized|authentication required|denied|no basic auth|401|403", re.IGNORECASE

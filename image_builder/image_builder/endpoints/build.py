@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 from racetrack_commons.entities.dto import BuildPayload, BuildResult
 
-from image_builder.build.request import parse_request
+from image_builder.build_request import parse_request
 from image_builder.endpoints.dependencies import BuildsDep, InternalCaller, ServicesDep
 from image_builder.endpoints.event_stream import stream_events
 

@@ -11,7 +11,7 @@ from racetrack_commons.auth.headers import find_auth_token
 from racetrack_commons.auth.token import AuthSubjectType, AuthTokenPayload, decode_token
 from racetrack_commons.entities.dto import JobImage
 
-from image_builder.build.builds import Builds
+from image_builder.pipeline.builds import Builds
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from racetrack_commons.entities.dto import BuildEventKind
 
-from image_builder.build.journal import BuildEvent, BuildJournal
+from image_builder.running.journal import BuildEvent, BuildJournal
 
 _HEARTBEAT = "event: keepalive_heartbeat\n\n"
 

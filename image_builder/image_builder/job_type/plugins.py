@@ -12,7 +12,7 @@ from racetrack_commons.plugin.core import PluginCore
 from racetrack_commons.plugin.engine import PluginEngine
 from racetrack_commons.plugin.job_type_definition import ImageSource
 
-from image_builder.build.request import ImageKind
+from image_builder.build_request import ImageKind
 from image_builder.job_type.job_type import ImageTemplate, JobType
 from image_builder.job_type.resolve import JobTypes
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
-from image_builder.build.request import ImageKind
+from image_builder.build_request import ImageKind
 from image_builder.job_type.job_type import JobType
 
 

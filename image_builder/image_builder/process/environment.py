@@ -20,8 +20,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from image_builder.build.command import Command, CommandFailed
-from image_builder.build.progress import BuildProgress
+from image_builder.running.command import Command, CommandFailed
+from image_builder.running.progress import BuildProgress
 from image_builder.source.digest import digest_file
 
 _COMPLETE = "environment.json"

@@ -7,13 +7,13 @@ from pathlib import Path
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.redaction import SecretRedactor
 
-from image_builder.build.cancellation import BuildCancelled, Cancellation
-from image_builder.build.journal import BuildJournal
-from image_builder.build.log_file import BuildLogFile
-from image_builder.build.progress import BuildProgress
 from image_builder.job_type.job_type import JobType
 from image_builder.job_type.resolve import JobTypes
 from image_builder.process.maker import ProcessImageMaker
+from image_builder.running.cancellation import BuildCancelled, Cancellation
+from image_builder.running.journal import BuildJournal
+from image_builder.running.log_file import BuildLogFile
+from image_builder.running.progress import BuildProgress
 
 logger = get_logger(__name__)
 

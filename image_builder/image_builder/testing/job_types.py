@@ -11,7 +11,7 @@ from typing import Any
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import Manifest
 
-from image_builder.build.request import ImageKind
+from image_builder.build_request import ImageKind
 from image_builder.job_type.job_type import ImageTemplate, JobType
 from image_builder.job_type.resolve import JobTypes
 

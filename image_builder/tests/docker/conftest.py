@@ -1,7 +1,7 @@
 import os
 
 import pytest
-from image_builder.build.request import ImageKind
+from image_builder.build_request import ImageKind
 from image_builder.job_type.job_type import ImageTemplate
 from image_builder.testing.engine import platform_of_its_own
 from image_builder.testing.job_types import FakeJobTypes, a_job_type

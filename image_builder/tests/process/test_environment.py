@@ -215,10 +215,10 @@ def test_a_builder_killed_while_it_makes_an_environment_leaves_nothing_broken(
     slow_uv.chmod(0o700)
     script = f"""
 import pathlib, sys
-from image_builder.build.cancellation import Cancellation
-from image_builder.build.journal import BuildJournal
-from image_builder.build.log_file import BuildLogFile
-from image_builder.build.progress import BuildProgress
+from image_builder.running.cancellation import Cancellation
+from image_builder.running.journal import BuildJournal
+from image_builder.running.log_file import BuildLogFile
+from image_builder.running.progress import BuildProgress
 from racetrack_commons.redaction import SecretRedactor
 from image_builder.process.environment import Environments, EnvironmentSpec
 root = pathlib.Path({str(config.environments_dir)!r})

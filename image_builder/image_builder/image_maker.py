@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from image_builder.build.progress import BuildProgress
-from image_builder.build.request import BuildRequest
+from image_builder.build_request import BuildRequest
 from image_builder.job_type.job_type import JobType
 from image_builder.job_type.template import TemplateContext
+from image_builder.running.progress import BuildProgress
 from image_builder.source.requirements import list_files
 from image_builder.source.source import Source
 

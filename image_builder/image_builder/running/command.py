@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from image_builder.build.cancellation import Cancellation
+from image_builder.running.cancellation import Cancellation
 
 _MAX_LINE_BYTES = 16 * 1024
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")

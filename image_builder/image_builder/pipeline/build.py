@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from racetrack_client.log.context_error import find_cause
 from racetrack_commons.entities.dto import BuildEventKind, BuildResult
 
-from image_builder.build.cancellation import Cancellation
-from image_builder.build.command import CommandFailed
-from image_builder.build.journal import BuildEvent, BuildJournal
+from image_builder.running.cancellation import Cancellation
+from image_builder.running.command import CommandFailed
+from image_builder.running.journal import BuildEvent, BuildJournal
 
 
 @dataclass

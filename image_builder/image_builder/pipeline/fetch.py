@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from image_builder.build.progress import BuildProgress
-from image_builder.build.request import BuildRequest
+from image_builder.build_request import BuildRequest
+from image_builder.running.progress import BuildProgress
 from image_builder.source.git import GitSource
 from image_builder.source.source import TAR_VERSION, Source, SourceLimits
 from image_builder.source.tar import extract_bundle

@@ -10,7 +10,7 @@ from racetrack_client.manifest.load import JOB_FILE, LEGACY_JOB_FILE, load_merge
 from racetrack_client.manifest.manifest import without_nulls
 from racetrack_client.utils.datamodel import load_yaml_map
 
-from image_builder.build.request import parse_manifest_types
+from image_builder.build_request import parse_manifest_types
 from image_builder.source.source import Source, resolve_inside
 
 _ABSENT = object()
@@ -39,7 +39,9 @@ def _find_manifest_file(source: Source) -> Path | None:
     for directory in (source.directory, source.root):
         for name in (JOB_FILE, LEGACY_JOB_FILE):
             if (directory / name).is_file():
-                return resolve_inside(source.root, str((directory / name).relative_to(source.root)), "manifest")
+                return resolve_inside(
+                    source.root, str((directory / name).relative_to(source.root)), "manifest"
+                )
     return None
 
 

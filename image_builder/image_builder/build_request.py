@@ -97,10 +97,14 @@ def _parse_kind(text: str) -> ImageKind:
         return ImageKind(text)
     except ValueError as error:
         kinds = ", ".join(ImageKind)
-        raise ValidationError(f"image kind {text!r} can't be built; choose one of {kinds}") from error
+        raise ValidationError(
+            f"image kind {text!r} can't be built; choose one of {kinds}"
+        ) from error
 
 
 def _parse_flags(flags: list[str]) -> bool:
     if illegal := [flag for flag in flags if flag != _NO_CACHE]:
-        raise ValidationError(f"build flag {illegal[0]!r} is not allowed; the only one is {_NO_CACHE}")
+        raise ValidationError(
+            f"build flag {illegal[0]!r} is not allowed; the only one is {_NO_CACHE}"
+        )
     return _NO_CACHE in flags

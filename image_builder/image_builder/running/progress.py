@@ -8,10 +8,10 @@ from racetrack_client.log.context_error import wrap_context
 from racetrack_commons.entities.dto import BuildEventKind
 from racetrack_commons.redaction import SecretRedactor
 
-from image_builder.build.cancellation import Cancellation
-from image_builder.build.command import Command, run_command
-from image_builder.build.journal import BuildEvent, BuildJournal
-from image_builder.build.log_file import BuildLogFile
+from image_builder.running.cancellation import Cancellation
+from image_builder.running.command import Command, run_command
+from image_builder.running.journal import BuildEvent, BuildJournal
+from image_builder.running.log_file import BuildLogFile
 
 
 class BuildProgress:

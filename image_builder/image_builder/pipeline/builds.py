@@ -14,14 +14,14 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.entities.dto import BuildEventKind, BuildResult
 from racetrack_commons.redaction import SecretRedactor
 
-from image_builder.build.build import Build
-from image_builder.build.cancellation import BuildCancelled
-from image_builder.build.command import CommandFailed
-from image_builder.build.journal import BuildEvent
-from image_builder.build.log_file import BuildLogFile, remove_old_logs
-from image_builder.build.progress import BuildProgress
-from image_builder.build.request import BuildRequest
+from image_builder.build_request import BuildRequest
 from image_builder.metrics import BuilderMetrics
+from image_builder.pipeline.build import Build
+from image_builder.running.cancellation import BuildCancelled
+from image_builder.running.command import CommandFailed
+from image_builder.running.journal import BuildEvent
+from image_builder.running.log_file import BuildLogFile, remove_old_logs
+from image_builder.running.progress import BuildProgress
 
 logger = get_logger(__name__)
 
@@ -43,7 +43,9 @@ class BuildLimits:
 class Builds:
     """Runs builds in threads of its own."""
 
-    def __init__(self, run_build: RunBuild, logs_dir: Path, limits: BuildLimits, metrics: BuilderMetrics) -> None:
+    def __init__(
+        self, run_build: RunBuild, logs_dir: Path, limits: BuildLimits, metrics: BuilderMetrics
+    ) -> None:
         self._run_build = run_build
         self._logs_dir = logs_dir
         self._limits = limits
@@ -51,7 +53,9 @@ class Builds:
         self._lock = threading.Lock()
         self._builds: OrderedDict[str, Build] = OrderedDict()
         self._stopping = False
-        self._executor = ThreadPoolExecutor(limits.max_concurrent_builds, thread_name_prefix="build")
+        self._executor = ThreadPoolExecutor(
+            limits.max_concurrent_builds, thread_name_prefix="build"
+        )
 
     def submit(self, request: BuildRequest) -> Build:
         """Begin a build, or return the one of the same deployment that runs or made its image already."""
@@ -118,12 +122,16 @@ class Builds:
 
     def _build(self, build: Build, request: BuildRequest, redactor: SecretRedactor) -> BuildResult:
         def count_phase(phase: str, seconds: float) -> None:
-            self._metrics.count_phase(request.manifest.name, request.manifest.version, phase, seconds)
+            self._metrics.count_phase(
+                request.manifest.name, request.manifest.version, phase, seconds
+            )
 
         path = self._logs_dir / f"{request.deployment_id}.log"
         with BuildLogFile(path, self._limits.max_log_bytes) as log_file:
             remove_old_logs(self._logs_dir, self._limits.max_kept_logs)
-            progress = BuildProgress(build.journal, log_file, redactor, build.cancellation, count_phase)
+            progress = BuildProgress(
+                build.journal, log_file, redactor, build.cancellation, count_phase
+            )
             try:
                 return self._run_build(request, progress)
             except Exception as error:

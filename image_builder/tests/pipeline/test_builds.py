@@ -3,9 +3,8 @@ import threading
 from dataclasses import replace
 
 import pytest
-from racetrack_commons.testing.waiting import wait_until
-
 from image_builder.testing.payloads import ADDER, a_manifest, a_payload
+from racetrack_commons.testing.waiting import wait_until
 
 
 @pytest.fixture
@@ -98,7 +97,10 @@ def test_cancelling_a_build_that_waits_ends_it_before_it_begins(gate, client, in
 
 
 def test_warnings_tell_of_deprecated_keys_and_of_what_a_process_does_not_get(build):
-    manifest = a_manifest(system_dependencies=["libgomp1"]) | {"jobtype": None, "lang": "python3:latest"}
+    manifest = a_manifest(system_dependencies=["libgomp1"]) | {
+        "jobtype": None,
+        "lang": "python3:latest",
+    }
     warnings = build(manifest=manifest).warnings
 
     assert "'lang' is deprecated; use 'jobtype'" in warnings[0]

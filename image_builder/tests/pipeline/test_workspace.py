@@ -3,13 +3,12 @@ import signal
 import subprocess
 import sys
 
+from image_builder.pipeline.workspace import Workspaces
 from racetrack_commons.testing.waiting import wait_until
-
-from image_builder.build.workspace import Workspaces
 
 BUILDER = """
 import pathlib, sys, time
-from image_builder.build.workspace import Workspaces
+from image_builder.pipeline.workspace import Workspaces
 workspaces = Workspaces(pathlib.Path(sys.argv[1]))
 workspaces.start()
 with workspaces.open("killed") as workspace:

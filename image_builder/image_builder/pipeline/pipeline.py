@@ -7,14 +7,14 @@ from pathlib import Path
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.entities.dto import BuildResult
 
-from image_builder.build.consistency import find_manifest_difference
-from image_builder.build.maker import ImageMaker, ImageOrder, MadeImages
-from image_builder.build.progress import BuildProgress
-from image_builder.build.request import BuildRequest, ImageKind
-from image_builder.build.workspace import Workspaces
+from image_builder.build_request import BuildRequest, ImageKind
+from image_builder.image_maker import ImageMaker, ImageOrder, MadeImages
 from image_builder.job_type.job_type import JobType
 from image_builder.job_type.resolve import JobTypes
-from image_builder.source.fetch import SourceFetcher
+from image_builder.pipeline.consistency import find_manifest_difference
+from image_builder.pipeline.fetch import SourceFetcher
+from image_builder.pipeline.workspace import Workspaces
+from image_builder.running.progress import BuildProgress
 from image_builder.source.source import Source
 
 _MANIFEST_FILE = "job.yaml"
@@ -99,4 +99,6 @@ def _warn_of_deprecated_keys(request: BuildRequest, progress: BuildProgress) -> 
 
 
 def _make_result(job_type: JobType, made: MadeImages) -> BuildResult:
-    return BuildResult(image_names=list(made.names), image_tag=made.tag, job_type_version=str(job_type))
+    return BuildResult(
+        image_names=list(made.names), image_tag=made.tag, job_type_version=str(job_type)
+    )

@@ -1,1 +1,0 @@
-"""A build: from a request to an image, what it says meanwhile, and how it ends."""

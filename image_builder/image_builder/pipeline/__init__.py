@@ -1,0 +1,1 @@
+"""From a request to images: the builds of this service, and each build step by step."""

@@ -1,0 +1,1 @@
+"""Running the programs of a build, and reporting what the build does."""
