@@ -17,8 +17,8 @@ def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
         uv = Path(sys.executable).parent / "uv"
-        command = [uv, "build", "--quiet", "--wheel", "--out-dir", directory, ROOT / "job_wrapper"]
-        subprocess.run(command, check=True)
+        options = ["--quiet", "--wheel", "--out-dir", directory]
+        subprocess.run([uv, "build", *options, ROOT / "job_wrapper"], check=True)
         wheels = {f"wheels/{wheel.name}": wheel for wheel in Path(directory).glob("*.whl")}
         _bundle(ROOT / "job_wrapper/plugin", __version__, wheels)
     for plugin in sorted((ROOT / "job_types").glob("*/plugin.py")):

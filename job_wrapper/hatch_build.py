@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import fastapi_offline
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
-class SwaggerUiHook(BuildHookInterface):
+class SwaggerUiHook(BuildHookInterface[BuilderConfig]):
     """Copies the files before each build, editable ones too."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002

@@ -13,7 +13,10 @@ app = Flask(__name__)
 @app.get("/live")
 def live():
     """The process runs; the platform compares the time with that of the deployment it waits for."""
-    return {"live": True, "deployment_timestamp": int(os.environ.get("JOB_DEPLOYMENT_TIMESTAMP", 0))}
+    return {
+        "live": True,
+        "deployment_timestamp": int(os.environ.get("JOB_DEPLOYMENT_TIMESTAMP", "0")),
+    }
 
 
 @app.get("/ready")

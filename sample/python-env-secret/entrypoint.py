@@ -14,7 +14,11 @@ class JobEntrypoint:
         """Show which variables a running job sees: secrets of the build are empty here."""
         names = ("GIT_USERNAME", "GIT_TOKEN", "DEBIAN_FRONTEND", "PGPASSWD", "TORCH_MODEL_ZOO")
         seen = {name: os.environ.get(name) for name in names}
-        return {"model": self.model, "result": random.random(), "size": humanize.naturalsize(1024)} | seen
+        return {
+            "model": self.model,
+            "result": random.random(),
+            "size": humanize.naturalsize(1024),
+        } | seen
 
     def docs_input_example(self) -> dict:
         return {}

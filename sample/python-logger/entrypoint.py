@@ -11,7 +11,10 @@ class JobEntrypoint:
         """Draw a number and log it."""
         number = random.random()
         logger.info("drew %s", number)
-        logger.debug("called by %s", self.request_context.get().headers.get("X-Caller-Name") or "nobody known")
+        logger.debug(
+            "called by %s",
+            self.request_context.get().headers.get("X-Caller-Name") or "nobody known",
+        )
         return number
 
     def docs_input_example(self) -> dict:

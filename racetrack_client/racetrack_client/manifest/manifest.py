@@ -1,4 +1,4 @@
-"""The manifest: what a job is, as its `job.yaml` says."""
+"""The manifest: the description of a job in its `job.yaml`."""
 
 from typing import Any
 
@@ -9,26 +9,31 @@ from racetrack_client.utils.quantity import Quantity
 
 
 class GitManifest(BaseModel):
-    """Where the source of a job is."""
+    """The repository that holds the source of a job."""
 
     model_config = ConfigDict(extra="forbid")
 
     remote: str
     """The `https` URL of the repository."""
     branch: str | None = None
+    """Branch or tag to clone; by default the repository's default branch."""
     directory: str = "."
     """The job's directory inside the repository."""
 
 
 class ResourcesManifest(BaseModel):
-    """What a job needs of a machine, and the most that it may take."""
+    """The share of a machine that a job needs, and the most that it may take."""
 
     model_config = ConfigDict(extra="forbid")
 
     memory_min: Quantity | None = None
+    """Memory that is reserved for each replica, such as `256Mi`. The platform's setting is the default."""
     memory_max: Quantity | None = None
+    """Memory that each replica may use at most, such as `2Gi`. The platform's setting is the default."""
     cpu_min: Quantity | None = None
+    """CPU cores that are reserved for each replica, such as `100m`. The platform's setting is the default."""
     cpu_max: Quantity | None = None
+    """CPU cores that each replica may use at most, such as `2`. The platform's setting is the default."""
 
 
 class Manifest(BaseModel):
@@ -37,39 +42,53 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str
+    """Name of the job's family, part of its URL: a-z, 0-9 and inner dashes."""
     owner_email: str
+    """E-mail address of the person or team that answers for the job."""
     git: GitManifest
+    """Repository of the source, cloned when the deployment sends no files."""
     version: str = "0.0.1"
+    """Semantic version such as `1.2.3` or `1.3.0-rc1`; quote it where YAML would read a number."""
     jobtype: str | None = None
-    """The job type, `name:version`."""
+    """The job type, `name:version`; `python3:latest` means its newest version."""
     lang: str | None = None
-    """Deprecated: `jobtype`."""
+    """Deprecated name of `jobtype`."""
     extends: str | None = None
-    """Path of the manifest to which this one is an overlay."""
+    """Path of the base manifest, relative to this one, over which this one is laid."""
     image_type: str = "docker"
+    """Only `docker` is accepted; the key remains for manifests of older clients."""
     system_dependencies: list[str] | None = None
+    """Debian packages to install into the job's image, such as `libgomp1`; process targets cannot install them."""
     build_env: dict[str, str] | None = None
+    """Variables of the environment while the image is built. The values are texts: quote numbers."""
     runtime_env: dict[str, str] | None = None
+    """Variables of the running job's environment. The values are texts: quote numbers."""
     secret_build_env_file: str | None = None
+    """File of `KEY=value` lines beside the manifest: secrets of the build, kept out of source and image."""
     secret_runtime_env_file: str | None = None
+    """File of `KEY=value` lines beside the manifest: secrets of the running job, kept out of source and image."""
     labels: dict[str, Any] | None = None
+    """Values of your own that are shown with the job."""
     public_endpoints: list[str] | None = None
-    """Paths that anybody may call once an administrator agreed."""
+    """Paths such as `/api/v1/perform` that callers without a token may call, once an administrator has agreed."""
     replicas: int = 1
+    """Number of running copies among which calls are spread, 1 to 50."""
     resources: ResourcesManifest | None = None
+    """Memory and CPU cores of each replica."""
     jobtype_extra: dict[str, Any] | None = None
-    """What the job type needs to know."""
+    """Keys that belong to the job type, such as `entrypoint_path` of `python3`."""
     golang: dict[str, Any] | None = None
-    """Deprecated: `jobtype_extra`."""
+    """Deprecated name of `jobtype_extra`."""
     python: dict[str, Any] | None = None
-    """Deprecated: `jobtype_extra`."""
+    """Deprecated name of `jobtype_extra`."""
     docker: dict[str, Any] | None = None
-    """Deprecated: `jobtype_extra`."""
+    """Deprecated name of `jobtype_extra`."""
     wrapper_properties: dict[str, Any] | None = None
-    """Deprecated: `jobtype_extra`."""
+    """Deprecated name of `jobtype_extra`."""
     infrastructure_target: str | None = None
+    """Infrastructure target that runs the job; needed only where the platform has several and no default."""
     smoke_test: bool = True
-    """Call the documented example before the job serves; false opts out."""
+    """Call the job's documented examples before a new instance serves; `false` opts out."""
 
     _origin_yaml: str | None = PrivateAttr(default=None)
     _origin_dict: dict[str, Any] | None = PrivateAttr(default=None)
