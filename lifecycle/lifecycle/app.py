@@ -23,7 +23,7 @@ from lifecycle.core import Core, create_core, create_deployments
 from lifecycle.database.encryption import SecretsUnreadable
 from lifecycle.database.engine import connect, postgres_schema
 from lifecycle.database.migrations.ensure import check_current, migrate
-from lifecycle.deployment.failure import DeploymentFailed
+from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.endpoints import (
     accounts,
     async_call_leases,

@@ -16,7 +16,7 @@ from lifecycle.database.encryption import SecretBox
 from lifecycle.database.engine import connect
 from lifecycle.database.metrics import watch_engine
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.deployment.services import (
+from lifecycle.deployment.wiring import (
     DeploymentNeeds,
     DeploymentServices,
     create_deployment_services,

@@ -18,7 +18,7 @@ from lifecycle.database.records.tables import RecordTable, get_record_table
 from lifecycle.database.records.values import MASK
 from lifecycle.database.repositories.records import Record, RecordChange
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from lifecycle.deployment.delete import JobDeleter
+from lifecycle.deployment.requests.delete import JobDeleter
 
 _USERS, _TOKENS, _JOBS, _FAMILIES = (
     "auth_user",

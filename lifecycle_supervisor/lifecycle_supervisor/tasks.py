@@ -4,9 +4,13 @@ from collections import Counter
 from dataclasses import dataclass
 
 from lifecycle.core import Core
-from lifecycle.deployment.leftovers import end_leftovers
-from lifecycle.deployment.retention import Retention, forget_old_deployments, forget_old_rows
-from lifecycle.deployment.services import DeploymentServices
+from lifecycle.deployment.upkeep.retention import (
+    Retention,
+    end_leftovers,
+    forget_old_deployments,
+    forget_old_rows,
+)
+from lifecycle.deployment.wiring import DeploymentServices
 from lifecycle.job.sync import sync_jobs
 from racetrack_commons.entities.dto import JobStatus
 from racetrack_commons.entities.image_builder_client import ImageBuilderClient

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 from lifecycle.app import prepare_database
 from lifecycle.core import create_core, create_deployments
-from lifecycle.deployment.retention import DEPLOYMENTS_AT_ONCE
+from lifecycle.deployment.upkeep.retention import DEPLOYMENTS_AT_ONCE
 from lifecycle.testing.fakes import FakeImageBuilder
 from lifecycle_supervisor.config import Config
 from lifecycle_supervisor.tasks import SupervisorTasks

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from racetrack_client.log.errors import UnauthorizedError
 from racetrack_commons.auth.endpoint_path import has_dot_segments
 from racetrack_commons.auth.scope import AuthScope
-from racetrack_commons.entities.dto import JobDto, JobFamilyDto
+from racetrack_commons.entities.dto import DeploymentDto, JobDto, JobFamilyDto
 
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.decision import Decision, Effect, Rule, decide
@@ -108,6 +108,22 @@ def list_permitted_families(
         return list(families) if special.effect is Effect.ALLOW else []
     permissions = _list_permissions(uow, subject)
     return [family for family in families if permits(permissions, Wanted(scope, family.name))]
+
+
+def list_visible_deployments(
+    uow: UnitOfWork, subject: AuthSubject, deployments: list[DeploymentDto]
+) -> list[DeploymentDto]:
+    """Keep the deployments of the caller, and those of jobs that the caller may read."""
+    if has_global_scope(uow, subject, AuthScope.READ_JOB):
+        return deployments
+    permitted = list_permitted_jobs(uow, subject, AuthScope.READ_JOB, uow.jobs.list_all())
+    readable = {(job.name, job.version) for job in permitted}
+    return [
+        deployment
+        for deployment in deployments
+        if deployment.deployed_by == subject.name
+        or (deployment.job_name, deployment.job_version) in readable
+    ]
 
 
 def _ask(uow: UnitOfWork, subject: AuthSubject, wanted: Wanted) -> Iterator[Rule]:

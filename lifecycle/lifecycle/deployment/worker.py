@@ -9,9 +9,9 @@ from racetrack_commons.clock import Clock
 
 from lifecycle.database.repositories.deployment_tasks import DeploymentTask
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.deployment.lease import LeaseOwner, is_abandoned
-from lifecycle.deployment.run import DeploymentRunner
-from lifecycle.deployment.work import ClaimedDeployment
+from lifecycle.deployment.attempt.claim import ClaimedDeployment
+from lifecycle.deployment.attempt.owner import LeaseOwner, is_abandoned
+from lifecycle.deployment.runner import DeploymentRunner
 
 logger = get_logger(__name__)
 

@@ -7,8 +7,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, DeployPayload
 
-from lifecycle.auth.authorize import NotPermitted
-from lifecycle.deployment.guard import list_visible
+from lifecycle.auth.authorize import NotPermitted, list_visible_deployments
 from lifecycle.endpoints.committing_route import CommittingRoute
 from lifecycle.endpoints.dependencies import (
     Administrator,
@@ -67,7 +66,7 @@ def list_deployments(
 ) -> list[DeploymentDto]:
     """List the deployments that the caller may see, the last changed first; of one job, or of all."""
     newest = uow.deployments.list_newest(limit, job_name, job_version)
-    return list_visible(uow, subject, newest)
+    return list_visible_deployments(uow, subject, newest)
 
 
 def get_readable_deployment(
@@ -75,7 +74,7 @@ def get_readable_deployment(
 ) -> DeploymentDto:
     """Return a deployment, or refuse who may not see it."""
     deployment = uow.deployments.get(deploy_id)
-    if not list_visible(uow, subject, [deployment]):
+    if not list_visible_deployments(uow, subject, [deployment]):
         raise NotPermitted(
             f"{subject.description} may not read deployments of {deployment.job_name}"
         )

@@ -10,7 +10,7 @@ from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import Users
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.deployment.services import DeploymentServices
+from lifecycle.deployment.wiring import DeploymentServices
 from lifecycle.event_stream.feed import ChangeFeed
 from lifecycle.event_stream.log_sources import LogSources
 from lifecycle.infrastructure.registry import InfrastructureRegistry

@@ -9,7 +9,7 @@ from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.config import Config
 from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.deployment.services import (
+from lifecycle.deployment.wiring import (
     DeploymentNeeds,
     DeploymentServices,
     create_deployment_services,

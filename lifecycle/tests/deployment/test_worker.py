@@ -1,10 +1,19 @@
 """The worker's threads, on a real clock."""
 
+import subprocess
+import sys
 import threading
+from datetime import timedelta
 
 import httpx
-from lifecycle.deployment.reaper_thread import ReaperThread
+import pytest
+from lifecycle.database.errors import DatabaseUnavailable
+from lifecycle.database.repositories.deployment_tasks import LeaseLost, TaskStep
+from lifecycle.deployment.attempt.owner import LeaseOwner, is_abandoned
+from lifecycle.deployment.upkeep.reaper import ReaperThread
+from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_commons.clock import Clock
+from racetrack_commons.entities.dto import DeploymentStatus, JobStatus
 from racetrack_commons.testing.waiting import wait_until
 
 
@@ -126,3 +135,215 @@ def test_the_reaper_survives_a_database_that_is_away():
         assert all(looks.acquire(timeout=10) for _ in range(3))
     finally:
         thread.stop()
+
+
+class Killed(BaseException):
+    """What a worker's thread sees of a `kill -9`: nothing runs after it."""
+
+
+def kill_after(step):
+    """Let the worker die once the step is done, before it does anything else."""
+
+    class DyingStep:
+        def run(self, claimed, state):
+            step.run(claimed, state)
+            raise Killed
+
+    return DyingStep()
+
+
+def run_and_die(services):
+    with pytest.raises(Killed):
+        services.worker.run_pending()
+
+
+@pytest.mark.parametrize("step", [TaskStep.BUILD, TaskStep.PROVISION, TaskStep.SWITCH])
+def test_another_worker_resumes_after_the_death_behind_each_step(platform, step):
+    platform.deploy()
+    before = platform.job()
+    steps = platform.services.worker._runner.steps
+    steps[step] = kill_after(steps[step])
+    deployment_id = platform.submit()
+    run_and_die(platform.services)
+    survivor = platform.make_worker()
+
+    assert survivor.worker.run_pending() == 0
+    platform.clock.advance(15)
+    assert survivor.worker.run_pending() == 1
+
+    assert platform.deployment(deployment_id).status == DeploymentStatus.DONE
+    assert platform.serving_id() == deployment_id
+    assert platform.job().status == JobStatus.RUNNING
+    assert platform.job().id == before.id
+    assert set(platform.instances.running) >= {deployment_id}
+
+
+def test_an_instance_started_before_the_death_is_adopted(platform):
+    def die(_):
+        raise Killed
+
+    platform.instances.answers["/ready"] = die
+    deployment_id = platform.submit()
+    run_and_die(platform.services)
+    (address,) = [one.address for one in platform.instances.running.values()]
+
+    platform.instances.answers.clear()
+    platform.clock.advance(15)
+    platform.make_worker().worker.run_pending()
+
+    assert platform.serving_id() == deployment_id
+    assert platform.job().internal_name == address
+    assert len(platform.builder.payloads) == 1
+
+
+def test_a_first_deployment_is_starting_until_it_serves(platform):
+    def die(_):
+        raise Killed
+
+    platform.instances.answers["/ready"] = die
+    platform.submit()
+    run_and_die(platform.services)
+
+    assert platform.job().status == JobStatus.STARTING
+
+
+def test_a_death_during_the_build_builds_again_with_the_same_tag_and_a_fresh_log(platform):
+    def die():
+        raise Killed
+
+    platform.builder.interrupt = die
+    deployment_id = platform.submit()
+    run_and_die(platform.services)
+    platform.builder.interrupt = lambda: None
+    platform.clock.advance(15)
+    platform.make_worker().worker.run_pending()
+
+    first, second = platform.builder.payloads
+    assert first == second
+    assert platform.deployment(deployment_id).status == DeploymentStatus.DONE
+
+
+def test_a_builder_that_goes_away_is_asked_again(platform):
+    failures = [ServiceUnavailable("connection reset")] * 2
+
+    def break_off():
+        if failures:
+            raise failures.pop()
+
+    platform.builder.interrupt = break_off
+
+    assert platform.deploy().status == DeploymentStatus.DONE
+    assert len(platform.builder.payloads) == 3
+
+
+def test_a_deployment_that_kills_its_workers_fails_in_the_end(platform):
+    def die():
+        raise Killed
+
+    platform.builder.interrupt = die
+    deployment_id = platform.submit()
+    for _ in range(5):
+        run_and_die(platform.services)
+        platform.clock.advance(15)
+    platform.services.worker.run_pending()
+
+    deployment = platform.deployment(deployment_id)
+    assert deployment.status == DeploymentStatus.FAILED
+    assert "interrupted 5 times" in deployment.error
+
+
+def test_a_worker_whose_deployment_was_taken_over_writes_no_more(platform):
+    deployment_id = platform.submit()
+    slow = platform.services.worker.claim()
+    platform.clock.advance(15)
+    platform.make_worker().worker.run_pending()
+    done = platform.deployment(deployment_id)
+
+    platform.services.worker._runner.run(slow)
+
+    assert platform.deployment(deployment_id) == done
+    with pytest.raises(LeaseLost):
+        slow.set_phase("building image")
+
+
+def test_a_takeover_in_the_middle_of_the_wait_leaves_the_instance_to_the_other(platform):
+    taken = []
+
+    def take_over(_):
+        if not taken:
+            taken.append(True)
+            platform.clock.advance(15)
+            platform.make_worker().worker.run_pending()
+        return httpx.Response(200, json={})
+
+    platform.instances.answers["/ready"] = take_over
+    deployment_id = platform.submit()
+    platform.services.worker.run_pending()
+
+    assert platform.serving_id() == deployment_id
+    assert platform.instances.stopped == []
+    assert platform.deployment(deployment_id).status == DeploymentStatus.DONE
+
+
+def test_the_lease_of_a_dead_process_of_this_machine_can_be_claimed_at_once(platform):
+    dead = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    owner = LeaseOwner.of_this_process()
+    owner = LeaseOwner(owner.host, dead.pid, owner.start_time)
+    platform.submit()
+    with platform.unit_of_work() as uow:
+        (task,) = uow.deployment_tasks.list_open()
+        uow.deployment_tasks.claim(task, str(owner), platform.clock.now() + timedelta(hours=1))
+    dead.communicate(b"\n")
+
+    assert is_abandoned(str(owner))
+    assert platform.services.worker.run_pending() == 1
+
+
+def test_a_living_process_and_other_machines_keep_their_lease():
+    mine = LeaseOwner.of_this_process()
+    assert not mine.is_surely_dead()
+    assert not is_abandoned(f"another-host:{mine.pid}:1")
+    assert not is_abandoned("nonsense")
+    assert LeaseOwner.parse(str(mine)) == mine
+
+
+def test_a_database_that_is_away_for_a_moment_fails_no_deployment(platform):
+    errors = [DatabaseUnavailable("database is locked")]
+
+    def lock():
+        if errors:
+            raise DatabaseUnavailable("database is locked") from errors.pop()
+
+    platform.instances.answers["/live"] = lambda request: (
+        lock() or httpx.Response(200, json={"live": True})
+    )
+    deployment_id = platform.submit()
+    platform.services.worker.run_pending()
+    assert platform.deployment(deployment_id).status == DeploymentStatus.IN_PROGRESS
+
+    platform.clock.advance(2)
+    platform.services.worker.run_pending()
+    assert platform.deployment(deployment_id).status == DeploymentStatus.DONE
+
+
+def test_a_stopping_worker_gives_its_deployment_back(platform):
+    def stop(_):
+        platform.services.worker._stopping.set()
+        return httpx.Response(500, json={})
+
+    platform.instances.answers["/ready"] = stop
+    deployment_id = platform.submit()
+    platform.services.worker.run_pending()
+    platform.instances.answers.clear()
+
+    platform.make_worker().worker.run_pending()
+    assert platform.deployment(deployment_id).status == DeploymentStatus.DONE
+
+
+def test_fresh_deployments_are_left_to_the_process_that_took_them_in(platform):
+    object.__setattr__(platform.services.worker._settings, "leave_fresh_seconds", 5)
+    platform.submit()
+
+    assert platform.services.worker.run_pending() == 0
+    platform.clock.advance(5)
+    assert platform.services.worker.run_pending() == 1

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.database.encryption import SecretBox
-from lifecycle.deployment.services import DeploymentNeeds, create_deployment_services
+from lifecycle.deployment.wiring import DeploymentNeeds, create_deployment_services
 from lifecycle.infrastructure.built_in import TargetNeeds
 from lifecycle.infrastructure.docker.target import make_target
 from lifecycle.infrastructure.registry import InfrastructureRegistry

@@ -1,0 +1,89 @@
+"""Deleting a job: what runs of it, its row, its permissions; its name and version stay reserved."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from racetrack_client.log.context_error import wrap_context
+from racetrack_client.log.logs import get_logger
+from racetrack_commons.clock import Clock
+from racetrack_commons.entities.dto import ChangeKind, JobDto
+from racetrack_commons.plugin.core import PluginCore
+
+from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.auth.authenticate import AuthSubject
+from lifecycle.database.repositories.instances import InstanceState, JobInstance
+from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lifecycle.deployment.requests.guard import check_no_deployment
+from lifecycle.deployment.upkeep.reaper import InstanceReaper
+from lifecycle.maintenance import check_no_maintenance
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class JobDeleter:
+    """Deletes jobs."""
+
+    unit_of_work: UnitOfWorkFactory
+    reaper: InstanceReaper
+    plugin_engine: Any
+    clock: Clock
+
+    def delete(self, job: JobDto, subject: AuthSubject) -> None:
+        """Take the job out of the registry, then stop what runs of it.
+
+        In this order a crash in between leaves instances that the reaper stops, and never a job
+        in the registry that is half gone.
+        """
+        with self.unit_of_work() as uow:
+            check_no_maintenance(uow)
+            check_no_deployment(uow, job.name, job.version, self.clock.now())
+            present = uow.jobs.get(job.name, job.version)
+            instances = self._remove(uow, present, subject)
+        for instance in instances:
+            self.reaper.remove(instance)
+        logger.info(f"job {job} was deleted by {subject.name}")
+        self._invoke_hooks(present, subject)
+
+    def _remove(self, uow: UnitOfWork, job: JobDto, subject: AuthSubject) -> list[JobInstance]:
+        now = self.clock.now()
+        event = AuditEvent(
+            AuditEventType.JOB_DELETED,
+            executor=subject.name,
+            owner=job.deployed_by,
+            job_name=job.name,
+            job_version=job.version,
+        )
+        write_event(uow, event, now)
+        uow.trash.add(job, now)
+        instances = uow.instances.list_of_job(job.name, job.version) or [_describe(job, now)]
+        ending = {"state": InstanceState.DRAINING, "drain_until": now}
+        instances = [instance.model_copy(update=ending) for instance in instances]
+        for instance in instances:
+            uow.instances.save(instance)
+        uow.job_secrets.remove(job.name, job.version)
+        uow.deployment_tasks.forget_restorable_of_job(job.name, job.version)
+        uow.jobs.remove(job.name, job.version)
+        uow.record_change(ChangeKind.JOB, job.name)
+        return instances
+
+    def _invoke_hooks(self, job: JobDto, subject: AuthSubject) -> None:
+        with wrap_context(f"job {job} is deleted, but a plugin's post-delete action failed"):
+            self.plugin_engine.invoke_plugin_hook(
+                PluginCore.post_job_delete, job, username_executor=subject.name
+            )
+
+
+def _describe(job: JobDto, now: datetime) -> JobInstance:
+    """Describe what runs of a job that was deployed before there were instances."""
+    return JobInstance(
+        id=str(uuid4()),
+        job_name=job.name,
+        job_version=job.version,
+        infrastructure_target=job.infrastructure_target or "",
+        state=InstanceState.DRAINING,
+        create_time=now,
+        image_tag=job.image_tag or "",
+    )

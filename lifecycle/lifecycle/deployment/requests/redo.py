@@ -1,0 +1,133 @@
+"""Doing a deployed job over: redeploy, reprovision, move, reconcile."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.log.logs import get_logger
+from racetrack_client.manifest import Manifest
+from racetrack_client.manifest.validate import parse_manifest
+from racetrack_client.utils.datamodel import load_yaml_map
+from racetrack_commons.auth.scope import AuthSubjectType
+from racetrack_commons.clock import Clock
+from racetrack_commons.entities.dto import JobDto, JobStatus
+
+from lifecycle.auth.authenticate import AuthSubject
+from lifecycle.database.encryption import SecretBox
+from lifecycle.database.repositories.deployment_tasks import TaskKind, TaskStep
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.deployment.attempt.secrets import DeploymentSecrets, load_job_secrets
+from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
+from lifecycle.deployment.steps.audit import RECONCILER
+from lifecycle.infrastructure.registry import InfrastructureRegistry
+from lifecycle.maintenance import check_no_maintenance
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class ExistingJobs:
+    """Takes in what is to be done with jobs that are deployed already; returns deployments' ids."""
+
+    unit_of_work: UnitOfWorkFactory
+    infrastructure: InfrastructureRegistry
+    secret_box: SecretBox
+    clock: Clock
+    wake_workers: Callable[[], None]
+
+    def redeploy(self, job: JobDto, subject: AuthSubject) -> str:
+        """Build the job again from the same source, and replace it."""
+        new = self._make_new(TaskKind.REDEPLOY, job, subject, job.infrastructure_target)
+        return self._store(self._with_source(new, job))
+
+    def reprovision(self, job: JobDto, subject: AuthSubject) -> str:
+        """Start the image of the job again, and replace what runs."""
+        _check_has_image(job)
+        new = self._make_new(TaskKind.REPROVISION, job, subject, job.infrastructure_target)
+        return self._store(self._with_image(new, job))
+
+    def move(self, job: JobDto, infrastructure_target: str, subject: AuthSubject) -> str:
+        """Start the job on another target, then end it on the present one.
+
+        It is built again when the other target runs another kind of image.
+        """
+        _check_has_image(job)
+        if not infrastructure_target:
+            raise ValidationError("name the infrastructure target that the job shall move to")
+        if infrastructure_target == job.infrastructure_target:
+            raise ValidationError(f"job {job} is on infrastructure target {infrastructure_target}")
+        present, other = job.infrastructure_target or "", infrastructure_target
+        self.infrastructure.get(other)
+        new = self._make_new(TaskKind.MOVE, job, subject, other)
+        if self.infrastructure.image_kind(present) == self.infrastructure.image_kind(other):
+            return self._store(self._with_image(new, job))
+        return self._store(self._with_source(new, job))
+
+    def reconcile(self) -> list[str]:
+        """Start every lost job again; what can't be is logged."""
+        with self.unit_of_work.reading() as uow:
+            lost = [job for job in uow.jobs.list_all() if job.status == JobStatus.LOST]
+        reconciler = AuthSubject(AuthSubjectType.INTERNAL, RECONCILER)
+        started = []
+        for job in lost:
+            try:
+                started.append(self.reprovision(job, reconciler))
+            except Exception as error:  # noqa: BLE001 - one bad job must not keep the others lost
+                logger.error(f"lost job {job} can't be started again: {error}")
+        return started
+
+    def _make_new(
+        self, kind: TaskKind, job: JobDto, subject: AuthSubject, target: str | None
+    ) -> NewDeployment:
+        manifest = _read_manifest(job)
+        return NewDeployment(
+            kind=kind,
+            first_step=TaskStep.BUILD,
+            manifest=manifest,
+            manifest_yaml=job.manifest_yaml,
+            infrastructure_target=target or "",
+            image_kind=self.infrastructure.image_kind(target or ""),
+            secrets=self._load_secrets(job, manifest).encrypt(self.secret_box),
+            subject=subject,
+        )
+
+    def _load_secrets(self, job: JobDto, manifest: Manifest) -> DeploymentSecrets:
+        deployer = self.infrastructure.get(job.infrastructure_target or "").job_deployer
+        if deployer is None:
+            return DeploymentSecrets()
+        return load_job_secrets(deployer, manifest)
+
+    def _with_source(self, new: NewDeployment, job: JobDto) -> NewDeployment:
+        with self.unit_of_work.reading() as uow:
+            digest = uow.bundles.find_digest_of_job(job.image_tag or "", job.name, job.version)
+        return replace(new, source_digest=digest)
+
+    def _with_image(self, new: NewDeployment, job: JobDto) -> NewDeployment:
+        with self.unit_of_work.reading() as uow:
+            names = uow.deployment_tasks.find_image_names(job.name, job.version, job.image_tag)
+        return replace(
+            self._with_source(new, job),
+            first_step=TaskStep.PROVISION,
+            image_tag=job.image_tag,
+            image_names=names,
+            job_type_version=job.job_type_version,
+        )
+
+    def _store(self, new: NewDeployment) -> str:
+        with self.unit_of_work() as uow:
+            check_no_maintenance(uow)
+            uow.jobs.get(new.manifest.name, new.manifest.version)
+            deployment_id = enqueue(uow, new, self.clock.now())
+        self.wake_workers()
+        return deployment_id
+
+
+def _read_manifest(job: JobDto) -> Manifest:
+    if not job.manifest_yaml:
+        raise ValidationError(f"job {job} has no manifest: deploy it again")
+    return parse_manifest(load_yaml_map(job.manifest_yaml))
+
+
+def _check_has_image(job: JobDto) -> None:
+    if not job.image_tag:
+        raise ValidationError(f"job {job} has no image yet: redeploy it")

@@ -1,0 +1,168 @@
+"""Taking in a job that somebody wants to have deployed or built."""
+
+import base64
+import binascii
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from racetrack_client.log.errors import ServiceUnavailable, ValidationError
+from racetrack_client.log.logs import get_logger
+from racetrack_client.manifest.validate import parse_manifest
+from racetrack_commons.clock import Clock
+from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, DeployPayload
+
+from lifecycle.auth.authenticate import AuthSubject
+from lifecycle.config import Config
+from lifecycle.database.encryption import SecretBox
+from lifecycle.database.repositories.deployment_tasks import TaskKind, TaskStep
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.deployment.attempt.failure import DeploymentFailed
+from lifecycle.deployment.attempt.secrets import DeploymentSecrets
+from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
+from lifecycle.deployment.requests.guard import check_is_free, check_may_deploy
+from lifecycle.infrastructure.registry import InfrastructureRegistry
+from lifecycle.maintenance import check_no_maintenance
+
+logger = get_logger(__name__)
+
+_BUILD_FLAGS = {"--no-cache"}
+_GZIP_MAGIC = b"\x1f\x8b"
+_PAUSE_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class SourceBundle:
+    """An archive and its name: the SHA-256 of its bytes."""
+
+    digest: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class DeploymentSubmitter:
+    """Refuses what can be refused at once, and leaves the rest to the workers."""
+
+    config: Config
+    unit_of_work: UnitOfWorkFactory
+    infrastructure: InfrastructureRegistry
+    secret_box: SecretBox
+    clock: Clock
+    wake_workers: Callable[[], None]
+
+    def deploy(self, payload: DeployPayload, subject: AuthSubject) -> str:
+        """Take in a deployment; return its id."""
+        return self._submit(TaskKind.DEPLOY, payload, subject)
+
+    def build(self, payload: DeployPayload, subject: AuthSubject) -> str:
+        """Take in a build of the image alone; return the id of the deployment that shows it."""
+        return self._submit(TaskKind.BUILD, payload, subject)
+
+    def _submit(self, kind: TaskKind, payload: DeployPayload, subject: AuthSubject) -> str:
+        manifest = parse_manifest(payload.manifest)
+        target = self.infrastructure.choose(
+            manifest.infrastructure_target, self.config.infrastructure_target
+        )
+        _check_build_flags(payload.build_flags)
+        bundle = self._read_bundle(payload)
+        new = NewDeployment(
+            kind=kind,
+            first_step=TaskStep.BUILD,
+            manifest=manifest,
+            infrastructure_target=target,
+            image_kind=self.infrastructure.image_kind(target),
+            secrets=DeploymentSecrets.of_payload(payload).encrypt(self.secret_box),
+            subject=subject,
+            source_digest=bundle.digest if bundle else None,
+            build_flags=payload.build_flags,
+            force=bool(payload.force),
+        )
+        deployment_id = self._store(new, bundle)
+        logger.info(f"{kind} of {manifest.name} {manifest.version} asked for by {subject.name}")
+        self.wake_workers()
+        return deployment_id
+
+    def _read_bundle(self, payload: DeployPayload) -> SourceBundle | None:
+        if not payload.build_context:
+            return None
+        return read_bundle(payload.build_context, self.config.max_bundle_bytes)
+
+    def _store(self, new: NewDeployment, bundle: SourceBundle | None) -> str:
+        with self.unit_of_work() as uow:
+            if new.kind == TaskKind.DEPLOY:
+                check_no_maintenance(uow)
+            check_may_deploy(uow, new.subject, new.manifest)
+            if new.kind == TaskKind.DEPLOY and not self._may_overwrite(new):
+                check_is_free(uow, new.manifest)
+            if bundle is not None:
+                uow.bundles.add(bundle.digest, bundle.content, self.clock.now())
+            return enqueue(uow, new, self.clock.now())
+
+    def _may_overwrite(self, new: NewDeployment) -> bool:
+        return new.force or self.config.allow_job_overwrite
+
+
+@dataclass(frozen=True)
+class DeploymentWaiter:
+    """Looks at deployments until they end; no transaction is open in between."""
+
+    unit_of_work: UnitOfWorkFactory
+    clock: Clock
+    stopping: threading.Event
+    timeout_seconds: float = 3600
+
+    def wait(self, deployment_id: str) -> DeploymentDto:
+        """Return the deployment when it is done; DeploymentFailed with its error when it failed."""
+        deadline = self.clock.monotonic() + self.timeout_seconds
+        while True:
+            with self.unit_of_work.reading() as uow:
+                deployment = uow.deployments.get(deployment_id)
+            if deployment.status == DeploymentStatus.DONE:
+                return deployment
+            if deployment.status == DeploymentStatus.FAILED:
+                raise DeploymentFailed(deployment.error or f"deployment {deployment_id} failed")
+            if self.clock.monotonic() > deadline:
+                raise ServiceUnavailable(
+                    f"deployment {deployment_id} has not ended yet; `racetrack list` shows when"
+                )
+            if self.clock.wait(self.stopping, _PAUSE_SECONDS):
+                raise ServiceUnavailable(
+                    f"Lifecycle is stopping; deployment {deployment_id} goes on afterwards"
+                )
+
+
+def read_bundle(build_context: str, max_bytes: int) -> SourceBundle:
+    """Decode what a client sent; ValidationError says what is wrong with it."""
+    if len(build_context) > _encoded_length(max_bytes):
+        raise _too_large(len(build_context) * 3 // 4, max_bytes)
+    try:
+        content = base64.b64decode(build_context, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValidationError(f"build_context is not base64: {error}") from error
+    if len(content) > max_bytes:
+        raise _too_large(len(content), max_bytes)
+    if not content.startswith(_GZIP_MAGIC):
+        raise ValidationError("build_context is not a gzip-compressed tar archive")
+    return SourceBundle(hashlib.sha256(content).hexdigest(), content)
+
+
+def _check_build_flags(flags: list[str]) -> None:
+    unknown = [flag for flag in flags if flag not in _BUILD_FLAGS]
+    if unknown:
+        raise ValidationError(
+            f"unknown build flag {', '.join(unknown)}; allowed: {', '.join(_BUILD_FLAGS)}"
+        )
+
+
+def _encoded_length(size: int) -> int:
+    return (size + 2) // 3 * 4
+
+
+def _too_large(size: int, max_bytes: int) -> ValidationError:
+    mebibyte = 1024 * 1024
+    return ValidationError(
+        f"the job's directory makes an archive of {size / mebibyte:.1f} MiB;"
+        f" at most {max_bytes / mebibyte:g} MiB are allowed."
+        " Keep large files out with .racetrackignore or .gitignore, or deploy from git"
+    )

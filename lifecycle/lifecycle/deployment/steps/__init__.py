@@ -1,0 +1,1 @@
+"""The steps of a deployment: build, provision, switch, finish, and what each is made of."""

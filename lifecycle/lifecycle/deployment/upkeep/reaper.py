@@ -1,0 +1,102 @@
+"""Stopping instances that nobody needs any more: drained ones, and those of failed deployments."""
+
+import threading
+
+from racetrack_client.log.logs import get_logger
+from racetrack_commons.clock import Clock
+
+from lifecycle.database.repositories.instances import JobInstance
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.deployer.instances import InstanceDeployer
+from lifecycle.infrastructure.registry import InfrastructureRegistry
+
+logger = get_logger(__name__)
+
+_GRACE_SECONDS = 10
+_PAUSE_AFTER_FAULT_SECONDS = 60
+_STOP_SECONDS = 2
+
+
+class InstanceReaper:
+    """Stops instances; several may run at once, for stopping twice does no harm."""
+
+    def __init__(
+        self, unit_of_work: UnitOfWorkFactory, infrastructure: InfrastructureRegistry, clock: Clock
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._infrastructure = infrastructure
+        self._clock = clock
+        self._retry_at: dict[str, float] = {}
+
+    def run_once(self) -> int:
+        """Stop what has drained or was left behind; return how many are gone."""
+        with self._unit_of_work.reading() as uow:
+            unneeded = uow.instances.list_drained(self._clock.now())
+            unneeded += uow.instances.list_abandoned()
+        due = [one for one in unneeded if self._is_due(one.id)]
+        return sum(self.remove(instance) for instance in due)
+
+    def remove(self, instance: JobInstance) -> bool:
+        """Stop an instance and forget it; a failure is logged, and tried again later."""
+        try:
+            self._stop(instance)
+            with self._unit_of_work() as uow:
+                uow.instances.remove(instance.id)
+        except Exception as error:  # noqa: BLE001 - one bad target must not keep the others alive
+            self._retry_at[instance.id] = self._clock.monotonic() + _PAUSE_AFTER_FAULT_SECONDS
+            name = f"{instance.job_name} {instance.job_version}"
+            logger.warning(f"instance {instance.id} of job {name} could not be stopped: {error}")
+            return False
+        self._retry_at.pop(instance.id, None)
+        return True
+
+    def _stop(self, instance: JobInstance) -> None:
+        deployer = self._infrastructure.get(instance.infrastructure_target).job_deployer
+        if isinstance(deployer, InstanceDeployer):
+            deployer.stop_instance(instance.id, _GRACE_SECONDS)
+        elif deployer is not None and not self._is_job_on(instance):
+            deployer.delete_job(instance.job_name, instance.job_version)
+
+    def _is_job_on(self, instance: JobInstance) -> bool:
+        """On a target that holds one instance of a job, the old one was replaced by the new one."""
+        with self._unit_of_work.reading() as uow:
+            job = uow.jobs.find(instance.job_name, instance.job_version)
+        return job is not None and job.infrastructure_target == instance.infrastructure_target
+
+    def _is_due(self, instance_id: str) -> bool:
+        return self._clock.monotonic() >= self._retry_at.get(instance_id, 0)
+
+
+class ReaperThread:
+    """Looks every second for instances to stop."""
+
+    def __init__(self, reaper: InstanceReaper, poll_seconds: float = 1) -> None:
+        self._reaper = reaper
+        self._poll_seconds = poll_seconds
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look at once."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End, after what is being stopped right now."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join(_STOP_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                self._reaper.run_once()
+            except Exception as error:  # noqa: BLE001 - the loop must survive a database that is away
+                logger.warning(f"looking for drained instances failed: {error}")
+            self._wake.wait(self._poll_seconds)
