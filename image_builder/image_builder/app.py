@@ -19,20 +19,19 @@ from starlette.concurrency import run_in_threadpool
 from image_builder import __version__
 from image_builder.build_request import ImageKind
 from image_builder.config import Config
-from image_builder.docker.docker_images import create_docker_images
-from image_builder.docker.engine import EngineUnavailable
-from image_builder.endpoints import build, images
+from image_builder.docker.docker_backend import create_docker_images
+from image_builder.docker.docker_cli import EngineUnavailable
 from image_builder.endpoints.dependencies import Services
+from image_builder.endpoints.routes import builds_router, images_router
 from image_builder.image_maker import ImageMaker
 from image_builder.job_type.resolve import JobTypes
 from image_builder.metrics import BuilderMetrics
 from image_builder.pipeline.builds import BuildLimits, Builds
-from image_builder.pipeline.fetch import SourceFetcher
-from image_builder.pipeline.pipeline import BuildPipeline
+from image_builder.pipeline.pipeline import BuildPipeline, SourceFetcher
 from image_builder.pipeline.workspace import Workspaces
-from image_builder.process.process_images import create_process_images
+from image_builder.process.process_backend import create_process_images
 from image_builder.source.git import GitSource
-from image_builder.source.source import SourceLimits
+from image_builder.source.source_tree import SourceLimits
 
 logger = get_logger(__name__)
 
@@ -176,8 +175,8 @@ def create_app(
         lifespan=lifespan,
         options=ApiOptions(version=__version__),
     )
-    app.include_router(build.router)
-    app.include_router(images.router)
+    app.include_router(builds_router)
+    app.include_router(images_router)
     app.state.services = Services(builder.builds, builder.prune, config.auth_key, heartbeat_seconds)
     return app
 

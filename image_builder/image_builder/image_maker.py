@@ -10,7 +10,7 @@ from image_builder.job_type.job_type import JobType
 from image_builder.job_type.template import TemplateContext
 from image_builder.running.progress import BuildProgress
 from image_builder.source.requirements import list_files
-from image_builder.source.source import Source
+from image_builder.source.source_tree import Source
 
 
 @dataclass(frozen=True)

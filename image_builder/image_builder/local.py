@@ -24,8 +24,8 @@ from image_builder.app import create_builder
 from image_builder.build_request import ImageKind, parse_request
 from image_builder.config import Config
 from image_builder.job_type.resolve import JobTypes
-from image_builder.pipeline.build import Build
-from image_builder.running.journal import BuildEvent
+from image_builder.pipeline.builds import Build
+from image_builder.running.progress import BuildEvent
 
 
 class LocalBuildFailed(ValidationError):

@@ -10,8 +10,7 @@ import httpx
 import pytest
 from image_builder.app import create_app
 from image_builder.config import Config
-from image_builder.testing.job_types import RECIPE, FakeJobTypes, a_job_type, write_wheel
-from image_builder.testing.payloads import a_payload
+from image_builder.testing.builders import RECIPE, FakeJobTypes, a_job_type, a_payload, write_wheel
 from pydantic import SecretStr
 from racetrack_commons.auth.token import internal_token
 from racetrack_commons.testing.server import api_client

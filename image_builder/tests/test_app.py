@@ -1,6 +1,6 @@
 import json
 
-from image_builder.testing.payloads import ADDER, a_manifest, a_payload
+from image_builder.testing.builders import ADDER, a_manifest, a_payload
 from racetrack_commons.auth.token import AuthSubjectType, AuthTokenPayload, encode_token
 
 

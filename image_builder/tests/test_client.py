@@ -1,7 +1,7 @@
 from contextlib import closing
 
 import pytest
-from image_builder.testing.payloads import a_payload
+from image_builder.testing.builders import a_payload
 from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_commons.auth.token import internal_token
 from racetrack_commons.entities.dto import BuildEventKind, JobImage

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from image_builder.__main__ import inherited_environment
+from image_builder.__main__ import inherited_environment, local_config
 from racetrack_client.client.pack import pack_directory
 from racetrack_client.manifest.load import load_manifest
 
@@ -103,3 +103,18 @@ def test_programs_of_builds_never_see_the_secrets_of_the_service(monkeypatch):
 
     assert "AUTH_KEY" not in environment
     assert {"PATH", "UV_OFFLINE"} <= set(environment)
+
+
+def test_a_build_alone_needs_no_secrets_and_leaves_the_jobs_directory_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("IMAGES_DIR", "/images")
+    for name in ("AUTH_KEY", "ENVIRONMENTS_DIR", "PLUGINS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+    config = local_config()
+
+    assert config.images_dir == Path("/images")
+    assert config.environments_dir == tmp_path / ".cache/racetrack/environments"
+    assert config.plugins_dir == tmp_path / ".cache/racetrack/plugins"

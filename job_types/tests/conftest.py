@@ -20,7 +20,7 @@ from image_builder.job_type.template import (
     make_variables,
 )
 from image_builder.local import LocalBuild, LocalBuilder
-from image_builder.testing.engine import docker, platform_of_its_own
+from image_builder.testing.docker_engine import docker, platform_of_its_own
 from racetrack_client.plugin.bundle import bundle_plugin, load_plugin_manifest
 from racetrack_commons.plugin.engine import PluginEngine
 from racetrack_commons.testing.waiting import wait_until

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from image_builder.testing.engine import docker
-from image_builder.testing.job_types import write_wheel
+from image_builder.testing.builders import write_wheel
+from image_builder.testing.docker_engine import docker
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 

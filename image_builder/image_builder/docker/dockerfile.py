@@ -12,7 +12,7 @@ from racetrack_client.log.errors import ValidationError
 from image_builder.image_maker import ImageOrder
 from image_builder.job_type.job_type import ImageTemplate
 from image_builder.job_type.template import TemplateRenderer
-from image_builder.source.source import resolve_inside
+from image_builder.source.source_tree import resolve_inside
 
 JOBTYPE_CONTEXT = "jobtype"
 """What Dockerfiles call the files of the job type's plugin: `COPY --from=jobtype`."""

@@ -5,9 +5,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from image_builder.docker.engine import DockerEngine, explain_refusal, is_about_absence
+from image_builder.docker.docker_cli import DockerEngine, explain_refusal, is_about_absence
 from image_builder.metrics import BuilderMetrics
-from image_builder.running.command import CommandFailed
+from image_builder.running.programs import CommandFailed
 from image_builder.running.progress import BuildProgress
 
 _DENIED = re.compile(

@@ -11,7 +11,7 @@ from racetrack_client.manifest.manifest import without_nulls
 from racetrack_client.utils.datamodel import load_yaml_map
 
 from image_builder.build_request import parse_manifest_types
-from image_builder.source.source import Source, resolve_inside
+from image_builder.source.source_tree import Source, resolve_inside
 
 _ABSENT = object()
 _NOT_COMPARED = ("extends",)

@@ -12,12 +12,14 @@ from image_builder.image_maker import ImageMaker, ImageOrder, MadeImages
 from image_builder.job_type.job_type import JobType
 from image_builder.job_type.resolve import JobTypes
 from image_builder.pipeline.consistency import find_manifest_difference
-from image_builder.pipeline.fetch import SourceFetcher
 from image_builder.pipeline.workspace import Workspaces
 from image_builder.running.progress import BuildProgress
-from image_builder.source.source import Source
+from image_builder.source.archive import extract_bundle
+from image_builder.source.git import GitSource
+from image_builder.source.source_tree import TAR_VERSION, Source, SourceLimits
 
 _MANIFEST_FILE = "job.yaml"
+
 _DEPRECATED = {
     "lang": "jobtype",
     "golang": "jobtype_extra",
@@ -25,6 +27,24 @@ _DEPRECATED = {
     "docker": "jobtype_extra",
     "wrapper_properties": "jobtype_extra",
 }
+
+
+@dataclass(frozen=True)
+class SourceFetcher:
+    """Fetches the archive that came with a request, or clones the repository that its manifest names."""
+
+    git: GitSource
+    limits: SourceLimits
+
+    def fetch(self, request: BuildRequest, workspace: Path, progress: BuildProgress) -> Source:
+        """Put the source into the workspace."""
+        if not request.build_context:
+            return self.git.clone(
+                request.manifest.git, request.git_credentials, workspace, progress
+            )
+        directory = workspace / "archive"
+        extract_bundle(request.build_context, directory, self.limits)
+        return Source(root=directory, directory=directory, git_version=TAR_VERSION)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from racetrack_client.log.errors import ValidationError
 
-from image_builder.source.source import resolve_inside
+from image_builder.source.source_tree import resolve_inside
 
 
 class EntrypointNotFound(ValidationError):

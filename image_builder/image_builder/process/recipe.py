@@ -9,7 +9,7 @@ from typing import Any
 from racetrack_client.log.errors import ValidationError
 
 from image_builder.job_type.template import TemplateRenderer
-from image_builder.source.source import resolve_inside
+from image_builder.source.source_tree import resolve_inside
 
 _PYTHON_VERSION = re.compile(r"\d+(\.\d+){0,2}")
 

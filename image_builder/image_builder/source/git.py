@@ -14,9 +14,9 @@ from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import GitManifest
 from racetrack_commons.entities.dto import Credentials
 
-from image_builder.running.command import Command, CommandFailed
+from image_builder.running.programs import Command, CommandFailed
 from image_builder.running.progress import BuildProgress
-from image_builder.source.source import Source, SourceLimits, resolve_inside
+from image_builder.source.source_tree import Source, SourceLimits, resolve_inside
 
 _DENIED = re.compile(
     r"Authentication failed|could not read (Username|Password)|terminal prompts disabled"

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from racetrack_client.log.errors import ValidationError
 
-from image_builder.source.digest import digest_tree
-from image_builder.source.source import resolve_inside
+from image_builder.source.source_tree import digest_tree, resolve_inside
 
 _INCLUDE = re.compile(r"(?:-r|--requirement|-c|--constraint)(?:\s+|=)(?P<path>(?!\w+://)\S+)")
 _LOCAL = re.compile(

@@ -3,9 +3,8 @@ import os
 import pytest
 from image_builder.build_request import ImageKind
 from image_builder.job_type.job_type import ImageTemplate
-from image_builder.testing.engine import platform_of_its_own
-from image_builder.testing.job_types import FakeJobTypes, a_job_type
-from image_builder.testing.payloads import ADDER
+from image_builder.testing.builders import ADDER, FakeJobTypes, a_job_type
+from image_builder.testing.docker_engine import platform_of_its_own
 
 TEMPLATE = """FROM debian:trixie-slim
 {% for name, value in env_vars.items() %}ENV {{ name }}="{{ value }}"

@@ -2,7 +2,7 @@ import re
 import secrets
 
 import pytest
-from image_builder.testing.engine import docker, is_running
+from image_builder.testing.docker_engine import docker, is_running
 from racetrack_commons.testing.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("in_job")]

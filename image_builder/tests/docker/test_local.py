@@ -7,7 +7,7 @@ import sys
 import zipfile
 
 import pytest
-from image_builder.testing.engine import docker
+from image_builder.testing.docker_engine import docker
 
 pytestmark = pytest.mark.docker
 

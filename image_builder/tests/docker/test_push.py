@@ -5,7 +5,7 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
-from image_builder.testing.engine import docker
+from image_builder.testing.docker_engine import docker
 from racetrack_commons.testing.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("in_job")]

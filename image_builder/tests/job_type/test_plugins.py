@@ -3,7 +3,7 @@ import zipfile
 import pytest
 from image_builder.build_request import ImageKind, parse_manifest_types
 from image_builder.job_type.plugins import PluginJobTypes
-from image_builder.testing.payloads import a_manifest
+from image_builder.testing.builders import a_manifest
 from racetrack_client.log.errors import ValidationError
 
 PLUGIN = """

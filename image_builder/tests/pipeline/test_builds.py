@@ -3,7 +3,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from image_builder.testing.payloads import ADDER, a_manifest, a_payload
+from image_builder.testing.builders import ADDER, a_manifest, a_payload
 from racetrack_commons.testing.waiting import wait_until
 
 

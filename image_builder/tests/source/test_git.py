@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from image_builder.testing.payloads import ADDER, a_manifest
+from image_builder.testing.builders import ADDER, a_manifest
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "a",

@@ -2,8 +2,8 @@ import json
 
 import pytest
 from image_builder.job_type.job_type import ImageTemplate
-from image_builder.testing.engine import docker
-from image_builder.testing.payloads import a_manifest
+from image_builder.testing.builders import a_manifest
+from image_builder.testing.docker_engine import docker
 
 pytestmark = pytest.mark.docker
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from image_builder.running.command import Command, CommandFailed
+from image_builder.running.programs import Command, CommandFailed
 from image_builder.running.progress import BuildProgress
-from image_builder.source.digest import digest_file
+from image_builder.source.source_tree import digest_file
 
 _COMPLETE = "environment.json"
 _LOCK_POLL_SECONDS = 0.5

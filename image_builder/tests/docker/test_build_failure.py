@@ -1,6 +1,6 @@
-from image_builder.docker.engine import EngineUnavailable
-from image_builder.docker.failure import explain_failure
-from image_builder.running.command import CommandFailed
+from image_builder.docker.build_failure import explain_failure
+from image_builder.docker.docker_cli import EngineUnavailable
+from image_builder.running.programs import CommandFailed
 
 BUILDX = """
 #5 [2/4] RUN echo fine

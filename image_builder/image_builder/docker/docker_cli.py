@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from image_builder.running.cancellation import Cancellation
-from image_builder.running.command import Command, CommandFailed
+from image_builder.running.programs import Cancellation, Command, CommandFailed
 
 _QUESTION_SECONDS = 30.0
 _NEVER = datetime.max.replace(tzinfo=UTC)

@@ -1,5 +1,5 @@
-from image_builder.docker.cache import CachePruning
-from image_builder.docker.engine import DockerEngine
+from image_builder.docker.docker_backend import CachePruning
+from image_builder.docker.docker_cli import DockerEngine
 from racetrack_commons.testing.waiting import wait_until
 
 

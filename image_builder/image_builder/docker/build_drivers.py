@@ -1,19 +1,28 @@
 """The ways of building an image, of which the best that a Docker client offers is taken."""
 
+import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from image_builder.docker.engine import DockerEngine, DockerRefused
-from image_builder.running.command import Command
+from racetrack_client.log.errors import ValidationError
+
+from image_builder.docker.docker_cli import DockerEngine, DockerRefused
+from image_builder.running.programs import Command
 
 SECRETS_ID = "build_secrets"
 """What Dockerfiles call the secret variables: `RUN --mount=type=secret,id=build_secrets`."""
+
 _FIRST_WITHOUT_BUILDKIT = 23
 """Clients from this version on leave BuildKit to the buildx plugin."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+_SPECIAL = re.compile(r'([\\"$`])')
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,34 @@ def choose_driver(engine: DockerEngine) -> BuildDriver:
     return BuildxDriver(engine)
 
 
+def check_secret_names(variables: Mapping[str, str]) -> None:
+    """Raise ValidationError unless every name can be that of a shell variable."""
+    for name in variables:
+        if not _NAME.fullmatch(name):
+            raise ValidationError(
+                f"the secret build variable {name!r} can't be the name of a variable"
+            )
+
+
+@contextmanager
+def secrets_file(directory: Path, variables: Mapping[str, str]) -> Iterator[Path | None]:
+    """Write `NAME="value"` lines, which a shell can source, and remove them when the block ends; None without variables.
+
+    The directory must be outside the build context. When the builder is killed, the file goes with its workspace.
+    """
+    if not variables:
+        yield None
+        return
+    path = directory / "build_secrets.env"
+    try:
+        # Nobody else may read it, not even for a moment.
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.writelines(f'{name}="{_escape(value)}"\n' for name, value in variables.items())
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
 def _command(
     engine: DockerEngine, arguments: list[str], build: ImageBuild, variables: Mapping[str, str]
 ) -> Command:
@@ -128,3 +165,7 @@ def _secrets(build: ImageBuild) -> list[str]:
     return (
         [] if build.secrets_file is None else [f"--secret=id={SECRETS_ID},src={build.secrets_file}"]
     )
+
+
+def _escape(value: str) -> str:
+    return _SPECIAL.sub(r"\\\1", value)

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from racetrack_client.log.errors import ValidationError
 
-from image_builder.source.source import SourceLimits
+from image_builder.source.source_tree import SourceLimits
 
 _MAX_HEADER_BYTES = 1024 * 1024
 _ENTRY_BYTES = 4 * tarfile.BLOCKSIZE

@@ -4,10 +4,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from image_builder.docker.driver import BuildKitDriver, BuildxDriver, ClassicDriver, choose_driver
-from image_builder.docker.engine import DockerEngine
+from image_builder.docker.build_drivers import (
+    BuildKitDriver,
+    BuildxDriver,
+    ClassicDriver,
+    choose_driver,
+)
+from image_builder.docker.docker_cli import DockerEngine
 from image_builder.job_type.job_type import ImageTemplate
-from image_builder.testing.engine import docker, is_running
+from image_builder.testing.docker_engine import docker, is_running
 from racetrack_commons.testing.waiting import wait_until
 
 pytestmark = pytest.mark.docker

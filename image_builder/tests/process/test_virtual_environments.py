@@ -7,8 +7,7 @@ import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from image_builder.testing.job_types import write_wheel
-from image_builder.testing.payloads import ADDER, a_manifest
+from image_builder.testing.builders import ADDER, a_manifest, write_wheel
 from racetrack_commons.testing.waiting import free_port, wait_until
 
 EXTRA = {
@@ -215,12 +214,12 @@ def test_a_builder_killed_while_it_makes_an_environment_leaves_nothing_broken(
     slow_uv.chmod(0o700)
     script = f"""
 import pathlib, sys
-from image_builder.running.cancellation import Cancellation
-from image_builder.running.journal import BuildJournal
-from image_builder.running.log_file import BuildLogFile
+from image_builder.running.programs import Cancellation
+from image_builder.running.progress import BuildJournal
+from image_builder.running.progress import BuildLogFile
 from image_builder.running.progress import BuildProgress
 from racetrack_commons.redaction import SecretRedactor
-from image_builder.process.environment import Environments, EnvironmentSpec
+from image_builder.process.virtual_environments import Environments, EnvironmentSpec
 root = pathlib.Path({str(config.environments_dir)!r})
 log = BuildLogFile(root / "log", 1000)
 progress = BuildProgress(BuildJournal(), log, SecretRedactor([]), Cancellation(), lambda *_: None)

@@ -4,9 +4,9 @@ import io
 import tarfile
 
 import pytest
-from image_builder.source.source import SourceLimits
-from image_builder.source.tar import UnsafeArchive, extract_bundle
-from image_builder.testing.payloads import pack, pack_entries
+from image_builder.source.archive import UnsafeArchive, extract_bundle
+from image_builder.source.source_tree import SourceLimits
+from image_builder.testing.builders import pack, pack_entries
 from racetrack_client.log.errors import ValidationError
 
 LIMITS = SourceLimits(max_files=100, max_bytes=1_000_000)

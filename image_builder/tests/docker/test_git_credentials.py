@@ -5,8 +5,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from image_builder.testing.engine import docker
-from image_builder.testing.payloads import a_manifest
+from image_builder.testing.builders import a_manifest
+from image_builder.testing.docker_engine import docker
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("in_job")]
 

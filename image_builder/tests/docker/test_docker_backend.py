@@ -2,10 +2,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from image_builder.app import create_builder
-from image_builder.docker.engine import DockerEngine
-from image_builder.docker.prune import DockerImagePruner
-from image_builder.testing.engine import docker, platform_of_its_own
-from image_builder.testing.payloads import a_manifest
+from image_builder.docker.docker_backend import DockerImagePruner
+from image_builder.docker.docker_cli import DockerEngine
+from image_builder.testing.builders import a_manifest
+from image_builder.testing.docker_engine import docker, platform_of_its_own
 from prometheus_client import CollectorRegistry
 from racetrack_commons.entities.dto import JobImage
 

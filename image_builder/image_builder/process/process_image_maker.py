@@ -17,13 +17,12 @@ from image_builder.image_maker import ImageMaker, ImageOrder, MadeImages
 from image_builder.job_type.job_type import JobType
 from image_builder.job_type.template import TemplateContext, TemplateRenderer, make_variables
 from image_builder.process.entrypoint import check_entrypoint
-from image_builder.process.environment import Environments, EnvironmentSpec
 from image_builder.process.image_store import ImageStore, ProcessImage
 from image_builder.process.recipe import ProcessRecipe, render_recipe
+from image_builder.process.virtual_environments import Environments, EnvironmentSpec
 from image_builder.running.progress import BuildProgress
-from image_builder.source.digest import digest_tree
 from image_builder.source.requirements import digest_requirements, is_empty
-from image_builder.source.source import resolve_inside
+from image_builder.source.source_tree import digest_tree, resolve_inside
 
 # What users of pip call them, and what uv calls them.
 _INDEX_VARIABLES = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX"}

@@ -4,8 +4,8 @@ import zipfile
 
 import pytest
 from image_builder.job_type.plugins import PluginJobTypes
-from image_builder.testing.engine import docker
-from image_builder.testing.payloads import a_manifest
+from image_builder.testing.builders import a_manifest
+from image_builder.testing.docker_engine import docker
 
 pytestmark = pytest.mark.docker
 

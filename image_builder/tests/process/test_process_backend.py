@@ -5,7 +5,7 @@ import sys
 import time
 
 import pytest
-from image_builder.testing.payloads import ADDER, a_manifest
+from image_builder.testing.builders import ADDER, a_manifest
 from racetrack_commons.testing.waiting import wait_until
 
 DAY_SECONDS = 24 * 3600

@@ -6,16 +6,26 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from image_builder.docker.build_drivers import BuildDriver, ImageBuild
+from image_builder.docker.build_failure import explain_failure
+from image_builder.docker.docker_cli import DockerRefused, EngineUnavailable
 from image_builder.image_maker import ImageOrder
-from image_builder.source.digest import digest_tree
+from image_builder.running.programs import CommandFailed
+from image_builder.running.progress import BuildProgress
+from image_builder.source.source_tree import digest_tree
 
 COMPONENT_LABEL = "racetrack-component"
+
 PLATFORM_LABEL = "racetrack-platform"
+
 JOB_NAME_LABEL = "job-name"
+
 JOB_VERSION_LABEL = "job-version"
+
 DIGEST_LABEL = "racetrack-content-digest"
 
 JOB = "job"
+
 JOBTYPE = "jobtype"
 """Component of images that hold the files of a job type or the base of its images."""
 
@@ -81,3 +91,62 @@ def make_job_labels(order: ImageOrder, platform: str, digest: str) -> dict[str, 
 def make_jobtype_labels(platform: str, digest: str) -> dict[str, str]:
     """Return what marks an image as ours, and as a part of a job type."""
     return {COMPONENT_LABEL: JOBTYPE, PLATFORM_LABEL: platform, DIGEST_LABEL: digest}
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of one engine; those that are ours say what they hold in a label.
+
+    The engine itself is asked each time: an image that somebody removed is built again.
+    """
+
+    driver: BuildDriver
+    wait_seconds: float = 30
+    """How long to wait for an engine that goes away during a build."""
+
+    def ensure(self, build: ImageBuild, progress: BuildProgress) -> None:
+        """Make the image, unless the engine has one of this content, which then gets the name.
+
+        Raises ImageNotBuilt when the Dockerfile fails, EngineUnavailable when the engine goes away.
+        """
+        try:
+            self._ensure(build, progress)
+        except EngineUnavailable as error:
+            progress.log(f"{error.reason}; the build begins again when it is back")
+            self.driver.engine.wait(self.wait_seconds, progress.cancellation)
+            self._ensure(build, progress)
+
+    def _ensure(self, build: ImageBuild, progress: BuildProgress) -> None:
+        if not self._is_there(build, progress) and not self._name_again(build, progress):
+            self._build(build, progress)
+
+    def _build(self, build: ImageBuild, progress: BuildProgress) -> None:
+        try:
+            progress.run(self.driver.command(build))
+        except CommandFailed as error:
+            raise explain_failure(error) from error
+        progress.log(f"made image {build.name}")
+
+    def _is_there(self, build: ImageBuild, progress: BuildProgress) -> bool:
+        image = self.driver.engine.find_image(build.name)
+        if image is None or not build.labels.items() <= image.labels.items():
+            return False
+        try:
+            # It counts as needed from now on.
+            self.driver.engine.tag(image.id, build.name)
+        except DockerRefused:
+            return False  # Somebody removed it a moment ago.
+        progress.log(f"image {build.name} has the same content and is used again")
+        return True
+
+    def _name_again(self, build: ImageBuild, progress: BuildProgress) -> bool:
+        engine = self.driver.engine
+        for image in engine.list_images(build.labels):
+            try:
+                engine.tag(image.id, build.name)
+            except DockerRefused:
+                continue  # Somebody removed it a moment ago.
+            other = next(iter(image.names), image.id)
+            progress.log(f"image {other} has the same content and is used again as {build.name}")
+            return True
+        return False

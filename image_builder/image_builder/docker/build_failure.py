@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from image_builder.docker.engine import explain_refusal, is_about_absence
-from image_builder.running.command import CommandFailed, CommandTookTooLong
+from image_builder.docker.docker_cli import explain_refusal, is_about_absence
+from image_builder.running.programs import CommandFailed, CommandTookTooLong
 
 _MOST_LINES = 15
 _LAST_WORDS = 3

@@ -1,0 +1,96 @@
+"""HTTP routes: ask for a build, follow or cancel it, and prune images."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
+from racetrack_commons.entities.dto import (
+    BuildEventKind,
+    BuildPayload,
+    BuildResult,
+    PrunePayload,
+    PruneResult,
+)
+
+from image_builder.build_request import parse_request
+from image_builder.endpoints.dependencies import BuildsDep, InternalCaller, ServicesDep
+from image_builder.running.progress import BuildEvent, BuildJournal
+
+builds_router = APIRouter(prefix="/api/v1/build", tags=["build"])
+images_router = APIRouter(prefix="/api/v1/images", tags=["images"])
+
+_HEARTBEAT = "event: keepalive_heartbeat\n\n"
+
+
+@builds_router.post("/sse", response_class=StreamingResponse)
+async def build_with_events(
+    payload: BuildPayload, services: ServicesDep, _: InternalCaller
+) -> StreamingResponse:
+    """Build a job's image, or join its build, and stream what happens; leaving does not stop the build."""
+    build = services.builds.submit(parse_request(payload))
+    events = stream_events(build.journal, services.heartbeat_seconds)
+    return StreamingResponse(
+        events, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+    )
+
+
+@builds_router.post("")
+def build(payload: BuildPayload, builds: BuildsDep, _: InternalCaller) -> BuildResult:
+    """Build a job's image, or join its build, and answer when it has ended."""
+    build = builds.submit(parse_request(payload))
+    build.wait()
+    if build.error is not None:
+        raise build.error
+    return build.result or BuildResult()
+
+
+@builds_router.delete("/{deployment_id}", status_code=204)
+def cancel_build(deployment_id: str, builds: BuildsDep, _: InternalCaller) -> Response:
+    """End a build that waits or runs."""
+    builds.cancel(deployment_id)
+    return Response(status_code=204)
+
+
+@images_router.post("/prune")
+def prune_images(payload: PrunePayload, services: ServicesDep, _: InternalCaller) -> PruneResult:
+    """Note which images are needed, and remove those that have not been for `image_retention_hours`."""
+    return PruneResult(removed=services.prune(frozenset(payload.needed)))
+
+
+async def stream_events(journal: BuildJournal, heartbeat_seconds: float) -> AsyncIterator[str]:
+    """Yield all events from the first on, until the result; heartbeats while nothing happens."""
+    loop = asyncio.get_running_loop()
+    news = asyncio.Event()
+
+    def wake() -> None:
+        # The build goes on after the loop of a stopping service is closed.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(news.set)
+
+    position = 0
+    with journal.listening(wake):
+        while True:
+            news.clear()
+            events = journal.read_from(position)
+            position += len(events)
+            if events:
+                yield "".join(_frame(event) for event in events)
+                if events[-1].kind == BuildEventKind.RESULT:
+                    return
+            elif not await _wait(news, heartbeat_seconds):
+                yield _HEARTBEAT
+
+
+async def _wait(news: asyncio.Event, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(news.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _frame(event: BuildEvent) -> str:
+    return f"event: {event.kind}\ndata: {json.dumps(event.data)}\n\n"
