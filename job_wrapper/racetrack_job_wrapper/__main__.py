@@ -1,19 +1,19 @@
 """The command line of the wrapper."""
 
 import argparse
+import asyncio
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from racetrack_job_wrapper.environment import JobEnvironment, read_environment
-from racetrack_job_wrapper.loading import EntrypointError, load_entrypoint
+from racetrack_job_wrapper.job import PERFORM, EntrypointError, JobState, load_entrypoint, load_job
 from racetrack_job_wrapper.log.logs import configure_logs
 from racetrack_job_wrapper.profiler import MemoryProfiler
-from racetrack_job_wrapper.rehearsal import rehearse
 from racetrack_job_wrapper.server import ServerOptions, serve
 from racetrack_job_wrapper.template import TemplateError, render_template
 
@@ -55,6 +55,25 @@ def _run(options: argparse.Namespace) -> int:
     profiler = _make_profiler(os.environ)
     serve(environment, load, ServerOptions(options.host, options.port, grace_seconds, profiler))
     return 0
+
+
+def rehearse(
+    environment: JobEnvironment, load: Callable[[], Any], payload: dict[str, Any] | None
+) -> int:
+    """Load the job, call it when there is a payload; returns the exit code."""
+    state = JobState(environment)
+    load_job(state, load)
+    job = state.job
+    if job is None:
+        sys.stderr.write(f"the job can't be loaded: {state.error}\n")
+        return 1
+    if payload is None:
+        endpoints = ", ".join(job.endpoints)
+        sys.stdout.write(f"the job loads; endpoints: {endpoints}; examples: {len(job.examples)}\n")
+        return 0
+    response = asyncio.run(job.runner.run(job.endpoints[PERFORM], payload))
+    sys.stdout.write(f"{response.body.decode()}\n")
+    return 0 if response.status == 200 else 1
 
 
 def _load(options: argparse.Namespace, environment: JobEnvironment) -> Any:

@@ -7,19 +7,24 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from racetrack_job_wrapper import probes
-from racetrack_job_wrapper.addressee import refuse_stray
-from racetrack_job_wrapper.body import InvalidBody, Receive, parse_payload, read_body
-from racetrack_job_wrapper.calls import QueueFull, respond_to_full_queue
-from racetrack_job_wrapper.context import Headers, JobRequest, request_context, request_extra
-from racetrack_job_wrapper.encoding import to_json
+from racetrack_job_wrapper.call_runner import QueueFull, respond_to_full_queue
 from racetrack_job_wrapper.endpoint_config import API
-from racetrack_job_wrapper.job import PERFORM, Job
+from racetrack_job_wrapper.job import PERFORM, Job, JobState
 from racetrack_job_wrapper.metrics import CONTENT_TYPE, ServerMetrics
-from racetrack_job_wrapper.openapi import docs_page, find_asset, make_openapi
-from racetrack_job_wrapper.parameters import list_parameters
-from racetrack_job_wrapper.probes import JobState
+from racetrack_job_wrapper.openapi import docs_page, find_asset, list_parameters, make_openapi
+from racetrack_job_wrapper.probes import refuse_stray
 from racetrack_job_wrapper.profiler import MemoryProfiler
-from racetrack_job_wrapper.responses import Response, json_response
+from racetrack_job_wrapper.request import (
+    Headers,
+    InvalidBody,
+    JobRequest,
+    Receive,
+    parse_payload,
+    read_body,
+    request_context,
+    request_extra,
+)
+from racetrack_job_wrapper.responses import Response, json_response, to_json
 from racetrack_job_wrapper.webview import MOUNT, AsgiApp
 
 logger = logging.getLogger("racetrack.job")

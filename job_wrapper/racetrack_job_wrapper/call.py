@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
-from racetrack_job_wrapper.context import request_context
 from racetrack_job_wrapper.environment import header_names
 from racetrack_job_wrapper.recordkeeper import PREDECESSOR_HEADER, read_predecessor_id
+from racetrack_job_wrapper.request import request_context
 
 PERFORM_PATH = "/api/v1/perform"
 NOT_YET = (202, 408, 504)

@@ -1,25 +1,35 @@
 """A loaded job: the object, its endpoints and examples, checked once at the start."""
 
+import importlib.util
+import inspect
 import logging
 import mimetypes
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from racetrack_job_wrapper.calls import CallLimits, CallRunner
-from racetrack_job_wrapper.context import request_context, request_extra
-from racetrack_job_wrapper.encoding import to_json
+from racetrack_job_wrapper.call_runner import CallLimits, CallRunner
 from racetrack_job_wrapper.endpoint_config import EndpointConfig
 from racetrack_job_wrapper.entrypoint import JobEntrypoint
 from racetrack_job_wrapper.environment import JobEnvironment
+from racetrack_job_wrapper.log.logs import describe_error
 from racetrack_job_wrapper.metrics import JobMetrics
 from racetrack_job_wrapper.native import NativeEndpoints, method_of, mount_native_endpoints
+from racetrack_job_wrapper.request import request_context, request_extra
+from racetrack_job_wrapper.responses import to_json
 from racetrack_job_wrapper.webview import AsgiApp, mount_webview
 
 logger = logging.getLogger("racetrack.job")
+MODULE_NAME = "racetrack_job"
 PERFORM = "/perform"
 MAX_EXAMPLE_BYTES = 1024 * 1024
+
+
+class EntrypointError(Exception):
+    """The file or class that should answer calls can't be used; the message says what to do."""
 
 
 class InvalidExample(ValueError):
@@ -48,6 +58,59 @@ class Job:
     native: NativeEndpoints | None = None
 
 
+@dataclass
+class JobState:
+    """What is known of the job so far."""
+
+    environment: JobEnvironment
+    job: Job | None = None
+    error: str | None = None
+    """Why the job could not be loaded."""
+
+
+def load_job(state: JobState, load: Callable[[], Any]) -> None:
+    """Load the job into the state; whatever goes wrong is kept there, and the server stays to tell."""
+    try:
+        if state.environment.manifest_error:
+            raise ValueError(state.environment.manifest_error)
+        state.job = make_job(load(), state.environment)
+    except BaseException as error:
+        state.error = describe_error(error)
+        logger.error("the job could not be loaded: %s", state.error, exc_info=error)
+    else:
+        environment = state.environment
+        logger.info("job %s %s is ready to perform", environment.name, environment.version)
+
+
+def load_entrypoint(path: str, class_name: str | None) -> Any:
+    """Import the file and make the object of its class."""
+    module = _load_module(Path(path))
+    return find_class(module, class_name)()
+
+
+def find_class(module: ModuleType, class_name: str | None) -> type:
+    """Find the named class, or the only one with `perform`, or the only one of the module."""
+    if class_name:
+        found = getattr(module, class_name, None)
+        if not inspect.isclass(found):
+            raise EntrypointError(f"class name {class_name} was not found")
+        return found
+    own = [
+        each
+        for _, each in inspect.getmembers(module, inspect.isclass)
+        if each.__module__ == module.__name__
+    ]
+    candidates = [each for each in own if hasattr(each, "perform")] or own
+    if not candidates:
+        raise EntrypointError("no class has been found in module")
+    if len(candidates) > 1:
+        names = ", ".join(each.__name__ for each in candidates)
+        raise EntrypointError(
+            f"multiple classes found in a module, the name should be set explicitly. Set entrypoint_class to one of: {names}"
+        )
+    return candidates[0]
+
+
 def make_job(instance: Any, environment: JobEnvironment) -> Job:
     """Read everything that the object offers; raises when an example or static file is wrong."""
     _give_context(instance)
@@ -66,6 +129,19 @@ def make_job(instance: Any, environment: JobEnvironment) -> Job:
         webview=mount_webview(instance, environment.base_url),
         native=native,
     )
+
+
+def _load_module(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise EntrypointError(f"{path} file not found")
+    sys.path.append(str(Path.cwd()))
+    spec = importlib.util.spec_from_file_location(MODULE_NAME, path)
+    if spec is None or spec.loader is None:
+        raise EntrypointError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[MODULE_NAME] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def _give_context(instance: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from racetrack_job_wrapper.calls import (
+from racetrack_job_wrapper.call_runner import (
     CallRunner,
     QueueFull,
     respond_to_error,

@@ -1,16 +1,24 @@
 """Documentation of a job: OpenAPI 3.1 and a page with Swagger UI, whose files come with the wrapper."""
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from racetrack_job_wrapper.environment import JobEnvironment
 from racetrack_job_wrapper.job import Job
-from racetrack_job_wrapper.parameters import payload_schema
 from racetrack_job_wrapper.responses import Response
 
 ASSETS = Path(__file__).parent / "swagger_ui"
 _ASSET_TYPES = {".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
+_JSON_TYPES = {
+    "int": "integer",
+    "float": "number",
+    "str": "string",
+    "bool": "boolean",
+    "list": "array",
+    "dict": "object",
+}
 
 
 def make_openapi(job: Job | None, environment: JobEnvironment) -> dict[str, Any]:
@@ -80,6 +88,38 @@ def find_asset(name: str) -> Response | None:
     return Response(file.read_bytes(), content_type=kind, headers={"cache-control": "max-age=3600"})
 
 
+def list_parameters(function: Callable[..., Any]) -> list[dict[str, Any]]:
+    """List the arguments: required ones first, then `*args`, then optional ones."""
+    required, variadic, optional = [], [], []
+    for parameter in inspect.signature(function).parameters.values():
+        hint = _type_name(parameter.annotation)
+        if parameter.kind is parameter.VAR_KEYWORD:
+            continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            variadic.append({"name": parameter.name, "type": f"List[{hint}]"})
+        elif parameter.default is parameter.empty:
+            required.append({"name": parameter.name, "type": hint})
+        else:
+            optional.append(
+                {"name": parameter.name, "default_value": parameter.default, "type": hint}
+            )
+    return required + variadic + optional
+
+
+def payload_schema(function: Callable[..., Any], example: dict[str, Any]) -> dict[str, Any]:
+    """Describe the body of a call as a JSON schema, from the type hints."""
+    listed = [each for each in list_parameters(function) if each["name"] != "args"]
+    properties = {each["name"]: _json_type(each["type"]) for each in listed}
+    required = [each["name"] for each in listed if "default_value" not in each]
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": properties,
+        "default": example,
+        "examples": [example],
+    }
+    return schema | ({"required": required} if required else {})
+
+
 def _describe_call(endpoint: str, handler: Any, job: Job | None) -> dict[str, Any]:
     example = job.examples.get(endpoint, {}) if job else {}
     return {
@@ -97,3 +137,20 @@ def _describe_call(endpoint: str, handler: Any, job: Job | None) -> dict[str, An
             "400": {"description": "wrong arguments"},
         },
     }
+
+
+def _type_name(annotation: Any) -> str | None:
+    if annotation is inspect.Parameter.empty:
+        return None
+    if isinstance(annotation, str):
+        return annotation
+    return (
+        str(annotation)
+        if getattr(annotation, "__args__", None)
+        else getattr(annotation, "__name__", str(annotation))
+    )
+
+
+def _json_type(hint: str | None) -> dict[str, Any]:
+    base = (hint or "").split("[")[0].lower()
+    return {"type": _JSON_TYPES[base]} if base in _JSON_TYPES else {}

@@ -1,20 +1,12 @@
 """What a job says of itself: probes and health, answered on the event loop, never behind calls."""
 
-from dataclasses import dataclass
-
 from racetrack_job_wrapper.environment import JobEnvironment
-from racetrack_job_wrapper.job import Job
+from racetrack_job_wrapper.job import JobState
+from racetrack_job_wrapper.request import Headers
 from racetrack_job_wrapper.responses import Response, json_response
 
-
-@dataclass
-class JobState:
-    """What is known of the job so far."""
-
-    environment: JobEnvironment
-    job: Job | None = None
-    error: str | None = None
-    """Why the job could not be loaded."""
+JOB_HEADER = "X-Racetrack-Job"
+"""The gateway names in it which job it means, `<name> <version>`; a refusal names who answers."""
 
 
 def live(state: JobState) -> Response:
@@ -59,3 +51,13 @@ def not_loaded(state: JobState) -> Response:
         return json_response(content, 500)
     content = {"error": "the job is starting; call again soon", "type": "JobNotReady"}
     return json_response(content, 503, {"retry-after": "1"})
+
+
+def refuse_stray(headers: Headers, environment: JobEnvironment) -> Response | None:
+    """Make the refusal of a call that is not for this job; None when it is, or when nobody says."""
+    wanted = headers.get(JOB_HEADER)
+    here = f"{environment.name} {environment.version}"
+    if not wanted or wanted == here:
+        return None
+    content = {"error": f"this is job {here}, not {wanted}", "type": "MisdirectedCall"}
+    return json_response(content, 421, {JOB_HEADER: here})

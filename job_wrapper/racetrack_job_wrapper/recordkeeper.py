@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from racetrack_job_wrapper.context import request_context, request_extra
+from racetrack_job_wrapper.request import request_context, request_extra
 
 PREDECESSOR_HEADER = "X-Recordkeeper-Predecessor-Id"
 _KEY = "recordkeeper_predecessor_id"

@@ -11,9 +11,7 @@ import uvicorn
 
 from racetrack_job_wrapper.app import JobApp
 from racetrack_job_wrapper.environment import JobEnvironment
-from racetrack_job_wrapper.job import make_job
-from racetrack_job_wrapper.log.logs import describe_error
-from racetrack_job_wrapper.probes import JobState
+from racetrack_job_wrapper.job import JobState, load_job
 from racetrack_job_wrapper.profiler import MemoryProfiler, ProfilerUnusable
 
 logger = logging.getLogger("racetrack.job")
@@ -63,17 +61,3 @@ def _start_profiler(profiler: MemoryProfiler) -> None:
     except ProfilerUnusable as error:
         # The job itself can do without.
         logger.error("%s", error)
-
-
-def load_job(state: JobState, load: Callable[[], Any]) -> None:
-    """Load the job into the state; whatever goes wrong is kept there, and the server stays to tell."""
-    try:
-        if state.environment.manifest_error:
-            raise ValueError(state.environment.manifest_error)
-        state.job = make_job(load(), state.environment)
-    except BaseException as error:
-        state.error = describe_error(error)
-        logger.error("the job could not be loaded: %s", state.error, exc_info=error)
-    else:
-        environment = state.environment
-        logger.info("job %s %s is ready to perform", environment.name, environment.version)

@@ -13,9 +13,7 @@ import pytest
 import uvicorn
 from racetrack_job_wrapper.app import JobApp
 from racetrack_job_wrapper.environment import read_environment
-from racetrack_job_wrapper.loading import MODULE_NAME
-from racetrack_job_wrapper.probes import JobState
-from racetrack_job_wrapper.server import load_job
+from racetrack_job_wrapper.job import MODULE_NAME, JobState, load_job
 
 
 @contextmanager

@@ -1,8 +1,12 @@
 """What the Supervisor does again and again."""
 
+import os
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
+import yaml
 from lifecycle.core import Core
 from lifecycle.deployment.upkeep.retention import (
     Retention,
@@ -12,12 +16,12 @@ from lifecycle.deployment.upkeep.retention import (
 )
 from lifecycle.deployment.wiring import DeploymentServices
 from lifecycle.job.sync import sync_jobs
-from racetrack_commons.entities.dto import JobStatus
+from racetrack_commons.deploy.resource import job_resource_name
+from racetrack_commons.entities.dto import JobDto, JobStatus
 from racetrack_commons.entities.image_builder_client import ImageBuilderClient
 from racetrack_commons.plugin.job_types import gather_job_types
 
 from lifecycle_supervisor.config import Config
-from lifecycle_supervisor.discovery_file import write_discovery_file
 from lifecycle_supervisor.periodic import PeriodicTask
 
 IMAGE_BUILDER_STARTS_SECONDS = 60
@@ -97,3 +101,27 @@ class SupervisorTasks:
             for keeper in self.core.infrastructure.keepers()
             for chore in keeper.list_chores()
         ]
+
+
+def write_discovery_file(path: Path, jobs: list[JobDto]) -> None:
+    """Write the file whole or not at all; it stays as it is when nothing changed."""
+    text = yaml.safe_dump(
+        [_describe(job) for job in jobs if job.status != JobStatus.LOST and job.internal_name]
+    )
+    if path.exists() and path.read_text() == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    Path(temporary).chmod(0o644)
+    Path(temporary).replace(path)
+
+
+def _describe(job: JobDto) -> dict[str, object]:
+    labels = {
+        "job": job_resource_name(job.name, job.version),
+        "job_name": job.name,
+        "job_version": job.version,
+    }
+    return {"targets": job.replica_internal_names or [job.internal_name], "labels": labels}

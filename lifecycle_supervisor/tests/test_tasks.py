@@ -1,15 +1,17 @@
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
+import yaml
 from lifecycle.app import prepare_database
 from lifecycle.core import create_core, create_deployments
 from lifecycle.deployment.upkeep.retention import DEPLOYMENTS_AT_ONCE
+from lifecycle.testing.builders import a_job
 from lifecycle.testing.fakes import FakeImageBuilder
 from lifecycle_supervisor.config import Config
-from lifecycle_supervisor.tasks import SupervisorTasks
+from lifecycle_supervisor.tasks import SupervisorTasks, write_discovery_file
 from pydantic import SecretStr
-from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, JobImage
-from racetrack_commons.testing.builders import a_job
+from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, JobImage, JobStatus
 
 
 @contextmanager
@@ -83,3 +85,32 @@ def a_deployment(deployment_id):
         job_name="adder",
         job_version="0.0.1",
     )
+
+
+def test_prometheus_finds_every_replica_of_jobs_that_are_not_lost(tmp_path: Path):
+    file = tmp_path / "metrics/jobs.yaml"
+    jobs = [
+        a_job("adder", "0.0.1", replica_internal_names=["127.0.0.1:7000", "127.0.0.1:7001"]),
+        a_job("primer", "0.0.2"),
+        a_job("gone", "0.0.3", status=JobStatus.LOST),
+    ]
+    write_discovery_file(file, jobs)
+    entries = yaml.safe_load(file.read_text())
+    assert [entry["targets"] for entry in entries] == [
+        ["127.0.0.1:7000", "127.0.0.1:7001"],
+        ["127.0.0.1:7000"],
+    ]
+    assert entries[0]["labels"] == {
+        "job": "job-adder-v-0-0-1",
+        "job_name": "adder",
+        "job_version": "0.0.1",
+    }
+
+
+def test_an_empty_file_is_valid_and_an_equal_one_is_left_alone(tmp_path: Path):
+    file = tmp_path / "jobs.yaml"
+    write_discovery_file(file, [])
+    assert yaml.safe_load(file.read_text()) == []
+    written = file.stat().st_mtime_ns
+    write_discovery_file(file, [])
+    assert file.stat().st_mtime_ns == written

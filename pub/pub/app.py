@@ -8,31 +8,29 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from racetrack_commons.api.app import create_api_app
 from racetrack_commons.api.metrics import create_registry
+from racetrack_commons.api.probes import ProbeAnswer, Probes
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.async_calls_client import AsyncCallsClient
 from racetrack_commons.entities.lifecycle_client import LifecycleClient
 
 from pub.async_calls.attempt import AttemptMaker
-from pub.async_calls.ending import Ending
-from pub.async_calls.poll import AsyncCallPoller
+from pub.async_calls.poll import AsyncCallPoller, Ends
+from pub.async_calls.report import Ending
 from pub.async_calls.runner import AsyncCallRunner
 from pub.async_calls.start import AsyncCallStarter
+from pub.changes import ChangeWatcher
 from pub.config import Config
 from pub.endpoints.async_calls import AsyncCallRoutes
-from pub.endpoints.probes import create_probes
 from pub.metrics import PubMetrics
-from pub.proxy.app import Proxy
-from pub.proxy.connect import JobConnector
+from pub.proxy.connect import JobConnector, Replicas
+from pub.proxy.dispatch import Proxy
 from pub.proxy.forward import HttpForwarder
 from pub.proxy.headers import HeaderRules
+from pub.proxy.upstream import UpstreamClient
 from pub.proxy.websocket import WebSocketForwarder
-from pub.routing.answers import Answers
-from pub.routing.ends import Ends
-from pub.routing.memory import Epochs
-from pub.routing.questions import Questioner
-from pub.routing.watch import ChangeWatcher
-from pub.upstream.client import UpstreamClient
-from pub.upstream.replicas import Replicas
+from pub.routing.cache import Epochs
+from pub.routing.fetcher import Questioner
+from pub.routing.resolver import Answers
 
 
 @dataclass(frozen=True)
@@ -76,6 +74,32 @@ def create_app(
     )
     api.include_router(async_calls.routes.router())
     return _create_proxy(core, api)
+
+
+def create_probes(config: Config, answers: Answers, metrics: PubMetrics) -> Probes:
+    """Make the probes; a gateway that never reached Lifecycle knows no caller and is not ready."""
+
+    async def live() -> ProbeAnswer:
+        return ProbeAnswer({"live": True})
+
+    async def ready() -> ProbeAnswer:
+        # Once met, Lifecycle may go away: the callers that are known go on calling.
+        return ProbeAnswer(
+            {"ready": answers.has_met_lifecycle}, 200 if answers.has_met_lifecycle else 503
+        )
+
+    async def health() -> ProbeAnswer:
+        metrics.count("pub_health_requests")
+        return ProbeAnswer(
+            {
+                "service": "pub",
+                "version": config.git_version,
+                "status": "pass",
+                "auth_required": config.auth_required,
+            }
+        )
+
+    return Probes("pub", live, ready, health)
 
 
 def _create_core(config: Config, clock: Clock, metrics: PubMetrics) -> Core:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pub.app import create_app
 from pub.config import Config
-from pub.testing.job import FakeJob
+from pub.testing.jobs import FakeJob
 from pub.testing.lifecycle import FakeLifecycle
 from pydantic import SecretStr
 from racetrack_commons.testing.clock import FakeClock

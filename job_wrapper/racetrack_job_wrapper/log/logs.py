@@ -7,8 +7,8 @@ import time
 import traceback
 from datetime import datetime, timezone
 
-from racetrack_job_wrapper.context import request_context
 from racetrack_job_wrapper.environment import header_names
+from racetrack_job_wrapper.request import request_context
 
 
 def configure_logs(*, structured: bool = False, with_caller: bool = False) -> None:

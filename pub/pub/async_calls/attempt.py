@@ -2,24 +2,20 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from racetrack_commons.entities.bodies import decode_body
 from racetrack_commons.entities.dto import AsyncJobCallDto
 
-from pub.async_calls.headers import fold, unfold
-from pub.async_calls.outcome import Answered, Failed, Outcome, Postponed
 from pub.config import Config
 from pub.metrics import PubMetrics
 from pub.proxy.connect import Connected, JobConnector
 from pub.proxy.errors import CallFailed
 from pub.proxy.forward import SAFE_METHODS
 from pub.proxy.headers import HeaderRules
-from pub.routing.path import JobPath
-from pub.routing.questions import Question
-from pub.routing.route import Route
-from pub.upstream.client import UpstreamClient, UpstreamRequest, UpstreamResponse
-from pub.upstream.errors import UpstreamError
+from pub.proxy.upstream import UpstreamClient, UpstreamError, UpstreamRequest, UpstreamResponse
+from pub.routing.route import JobPath, Question, Route
 
 _UNAVAILABLE = 503
 _NOT_FOUND = 404
@@ -28,6 +24,35 @@ _LONGEST_SHOWN = 1000
 
 class AnswerTooLarge(Exception):
     """The job answers more than is kept."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The job answered, whatever it was."""
+
+    status: int
+    headers: dict[str, str]
+    """Folded."""
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The job gave no answer that counts."""
+
+    error: str
+    is_retriable: bool
+
+
+@dataclass(frozen=True)
+class Postponed:
+    """The job was not asked, because that could not have gone well now."""
+
+    reason: str
+    seconds: float
+
+
+Outcome = Answered | Failed | Postponed
 
 
 @dataclass(frozen=True)
@@ -110,6 +135,20 @@ class AttemptMaker:
         labels = (route.name, route.version)
         self.metrics.count_for("pub_job_proxy_response_codes", *labels, str(answer.status))
         self.metrics.note_call(*labels, seconds)
+
+
+def fold(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Put the values of each name together; no value can hold a line feed."""
+    folded: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        folded[key] = f"{folded[key]}\n{value}" if key in folded else value
+    return folded
+
+
+def unfold(folded: dict[str, str]) -> list[tuple[str, str]]:
+    """Take the values apart again."""
+    return [(name, value) for name, values in folded.items() for value in values.split("\n")]
 
 
 def _judge(failure: CallFailed) -> Outcome:

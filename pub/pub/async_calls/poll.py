@@ -1,6 +1,8 @@
 """Waiting for the end of an async call, at any gateway."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from racetrack_client.log.logs import get_logger
@@ -10,14 +12,43 @@ from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
 from pub.config import Config
-from pub.routing.answers import Answers
-from pub.routing.ends import Ends
+from pub.routing.resolver import Answers
 
 logger = get_logger(__name__)
 # Ends are announced; looking again is for announcements that get lost.
 _WATCHED_PAUSE_SECONDS = 10.0
 _UNWATCHED_PAUSE_SECONDS = 1.0
 _ONGOING = AsyncCallStatus.ONGOING
+
+
+class Ends:
+    """Who waits for which call."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+
+    @contextmanager
+    def expect(self, call_id: str) -> Iterator[asyncio.Event]:
+        """Give an event that is set when the call may have ended, as long as the block runs."""
+        event = asyncio.Event()
+        events = self._waiting.setdefault(call_id, set())
+        events.add(event)
+        try:
+            yield event
+        finally:
+            events.discard(event)
+            if not events:
+                self._waiting.pop(call_id, None)
+
+    def announce(self, call_id: str) -> None:
+        """Wake those who wait for one call."""
+        for event in self._waiting.get(call_id, ()):
+            event.set()
+
+    def announce_all(self) -> None:
+        """Wake everybody: word of an end may have been missed, or waiting is over."""
+        for call_id in self._waiting:
+            self.announce(call_id)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from racetrack_commons.entities.dto import AsyncJobCallDto
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
 from pub.async_calls.attempt import AttemptMaker
-from pub.async_calls.ending import Ending, Running
+from pub.async_calls.report import Ending, Running
 from pub.config import Config
 from pub.metrics import PubMetrics
 

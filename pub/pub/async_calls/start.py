@@ -11,16 +11,15 @@ from racetrack_commons.entities.bodies import choose_encoding, encode_body
 from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
-from pub.async_calls.headers import fold
+from pub.async_calls.attempt import fold
 from pub.async_calls.runner import AsyncCallRunner
 from pub.config import Config
 from pub.metrics import PubMetrics
-from pub.proxy.call import Call
+from pub.proxy.call import Call, find_header
 from pub.proxy.connect import JobConnector
 from pub.proxy.errors import CallFailed
 from pub.proxy.headers import HeaderRules, job_target
 from pub.routing.route import Route
-from pub.routing.token import find_header
 
 logger = get_logger(__name__)
 _LONGEST_SHOWN_PATH = 512

@@ -1,23 +1,26 @@
 """Routes of async calls. Who knows an id may read the end of the call: ids are random, and older clients poll without a token."""
 
 import re
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel
-from racetrack_commons.api.tracing import current_tracing_id
-from racetrack_commons.entities.dto import AsyncCallStatus
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 from starlette.responses import Response
 from starlette.types import Scope
 
-from pub.async_calls.answer import STATUS_HEADER, present_end
 from pub.async_calls.poll import AsyncCallPoller
 from pub.async_calls.start import AsyncCallStarter
 from pub.config import Config
+from pub.endpoints.async_call_responses import (
+    _POLL_RESPONSES,
+    TaskState,
+    _fail,
+    _fail_to_read,
+    _show,
+    _show_ongoing,
+    present_end,
+)
 from pub.metrics import PubMetrics
 from pub.proxy.call import Call, read_call
 from pub.proxy.errors import CallFailed, overloaded
@@ -35,13 +38,6 @@ _OTHER_VERBS = (
     *("MKCALENDAR", "LINK", "UNLINK", "PURGE", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE"),
 )
 _ID = re.compile(r"[0-9A-Za-z-]{1,36}")
-
-
-class TaskState(BaseModel):
-    """How an async call stands."""
-
-    task_id: str
-    status: AsyncCallStatus
 
 
 class AsyncCallRoutes:
@@ -149,17 +145,6 @@ class AsyncCallRoutes:
         return response
 
 
-_POLL_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The job's own answer; its status may be any other, too",
-        "content": {"*/*": {}},
-        "headers": {STATUS_HEADER: {"schema": {"type": "string"}}},
-    },
-    202: {"description": "Not yet: poll again", "model": TaskState},
-    504: {"description": "Lifecycle does not answer: poll again"},
-}
-
-
 def _describe(parameter: str) -> dict[str, Any]:
     return {"name": parameter, "in": "path", "required": True, "schema": {"type": "string"}}
 
@@ -177,26 +162,3 @@ async def _never_send(_: object) -> None:
 def _check_id(task_id: str) -> None:
     if not _ID.fullmatch(task_id):
         raise LifecycleError(404, "no such id")
-
-
-def _show_ongoing(task_id: str, retry_after: int) -> Response:
-    headers = {"Retry-After": str(retry_after)}
-    return _show(task_id, AsyncCallStatus.ONGOING, 202, headers)
-
-
-def _show(
-    task_id: str, status: AsyncCallStatus, code: int = 200, headers: dict[str, str] | None = None
-) -> Response:
-    content = {"task_id": task_id, "status": status}
-    return JSONResponse(content, code, headers={STATUS_HEADER: status, **(headers or {})})
-
-
-def _fail_to_read(error: LifecycleError, what: str) -> Response:
-    if error.status == 404:
-        return _fail(404, "Task not found in Lifecycle: Async task not found")
-    return _fail(500, f"Failed to {what}: {error}")
-
-
-def _fail(status: int, error: str, headers: dict[str, str] | None = None) -> Response:
-    content = {"error": error, "requestId": current_tracing_id.get() or str(uuid.uuid4())}
-    return JSONResponse(content, status, headers=headers)

@@ -6,15 +6,9 @@ from dataclasses import dataclass, field
 from racetrack_commons.entities.dto import JobStatus
 from racetrack_commons.entities.lifecycle_client import LifecycleError
 
-from pub.proxy.call import Call
+from pub.proxy.call import Call, find_header
+from pub.proxy.upstream import ConnectionTimedOut, Misdirected, ResponseTimedOut, UpstreamError
 from pub.routing.route import Route
-from pub.routing.token import find_header
-from pub.upstream.errors import (
-    ConnectionTimedOut,
-    Misdirected,
-    ResponseTimedOut,
-    UpstreamError,
-)
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from racetrack_client.log.logs import get_logger
 
 from pub.metrics import PubMetrics
-from pub.proxy.call import Call
+from pub.proxy.call import Call, find_header
 from pub.proxy.caller import CallerBody, CallerLeft, Departures
 from pub.proxy.connect import Connected, JobConnector
 from pub.proxy.headers import HeaderRules, job_target
+from pub.proxy.upstream import UpstreamClient, UpstreamError, UpstreamRequest, UpstreamResponse
 from pub.routing.route import Route
-from pub.routing.token import find_header
-from pub.upstream.client import UpstreamClient, UpstreamRequest, UpstreamResponse
-from pub.upstream.errors import UpstreamError
 
 logger = get_logger(__name__)
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}

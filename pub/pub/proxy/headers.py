@@ -2,10 +2,9 @@
 
 from urllib.parse import urlsplit
 
-from pub.proxy.call import Call
+from pub.proxy.call import AUTH_NAMES, Call, Headers, find_header, remove_auth_cookies
+from pub.proxy.upstream import JOB_HEADER, UpstreamResponse
 from pub.routing.route import Route
-from pub.routing.token import AUTH_NAMES, Headers, find_header, remove_auth_cookies
-from pub.upstream.client import JOB_HEADER, UpstreamResponse
 
 _HOP_BY_HOP = {
     b"connection",

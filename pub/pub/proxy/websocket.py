@@ -11,9 +11,8 @@ from pub.proxy.call import Call
 from pub.proxy.connect import Connected, JobConnector
 from pub.proxy.errors import no_websocket
 from pub.proxy.headers import HeaderRules, job_target
+from pub.proxy.upstream import HandshakeRefused, UpstreamClient
 from pub.routing.route import Route
-from pub.upstream.client import UpstreamClient
-from pub.upstream.errors import HandshakeRefused
 
 logger = get_logger(__name__)
 WebSocket = aiohttp.ClientWebSocketResponse

@@ -18,7 +18,7 @@ from lifecycle.testing.builders import a_job
 from lifecycle.testing.databases import make_sqlite_template
 from pub.app import create_app
 from pub.config import Config
-from pub.testing.slow_job import SlowJob
+from pub.testing.jobs import SlowJob
 from pydantic import SecretStr
 from racetrack_commons.api.server import ServerLimits, create_server
 from racetrack_commons.auth.token import admin_token, internal_token

@@ -3,11 +3,10 @@
 import json
 
 import pytest
-from pub.testing.job import FakeJob
+from pub.testing.jobs import FakeJob
 from racetrack_job_wrapper.app import JobApp
 from racetrack_job_wrapper.environment import read_environment
-from racetrack_job_wrapper.probes import JobState
-from racetrack_job_wrapper.server import load_job
+from racetrack_job_wrapper.job import JobState, load_job
 from websockets.sync.client import connect as connect_websocket
 
 URL = "/pub/job/adder/latest/api/v1/perform"

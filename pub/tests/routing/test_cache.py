@@ -1,4 +1,4 @@
-from pub.routing.memory import Answer, Epochs, Memory
+from pub.routing.cache import Answer, Epochs, Memory
 from pub.routing.route import Route
 from racetrack_commons.entities.lifecycle_client import LifecycleError
 

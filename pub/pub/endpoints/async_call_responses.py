@@ -1,13 +1,17 @@
 """The end of an async call as the poller gets it."""
 
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import BaseModel
+from racetrack_commons.api.tracing import current_tracing_id
 from racetrack_commons.entities.bodies import decode_body
 from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto
+from racetrack_commons.entities.lifecycle_client import LifecycleError
 from starlette.responses import JSONResponse, Response
 
-from pub.async_calls.headers import unfold
+from pub.async_calls.attempt import unfold
 
 STATUS_HEADER = "X-Racetrack-Task-Status"
 """Tells a job's own 202, 408 or 504 from a poll that was too early."""
@@ -15,11 +19,52 @@ _BODILESS = (204, 304)
 _BAD_GATEWAY = 502
 
 
+class TaskState(BaseModel):
+    """How an async call stands."""
+
+    task_id: str
+    status: AsyncCallStatus
+
+
+_POLL_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The job's own answer; its status may be any other, too",
+        "content": {"*/*": {}},
+        "headers": {STATUS_HEADER: {"schema": {"type": "string"}}},
+    },
+    202: {"description": "Not yet: poll again", "model": TaskState},
+    504: {"description": "Lifecycle does not answer: poll again"},
+}
+
+
 def present_end(call: AsyncJobCallDto) -> Response:
     """Make the job's own answer, or tell why there is none."""
     if call.status is AsyncCallStatus.COMPLETED:
         return _replay(call)
     return JSONResponse(_describe_failure(call), 500, headers={STATUS_HEADER: call.status})
+
+
+def _show_ongoing(task_id: str, retry_after: int) -> Response:
+    headers = {"Retry-After": str(retry_after)}
+    return _show(task_id, AsyncCallStatus.ONGOING, 202, headers)
+
+
+def _show(
+    task_id: str, status: AsyncCallStatus, code: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    content = {"task_id": task_id, "status": status}
+    return JSONResponse(content, code, headers={STATUS_HEADER: status, **(headers or {})})
+
+
+def _fail_to_read(error: LifecycleError, what: str) -> Response:
+    if error.status == 404:
+        return _fail(404, "Task not found in Lifecycle: Async task not found")
+    return _fail(500, f"Failed to {what}: {error}")
+
+
+def _fail(status: int, error: str, headers: dict[str, str] | None = None) -> Response:
+    content = {"error": error, "requestId": current_tracing_id.get() or str(uuid.uuid4())}
+    return JSONResponse(content, status, headers=headers)
 
 
 def _replay(call: AsyncJobCallDto) -> Response:

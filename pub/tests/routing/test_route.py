@@ -1,5 +1,5 @@
 import pytest
-from pub.routing.path import JobPath, parse_job_path
+from pub.routing.route import JobPath, parse_job_path
 
 
 @pytest.mark.parametrize(

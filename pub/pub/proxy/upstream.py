@@ -9,16 +9,6 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from pub.upstream.errors import (
-    ConnectionBroken,
-    ConnectionRefused,
-    ConnectionTimedOut,
-    HandshakeRefused,
-    Misdirected,
-    ResponseTimedOut,
-    UpstreamError,
-)
-
 Opened = TypeVar("Opened")
 # Shorter than the patience of any common server (gunicorn 2 s, others 5 s and more), so that no call meets a closing connection.
 IDLE_SECONDS = 1.5
@@ -31,6 +21,56 @@ LONGEST_MESSAGE_BYTES = 16 * 1024 * 1024
 # What most calls are; a middleware for them would cost, and prevent nothing.
 _NEVER_REPEATED = {"POST", "PATCH"}
 _AIOHTTP_ADDS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+
+
+class UpstreamError(Exception):
+    """The job did not answer."""
+
+    text = "connection broken to a target job"
+    is_unsent = False
+    """Whether the job can't have seen any of the call, and all of it is still here."""
+
+
+class ConnectionRefused(UpstreamError):
+    """Nobody listens where the job should be."""
+
+    text = "connection refused to a target job"
+    is_unsent = True
+
+
+class ConnectionTimedOut(UpstreamError):
+    """The machine of the job does not react."""
+
+    text = "connecting to a target job timed out"
+    is_unsent = True
+
+
+class Misdirected(UpstreamError):
+    """Another job answers at the address by now, and refused the call."""
+
+    text = "another job answers where a target job was"
+
+    def __init__(self, *, is_unsent: bool) -> None:
+        super().__init__()
+        self.is_unsent = is_unsent
+
+
+class ConnectionBroken(UpstreamError):
+    """The connection ended before the answer did."""
+
+
+class ResponseTimedOut(UpstreamError):
+    """The job took too long to begin its answer."""
+
+    text = "request to a job timed out"
+
+
+class HandshakeRefused(Exception):
+    """The job answered, with a plain status instead of a WebSocket."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)

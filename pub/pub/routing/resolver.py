@@ -8,10 +8,9 @@ from racetrack_commons.entities.lifecycle_client import LifecycleError, Lifecycl
 
 from pub.config import Config
 from pub.metrics import PubMetrics
-from pub.routing.memory import Answer, Epochs, Memory
-from pub.routing.outage import Outage
-from pub.routing.questions import Question, Questioner
-from pub.routing.route import Route
+from pub.routing.cache import Answer, Epochs, Memory, Outage
+from pub.routing.fetcher import Questioner
+from pub.routing.route import Question, Route
 
 UNWATCHED_TTL_SECONDS = 1.0
 REFUSAL_TTL_SECONDS = 1.0

@@ -1,8 +1,6 @@
 """Asking Lifecycle whether a caller may call an endpoint, and where the job is."""
 
 import asyncio
-import hashlib
-from dataclasses import dataclass, field
 
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.lifecycle_client import (
@@ -12,29 +10,10 @@ from racetrack_commons.entities.lifecycle_client import (
 )
 
 from pub.metrics import PubMetrics
-from pub.routing.memory import Answer, Epoch, Epochs, Key
-from pub.routing.path import JobPath
-from pub.routing.route import Route
+from pub.routing.cache import Answer, Epoch, Epochs
+from pub.routing.route import Key, Question, Route
 
 _MAINTENANCE = ("", "UnderMaintenance")
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """May the holder of the token call this path?"""
-
-    job: JobPath
-    token: str = field(repr=False)
-    headers: dict[str, str]
-    """Go to Lifecycle with the question: the tracing id."""
-
-    @property
-    def key(self) -> Key:
-        """What the answer depends on."""
-        job = self.job
-        # Neither names, nor escaped paths, nor tokens hold a NUL.
-        parts = "\0".join((job.name, job.version, job.path, self.token))
-        return hashlib.sha256(parts.encode()).digest()
 
 
 class Questioner:

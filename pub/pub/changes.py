@@ -7,8 +7,8 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.entities.dto import ChangeEvent, ChangeKind
 from racetrack_commons.entities.lifecycle_client import LifecycleClient
 
-from pub.routing.answers import Answers
-from pub.routing.ends import Ends
+from pub.async_calls.poll import Ends
+from pub.routing.resolver import Answers
 
 logger = get_logger(__name__)
 FIRST_PAUSE_SECONDS = 0.1

@@ -11,7 +11,7 @@ from racetrack_commons.entities.bodies import choose_encoding, encode_body
 from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
-from pub.async_calls.outcome import Answered, Failed, Outcome
+from pub.async_calls.attempt import Answered, Failed, Outcome
 from pub.config import Config
 from pub.metrics import PubMetrics
 
