@@ -5,7 +5,9 @@ SHELL := bash
 
 COMPONENTS := racetrack_client racetrack_commons lifecycle lifecycle_supervisor image_builder pub job_wrapper
 PACKAGES := racetrack_client racetrack_commons lifecycle lifecycle_supervisor image_builder pub racetrack_job_wrapper
-SOURCES := $(COMPONENTS) job_types embedded tests conftest.py
+# Python outside of the packages. mypy reads each group by itself, because a plugin's main module is always `plugin`.
+SCRIPTS := conftest.py embedded job_types/bundle.py job_wrapper/hatch_build.py tests/stacks tests/performance
+PLUGINS := job_wrapper/plugin job_types/dockerfile
 BIN := venv/bin
 T ?=
 
@@ -95,17 +97,20 @@ check: lint typecheck test-unit ## format and lint, strict types, import contrac
 
 test: check test-contract test-e2e compose-test-e2e ## check, then contract and end-to-end tests, on Docker too where an engine answers
 
-lint: setup ## ruff and the import contracts
-	$(BIN)/ruff format --check $(SOURCES)
-	$(BIN)/ruff check $(SOURCES)
+lint: setup ## ruff, the import contracts, and the rules of CONTRIBUTING.md
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/house
 
 format: setup ## let ruff rewrite
-	$(BIN)/ruff format $(SOURCES)
-	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
 typecheck: setup ## mypy, strict
 	$(BIN)/mypy $(PACKAGES:%=-p %)
+	$(BIN)/mypy $(SCRIPTS)
+	$(foreach plugin,$(PLUGINS),$(BIN)/mypy $(plugin) &&) true
 
 test-unit: setup ## unit tests; `make test-unit T=lifecycle/tests/job` for some
 	tests/with-postgres $(BIN)/pytest -q -n 2 $(T)
@@ -125,6 +130,12 @@ compose-test-e2e: setup ## user journeys on a compose stack of their own; T=… 
 .PHONY: bench-deploy
 bench-deploy: setup ## seconds from `racetrack deploy` of changed code to the first 200, on the running stack; TARGET=docker for compose
 	@$(BIN)/python tests/performance/bench_deploy.py --target $(or $(TARGET),process)
+
+# --- Document -------------------------------------------------------------------------------------------------------------
+
+.PHONY: docs
+docs: setup ## write the generated part of docs/cli.md again
+	@$(BIN)/python -m racetrack_client.commands.reference docs/cli.md
 
 # --- Clean ----------------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,93 @@
+"""The repository's own Python files, for the tests that hold the rules of CONTRIBUTING.md."""
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {
+    "racetrack_client": ROOT / "racetrack_client",
+    "racetrack_commons": ROOT / "racetrack_commons",
+    "lifecycle": ROOT / "lifecycle",
+    "lifecycle_supervisor": ROOT / "lifecycle_supervisor",
+    "image_builder": ROOT / "image_builder",
+    "pub": ROOT / "pub",
+    "racetrack_job_wrapper": ROOT / "job_wrapper",
+}
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A tracked Python file of the product."""
+
+    path: str
+    """Relative to the root of the repository."""
+    text: str
+    tree: ast.Module
+
+    @property
+    def line_count(self) -> int:
+        return len(self.text.splitlines())
+
+    @property
+    def module(self) -> str | None:
+        """The dotted name, or None for a script outside of the packages."""
+        for package, folder in PACKAGES.items():
+            base = folder / package
+            if (ROOT / self.path).is_relative_to(base):
+                inside = (ROOT / self.path).relative_to(folder).with_suffix("")
+                return ".".join(inside.parts).removesuffix(".__init__")
+        return None
+
+    @property
+    def holds_code(self) -> bool:
+        """False for a package's `__init__.py` that only has a docstring."""
+        return not self.path.endswith("__init__.py") or len(self.tree.body) > 1
+
+    def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield node
+
+    def classes(self) -> Iterator[ast.ClassDef]:
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ClassDef):
+                yield node
+
+
+def list_tracked_files(*patterns: str) -> list[str]:
+    command = ["git", "ls-files", "-z", "--", *patterns]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [path for path in done.stdout.split("\0") if path and (ROOT / path).exists()]
+
+
+def is_test(path: str) -> bool:
+    return path.startswith("tests/") or "/tests/" in path or path == "conftest.py"
+
+
+@pytest.fixture(scope="session")
+def python_files() -> list[str]:
+    """Every tracked Python file, relative to the root."""
+    return list_tracked_files("*.py")
+
+
+@pytest.fixture(scope="session")
+def product(python_files: list[str]) -> list[SourceFile]:
+    """The files that make up the product: no tests and no samples."""
+    return [
+        SourceFile(path, text := (ROOT / path).read_text(), ast.parse(text))
+        for path in python_files
+        if not is_test(path) and not path.startswith("sample/")
+    ]
+
+
+@pytest.fixture(scope="session")
+def frozen_names() -> dict[str, set[str]]:
+    """What plugins import: module → names that must stay there."""
+    table = yaml.safe_load((ROOT / "tests/contract/plugin-names.yaml").read_text())
+    return {module: set(names) for module, names in table.items()}
