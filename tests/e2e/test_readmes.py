@@ -1,67 +1,239 @@
-"""Each sample deploys, and answers its calls as its README says."""
+"""Every command block of README, docs and samples runs as its page shows it, and prints what the page says.
 
-import json
+A reader types the blocks of a page from top to bottom into one terminal, so that is what happens here: one shell for each page,
+in a directory that holds the samples. Blocks of code that begin with a comment such as `# my-job/job.yaml` are files, which the
+reader writes. In `console` blocks the lines under a command are its output; `…` stands for anything in a line, or for any lines.
+"""
+
 import re
 import shlex
 import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from stacks.stack import ROOT
+from stacks.stack import BIN, ROOT, Stack
 
-IN_CONTAINERS = ["docker-python-flask"]
-ANYWHERE = sorted(
-    {path.parent.name for path in (ROOT / "sample").glob("*/job.yaml")} - set(IN_CONTAINERS)
-)
+NOT_RUN_HERE = {
+    ("README.md", "git clone https://github.com/TheRacetrack/racetrack"): "needs GitHub",
+    ("README.md", "make compose-up"): "the compose shape has tests of its own: tests/e2e/compose",
+    ("README.md", "make check"): "runs all tests",
+    ("CONTRIBUTING.md", "make setup"): "runs all tests",
+    ("docs/compose.md", "make setup compose-up"): "runs in tests/e2e/compose/test_quickstart.py",
+}
+"""The first line of each block that is not run, with the reason."""
+
+SETUP = {
+    "docs/cli.md": """
+        racetrack deploy sample/python-class
+        register anna@example.com
+        add_esc shop
+    """,
+    "docs/jobs.md": "racetrack deploy sample/python-class",
+}
+"""What a page takes for granted."""
+
+TYPED = {"docs/access.md": "four-seasons-42\n", "docs/cli.md": "four-seasons-42\n"}
+"""What the reader of a page types when a command asks for a password."""
+
+IN_CONTAINERS = ["sample/docker-python-flask/README.md"]
+"""Pages that need a platform whose jobs are containers."""
+
+PORTS = {
+    "7201": "IMAGE_BUILDER_PORT",
+    "7202": "LIFECYCLE_PORT",
+    "7205": "PUB_PORT",
+    "7206": "SUPERVISOR_PORT",
+}
+"""The ports that pages show, and the setting that says which ones they are here."""
+
+PREAMBLE = f"""
+set -eo pipefail
+racetrack() {{
+  # Another page, or an earlier run, may have deployed the same version.
+  if [ "$1" = deploy ]; then set -- "$@" --force; fi
+  command racetrack "$@"
+}}
+make() {{ command make --no-print-directory -C {shlex.quote(str(ROOT))} "$@"; }}
+api() {{
+  curl -fsS -X "$1" "$(racetrack get remote -q)/api/v1/$2" -d "$3" \
+    -H 'Content-Type: application/json' -H "X-Racetrack-Auth: $(racetrack get auth-token)"
+}}
+register() {{
+  api POST users/register "{{\\"username\\": \\"$1\\", \\"password\\": \\"four-seasons-42\\"}}" || true
+  api PUT "users/$1" '{{"is_active": true}}'
+}}
+add_esc() {{ api POST escs "{{\\"name\\": \\"$1\\", \\"id\\": \\"$1\\"}}" || true; }}
+"""
 
 
-def read_calls(sample):
-    """The calls in the README of a sample, and what it says to expect: quoted pieces of the answers."""
-    text = (ROOT / "sample" / sample / "README.md").read_text()
-    calls = re.findall(r"^    racetrack (call .*)$", text, re.MULTILINE)
-    [expected, *_] = re.findall(r"^Expect (.*?)(?:[.;]\s|\Z)", text, re.MULTILINE | re.DOTALL)
-    return [shlex.split(call) for call in calls], re.findall(r"`([^`]+)`", expected)
+@dataclass(frozen=True)
+class Block:
+    """A block of a page: commands to run, or a file to write."""
+
+    language: str
+    text: str
+
+    @property
+    def first_line(self) -> str:
+        return self.text.partition("\n")[0].removeprefix("$ ").partition("  #")[0].strip()
+
+    @property
+    def file(self) -> str | None:
+        """The file that it is, from a comment at its beginning."""
+        if self.language in ("shell", "console"):
+            return None
+        found = re.match(r"(?:#|<!--) ([\w./-]+\.\w+)(?: -->)?$", self.first_line)
+        return found[1] if found else None
+
+    def commands(self) -> list[tuple[str, str | None]]:
+        """The commands, each with what it prints; None where the page does not say."""
+        if self.language == "shell":
+            return [(self.text, None)]
+        parts = re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]
+        found = []
+        for part in parts:
+            command = re.match(r"(?:.*\\\n)*.*\n?", part)
+            assert command
+            found.append((command[0].strip(), part[command.end() :]))
+        return found
 
 
-def deploy(stack, sample, directory):
-    shutil.copytree(ROOT / "sample" / sample, directory)
-    for template in directory.glob("*.env.template"):
-        shutil.copyfile(template, template.with_suffix(""))
-    stack.racetrack("deploy", str(directory), "--build-context", "local", "--force")
+def read_blocks(page: str) -> list[Block]:
+    text = (ROOT / page).read_text()
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [Block(language, content) for language, content in found]
 
 
-def deploy_what_it_calls(stack, tmp_path):
-    deploy(stack, "python-class", tmp_path / "adder")
-    grant = "auth/allow/job_family/python-chain/job/adder/scope/call_job"
-    stack.api("POST", grant).raise_for_status()
+def list_pages() -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", "*.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    pages = [path for path in listed.stdout.split() if (ROOT / path).is_file()]
+    folders = ("docs/", "sample/")
+    return [page for page in pages if "/" not in page or page.startswith(folders)]
 
 
-@pytest.mark.parametrize("sample", ANYWHERE)
-def test_a_sample_answers_as_its_readme_says(stack, tmp_path, sample):
-    deploy(stack, sample, tmp_path / "job")
-    if sample == "python-chain":
-        deploy_what_it_calls(stack, tmp_path)
-    check_calls(stack, sample)
+def list_to_run(page: str) -> list[Block]:
+    return [
+        block
+        for block in read_blocks(page)
+        if block.file
+        or (block.language in ("shell", "console") and (page, block.first_line) not in NOT_RUN_HERE)
+    ]
+
+
+def has_commands(page: str) -> bool:
+    return any(block.file is None for block in list_to_run(page))
+
+
+WITH_COMMANDS = [page for page in list_pages() if has_commands(page)]
+
+
+@pytest.mark.parametrize("page", sorted({*WITH_COMMANDS} - {*IN_CONTAINERS}))
+def test_the_blocks_of_a_page_run_as_it_shows(embedded_stack: Stack, page: str, tmp_path: Path):
+    run_page(embedded_stack, page, tmp_path)
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("sample", IN_CONTAINERS)
-def test_a_sample_with_an_image_of_its_own_answers_as_its_readme_says(
-    compose_stack, tmp_path, sample
+@pytest.mark.parametrize("page", [page for page in WITH_COMMANDS if page.startswith("sample/")])
+def test_the_blocks_of_a_sample_run_in_containers_too(
+    compose_stack: Stack, page: str, tmp_path: Path
 ):
-    deploy(compose_stack, sample, tmp_path / "job")
-    check_calls(compose_stack, sample)
+    run_page(compose_stack, page, tmp_path)
 
 
-def check_calls(stack, sample):
-    calls, expected = read_calls(sample)
-    answers = [stack.racetrack(*call).stdout for call in calls]
-    assert answers
-    assert [piece for piece in expected if not any(says(answer, piece) for answer in answers)] == []
+def test_each_block_that_is_not_run_is_there():
+    present = {(page, block.first_line) for page in list_pages() for block in read_blocks(page)}
+    assert {*NOT_RUN_HERE} - present == set()
 
 
-def says(answer, piece):
-    """Tell whether the answer is the piece, but for the last digits of numbers, or contains it."""
-    try:
-        return json.loads(answer) == pytest.approx(json.loads(piece))
-    except json.JSONDecodeError:
-        return "".join(piece.split()) in "".join(answer.split())
+def run_page(stack: Stack, page: str, directory: Path):
+    prepare(stack, page, directory)
+    script = [PREAMBLE, SETUP.get(page, "")]
+    expected: list[tuple[str, str | None]] = []
+    for block in list_to_run(page):
+        if block.file:
+            script.append(write_file(directory, block))
+        for command, output in block.commands() if block.file is None else ():
+            number = len(expected)
+            expected.append((command, output))
+            allowed = "|| true" if output and output.startswith("error: ") else ""
+            script.append(f"{{\n{use_ports(stack, command)}\n}} >$OUT/{number} 2>&1 {allowed}")
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(script)],
+        cwd=directory / "page",
+        env=make_environment(stack, directory),
+        input=TYPED.get(page, ""),
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    printed = read_outputs(stack, directory / "out")
+    for (command, output), actual in zip(expected, printed, strict=False):
+        is_as_shown = output is None or matches(output, actual)
+        assert is_as_shown, f"$ {command}\n{actual}\nbut {page} says:\n{output}"
+    last = "\n".join([expected[len(printed) - 1][0], printed[-1]]) if printed else ""
+    assert done.returncode == 0, f"{last}\n{done.stdout}{done.stderr}\n{stack.log_tails()}"
+
+
+def prepare(stack: Stack, page: str, directory: Path):
+    for name in ("page", "out", "files"):
+        (directory / name).mkdir()
+    shutil.copytree(ROOT / "sample", directory / "page/sample")
+    (directory / "page/venv").symlink_to(ROOT / "venv")
+    shutil.copy(stack.environment["RACETRACK_CONFIG"], directory / "client.yaml")
+
+
+def make_environment(stack: Stack, directory: Path) -> dict[str, str]:
+    return stack.environment | {
+        "PATH": f"{BIN}:{stack.environment['PATH']}",
+        "RACETRACK_CONFIG": str(directory / "client.yaml"),
+        "OUT": str(directory / "out"),
+    }
+
+
+def write_file(directory: Path, block: Block) -> str:
+    """Keep the content, and give the command that puts it where the reader would."""
+    assert block.file
+    number = len(list((directory / "files").iterdir()))
+    kept = directory / "files" / str(number)
+    kept.write_text(block.text)
+    return f"install -D -m 644 {kept} {shlex.quote(block.file)}"
+
+
+def read_outputs(stack: Stack, directory: Path) -> list[str]:
+    """What each command printed that was reached."""
+    files = sorted(directory.iterdir(), key=lambda file: int(file.name))
+    return [show_ports(stack, file.read_text()) for file in files]
+
+
+def matches(expected: str, printed: str) -> bool:
+    lines = expected.rstrip().splitlines()
+    pattern = "".join(
+        r"(?:.*\n)*?" if line.strip() == "…" else f"{as_pattern(line.rstrip())} *\n"
+        for line in lines
+    )
+    return re.fullmatch(pattern, f"{printed.rstrip()}\n" if printed.strip() else "") is not None
+
+
+def as_pattern(line: str) -> str:
+    return ".*".join(re.escape(piece) for piece in line.split("…"))
+
+
+def use_ports(stack: Stack, text: str) -> str:
+    for shown, setting in PORTS.items():
+        text = re.sub(rf"(?<=:){shown}\b", stack.environment[setting], text)
+    return text
+
+
+def show_ports(stack: Stack, text: str) -> str:
+    for shown, setting in PORTS.items():
+        text = re.sub(rf"(?<=:){stack.environment[setting]}\b", shown, text)
+    return text
