@@ -6,7 +6,7 @@ SHELL := bash
 COMPONENTS := racetrack_client racetrack_commons lifecycle lifecycle_supervisor image_builder pub job_wrapper
 PACKAGES := racetrack_client racetrack_commons lifecycle lifecycle_supervisor image_builder pub racetrack_job_wrapper
 # Python outside of the packages. mypy reads each group by itself, because a plugin's main module is always `plugin`.
-SCRIPTS := conftest.py embedded job_types/bundle.py job_wrapper/hatch_build.py tests/stacks tests/performance
+SCRIPTS := conftest.py embedded docs job_types/bundle.py job_wrapper/hatch_build.py tests/stacks tests/performance
 PLUGINS := job_wrapper/plugin job_types/dockerfile
 BIN := venv/bin
 T ?=
@@ -134,8 +134,9 @@ bench-deploy: setup ## seconds from `racetrack deploy` of changed code to the fi
 # --- Document -------------------------------------------------------------------------------------------------------------
 
 .PHONY: docs
-docs: setup ## write the generated part of docs/cli.md again
+docs: setup ## write the generated parts of docs/ again: commands, manifest, settings
 	@$(BIN)/python -m racetrack_client.commands.reference docs/cli.md
+	@$(BIN)/python docs/generate.py
 
 # --- Clean ----------------------------------------------------------------------------------------------------------------
 
