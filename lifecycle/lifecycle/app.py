@@ -19,11 +19,12 @@ from lifecycle.auth.passwords import Passwords
 from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import Users
 from lifecycle.config import Config
-from lifecycle.core import Core, create_core, create_deployments
+from lifecycle.core import Core, create_core
 from lifecycle.database.encryption import SecretsUnreadable
 from lifecycle.database.engine import connect, postgres_schema
 from lifecycle.database.migrations.ensure import check_current, migrate
 from lifecycle.deployment.attempt.failure import DeploymentFailed
+from lifecycle.deployment.wiring import create_deployments
 from lifecycle.endpoints import (
     accounts,
     async_call_leases,
@@ -96,7 +97,7 @@ def create_app(config: Config) -> FastAPI:
         base_path="/lifecycle",
         probes=HealthProbes(config, core.unit_of_work, core.metrics).probes(),
         registry=core.metrics_registry,
-        lifespan=lambda _: _run(core, services),
+        lifespan=lambda _: _work_in_background(core, services),
         options=ApiOptions(
             error_statuses=dict.fromkeys(_EXPLAINED_FAULTS, 500),
             quiet_paths=frozenset(async_call_leases.ROUTINE_PATHS),
@@ -193,7 +194,7 @@ def create_admin(core: Core, passwords: Passwords) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _run(core: Core, services: Services) -> AsyncIterator[None]:
+async def _work_in_background(core: Core, services: Services) -> AsyncIterator[None]:
     threads = core.config.http_worker_thread_pool
     if threads is not None:
         to_thread.current_default_thread_limiter().total_tokens = threads

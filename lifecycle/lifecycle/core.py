@@ -1,9 +1,8 @@
-"""What Lifecycle and its supervisor are both built from."""
+"""The core of a process: the parts that Lifecycle and its supervisor are both built from."""
 
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
-from racetrack_client.log.logs import get_logger
 from racetrack_commons.api.metrics import create_registry
 from racetrack_commons.auth.token import internal_token
 from racetrack_commons.clock import Clock
@@ -16,17 +15,9 @@ from lifecycle.database.encryption import SecretBox
 from lifecycle.database.engine import connect
 from lifecycle.database.metrics import watch_engine
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.deployment.wiring import (
-    DeploymentNeeds,
-    DeploymentServices,
-    create_deployment_services,
-)
-from lifecycle.deployment.worker import WorkerSettings
-from lifecycle.infrastructure.built_in import TargetNeeds, load_targets
+from lifecycle.infrastructure.built_in import load_targets
 from lifecycle.infrastructure.registry import InfrastructureRegistry, PluginTargets
 from lifecycle.metrics import LifecycleMetrics
-
-logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,18 +30,20 @@ class Core:
     secret_box: SecretBox
     plugins: PluginEngine
     infrastructure: InfrastructureRegistry
+    image_builder: ImageBuilderClient
     metrics: LifecycleMetrics
     metrics_registry: CollectorRegistry
 
     def close(self) -> None:
-        """Let go of threads and connections."""
+        """Stop the plugins' threads and close all connections."""
         self.plugins.stop()
         set_context(None)
+        self.image_builder.close()
         self.unit_of_work.engine.dispose()
 
 
 def create_core(config: Config, clock: Clock | None = None) -> Core:
-    """Build it; whoever calls has seen that the tables are up to date."""
+    """Build the core; the tables of the database must be up to date already."""
     clock = clock or Clock()
     registry = create_registry()
     engine = connect(config)
@@ -61,8 +54,7 @@ def create_core(config: Config, clock: Clock | None = None) -> Core:
     plugins = PluginEngine(config.plugins_dir)
     if config.bundled_plugins_dir is not None:
         plugins.install_bundled(config.bundled_plugins_dir)
-    needs = TargetNeeds(config, unit_of_work, secret_box, clock)
-    built_in = load_targets(config.built_in_targets, needs)
+    built_in = load_targets(config, unit_of_work, secret_box, clock)
     return Core(
         config=config,
         clock=clock,
@@ -70,28 +62,12 @@ def create_core(config: Config, clock: Clock | None = None) -> Core:
         secret_box=secret_box,
         plugins=plugins,
         infrastructure=InfrastructureRegistry(built_in, PluginTargets(plugins).find),
+        image_builder=_create_image_builder(config),
         metrics=LifecycleMetrics.create(registry),
         metrics_registry=registry,
     )
 
 
-def create_image_builder(config: Config) -> ImageBuilderClient:
-    """Make a client of the Image Builder that the settings name."""
+def _create_image_builder(config: Config) -> ImageBuilderClient:
     token = internal_token("lifecycle", config.auth_key.get_secret_value())
     return ImageBuilderClient(config.image_builder_url, token)
-
-
-def create_deployments(core: Core, worker: WorkerSettings | None = None) -> DeploymentServices:
-    """Build what deploys jobs; `worker` says how, when it is not as the settings say."""
-    return create_deployment_services(
-        DeploymentNeeds(
-            config=core.config,
-            unit_of_work=core.unit_of_work,
-            plugin_engine=core.plugins,
-            infrastructure=core.infrastructure,
-            image_builder=create_image_builder(core.config),
-            clock=core.clock,
-            metrics=core.metrics,
-            worker=worker,
-        )
-    )

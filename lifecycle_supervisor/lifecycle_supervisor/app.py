@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from lifecycle.app import prepare_database
-from lifecycle.core import create_core, create_deployments, create_image_builder
+from lifecycle.core import create_core
+from lifecycle.deployment.wiring import create_deployments
 from lifecycle.deployment.worker import WorkerSettings
 from racetrack_commons.api.app import create_api_app
 from racetrack_commons.api.probes import Probes
@@ -26,8 +27,7 @@ def create_app(config: Config) -> FastAPI:
         slots=1, lease_seconds=config.lease_seconds, leave_fresh_seconds=LEAVE_FRESH_SECONDS
     )
     deployments = create_deployments(core, worker)
-    image_builder = create_image_builder(config)
-    tasks = SupervisorTasks(config, core, deployments, image_builder).list_all()
+    tasks = SupervisorTasks(config, core, deployments).list_all()
     runner = TaskRunner(tasks, core.metrics_registry)
 
     @asynccontextmanager
@@ -36,7 +36,6 @@ def create_app(config: Config) -> FastAPI:
         runner.start()
         yield
         runner.stop()
-        image_builder.close()
         deployments.stop()
         core.close()
 

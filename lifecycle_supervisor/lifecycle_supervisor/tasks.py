@@ -18,7 +18,6 @@ from lifecycle.deployment.wiring import DeploymentServices
 from lifecycle.job.sync import sync_jobs
 from racetrack_commons.deploy.resource import job_resource_name
 from racetrack_commons.entities.dto import JobDto, JobStatus
-from racetrack_commons.entities.image_builder_client import ImageBuilderClient
 from racetrack_commons.plugin.job_types import gather_job_types
 
 from lifecycle_supervisor.config import Config
@@ -35,7 +34,6 @@ class SupervisorTasks:
     config: Config
     core: Core
     deployments: DeploymentServices
-    image_builder: ImageBuilderClient
 
     def list_all(self) -> list[PeriodicTask]:
         """List them with their intervals."""
@@ -84,7 +82,7 @@ class SupervisorTasks:
         """Tell the Image Builder which images are needed, so that it may remove others."""
         with self.core.unit_of_work.reading() as uow:
             needed = uow.images.list_needed()
-        self.image_builder.prune(needed)
+        self.core.image_builder.prune(needed)
 
     def end_leftovers(self) -> None:
         """End what nobody is at any more."""

@@ -1,11 +1,13 @@
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
 from lifecycle.app import prepare_database
-from lifecycle.core import create_core, create_deployments
+from lifecycle.core import create_core
 from lifecycle.deployment.upkeep.retention import DEPLOYMENTS_AT_ONCE
+from lifecycle.deployment.wiring import create_deployments
 from lifecycle.testing.builders import a_job
 from lifecycle.testing.fakes import FakeImageBuilder
 from lifecycle_supervisor.config import Config
@@ -26,11 +28,11 @@ def supervising(tmp_path, **settings):
         **settings,
     )
     prepare_database(config)
-    core = create_core(config)
-    deployments = create_deployments(core)
     builder = FakeImageBuilder()
+    core = replace(create_core(config), image_builder=builder)
+    deployments = create_deployments(core)
     try:
-        yield SupervisorTasks(config, core, deployments, builder), builder
+        yield SupervisorTasks(config, core, deployments), builder
     finally:
         deployments.stop()
         core.close()

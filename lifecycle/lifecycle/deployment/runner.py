@@ -1,7 +1,8 @@
-"""Carrying one deployment from the step it is at to its end."""
+"""The runner carries one deployment from its next step to its end, and decides what an error means for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from racetrack_client.log.context_error import find_cause
 from racetrack_client.log.errors import ServiceUnavailable
@@ -9,18 +10,18 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.entities.dto import ChangeKind, DeploymentDto, DeploymentStatus, JobStatus
 from racetrack_commons.redaction import SecretRedactor
 
+from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.database.encryption import SecretBox
 from lifecycle.database.repositories.deployment_tasks import LeaseLost, TaskKind, TaskStep
 from lifecycle.database.repositories.instances import InstanceState, JobInstance
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.deployment.attempt.claim import ClaimedDeployment
+from lifecycle.deployment.attempt.attempt import Attempt
+from lifecycle.deployment.attempt.claim import Claim
 from lifecycle.deployment.attempt.failure import (
     DeploymentFailed,
     DeploymentInterrupted,
     describe_failure,
 )
-from lifecycle.deployment.attempt.state import DeploymentState, Step, load_state
-from lifecycle.deployment.steps.audit import record_failure
 from lifecycle.deployment.upkeep.reaper import InstanceReaper
 from lifecycle.metrics import LifecycleMetrics
 
@@ -30,70 +31,74 @@ MOST_ATTEMPTS = 5
 _PAUSE_AFTER_FAULT_SECONDS = 2
 
 
+class Step(Protocol):
+    """One step of a deployment; it may run again after a crash, so a repetition must do no harm."""
+
+    def carry_out(self, attempt: Attempt) -> TaskStep:
+        """Do the step, store in one transaction that it is done, and return the next one."""
+
+
 @dataclass(frozen=True)
 class DeploymentRunner:
-    """Runs steps; decides what an error means for the deployment."""
+    """Carries out the steps of deployments; several threads may use it at once."""
 
     steps: Mapping[TaskStep, Step]
     secret_box: SecretBox
     reaper: InstanceReaper
     metrics: LifecycleMetrics
 
-    def run(self, claimed: ClaimedDeployment) -> None:
+    def carry_on(self, claim: Claim) -> None:
         """Work on the deployment until it has ended, or must be left to another worker."""
         try:
-            self._run(claimed)
+            self._carry_out_steps(claim)
         except LeaseLost as error:
             logger.warning(str(error))
         except DeploymentInterrupted as error:
-            logger.info(f"deployment {claimed.deployment_id} is left to another worker: {error}")
-            claimed.release()
+            logger.info(f"deployment {claim.deployment_id} is left to another worker: {error}")
+            claim.release()
         except ServiceUnavailable as error:
-            logger.warning(f"deployment {claimed.deployment_id} will be tried again: {error}")
-            claimed.release_for(_PAUSE_AFTER_FAULT_SECONDS)
+            logger.warning(f"deployment {claim.deployment_id} will be tried again: {error}")
+            claim.release(_PAUSE_AFTER_FAULT_SECONDS)
 
-    def _run(self, claimed: ClaimedDeployment) -> None:
-        state: DeploymentState | None = None
+    def _carry_out_steps(self, claim: Claim) -> None:
+        attempt: Attempt | None = None
         try:
-            _check_attempts(claimed)
-            state = load_state(claimed, self.secret_box)
-            step = state.task.step
+            _check_attempts(claim)
+            attempt = Attempt.begin(claim, self.secret_box)
+            step = attempt.task.step
             while step != TaskStep.ENDED:
-                claimed.check_is_wanted()
-                step = self.steps[step].run(claimed, state)
-                state = load_state(claimed, self.secret_box)
-            self._note_success(state)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the user must learn of it
+                claim.check_is_wanted()
+                step = self.steps[step].carry_out(attempt)
+                attempt.reread_task()
+            self._report_success(attempt)
+        except Exception as error:  # noqa: BLE001 - the user must learn of every error
             _raise_if_not_a_failure(error)
-            self._fail(claimed, state, error)
+            self._fail(claim, attempt, error)
 
-    def _note_success(self, state: DeploymentState) -> None:
+    def _report_success(self, attempt: Attempt) -> None:
         self.metrics.done_job_deployments.inc()
-        if state.task.kind != TaskKind.BUILD:
+        if attempt.task.kind != TaskKind.BUILD:
             self.metrics.deployed_job.inc()
-        name, version = state.manifest.name, state.manifest.version
-        logger.info(f"{state.task.kind} of {name} {version} is done")
+        name, version = attempt.manifest.name, attempt.manifest.version
+        logger.info(f"{attempt.task.kind} of {name} {version} is done")
 
-    def _fail(
-        self, claimed: ClaimedDeployment, state: DeploymentState | None, error: Exception
-    ) -> None:
-        text = describe_failure(error, state.mask if state else SecretRedactor([]))
-        logger.error(f"deployment {claimed.deployment_id} failed: {text}")
-        with claimed.writing() as uow:
-            deployment = uow.deployments.get(claimed.deployment_id)
+    def _fail(self, claim: Claim, attempt: Attempt | None, error: Exception) -> None:
+        text = describe_failure(error, attempt.redactor if attempt else SecretRedactor([]))
+        logger.error(f"deployment {claim.deployment_id} failed: {text}")
+        with claim.writing() as uow:
+            deployment = uow.deployments.get(claim.deployment_id)
             unneeded = _undo_first_deployment(uow, deployment)
-            now = claimed.clock.now()
-            uow.deployments.end(deployment.id, DeploymentStatus.FAILED, text, now)
-            uow.deployment_tasks.end(claimed.lease)
-            if state is not None:
-                record_failure(uow, state, now)
+            uow.deployments.end(deployment.id, DeploymentStatus.FAILED, text, claim.now())
+            uow.deployment_tasks.end(claim.lease)
+            if attempt is not None:
+                _record_failure(uow, attempt)
         self.metrics.done_job_deployments.inc()
         if unneeded is not None:
             self.reaper.remove(unneeded)
 
 
-def _check_attempts(claimed: ClaimedDeployment) -> None:
-    if claimed.lease.attempt > MOST_ATTEMPTS:
+def _check_attempts(claim: Claim) -> None:
+    if claim.lease.attempt > MOST_ATTEMPTS:
         raise DeploymentFailed(
             f"the deployment was interrupted {MOST_ATTEMPTS} times",
             hint="its workers were killed, or could not reach what they need; see Lifecycle's log",
@@ -101,7 +106,7 @@ def _check_attempts(claimed: ClaimedDeployment) -> None:
 
 
 def _undo_first_deployment(uow: UnitOfWork, deployment: DeploymentDto) -> JobInstance | None:
-    """Remove the job that never ran; return the instance that has to be stopped."""
+    """Remove the job if it never served; return the instance that has to be stopped, if there is one."""
     instance = uow.instances.find(deployment.id)
     if instance is None or instance.state != InstanceState.STARTING:
         return None
@@ -112,7 +117,20 @@ def _undo_first_deployment(uow: UnitOfWork, deployment: DeploymentDto) -> JobIns
     return instance
 
 
+def _record_failure(uow: UnitOfWork, attempt: Attempt) -> None:
+    if attempt.task.kind != TaskKind.DEPLOY:
+        return
+    deployment = attempt.deployment
+    event = AuditEvent(
+        AuditEventType.DEPLOYMENT_FAILED,
+        executor=deployment.deployed_by,
+        job_name=deployment.job_name,
+        job_version=deployment.job_version,
+    )
+    write_event(uow, event, attempt.claim.now())
+
+
 def _raise_if_not_a_failure(error: Exception) -> None:
-    """Raise again what another attempt can mend, from under the words that were put around it."""
+    """Raise the error's cause again when another attempt can succeed after it."""
     if cause := find_cause(error, LeaseLost, DeploymentInterrupted, ServiceUnavailable):
         raise cause

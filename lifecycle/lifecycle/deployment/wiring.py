@@ -1,64 +1,39 @@
-"""Everything about deployments, put together; Lifecycle and its supervisor both use it."""
+"""The use cases and threads of deployments, put together for Lifecycle and its supervisor."""
 
 import threading
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 from racetrack_client.log.logs import get_logger
-from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobFamilyDto
-from racetrack_commons.entities.image_builder_client import ImageBuilderClient
 from racetrack_commons.plugin.core import PluginCore
+from racetrack_commons.plugin.engine import PluginEngine
 
 from lifecycle.auth.tokens import Tokens
-from lifecycle.config import Config
-from lifecycle.database.encryption import SecretBox
+from lifecycle.core import Core
 from lifecycle.database.repositories.deployment_tasks import TaskStep
-from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployment.attempt.failure import DeploymentFailed
-from lifecycle.deployment.attempt.state import Step
 from lifecycle.deployment.requests.delete import JobDeleter
 from lifecycle.deployment.requests.redo import ExistingJobs
 from lifecycle.deployment.requests.rollback import JobRollback
 from lifecycle.deployment.requests.submit import DeploymentSubmitter, DeploymentWaiter
-from lifecycle.deployment.runner import DeploymentRunner
+from lifecycle.deployment.runner import DeploymentRunner, Step
 from lifecycle.deployment.steps.build import BuildStep
-from lifecycle.deployment.steps.examples import SmokeTest
 from lifecycle.deployment.steps.finish import FinishStep
 from lifecycle.deployment.steps.in_place import InPlaceProvisioner
-from lifecycle.deployment.steps.probe import ProbeLimits
 from lifecycle.deployment.steps.provision import ProvisionStep
-from lifecycle.deployment.steps.side_by_side import SideBySideProvisioner
+from lifecycle.deployment.steps.side_by_side import ExampleCaller, SideBySideProvisioner
 from lifecycle.deployment.steps.switch import SwitchStep
 from lifecycle.deployment.upkeep.reaper import InstanceReaper, ReaperThread
 from lifecycle.deployment.worker import DeploymentWorker, WorkerSettings
-from lifecycle.infrastructure.registry import InfrastructureRegistry
-from lifecycle.metrics import LifecycleMetrics
+from lifecycle.monitor.health import ProbeLimits
 
 logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class DeploymentNeeds:
-    """What deployments are made with."""
-
-    config: Config
-    unit_of_work: UnitOfWorkFactory
-    plugin_engine: Any
-    infrastructure: InfrastructureRegistry
-    image_builder: ImageBuilderClient
-    clock: Clock
-    metrics: LifecycleMetrics
-    worker: WorkerSettings | None = None
-    """None: as `config` says. The supervisor brings its own: one slot, fresh ones left to Lifecycle."""
-    job_transport: httpx.BaseTransport | None = None
-    """How jobs are reached; None: over the network."""
-
-
-@dataclass(frozen=True)
 class DeploymentServices:
-    """The use cases of deployments, and the threads that carry them on."""
+    """The use cases of deployments, and the threads that carry deployments on."""
 
     submitter: DeploymentSubmitter
     existing_jobs: ExistingJobs
@@ -72,12 +47,12 @@ class DeploymentServices:
     stopping: threading.Event
 
     def start(self) -> None:
-        """Begin to work in the background."""
+        """Start the threads."""
         self.worker.start()
         self.reaper_thread.start()
 
     def reconcile_and_wait(self) -> None:
-        """Start every lost job again; what fails is logged, and seen in its deployment."""
+        """Start every lost job again and wait; a failure is logged, and shown by its deployment."""
         for deployment_id in self.existing_jobs.reconcile():
             try:
                 self.waiter.wait(deployment_id)
@@ -85,45 +60,49 @@ class DeploymentServices:
                 logger.error(f"a lost job could not be started again: {error}")
 
     def stop(self) -> None:
-        """Stop; what is not finished is carried on by another process, or after the restart."""
+        """End the threads; another process, or this one after its restart, continues their deployments."""
         self.stopping.set()
         self.worker.stop()
         self.reaper_thread.stop()
         self.http.close()
 
 
-def create_deployment_services(needs: DeploymentNeeds) -> DeploymentServices:
-    """Put everything about deployments together; call `start()` and `stop()` on what is returned."""
-    secret_box = SecretBox(needs.config.secret_key)
+def create_deployments(
+    core: Core,
+    worker: WorkerSettings | None = None,
+    job_transport: httpx.BaseTransport | None = None,
+) -> DeploymentServices:
+    """Build what deploys jobs; the caller starts and stops it.
+
+    Without `worker`, the configuration says how the worker works; without `job_transport`, jobs
+    are called over the network.
+    """
+    config, clock = core.config, core.clock
     stopping = threading.Event()
-    http = httpx.Client(trust_env=False, transport=needs.job_transport)
-    reaper = InstanceReaper(needs.unit_of_work, needs.infrastructure, needs.clock)
+    http = httpx.Client(trust_env=False, transport=job_transport)
+    reaper = InstanceReaper(core.unit_of_work, core.infrastructure, clock)
     reaper_thread = ReaperThread(reaper)
     runner = DeploymentRunner(
-        _make_steps(needs, http, reaper_thread), secret_box, reaper, needs.metrics
+        _make_steps(core, http, reaper_thread), core.secret_box, reaper, core.metrics
     )
-    settings = needs.worker or WorkerSettings(
-        slots=needs.config.deployment_workers, lease_seconds=needs.config.lease_seconds
+    settings = worker or WorkerSettings(
+        slots=config.deployment_workers, lease_seconds=config.lease_seconds
     )
-    worker = DeploymentWorker(runner, needs.unit_of_work, needs.clock, settings)
+    deployment_worker = DeploymentWorker(runner, core.unit_of_work, clock, settings)
+    shared = (
+        core.unit_of_work,
+        core.infrastructure,
+        core.secret_box,
+        clock,
+        deployment_worker.wake,
+    )
     return DeploymentServices(
-        submitter=DeploymentSubmitter(
-            needs.config,
-            needs.unit_of_work,
-            needs.infrastructure,
-            secret_box,
-            needs.clock,
-            worker.wake,
-        ),
-        existing_jobs=ExistingJobs(
-            needs.unit_of_work, needs.infrastructure, secret_box, needs.clock, worker.wake
-        ),
-        rollback=JobRollback(
-            needs.unit_of_work, needs.infrastructure, secret_box, needs.clock, worker.wake
-        ),
-        deleter=JobDeleter(needs.unit_of_work, reaper, needs.plugin_engine, needs.clock),
-        waiter=DeploymentWaiter(needs.unit_of_work, needs.clock, stopping),
-        worker=worker,
+        submitter=DeploymentSubmitter(config, *shared),
+        existing_jobs=ExistingJobs(*shared),
+        rollback=JobRollback(*shared),
+        deleter=JobDeleter(core.unit_of_work, reaper, core.plugins, clock),
+        waiter=DeploymentWaiter(core.unit_of_work, clock, stopping),
+        worker=deployment_worker,
         reaper=reaper,
         reaper_thread=reaper_thread,
         http=http,
@@ -132,52 +111,56 @@ def create_deployment_services(needs: DeploymentNeeds) -> DeploymentServices:
 
 
 def _make_steps(
-    needs: DeploymentNeeds, http: httpx.Client, reaper_thread: ReaperThread
+    core: Core, http: httpx.Client, reaper_thread: ReaperThread
 ) -> dict[TaskStep, Step]:
-    config = needs.config
+    config = core.config
     provision = ProvisionStep(
-        needs.infrastructure,
-        _make_side_by_side(needs, http),
-        InPlaceProvisioner(config, needs.plugin_engine, _Families(needs).ensure),
+        core.infrastructure,
+        _make_side_by_side(core, http),
+        InPlaceProvisioner(config, core.plugins, JobFamilies(core).get_or_add),
     )
     return {
         TaskStep.BUILD: BuildStep(
-            needs.image_builder, config.docker_registry, config.docker_registry_namespace
+            core.image_builder, config.docker_registry, config.docker_registry_namespace
         ),
         TaskStep.PROVISION: provision,
         TaskStep.SWITCH: SwitchStep(config.drain_seconds, reaper_thread.wake),
-        TaskStep.FINISH: FinishStep(needs.unit_of_work, needs.infrastructure, needs.plugin_engine),
+        TaskStep.FINISH: FinishStep(core.unit_of_work, core.infrastructure, core.plugins),
     }
 
 
-def _make_side_by_side(needs: DeploymentNeeds, http: httpx.Client) -> SideBySideProvisioner:
-    config = needs.config
+def _make_side_by_side(core: Core, http: httpx.Client) -> SideBySideProvisioner:
+    config = core.config
     return SideBySideProvisioner(
         http,
         ProbeLimits(config.timeout_until_job_alive, config.timeout_until_job_ready),
-        SmokeTest(http, config.smoke_test_timeout_seconds),
-        family_tokens=_Families(needs).ensure_token,
-        plugin_env=lambda: _collect_plugin_env(needs.plugin_engine),
+        ExampleCaller(http, config.smoke_test_timeout_seconds),
+        family_tokens=JobFamilies(core).get_or_add_token,
+        plugin_env=lambda: _collect_plugin_env(core.plugins),
     )
 
 
-def _collect_plugin_env(plugin_engine: Any) -> dict[str, str]:
+def _collect_plugin_env(plugins: PluginEngine) -> dict[str, str]:
     merged: dict[str, str] = {}
-    for variables in plugin_engine.invoke_plugin_hook(PluginCore.job_runtime_env_vars):
+    for variables in plugins.invoke_plugin_hook(PluginCore.job_runtime_env_vars):
         merged |= variables or {}
     return merged
 
 
-class _Families:
-    def __init__(self, needs: DeploymentNeeds) -> None:
-        self._unit_of_work = needs.unit_of_work
-        self._tokens = Tokens(needs.config.auth_key, needs.clock)
+class JobFamilies:
+    """Job families and their tokens, added when a job of a new family is deployed."""
 
-    def ensure(self, name: str) -> JobFamilyDto:
+    def __init__(self, core: Core) -> None:
+        self._unit_of_work = core.unit_of_work
+        self._tokens = Tokens(core.config.auth_key, core.clock)
+
+    def get_or_add(self, name: str) -> JobFamilyDto:
+        """Return the family of that name."""
         with self._unit_of_work() as uow:
             return uow.families.ensure(name)
 
-    def ensure_token(self, name: str) -> str:
+    def get_or_add_token(self, name: str) -> str:
+        """Return the token with which jobs of that family call others."""
         with self._unit_of_work() as uow:
             family = uow.families.ensure(name)
             return self._tokens.ensure(uow, uow.auth_subjects.ensure_of_family(family.id or ""))

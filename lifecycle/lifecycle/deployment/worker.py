@@ -1,4 +1,4 @@
-"""Claiming deployments and carrying them on; any number of processes may do so at once."""
+"""The worker claims deployments and carries them on; any number of processes may have one."""
 
 import threading
 from dataclasses import dataclass
@@ -9,8 +9,7 @@ from racetrack_commons.clock import Clock
 
 from lifecycle.database.repositories.deployment_tasks import DeploymentTask
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.deployment.attempt.claim import ClaimedDeployment
-from lifecycle.deployment.attempt.owner import LeaseOwner, is_abandoned
+from lifecycle.deployment.attempt.claim import Claim, LeaseOwner, is_abandoned
 from lifecycle.deployment.runner import DeploymentRunner
 
 logger = get_logger(__name__)
@@ -22,19 +21,19 @@ _SLOT_SECONDS = 1
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """How a worker works."""
+    """The settings of one worker."""
 
     slots: int = 4
-    """How many deployments at once."""
+    """The number of deployments that it carries on at once."""
     lease_seconds: float = 15
     poll_seconds: float = 1
-    """How often to look for what other processes left behind; one's own are told by `wake`."""
+    """The pause between two looks for deployments of other processes; `wake` announces those of its own."""
     leave_fresh_seconds: float = 0
-    """Leave new deployments that long to the process that took them in."""
+    """The age that a new deployment must have, so that the process that took it in can claim it first."""
 
 
 class DeploymentWorker:
-    """One thread looks for work, others do it, and one keeps the leases alive."""
+    """One thread looks for deployments, one thread each carries them on, and one renews the leases."""
 
     def __init__(
         self,
@@ -51,37 +50,37 @@ class DeploymentWorker:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._slots = threading.Semaphore(settings.slots)
-        self._active: dict[ClaimedDeployment, threading.Thread] = {}
+        self._active: dict[Claim, threading.Thread] = {}
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Begin to work in the background."""
+        """Start the threads."""
         for name, target in (("deployments", self._dispatch), ("leases", self._renew_leases)):
             thread = threading.Thread(target=target, name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
 
     def wake(self) -> None:
-        """Say that there is something to do."""
+        """Make the worker look for deployments at once; any thread may call it."""
         self._wake.set()
 
     def stop(self) -> None:
-        """Let go of what can be let go; another process carries it on."""
+        """End the threads; they release what they can, and another worker continues it."""
         self._stopping.set()
         self._wake.set()
         for thread in [*self._threads, *list(self._active.values())]:
             thread.join(_STOP_SECONDS)
 
     def run_pending(self) -> int:
-        """Carry on, in this thread, all that can be claimed now; return how many."""
+        """Carry on, in the calling thread, every deployment that can be claimed now; return their number."""
         count = 0
-        while (claimed := self.claim()) is not None:
-            self._work(claimed)
+        while (claim := self.claim()) is not None:
+            self._carry_on(claim)
             count += 1
         return count
 
-    def claim(self) -> ClaimedDeployment | None:
-        """Claim the oldest deployment that nobody works on; a stopping worker claims none."""
+    def claim(self) -> Claim | None:
+        """Claim the oldest claimable deployment; return None when there is none, or the worker stops."""
         if self._stopping.is_set():
             return None
         with self._unit_of_work.reading() as uow:
@@ -89,9 +88,9 @@ class DeploymentWorker:
         now = self._clock.now()
         for task in tasks:
             if self._is_claimable(task, now):
-                claimed = self._try_to_claim(task, now)
-                if claimed is not None:
-                    return claimed
+                claim = self._try_to_claim(task, now)
+                if claim is not None:
+                    return claim
         return None
 
     def _is_claimable(self, task: DeploymentTask, now: datetime) -> bool:
@@ -103,13 +102,13 @@ class DeploymentWorker:
             return True
         return task.lease_owner is not None and is_abandoned(task.lease_owner)
 
-    def _try_to_claim(self, task: DeploymentTask, now: datetime) -> ClaimedDeployment | None:
+    def _try_to_claim(self, task: DeploymentTask, now: datetime) -> Claim | None:
         expires_at = now + timedelta(seconds=self._settings.lease_seconds)
         with self._unit_of_work() as uow:
             lease = uow.deployment_tasks.claim(task, self._owner, expires_at)
         if lease is None:
             return None
-        return ClaimedDeployment(
+        return Claim(
             lease, self._unit_of_work, self._clock, self._settings.lease_seconds, self._stopping
         )
 
@@ -118,47 +117,49 @@ class DeploymentWorker:
             if not self._slots.acquire(timeout=_SLOT_SECONDS):
                 continue
             self._wake.clear()
-            claimed = self._claim_safely()
-            if claimed is None:
+            claim = self._claim_safely()
+            if claim is None:
                 self._slots.release()
                 self._wake.wait(self._settings.poll_seconds)
             else:
-                self._start_work(claimed)
+                self._start_thread(claim)
 
-    def _claim_safely(self) -> ClaimedDeployment | None:
+    def _claim_safely(self) -> Claim | None:
         try:
             return self.claim()
-        except Exception as error:  # noqa: BLE001 - the loop must survive a database that is away
+        except Exception as error:  # noqa: BLE001 - the loop must survive an unreachable database
             logger.warning(f"looking for deployments failed, trying again soon: {error}")
             return None
 
-    def _start_work(self, claimed: ClaimedDeployment) -> None:
-        name = f"deployment-{claimed.deployment_id[:8]}"
-        work = threading.Thread(target=self._work_in_slot, args=(claimed,), name=name, daemon=True)
-        self._active[claimed] = work
-        work.start()
+    def _start_thread(self, claim: Claim) -> None:
+        name = f"deployment-{claim.deployment_id[:8]}"
+        thread = threading.Thread(
+            target=self._carry_on_in_slot, args=(claim,), name=name, daemon=True
+        )
+        self._active[claim] = thread
+        thread.start()
 
-    def _work_in_slot(self, claimed: ClaimedDeployment) -> None:
+    def _carry_on_in_slot(self, claim: Claim) -> None:
         try:
-            self._work(claimed)
+            self._carry_on(claim)
         except Exception as error:
-            logger.error(f"deployment {claimed.deployment_id} was dropped", exc_info=error)
+            logger.error(f"deployment {claim.deployment_id} was dropped", exc_info=error)
         finally:
             self._slots.release()
             self._wake.set()
 
-    def _work(self, claimed: ClaimedDeployment) -> None:
-        self._active[claimed] = threading.current_thread()
+    def _carry_on(self, claim: Claim) -> None:
+        self._active[claim] = threading.current_thread()
         try:
-            self._runner.run(claimed)
+            self._runner.carry_on(claim)
         finally:
-            del self._active[claimed]
+            del self._active[claim]
 
     def _renew_leases(self) -> None:
         pause_seconds = self._settings.lease_seconds / _RENEWALS_PER_LEASE
         while not self._stopping.wait(pause_seconds):
-            for claimed in list(self._active):
+            for claim in list(self._active):
                 try:
-                    claimed.renew()
+                    claim.renew()
                 except Exception as error:  # noqa: BLE001 - the next renewal may succeed
-                    logger.warning(f"the lease of {claimed.deployment_id} is not renewed: {error}")
+                    logger.warning(f"the lease of {claim.deployment_id} is not renewed: {error}")

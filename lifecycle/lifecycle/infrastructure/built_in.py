@@ -1,7 +1,5 @@
-"""The built-in targets: only those that the settings name are imported, for their libraries take memory."""
+"""The built-in targets: only those that the settings name are imported, because their libraries take memory."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -13,28 +11,23 @@ from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.infrastructure.model import InfrastructureTarget
 
 
-@dataclass(frozen=True)
-class TargetNeeds:
-    """What a target is made with."""
-
-    config: Config
-    unit_of_work: UnitOfWorkFactory
-    secret_box: SecretBox
-    clock: Clock
-
-
 class TargetModule(Protocol):
-    """What `lifecycle.infrastructure.<name>.target` offers."""
+    """The module `lifecycle.infrastructure.<name>.target` of a built-in target."""
 
-    def make_target(self, needs: TargetNeeds) -> InfrastructureTarget:
-        """Put the adapters of the target together; nothing is connected to yet."""
+    def make_target(
+        self, config: Config, unit_of_work: UnitOfWorkFactory, secret_box: SecretBox, clock: Clock
+    ) -> InfrastructureTarget:
+        """Return the target with its adapters; nothing is connected to yet."""
 
 
 def load_targets(
-    names: Iterable[BuiltInTarget], needs: TargetNeeds
+    config: Config, unit_of_work: UnitOfWorkFactory, secret_box: SecretBox, clock: Clock
 ) -> dict[str, InfrastructureTarget]:
-    """Import and make the targets of these names."""
-    return {name.value: _load(name).make_target(needs) for name in names}
+    """Import and make the targets that the configuration names; return them by name."""
+    return {
+        name.value: _load(name).make_target(config, unit_of_work, secret_box, clock)
+        for name in config.built_in_targets
+    }
 
 
 def _load(name: BuiltInTarget) -> TargetModule:

@@ -1,22 +1,130 @@
-"""Asking a job whether it lives and is ready."""
+"""Asking the replicas of a job whether they are alive and ready: one prober for deployments and monitors.
 
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
+
+import json
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import httpx
 
-PROBE_TIMEOUT_SECONDS = 3
 UNTIL_ALIVE_SECONDS = 900
 UNTIL_READY_SECONDS = 600
+_REQUEST_TIMEOUT_SECONDS = 3
+_FIRST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 0.5
+_PAUSE_GROWTH = 1.3
+_SHOWN_CHARACTERS = 300
 
 
 class JobNotHealthy(RuntimeError):
-    """A job does not live, or never gets ready; the message is its own error, if it said one."""
+    """A job failed to start, or never became ready; `hint` says what its author can do."""
+
+    def __init__(self, cause: str, hint: str = "") -> None:
+        super().__init__(cause)
+        self.cause, self.hint = cause, hint
 
 
-class _NotYet(Exception):
-    """The job may still come up."""
+@dataclass(frozen=True)
+class ProbeLimits:
+    """The time that a starting job may take."""
+
+    alive_seconds: float = UNTIL_ALIVE_SECONDS
+    ready_seconds: float = UNTIL_READY_SECONDS
+
+
+@dataclass(frozen=True)
+class ProbePace:
+    """What happens before and between the rounds of a prober that waits."""
+
+    check_running: Callable[[], None] = lambda: None
+    """Called before each round; raises when a replica has ended, which ends the wait."""
+    pause: Callable[[float], None] = time.sleep
+    """Called with the seconds to wait; may raise to end the wait."""
+    monotonic: Callable[[], float] = time.monotonic
+
+
+class JobProber:
+    """Waits, in the calling thread, for the replicas of one instance."""
+
+    def __init__(
+        self,
+        http: httpx.Client,
+        base_urls: list[str],
+        deployment_timestamp: int,
+        pace: ProbePace,
+        demands_timestamp: bool = False,
+    ) -> None:
+        self._http = http
+        self._base_urls = base_urls
+        self._deployment_timestamp = deployment_timestamp
+        self._pace = pace
+        self._demands_timestamp = demands_timestamp
+
+    def wait_until_alive(self, limit_seconds: float) -> None:
+        """Wait until each replica answers at `/live` for this deployment; JobNotHealthy when one never will."""
+        self._wait(self._is_alive, limit_seconds, "answer at /live")
+
+    def wait_until_ready(self, limit_seconds: float) -> None:
+        """Wait until each replica reports at `/ready` that it takes calls; JobNotHealthy when one never will."""
+        self._wait(self._is_ready, limit_seconds, "get ready")
+
+    def _wait(self, is_fulfilled: Callable[[str], bool], limit_seconds: float, what: str) -> None:
+        deadline = self._pace.monotonic() + limit_seconds
+        pause_seconds = _FIRST_PAUSE_SECONDS
+        waiting = list(self._base_urls)
+        while True:
+            self._pace.check_running()
+            waiting = [base_url for base_url in waiting if not is_fulfilled(base_url)]
+            if not waiting:
+                return
+            if self._pace.monotonic() > deadline:
+                raise JobNotHealthy(
+                    f"the job did not {what} within {limit_seconds:g} s",
+                    hint="look at its log for what it waits for, or load less in its constructor",
+                )
+            self._pace.pause(pause_seconds)
+            pause_seconds = min(pause_seconds * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS)
+
+    def _is_alive(self, base_url: str) -> bool:
+        response = self._get(base_url, "/live")
+        if response is None:
+            return False
+        _check_live(response)
+        return not self._deployment_timestamp or self._is_of_this_deployment(response)
+
+    def _is_ready(self, base_url: str) -> bool:
+        response = self._get(base_url, "/ready")
+        if response is None:
+            return False
+        _check_found(response)
+        if response.status_code == 200:
+            return True
+        live = self._get(base_url, "/live")
+        if live is not None and live.status_code != 200:
+            raise _make_init_error(live)
+        return False
+
+    def _get(self, base_url: str, path: str) -> httpx.Response | None:
+        try:
+            return self._http.get(f"{base_url}{path}", timeout=_REQUEST_TIMEOUT_SECONDS)
+        except httpx.TransportError:
+            return None  # Not listening yet, or busy; a dead process is found by check_running.
+
+    def _is_of_this_deployment(self, response: httpx.Response) -> bool:
+        body = _parse_json(response)
+        if not isinstance(body, dict):
+            raise JobNotHealthy(
+                f"the job's /live answered no JSON object but {_shorten(response.text)!r}",
+                hint='a job must answer {"live": true} with its deployment_timestamp',
+            )
+        timestamp = body.get("deployment_timestamp")
+        if timestamp is None and self._demands_timestamp:
+            raise JobNotHealthy("the job's /live does not say its deployment_timestamp")
+        # Without a timestamp, the address distinguishes the instance: it belongs to it alone.
+        return timestamp is None or str(timestamp) == str(self._deployment_timestamp)
 
 
 def check_until_job_is_operational(
@@ -26,89 +134,70 @@ def check_until_job_is_operational(
     headers: dict[str, str] | None = None,
     check_crash: Callable[[], None] = lambda: None,
 ) -> None:
-    """Wait for `/live` with the right timestamp, then for `/ready`; JobNotHealthy when the job says that it failed.
+    """Wait, in the calling thread, for `/live` with that timestamp, then for `/ready`.
 
-    `check_crash` is called between probes and may raise to end the waiting.
+    `on_job_alive` is called in between, `check_crash` before each probe; both may raise to end the
+    wait. Raises JobNotHealthy when the job reports an error, or takes longer than the limits.
     """
     with _open_client(base_url, headers) as http:
-        _wait(
-            lambda: _probe_live(http, base_url, deployment_timestamp),
-            UNTIL_ALIVE_SECONDS,
-            check_crash,
-        )
+        pace = ProbePace(check_running=check_crash)
+        prober = JobProber(http, [base_url], deployment_timestamp, pace, demands_timestamp=True)
+        prober.wait_until_alive(UNTIL_ALIVE_SECONDS)
         if on_job_alive:
             on_job_alive()
-
-        def probe_ready() -> None:
-            _probe_ready(http, base_url)
-
-        _wait(probe_ready, UNTIL_READY_SECONDS, check_crash)
+        prober.wait_until_ready(UNTIL_READY_SECONDS)
 
 
 def quick_check_job_condition(base_url: str, headers: dict[str, str] | None = None) -> None:
-    """Probe `/live` and `/ready` once; JobNotHealthy says what is wrong."""
+    """Probe `/live` and `/ready` once, in the calling thread; JobNotHealthy says what is wrong."""
     with _open_client(base_url, headers) as http:
         try:
-            _probe_live(http, base_url, 0)
+            _check_live(http.get(f"{base_url}/live"))
             if http.get(f"{base_url}/ready").status_code != 200:
                 raise JobNotHealthy("the job is not ready")
-        except (_NotYet, httpx.HTTPError) as error:
+        except httpx.HTTPError as error:
             raise JobNotHealthy(f"the job does not answer: {error}") from error
 
 
 def _open_client(base_url: str, headers: dict[str, str] | None) -> httpx.Client:
     return httpx.Client(
-        timeout=PROBE_TIMEOUT_SECONDS,
+        timeout=_REQUEST_TIMEOUT_SECONDS,
         headers=headers,
         trust_env=False,
-        # Certificates take a while to load; most jobs have none to be verified.
+        # Loading certificates takes a while, and most jobs have none to verify.
         verify=base_url.startswith("https:"),
     )
 
 
-def _wait(probe: Callable[[], None], limit_seconds: float, check_crash: Callable[[], None]) -> None:
-    deadline, pause = time.monotonic() + limit_seconds, 0.01
-    while True:
-        try:
-            probe()
-            return
-        except (_NotYet, httpx.TransportError) as error:
-            check_crash()
-            if time.monotonic() > deadline:
-                raise JobNotHealthy(
-                    f"the job did not come up within {limit_seconds:.0f} s: {error}"
-                ) from error
-        time.sleep(pause)
-        pause = min(pause * 1.3, 0.5)
-
-
-def _probe_live(http: httpx.Client, base_url: str, deployment_timestamp: int) -> None:
-    response = http.get(f"{base_url}/live")
-    content = _json_object(response)
-    if response.status_code == 404:
-        raise JobNotHealthy("the job has no /live; a job's server must offer it")
-    if deployment_timestamp and response.status_code == 200:
-        if "deployment_timestamp" not in content:
-            raise JobNotHealthy("the job's /live does not say its deployment_timestamp")
-        if int(content["deployment_timestamp"] or 0) != deployment_timestamp:
-            raise _NotYet("another instance answers")
+def _check_live(response: httpx.Response) -> None:
+    _check_found(response)
     if response.status_code != 200:
-        cause = content.get("error") or f"status {response.status_code}"
-        raise JobNotHealthy(f"Job initialization error: {cause}")
+        raise _make_init_error(response)
 
 
-def _probe_ready(http: httpx.Client, base_url: str) -> None:
-    response = http.get(f"{base_url}/ready")
+def _check_found(response: httpx.Response) -> None:
     if response.status_code == 404:
-        raise JobNotHealthy("the job has no /ready; a job's server must offer it")
-    if response.status_code != 200:
-        _probe_live(http, base_url, 0)
-        raise _NotYet("the job is not ready")
+        raise JobNotHealthy(
+            f"the job answers 404 at {response.request.url.path}",
+            hint="a job must serve /live and /ready; is this the right job type?",
+        )
 
 
-def _json_object(response: httpx.Response) -> dict[str, Any]:
+def _make_init_error(response: httpx.Response) -> JobNotHealthy:
+    body = _parse_json(response)
+    error = body.get("error") if isinstance(body, dict) else None
+    cause = str(error or _shorten(response.text) or f"status {response.status_code}")
+    return JobNotHealthy(
+        f"Job initialization error: {cause}", hint="the job raised while it was being loaded"
+    )
+
+
+def _parse_json(response: httpx.Response) -> object:
     try:
-        content = response.json()
+        return json.loads(response.content)
     except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
+        return None
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

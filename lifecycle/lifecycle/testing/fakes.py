@@ -275,6 +275,9 @@ class FakeImageBuilder(ImageBuilderClient):
         self.needed = list(needed)
         return []
 
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
+
 
 class FakePlugins:
     """Remembers which hooks were called; `on_hook` may raise."""

@@ -2,18 +2,17 @@ import base64
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 import pytest
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.config import Config
+from lifecycle.core import Core
+from lifecycle.database.encryption import SecretBox
 from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.deployment.wiring import (
-    DeploymentNeeds,
-    DeploymentServices,
-    create_deployment_services,
-)
+from lifecycle.deployment.wiring import DeploymentServices, create_deployments
 from lifecycle.deployment.worker import WorkerSettings
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.metrics import LifecycleMetrics
@@ -26,6 +25,7 @@ from lifecycle.testing.fakes import (
 )
 from prometheus_client import CollectorRegistry
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
+from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import DeploymentDto, DeployPayload, JobDto
 from racetrack_commons.testing.clock import FakeClock
 
@@ -40,7 +40,7 @@ class Platform:
     services: DeploymentServices
     make_worker: Callable[[], DeploymentServices]
     unit_of_work: UnitOfWorkFactory
-    clock: FakeClock
+    clock: Clock
     instances: FakeInstances
     monitor: FakeMonitor
     builder: FakeImageBuilder
@@ -97,42 +97,56 @@ class Platform:
 
 
 @pytest.fixture
-def platform(unit_of_work: UnitOfWorkFactory, config: Config, clock: FakeClock) -> Platform:
+def make_platform(unit_of_work: UnitOfWorkFactory, config: Config, clock: FakeClock):
+    """Makes platforms; `clock` and `worker` say how deployments are carried on, when it is not the usual way."""
     config.drain_seconds, config.lease_seconds = DRAIN_SECONDS, LEASE_SECONDS
-    instances, monitor = FakeInstances(), FakeMonitor()
-    targets = {"process": a_target(instances, monitor)}
-    builder, plugins = FakeImageBuilder(), FakePlugins()
+
+    def make(clock: Clock = clock, **worker: float) -> Platform:
+        instances, monitor = FakeInstances(), FakeMonitor()
+        targets = {"process": a_target(instances, monitor)}
+        builder, plugins = FakeImageBuilder(), FakePlugins()
+        core = Core(
+            config=config,
+            clock=clock,
+            unit_of_work=unit_of_work,
+            secret_box=SecretBox(config.secret_key),
+            plugins=plugins,
+            infrastructure=InfrastructureRegistry({}, lambda: targets),
+            image_builder=builder,
+            metrics=LifecycleMetrics.create(CollectorRegistry()),
+            metrics_registry=CollectorRegistry(),
+        )
+        settings = WorkerSettings(**{"lease_seconds": LEASE_SECONDS, **worker})
+        transport = httpx.MockTransport(partial(answer, targets))
+
+        def make_worker() -> DeploymentServices:
+            return create_deployments(core, settings, transport)
+
+        return Platform(
+            make_worker(), make_worker, unit_of_work, clock, instances, monitor, builder, plugins,
+            targets, add_deployer(unit_of_work),
+        )  # fmt: skip
+
+    return make
+
+
+@pytest.fixture
+def platform(make_platform) -> Platform:
+    return make_platform()
+
+
+def answer(targets: dict, request: httpx.Request) -> httpx.Response:
+    """Answers as the job does that the request reaches."""
+    domain = request.url.host.rpartition(".")[2]
+    deployers = [target.job_deployer for target in targets.values()]
+    fakes = [each for each in deployers if isinstance(each, FakeInstances)]
+    return next(each for each in fakes if each.domain == domain).answer(request)
+
+
+def add_deployer(unit_of_work: UnitOfWorkFactory) -> AuthSubject:
     with unit_of_work() as uow:
         esc = uow.escs.add("deployer", None)
         subject = uow.auth_subjects.ensure_of_esc(esc.id)
         for scope in (AuthScope.DEPLOY_NEW_FAMILY, AuthScope.DEPLOY_JOB):
             uow.permissions.grant(subject.id, scope)
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        domain = request.url.host.rpartition(".")[2]
-        return next(each for each in find_fakes() if each.domain == domain).answer(request)
-
-    def find_fakes() -> list[FakeInstances]:
-        deployers = [target.job_deployer for target in targets.values()]
-        return [each for each in deployers if isinstance(each, FakeInstances)]
-
-    def make_worker() -> DeploymentServices:
-        return create_deployment_services(
-            DeploymentNeeds(
-                config=config,
-                unit_of_work=unit_of_work,
-                plugin_engine=plugins,
-                infrastructure=InfrastructureRegistry({}, lambda: targets),
-                image_builder=builder,
-                clock=clock,
-                metrics=LifecycleMetrics.create(CollectorRegistry()),
-                worker=WorkerSettings(lease_seconds=LEASE_SECONDS),
-                job_transport=httpx.MockTransport(answer),
-            )
-        )
-
-    deployer = AuthSubject(AuthSubjectType.ESC, esc.id, id=subject.id, display_name="deployer")
-    return Platform(
-        make_worker(), make_worker, unit_of_work, clock, instances, monitor, builder, plugins,
-        targets, deployer,
-    )  # fmt: skip
+    return AuthSubject(AuthSubjectType.ESC, esc.id, id=subject.id, display_name="deployer")

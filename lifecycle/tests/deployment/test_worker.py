@@ -1,4 +1,4 @@
-"""The worker's threads, on a real clock."""
+"""Workers: their threads on a real clock, and workers that die at any moment while others continue."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import httpx
 import pytest
 from lifecycle.database.errors import DatabaseUnavailable
 from lifecycle.database.repositories.deployment_tasks import LeaseLost, TaskStep
-from lifecycle.deployment.attempt.owner import LeaseOwner, is_abandoned
+from lifecycle.deployment.attempt.claim import LeaseOwner, is_abandoned
 from lifecycle.deployment.upkeep.reaper import ReaperThread
 from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_commons.clock import Clock
@@ -18,17 +18,13 @@ from racetrack_commons.testing.waiting import wait_until
 
 
 def start(platform):
-    services = platform.services
-    for part in (services.worker, services.submitter, services.reaper):
-        name = "clock" if hasattr(part, "clock") else "_clock"
-        object.__setattr__(part, name, Clock())
-    services.start()
-    return services
+    platform.services.start()
+    return platform.services
 
 
-def test_a_deployment_begins_when_it_is_submitted(platform):
+def test_a_deployment_begins_when_it_is_submitted(make_platform):
+    platform = make_platform(Clock(), poll_seconds=3600)
     services = start(platform)
-    object.__setattr__(services.worker._settings, "poll_seconds", 3600)
     try:
         deployment_id = platform.submit()
         wait_until(lambda: platform.deployment(deployment_id).status == "done")
@@ -36,7 +32,8 @@ def test_a_deployment_begins_when_it_is_submitted(platform):
         services.stop()
 
 
-def test_several_are_carried_on_at_once_but_no_more_than_there_are_slots(platform):
+def test_several_are_carried_on_at_once_but_no_more_than_there_are_slots(make_platform):
+    platform = make_platform(Clock())
     at_once, most, lock = 0, 0, threading.Lock()
     release = threading.Event()
 
@@ -61,8 +58,8 @@ def test_several_are_carried_on_at_once_but_no_more_than_there_are_slots(platfor
         services.stop()
 
 
-def test_a_long_step_keeps_its_lease(platform):
-    object.__setattr__(platform.services.worker._settings, "lease_seconds", 0.3)
+def test_a_long_step_keeps_its_lease(make_platform):
+    platform = make_platform(Clock(), lease_seconds=0.3)
     release = threading.Event()
     platform.builder.interrupt = lambda: release.wait(10)
     services = start(platform)
@@ -86,7 +83,8 @@ def test_a_long_step_keeps_its_lease(platform):
         services.stop()
 
 
-def test_the_log_of_a_build_can_be_read_while_it_runs(platform):
+def test_the_log_of_a_build_can_be_read_while_it_runs(make_platform):
+    platform = make_platform(Clock())
     release = threading.Event()
     platform.builder.interrupt = lambda: release.wait(10)
     services = start(platform)
@@ -103,7 +101,8 @@ def test_the_log_of_a_build_can_be_read_while_it_runs(platform):
         services.stop()
 
 
-def test_stopping_gives_back_what_is_at_work(platform):
+def test_stopping_gives_back_what_is_at_work(make_platform):
+    platform = make_platform(Clock())
     asked = threading.Event()
 
     def is_ready(_):
@@ -145,8 +144,8 @@ def kill_after(step):
     """Let the worker die once the step is done, before it does anything else."""
 
     class DyingStep:
-        def run(self, claimed, state):
-            step.run(claimed, state)
+        def carry_out(self, attempt):
+            step.carry_out(attempt)
             raise Killed
 
     return DyingStep()
@@ -259,7 +258,7 @@ def test_a_worker_whose_deployment_was_taken_over_writes_no_more(platform):
     platform.make_worker().worker.run_pending()
     done = platform.deployment(deployment_id)
 
-    platform.services.worker._runner.run(slow)
+    platform.services.worker._runner.carry_on(slow)
 
     assert platform.deployment(deployment_id) == done
     with pytest.raises(LeaseLost):
@@ -340,8 +339,8 @@ def test_a_stopping_worker_gives_its_deployment_back(platform):
     assert platform.deployment(deployment_id).status == DeploymentStatus.DONE
 
 
-def test_fresh_deployments_are_left_to_the_process_that_took_them_in(platform):
-    object.__setattr__(platform.services.worker._settings, "leave_fresh_seconds", 5)
+def test_fresh_deployments_are_left_to_the_process_that_took_them_in(make_platform):
+    platform = make_platform(leave_fresh_seconds=5)
     platform.submit()
 
     assert platform.services.worker.run_pending() == 0

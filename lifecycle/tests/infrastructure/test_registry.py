@@ -1,7 +1,7 @@
 import pytest
 from lifecycle.config import BuiltInTarget
 from lifecycle.database.encryption import SecretBox
-from lifecycle.infrastructure.built_in import TargetNeeds, load_targets
+from lifecycle.infrastructure.built_in import load_targets
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from racetrack_client.log.errors import ValidationError
@@ -9,10 +9,12 @@ from racetrack_commons.clock import Clock
 
 
 def test_only_the_named_built_in_targets_are_made(config, unit_of_work):
-    needs = TargetNeeds(config, unit_of_work, SecretBox(config.secret_key), Clock())
+    def load(*names):
+        settings = config.model_copy(update={"built_in_targets": names})
+        return load_targets(settings, unit_of_work, SecretBox(config.secret_key), Clock())
 
-    assert load_targets([], needs) == {}
-    targets = load_targets([BuiltInTarget.PROCESS], needs)
+    assert load() == {}
+    targets = load(BuiltInTarget.PROCESS)
     assert {name: target.name for name, target in targets.items()} == {"process": "process"}
 
 

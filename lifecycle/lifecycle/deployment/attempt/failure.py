@@ -1,4 +1,4 @@
-"""How a deployment says why it failed: cause, evidence, hint."""
+"""Errors that end an attempt, and the error text of a deployment: cause, evidence, hint."""
 
 from racetrack_commons.redaction import SecretRedactor
 
@@ -14,12 +14,12 @@ class DeploymentFailed(Exception):
 
 
 class DeploymentInterrupted(Exception):
-    """The work on a deployment stops here, and another worker takes it up."""
+    """This worker stops its work on a deployment, and another worker continues it."""
 
 
-def describe_failure(error: BaseException, mask: SecretRedactor) -> str:
-    """Make the error text of a deployment: nothing secret, of bounded length."""
-    text = mask.redact(str(error) or type(error).__name__)
+def describe_failure(error: BaseException, redactor: SecretRedactor) -> str:
+    """Return the error text of a deployment, without secrets and of bounded length."""
+    text = redactor.redact(str(error) or type(error).__name__)
     if len(text) > _LONGEST_ERROR:
         text = text[: _LONGEST_ERROR // 2] + "\n[…]\n" + text[-_LONGEST_ERROR // 2 :]
     return text

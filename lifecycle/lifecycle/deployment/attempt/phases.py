@@ -1,10 +1,13 @@
-"""What a deployment says it is doing; clients show these texts, and the contract fixes them."""
+"""The phases of a deployment, and the name that deploys lost jobs again."""
 
 from enum import StrEnum
 
+RECONCILER = "racetrack"
+"""The deployer of lost jobs that are started again."""
+
 
 class Phase(StrEnum):
-    """Phases that Lifecycle itself sets; the Image Builder adds its own while it builds."""
+    """Texts that clients show and the contract fixes; the Image Builder adds phases of its own while it builds."""
 
     BUILDING_IMAGE = "building image"
     CREATING_RESOURCES = "creating cluster resources"

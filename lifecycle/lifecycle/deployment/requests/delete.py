@@ -1,4 +1,4 @@
-"""Deleting a job: what runs of it, its row, its permissions; its name and version stay reserved."""
+"""Requests to delete a job: its row, permissions and instances go; its name and version stay reserved."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.database.repositories.instances import InstanceState, JobInstance
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from lifecycle.deployment.requests.guard import check_no_deployment
+from lifecycle.deployment.requests.enqueue import check_no_deployment
 from lifecycle.deployment.upkeep.reaper import InstanceReaper
 from lifecycle.maintenance import check_no_maintenance
 
@@ -24,7 +24,7 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True)
 class JobDeleter:
-    """Deletes jobs."""
+    """Deletes jobs, in the calling thread."""
 
     unit_of_work: UnitOfWorkFactory
     reaper: InstanceReaper
@@ -32,10 +32,10 @@ class JobDeleter:
     clock: Clock
 
     def delete(self, job: JobDto, subject: AuthSubject) -> None:
-        """Take the job out of the registry, then stop what runs of it.
+        """Take the job out of the registry, then stop its instances.
 
-        In this order a crash in between leaves instances that the reaper stops, and never a job
-        in the registry that is half gone.
+        In this order, a crash in between leaves instances that the reaper stops, and never a job
+        in the registry that has lost its instances. Raises DeploymentInProgress, UnderMaintenance.
         """
         with self.unit_of_work() as uow:
             check_no_maintenance(uow)
@@ -77,7 +77,7 @@ class JobDeleter:
 
 
 def _describe(job: JobDto, now: datetime) -> JobInstance:
-    """Describe what runs of a job that was deployed before there were instances."""
+    """Describe the instance of a job that was deployed before the database had instances."""
     return JobInstance(
         id=str(uuid4()),
         job_name=job.name,

@@ -1,22 +1,32 @@
-"""The rows by which workers learn of a new deployment."""
+"""New deployments: the checks whether one may begin, and the rows by which workers find it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
+from racetrack_client.log.errors import AlreadyExists, ValidationError
 from racetrack_client.manifest import Manifest
 from racetrack_client.utils.datamodel import convert_to_yaml
+from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 
 from lifecycle.auth.authenticate import AuthSubject
+from lifecycle.auth.authorize import check_job, check_scope
 from lifecycle.database.repositories.deployment_tasks import DeploymentTask, TaskKind, TaskStep
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.deployment.requests.guard import check_no_deployment
+
+
+class DeploymentInProgress(AlreadyExists):
+    """Another deployment of the same version is in progress."""
+
+
+class JobAlreadyDeployed(AlreadyExists):
+    """The same version of the job is deployed, or was deployed once and deleted."""
 
 
 @dataclass(frozen=True)
 class NewDeployment:
-    """What is wanted."""
+    """A deployment that has passed its checks, with its secrets encrypted."""
 
     kind: TaskKind
     first_step: TaskStep
@@ -29,14 +39,14 @@ class NewDeployment:
     build_flags: list[str] = field(default_factory=list)
     force: bool = False
     manifest_yaml: str | None = None
-    """The text to keep, with its comments; None: written from the manifest."""
+    """The manifest as its author wrote it, with comments; None: it is written from `manifest`."""
     image_tag: str | None = None
     image_names: list[str] = field(default_factory=list)
     job_type_version: str = ""
 
 
 def enqueue(uow: UnitOfWork, new: NewDeployment, now: datetime) -> str:
-    """Insert the rows of a deployment; DeploymentInProgress when one of this job is at work."""
+    """Insert the rows of a deployment, and return its id; raise DeploymentInProgress as `check_no_deployment`."""
     name, version = new.manifest.name, new.manifest.version
     check_no_deployment(uow, name, version, now)
     deployment = DeploymentDto(
@@ -54,6 +64,48 @@ def enqueue(uow: UnitOfWork, new: NewDeployment, now: datetime) -> str:
     uow.deployments.add(deployment, now)
     uow.deployment_tasks.add(_make_task(deployment.id, new, now))
     return deployment.id
+
+
+def check_may_deploy(uow: UnitOfWork, subject: AuthSubject, manifest: Manifest) -> None:
+    """Refuse callers who may not deploy this version, or a new family; raise NotPermitted or ValidationError."""
+    if subject.is_internal:
+        raise ValidationError(
+            f"service {subject.name} can't own a job: deploy with the token of a user or an ESC"
+        )
+    if uow.families.find(manifest.name) is None:
+        check_scope(uow, subject, AuthScope.DEPLOY_NEW_FAMILY)
+    else:
+        job = uow.jobs.find(manifest.name, manifest.version)
+        check_job(uow, subject, manifest.name, job, AuthScope.DEPLOY_JOB)
+
+
+def check_is_free(uow: UnitOfWork, manifest: Manifest) -> None:
+    """Refuse a version that is deployed, or was deleted once; raise JobAlreadyDeployed."""
+    job = uow.jobs.find(manifest.name, manifest.version)
+    if job is not None:
+        raise JobAlreadyDeployed(
+            f"job {job} is already deployed: raise the version in job.yaml,"
+            " or replace it with `racetrack deploy --force`"
+        )
+    if uow.trash.has(manifest.name, manifest.version):
+        raise JobAlreadyDeployed(
+            f"job {manifest.name} {manifest.version} existed before and was deleted:"
+            " raise the version in job.yaml, or use it again with `racetrack deploy --force`"
+        )
+
+
+def check_no_deployment(uow: UnitOfWork, job_name: str, job_version: str, now: datetime) -> None:
+    """Raise DeploymentInProgress during another deployment of the same version; lock the version until the commit."""
+    uow.deployments.lock_job(job_name, job_version)
+    other = uow.deployments.find_in_progress(job_name, job_version)
+    if other is not None:
+        seconds = max(0, int(now.timestamp()) - other.create_time)
+        phase = f", {other.phase}" if other.phase else ""
+        raise DeploymentInProgress(
+            f"job {job_name} {job_version} is being deployed already"
+            f" (by {other.deployed_by}, since {seconds} s{phase}; deployment {other.id}):"
+            " wait until it has ended, then try again"
+        )
 
 
 def _write_manifest(new: NewDeployment) -> str:

@@ -1,4 +1,4 @@
-"""Doing a deployed job over: redeploy, reprovision, move, reconcile."""
+"""Requests about jobs that are deployed already: redeploy, reprovision, move, reconcile."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,9 +16,9 @@ from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.database.encryption import SecretBox
 from lifecycle.database.repositories.deployment_tasks import TaskKind, TaskStep
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.deployment.attempt.phases import RECONCILER
 from lifecycle.deployment.attempt.secrets import DeploymentSecrets, load_job_secrets
 from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
-from lifecycle.deployment.steps.audit import RECONCILER
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.maintenance import check_no_maintenance
 
@@ -27,7 +27,7 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True)
 class ExistingJobs:
-    """Takes in what is to be done with jobs that are deployed already; returns deployments' ids."""
+    """Stores deployments of existing jobs for the workers; each method returns the ids of what it stored."""
 
     unit_of_work: UnitOfWorkFactory
     infrastructure: InfrastructureRegistry
@@ -36,12 +36,12 @@ class ExistingJobs:
     wake_workers: Callable[[], None]
 
     def redeploy(self, job: JobDto, subject: AuthSubject) -> str:
-        """Build the job again from the same source, and replace it."""
+        """Build the job again from the same source, and replace its instance."""
         new = self._make_new(TaskKind.REDEPLOY, job, subject, job.infrastructure_target)
         return self._store(self._with_source(new, job))
 
     def reprovision(self, job: JobDto, subject: AuthSubject) -> str:
-        """Start the image of the job again, and replace what runs."""
+        """Start the image of the job again, and replace its instance."""
         _check_has_image(job)
         new = self._make_new(TaskKind.REPROVISION, job, subject, job.infrastructure_target)
         return self._store(self._with_image(new, job))
@@ -49,7 +49,7 @@ class ExistingJobs:
     def move(self, job: JobDto, infrastructure_target: str, subject: AuthSubject) -> str:
         """Start the job on another target, then end it on the present one.
 
-        It is built again when the other target runs another kind of image.
+        The job is built again when the other target runs another kind of image.
         """
         _check_has_image(job)
         if not infrastructure_target:
@@ -64,7 +64,7 @@ class ExistingJobs:
         return self._store(self._with_source(new, job))
 
     def reconcile(self) -> list[str]:
-        """Start every lost job again; what can't be is logged."""
+        """Start every lost job again; a job that can't be started is logged, and stays lost."""
         with self.unit_of_work.reading() as uow:
             lost = [job for job in uow.jobs.list_all() if job.status == JobStatus.LOST]
         reconciler = AuthSubject(AuthSubjectType.INTERNAL, RECONCILER)

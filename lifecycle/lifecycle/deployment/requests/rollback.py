@@ -1,4 +1,4 @@
-"""Going back to an earlier deployment of a job: its image, manifest and secrets, without a build."""
+"""Requests to go back to an earlier deployment of a job: its image, manifest and secrets, without a build."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ logger = get_logger(__name__)
 
 
 class NothingToRollBackTo(EntityNotFound):
-    """There is no earlier deployment, or it can't be restored any more."""
+    """The job has no earlier deployment, or that one can no longer be restored."""
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """What a deployment led to."""
+class Revision:
+    """The image, manifest and secrets that a deployment led to."""
 
     image_kind: str
     image_tag: str
@@ -36,8 +36,8 @@ class Snapshot:
     manifest_yaml: str
     secrets: DeploymentSecrets
 
-    def runs_as(self, other: "Snapshot") -> bool:
-        """Tell whether both run the same: one image, or images of two kinds that a move built from one source."""
+    def runs_as(self, other: "Revision") -> bool:
+        """Return whether both run the same: one image, or two kinds of image that a move built from one source."""
         if (self.manifest_yaml, self.secrets) != (other.manifest_yaml, other.secrets):
             return False
         if self.image_kind == other.image_kind:
@@ -47,7 +47,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class StartedRollback:
-    """A rollback that was taken in."""
+    """The ids of a stored rollback, and of the deployment that it restores."""
 
     deployment_id: str
     restored_deployment_id: str
@@ -55,7 +55,7 @@ class StartedRollback:
 
 @dataclass(frozen=True)
 class JobRollback:
-    """Takes in rollbacks."""
+    """Stores rollbacks for the workers; threads of endpoints call it."""
 
     unit_of_work: UnitOfWorkFactory
     infrastructure: InfrastructureRegistry
@@ -66,25 +66,26 @@ class JobRollback:
     def roll_back(
         self, job: JobDto, subject: AuthSubject, deployment_id: str | None = None
     ) -> StartedRollback:
-        """Begin to restore a deployment of the job: that one, or the newest that differs from what serves.
+        """Begin to restore `deployment_id`, or without it the newest deployment that differs from the serving one.
 
-        Rolled back twice, a job goes back two deployments, for rollbacks are no deployments to go back to.
+        A second rollback goes back one deployment further, because rollbacks themselves are never
+        restored. Raises NothingToRollBackTo.
         """
         with self.unit_of_work() as uow:
             check_no_maintenance(uow)
             uow.jobs.get(job.name, job.version)
             restorable = uow.deployment_tasks.list_restorable(job.name, job.version)
             if deployment_id is None:
-                restored = self._find_previous(uow, job, restorable)
+                restored = self._choose_previous(uow, job, restorable)
             else:
-                restored = _find_wanted(job, restorable, deployment_id)
+                restored = _choose_wanted(job, restorable, deployment_id)
             new = self._make_new(uow, job, restored, subject)
             rollback_id = enqueue(uow, new, self.clock.now())
         logger.info(f"job {job} goes back to deployment {restored.deployment_id} by {subject.name}")
         self.wake_workers()
         return StartedRollback(rollback_id, restored.deployment_id)
 
-    def _find_previous(
+    def _choose_previous(
         self, uow: UnitOfWork, job: JobDto, restorable: list[DeploymentTask]
     ) -> DeploymentTask:
         serving_id = uow.instances.find_serving_id(job.name, job.version)
@@ -102,15 +103,15 @@ class JobRollback:
     def _skip_present(
         self, uow: UnitOfWork, candidates: list[DeploymentTask], serving: DeploymentTask
     ) -> list[DeploymentTask]:
-        """List what is older than what serves, and differs from it."""
-        present = self._make_snapshot(uow, serving)
-        runs_now = [self._make_snapshot(uow, task).runs_as(present) for task in candidates]
+        """List the candidates that are older than the serving deployment and differ from it."""
+        present = self._make_revision(uow, serving)
+        runs_now = [self._make_revision(uow, task).runs_as(present) for task in candidates]
         first = runs_now.index(True) if True in runs_now else 0
         pairs = list(zip(candidates, runs_now, strict=True))[first:]
         return [task for task, is_present in pairs if not is_present]
 
-    def _make_snapshot(self, uow: UnitOfWork, task: DeploymentTask) -> Snapshot:
-        return Snapshot(
+    def _make_revision(self, uow: UnitOfWork, task: DeploymentTask) -> Revision:
+        return Revision(
             image_kind=task.image_kind,
             source_digest=task.source_digest,
             image_tag=task.image_tag or "",
@@ -123,7 +124,7 @@ class JobRollback:
     ) -> NewDeployment:
         deployment = uow.deployments.get(restored.deployment_id)
         present_target = job.infrastructure_target or ""
-        # A job that was moved stays where it is, when the image of old can run there.
+        # A job that was moved stays on its target, if the earlier image can run there.
         is_same_kind = self.infrastructure.image_kind(present_target) == restored.image_kind
         target = present_target if is_same_kind else deployment.infrastructure_target or ""
         self.infrastructure.get(target)
@@ -143,7 +144,7 @@ class JobRollback:
         )
 
 
-def _find_wanted(
+def _choose_wanted(
     job: JobDto, restorable: list[DeploymentTask], deployment_id: str
 ) -> DeploymentTask:
     wanted = next((task for task in restorable if task.deployment_id == deployment_id), None)

@@ -1,4 +1,4 @@
-"""Taking in a job that somebody wants to have deployed or built."""
+"""Requests to deploy or build a job: the source bundle, the checks, the wait for the end."""
 
 import base64
 import binascii
@@ -20,8 +20,12 @@ from lifecycle.database.repositories.deployment_tasks import TaskKind, TaskStep
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.attempt.secrets import DeploymentSecrets
-from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
-from lifecycle.deployment.requests.guard import check_is_free, check_may_deploy
+from lifecycle.deployment.requests.enqueue import (
+    NewDeployment,
+    check_is_free,
+    check_may_deploy,
+    enqueue,
+)
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.maintenance import check_no_maintenance
 
@@ -34,7 +38,7 @@ _PAUSE_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class SourceBundle:
-    """An archive and its name: the SHA-256 of its bytes."""
+    """The source of a job: a compressed archive, named by the SHA-256 of its bytes."""
 
     digest: str
     content: bytes
@@ -42,7 +46,7 @@ class SourceBundle:
 
 @dataclass(frozen=True)
 class DeploymentSubmitter:
-    """Refuses what can be refused at once, and leaves the rest to the workers."""
+    """Checks requests to deploy or build, and stores those that pass for the workers; threads of endpoints call it."""
 
     config: Config
     unit_of_work: UnitOfWorkFactory
@@ -52,11 +56,11 @@ class DeploymentSubmitter:
     wake_workers: Callable[[], None]
 
     def deploy(self, payload: DeployPayload, subject: AuthSubject) -> str:
-        """Take in a deployment; return its id."""
+        """Store a deployment that a worker carries out; return its id."""
         return self._submit(TaskKind.DEPLOY, payload, subject)
 
     def build(self, payload: DeployPayload, subject: AuthSubject) -> str:
-        """Take in a build of the image alone; return the id of the deployment that shows it."""
+        """Store a build of the image alone; return the id of the deployment that shows it."""
         return self._submit(TaskKind.BUILD, payload, subject)
 
     def _submit(self, kind: TaskKind, payload: DeployPayload, subject: AuthSubject) -> str:
@@ -105,7 +109,7 @@ class DeploymentSubmitter:
 
 @dataclass(frozen=True)
 class DeploymentWaiter:
-    """Looks at deployments until they end; no transaction is open in between."""
+    """Waits, in the calling thread, for the end of deployments; no transaction stays open meanwhile."""
 
     unit_of_work: UnitOfWorkFactory
     clock: Clock
@@ -113,7 +117,11 @@ class DeploymentWaiter:
     timeout_seconds: float = 3600
 
     def wait(self, deployment_id: str) -> DeploymentDto:
-        """Return the deployment when it is done; DeploymentFailed with its error when it failed."""
+        """Return the deployment once it is done.
+
+        Raises DeploymentFailed when it failed, ServiceUnavailable after the timeout or when this
+        process stops.
+        """
         deadline = self.clock.monotonic() + self.timeout_seconds
         while True:
             with self.unit_of_work.reading() as uow:
@@ -133,7 +141,7 @@ class DeploymentWaiter:
 
 
 def read_bundle(build_context: str, max_bytes: int) -> SourceBundle:
-    """Decode what a client sent; ValidationError says what is wrong with it."""
+    """Decode the base64 of an archive that a client sent; ValidationError says what is wrong with it."""
     if len(build_context) > _encoded_length(max_bytes):
         raise _too_large(len(build_context) * 3 // 4, max_bytes)
     try:

@@ -1,4 +1,4 @@
-"""The first step: have the Image Builder make the image."""
+"""The first step: have the Image Builder build the image, and store its log while it grows."""
 
 import base64
 import threading
@@ -14,14 +14,13 @@ from racetrack_client.utils.datamodel import load_yaml_map
 from racetrack_commons.deploy.image import get_job_image
 from racetrack_commons.entities.dto import BuildEventKind, BuildPayload, BuildResult, DeploymentDto
 from racetrack_commons.entities.image_builder_client import BuildEvent, ImageBuilderClient
-from racetrack_commons.redaction import SecretRedactor
 
 from lifecycle.database.repositories.deployment_tasks import TaskKind, TaskStep
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.deployment.attempt.claim import ClaimedDeployment
+from lifecycle.deployment.attempt.attempt import Attempt
+from lifecycle.deployment.attempt.claim import Claim
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.attempt.phases import Phase
-from lifecycle.deployment.attempt.state import DeploymentState
 
 logger = get_logger(__name__)
 
@@ -32,7 +31,7 @@ _FLUSH_SECONDS = 0.5
 
 
 class BuildStep:
-    """Streams a build; goes on with it when the Image Builder was away for a while."""
+    """Follows a build to its end, also when the Image Builder restarts meanwhile."""
 
     def __init__(
         self, image_builder: ImageBuilderClient, docker_registry: str, registry_namespace: str
@@ -41,115 +40,104 @@ class BuildStep:
         self._docker_registry = docker_registry
         self._registry_namespace = registry_namespace
 
-    def run(self, claimed: ClaimedDeployment, state: DeploymentState) -> TaskStep:
-        """Build, and store log, image and job type."""
-        with claimed.writing() as uow:
-            uow.deployments.set_phase(
-                claimed.deployment_id, Phase.BUILDING_IMAGE, claimed.clock.now()
-            )
-            uow.deployments.set_build_logs(claimed.deployment_id, "")
-            bundle = _find_bundle(uow, state.task.source_digest)
+    def carry_out(self, attempt: Attempt) -> TaskStep:
+        """Build the image; store its log, its name and the job type's version."""
+        claim = attempt.claim
+        with claim.writing() as uow:
+            uow.deployments.set_phase(claim.deployment_id, Phase.BUILDING_IMAGE, claim.now())
+            uow.deployments.set_build_logs(claim.deployment_id, "")
+            bundle = _read_bundle(uow, attempt.task.source_digest)
         with wrap_context("building an image"):
-            result = self._build(claimed, state, _make_payload(state, bundle))
-            self._store_result(claimed, state, result)
+            result = self._build(attempt, _make_payload(attempt, bundle))
+            self._store_result(attempt, result)
             if result.error:
                 raise DeploymentFailed(
                     result.error, hint="`racetrack build-logs` shows the whole log of the build"
                 )
-        return self._advance(claimed, state, result)
+        return self._advance(attempt, result)
 
-    def _build(
-        self, claimed: ClaimedDeployment, state: DeploymentState, payload: BuildPayload
-    ) -> BuildResult:
+    def _build(self, attempt: Attempt, payload: BuildPayload) -> BuildResult:
+        claim = attempt.claim
         for _ in range(_MOST_RECONNECTIONS):
             try:
-                return self._follow(claimed, state, self._image_builder.build(payload))
+                return self._follow(attempt, self._image_builder.build(payload))
             except ServiceUnavailable as error:
-                logger.warning(f"deployment {claimed.deployment_id}: {error}; asking again")
-                self._wait_for_builder(claimed)
-                with claimed.writing() as uow:  # The builder tells a joined build from its start.
-                    uow.deployments.set_build_logs(claimed.deployment_id, "")
+                logger.warning(f"deployment {claim.deployment_id}: {error}; asking again")
+                self._wait_for_builder(claim)
+                with claim.writing() as uow:  # The builder replays a joined build from its start.
+                    uow.deployments.set_build_logs(claim.deployment_id, "")
         raise DeploymentFailed(
             f"the Image Builder went away {_MOST_RECONNECTIONS} times during the build",
             hint="look at the log of the Image Builder; is there enough memory for the build?",
         )
 
-    def _follow(
-        self, claimed: ClaimedDeployment, state: DeploymentState, events: Iterator[BuildEvent]
-    ) -> BuildResult:
-        with BuildLogWriter(claimed, state.mask) as log:
+    def _follow(self, attempt: Attempt, events: Iterator[BuildEvent]) -> BuildResult:
+        with BuildLogWriter(attempt) as log:
             for event in events:
-                claimed.check_is_wanted()
+                attempt.claim.check_is_wanted()
                 if event.kind == BuildEventKind.PHASE:
-                    claimed.set_phase(event.text)
+                    attempt.claim.set_phase(event.text)
                 elif event.kind == BuildEventKind.LOG:
                     log.append(event.text)
                 elif event.kind == BuildEventKind.WARNING:
-                    with claimed.writing() as uow:
-                        uow.deployments.append_warnings(
-                            claimed.deployment_id,
-                            state.mask.redact(event.text),
-                            claimed.clock.now(),
-                        )
+                    _store_warning(attempt, event.text)
                 elif event.result is not None:
                     return event.result
         raise ServiceUnavailable("the Image Builder ended its stream without a result")
 
-    def _wait_for_builder(self, claimed: ClaimedDeployment) -> None:
-        deadline = claimed.clock.monotonic() + _WAIT_FOR_BUILDER_SECONDS
-        claimed.pause(_PAUSE_SECONDS)
+    def _wait_for_builder(self, claim: Claim) -> None:
+        deadline = claim.monotonic() + _WAIT_FOR_BUILDER_SECONDS
+        claim.pause(_PAUSE_SECONDS)
         while not self._image_builder.is_healthy():
-            if claimed.clock.monotonic() > deadline:
+            if claim.monotonic() > deadline:
                 raise DeploymentFailed(
                     f"the Image Builder did not come back within {_WAIT_FOR_BUILDER_SECONDS} s",
                     hint="start it, then deploy again",
                 )
-            claimed.pause(_PAUSE_SECONDS)
+            claim.pause(_PAUSE_SECONDS)
 
-    def _store_result(
-        self, claimed: ClaimedDeployment, state: DeploymentState, result: BuildResult
-    ) -> None:
-        with claimed.writing() as uow:
+    def _store_result(self, attempt: Attempt, result: BuildResult) -> None:
+        deployment_id = attempt.claim.deployment_id
+        with attempt.claim.writing() as uow:
             if result.logs:
-                uow.deployments.set_build_logs(
-                    claimed.deployment_id, state.mask.redact(result.logs)
-                )
-            uow.deployments.set_image(claimed.deployment_id, self._name_image(state, result))
+                logs = attempt.redactor.redact(result.logs)
+                uow.deployments.set_build_logs(deployment_id, logs)
+            uow.deployments.set_image(deployment_id, self._name_image(attempt, result))
 
-    def _name_image(self, state: DeploymentState, result: BuildResult) -> str:
+    def _name_image(self, attempt: Attempt, result: BuildResult) -> str:
         if result.image_names:
             return result.image_names[0]
-        tag = result.image_tag or _choose_tag(state)
-        name = state.manifest.name
+        tag = result.image_tag or _choose_tag(attempt)
+        name = attempt.manifest.name
         return get_job_image(self._docker_registry, self._registry_namespace, name, tag)
 
-    def _advance(
-        self, claimed: ClaimedDeployment, state: DeploymentState, result: BuildResult
-    ) -> TaskStep:
-        is_build_alone = state.task.kind == TaskKind.BUILD
+    def _advance(self, attempt: Attempt, result: BuildResult) -> TaskStep:
+        is_build_alone = attempt.task.kind == TaskKind.BUILD
         next_step = TaskStep.FINISH if is_build_alone else TaskStep.PROVISION
-        with claimed.writing() as uow:
+        with attempt.claim.writing() as uow:
             uow.deployment_tasks.store_image(
-                claimed.lease,
-                result.image_tag or _choose_tag(state),
+                attempt.claim.lease,
+                result.image_tag or _choose_tag(attempt),
                 result.image_names,
                 result.job_type_version,
             )
-            uow.deployment_tasks.advance(claimed.lease, next_step)
+            uow.deployment_tasks.advance(attempt.claim.lease, next_step)
         return next_step
 
 
 class BuildLogWriter:
-    """Gathers lines and writes them twice a second, also when no further line arrives."""
+    """Collects log lines, and writes them twice a second from a thread of its own."""
 
-    def __init__(self, claimed: ClaimedDeployment, mask: SecretRedactor) -> None:
-        self._claimed = claimed
-        self._mask = mask
+    def __init__(self, attempt: Attempt) -> None:
+        self._claim = attempt.claim
+        self._redactor = attempt.redactor
         self._pending: list[str] = []
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="build-log", daemon=True)
+        self._thread = threading.Thread(
+            target=self._flush_until_ended, name="build-log", daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -167,12 +155,12 @@ class BuildLogWriter:
             self._raise_error()
 
     def append(self, text: str) -> None:
-        """Add lines; raises what went wrong with writing those before."""
+        """Add lines; raise the error of an earlier write, if there was one."""
         self._raise_error()
         with self._lock:
             self._pending.append(text if text.endswith("\n") else f"{text}\n")
 
-    def _run(self) -> None:
+    def _flush_until_ended(self) -> None:
         is_ended = False
         while not is_ended and self._error is None:
             is_ended = self._ended.wait(_FLUSH_SECONDS)
@@ -185,10 +173,9 @@ class BuildLogWriter:
         with self._lock:
             text, self._pending = "".join(self._pending), []
         if text:
-            with self._claimed.writing() as uow:
-                uow.deployments.append_build_logs(
-                    self._claimed.deployment_id, self._mask.redact(text)
-                )
+            redacted = self._redactor.redact(text)
+            with self._claim.writing() as uow:
+                uow.deployments.append_build_logs(self._claim.deployment_id, redacted)
 
     def _raise_error(self) -> None:
         if self._error is not None:
@@ -196,19 +183,26 @@ class BuildLogWriter:
 
 
 def make_image_tag(deployment: DeploymentDto) -> str:
-    """Name the image of a deployment: when, and which; always the same for the same deployment."""
+    """Return the tag of a deployment's image, made from its time and id, so that a repeated build has the same."""
     moment = datetime.fromtimestamp(deployment.create_time, UTC)
     return f"{moment:%Y-%m-%dT%H%M%S}-{deployment.id[:8]}"
 
 
-def _choose_tag(state: DeploymentState) -> str:
-    """Name what is built: as it was, when an image that is gone is built again from the same source."""
-    if state.task.image_tag and state.task.source_digest:
-        return state.task.image_tag
-    return make_image_tag(state.deployment)
+def _choose_tag(attempt: Attempt) -> str:
+    """Keep the tag of a lost image that is built again from the same source; make a new one otherwise."""
+    if attempt.task.image_tag and attempt.task.source_digest:
+        return attempt.task.image_tag
+    return make_image_tag(attempt.deployment)
 
 
-def _find_bundle(uow: UnitOfWork, digest: str | None) -> bytes | None:
+def _store_warning(attempt: Attempt, text: str) -> None:
+    with attempt.claim.writing() as uow:
+        uow.deployments.append_warnings(
+            attempt.claim.deployment_id, attempt.redactor.redact(text), attempt.claim.now()
+        )
+
+
+def _read_bundle(uow: UnitOfWork, digest: str | None) -> bytes | None:
     if digest is None:
         return None
     content = uow.bundles.find(digest)
@@ -217,15 +211,15 @@ def _find_bundle(uow: UnitOfWork, digest: str | None) -> bytes | None:
     return content
 
 
-def _make_payload(state: DeploymentState, bundle: bytes | None) -> BuildPayload:
+def _make_payload(attempt: Attempt, bundle: bytes | None) -> BuildPayload:
     return BuildPayload(
-        manifest=load_yaml_map(state.deployment.manifest_yaml),
-        tag=_choose_tag(state),
-        deployment_id=state.deployment.id,
-        git_credentials=state.secrets.git_credentials,
-        secret_build_env=state.secrets.build_env,
+        manifest=load_yaml_map(attempt.deployment.manifest_yaml),
+        tag=_choose_tag(attempt),
+        deployment_id=attempt.deployment.id,
+        git_credentials=attempt.secrets.git_credentials,
+        secret_build_env=attempt.secrets.build_env,
         build_context=base64.b64encode(bundle).decode() if bundle is not None else None,
-        build_flags=state.task.build_flags,
-        image_kind=state.task.image_kind,
-        job_type_version=state.task.job_type_version or None,
+        build_flags=attempt.task.build_flags,
+        image_kind=attempt.task.image_kind,
+        job_type_version=attempt.task.job_type_version or None,
     )

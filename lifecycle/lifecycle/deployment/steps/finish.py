@@ -1,4 +1,4 @@
-"""The last step: keep the secrets for later, call the hooks of plugins, and be done."""
+"""The last step: keep the job's secrets for redeployments, call the hooks of plugins, end the deployment."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from racetrack_commons.plugin.core import PluginCore
 
 from lifecycle.database.repositories.deployment_tasks import TaskKind, TaskStep
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.deployment.attempt.claim import ClaimedDeployment
+from lifecycle.deployer.instances import InstanceDeployer
+from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.attempt.phases import Phase
 from lifecycle.deployment.attempt.secrets import save_job_secrets
-from lifecycle.deployment.attempt.state import DeploymentState
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 
 
@@ -28,45 +28,46 @@ class FinishStep:
         self._infrastructure = infrastructure
         self._plugin_engine = plugin_engine
 
-    def run(self, claimed: ClaimedDeployment, state: DeploymentState) -> TaskStep:
-        """Finish."""
-        if state.task.kind != TaskKind.BUILD:
-            self._save_secrets(state)
+    def carry_out(self, attempt: Attempt) -> TaskStep:
+        """Do what follows the switch, then mark the deployment as done."""
+        claim, kind = attempt.claim, attempt.task.kind
+        if kind != TaskKind.BUILD:
+            self._save_secrets(attempt)
             with wrap_context("invoking post-deploy actions"):
-                self._invoke_hooks(state)
-        if state.task.kind == TaskKind.MOVE:
-            claimed.set_phase(Phase.CLEARING_FORMER_TARGET)
-            self._invoke_hooks_of_former_targets(state)
-        with claimed.writing() as uow:
-            now = claimed.clock.now()
-            uow.deployments.end(claimed.deployment_id, DeploymentStatus.DONE, None, now)
-            if state.task.kind == TaskKind.BUILD:
-                uow.deployment_tasks.end(claimed.lease)
+                self._invoke_deploy_hooks(attempt)
+        if kind == TaskKind.MOVE:
+            claim.set_phase(Phase.CLEARING_FORMER_TARGET)
+            self._invoke_delete_hooks(attempt)
+        with claim.writing() as uow:
+            uow.deployments.end(claim.deployment_id, DeploymentStatus.DONE, None, claim.now())
+            if kind == TaskKind.BUILD:
+                uow.deployment_tasks.end(claim.lease)
             else:
-                uow.deployment_tasks.end_restorable(claimed.lease)
+                uow.deployment_tasks.end_restorable(claim.lease)
         return TaskStep.ENDED
 
-    def _save_secrets(self, state: DeploymentState) -> None:
-        target = self._infrastructure.get(state.deployment.infrastructure_target or "")
-        if target.job_deployer is not None:
-            name, version = state.manifest.name, state.manifest.version
-            save_job_secrets(target.job_deployer, name, version, state.secrets)
+    def _save_secrets(self, attempt: Attempt) -> None:
+        deployer = self._infrastructure.get(attempt.target_name).job_deployer
+        if isinstance(deployer, InstanceDeployer):  # In place, they were saved before the start.
+            name, version = attempt.manifest.name, attempt.manifest.version
+            save_job_secrets(deployer, name, version, attempt.secrets)
 
-    def _invoke_hooks(self, state: DeploymentState) -> None:
+    def _invoke_deploy_hooks(self, attempt: Attempt) -> None:
         with self._unit_of_work.reading() as uow:
-            job = uow.jobs.get(state.manifest.name, state.manifest.version)
+            job = uow.jobs.get(attempt.manifest.name, attempt.manifest.version)
+            deployment = uow.deployments.get(attempt.deployment.id)
         self._plugin_engine.invoke_plugin_hook(
             PluginCore.post_job_deploy,
-            state.manifest,
+            attempt.manifest,
             job,
-            state.deployment.image_name,
-            deployer_username=state.deployment.deployed_by,
+            deployment.image_name,
+            deployer_username=deployment.deployed_by,
         )
 
-    def _invoke_hooks_of_former_targets(self, state: DeploymentState) -> None:
-        """Tell plugins about the places that the job left; the reaper clears them once they drained."""
+    def _invoke_delete_hooks(self, attempt: Attempt) -> None:
+        """Tell plugins about the targets that the job left; the reaper clears these once they have drained."""
         with self._unit_of_work.reading() as uow:
-            job = uow.jobs.get(state.manifest.name, state.manifest.version)
+            job = uow.jobs.get(attempt.manifest.name, attempt.manifest.version)
             instances = uow.instances.list_of_job(job.name, job.version)
         for former in instances:
             if former.infrastructure_target == job.infrastructure_target:
@@ -79,5 +80,5 @@ class FinishStep:
             self._plugin_engine.invoke_plugin_hook(
                 PluginCore.post_job_delete,
                 job.model_copy(update=there),
-                username_executor=state.deployment.deployed_by,
+                username_executor=attempt.deployment.deployed_by,
             )

@@ -1,49 +1,67 @@
-"""The third step: one transaction makes the new instance the serving one."""
+"""The third step: one transaction makes the new instance the serving one, with audit events and permissions."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import ChangeKind, JobDto, JobStatus
 
-from lifecycle.database.repositories.deployment_tasks import TaskStep
+from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
+from lifecycle.database.repositories.deployment_tasks import TaskKind, TaskStep
 from lifecycle.database.repositories.instances import InstanceState, JobInstance
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.deployment.attempt.claim import ClaimedDeployment
+from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.attempt.phases import Phase
-from lifecycle.deployment.attempt.state import DeploymentState, make_job
-from lifecycle.deployment.steps.audit import record_success
+
+_EVENTS: dict[TaskKind, tuple[AuditEventType, ...]] = {
+    TaskKind.BUILD: (),
+    TaskKind.DEPLOY: (AuditEventType.JOB_DEPLOYED,),
+    TaskKind.REDEPLOY: (AuditEventType.JOB_REDEPLOYED,),
+    TaskKind.REPROVISION: (AuditEventType.JOB_REDEPLOYED,),
+    TaskKind.MOVE: (
+        AuditEventType.JOB_DEPLOYED,
+        AuditEventType.JOB_DELETED,
+        AuditEventType.JOB_MOVED,
+    ),
+    TaskKind.ROLLBACK: (AuditEventType.JOB_ROLLED_BACK,),
+}
+_SCOPES_OF_DEPLOYER = (
+    AuthScope.READ_JOB,
+    AuthScope.CALL_JOB,
+    AuthScope.DEPLOY_JOB,
+    AuthScope.DELETE_JOB,
+)
 
 
 class SwitchStep:
-    """Points the job to its new instance, and lets the old ones drain."""
+    """Points the job to its new instance, and lets the former ones drain."""
 
     def __init__(self, drain_seconds: float, wake_reaper: Callable[[], None]) -> None:
         self._drain_seconds = drain_seconds
         self._wake_reaper = wake_reaper
 
-    def run(self, claimed: ClaimedDeployment, state: DeploymentState) -> TaskStep:
-        """Do all or nothing."""
-        with claimed.writing() as uow:
-            old = uow.jobs.get(state.manifest.name, state.manifest.version)
-            instance = uow.instances.get(claimed.deployment_id)
-            self._drain_former(uow, old, instance, claimed)
+    def carry_out(self, attempt: Attempt) -> TaskStep:
+        """Switch the job, in one transaction."""
+        claim = attempt.claim
+        with claim.writing() as uow:
+            old = uow.jobs.get(attempt.manifest.name, attempt.manifest.version)
+            instance = uow.instances.get(claim.deployment_id)
+            self._drain_former(uow, old, instance, claim.now())
             uow.instances.save(instance.model_copy(update={"state": InstanceState.SERVING}))
-            job = uow.jobs.save(_make_serving(state, old, instance))
-            uow.public_endpoints.request(job.id or "", state.manifest.public_endpoints or [])
-            record_success(uow, state, old, job, claimed.clock.now())
+            job = uow.jobs.save(_make_serving(attempt, old, instance))
+            uow.public_endpoints.request(job.id or "", attempt.manifest.public_endpoints or [])
+            _record_success(uow, attempt, old, job)
             uow.record_change(ChangeKind.JOB, job.name)
-            uow.deployments.set_phase(
-                claimed.deployment_id, Phase.POST_DEPLOY_HOOKS, claimed.clock.now()
-            )
-            uow.deployment_tasks.advance(claimed.lease, TaskStep.FINISH)
+            uow.deployments.set_phase(claim.deployment_id, Phase.POST_DEPLOY_HOOKS, claim.now())
+            uow.deployment_tasks.advance(claim.lease, TaskStep.FINISH)
             uow.after_commit(self._wake_reaper)
         return TaskStep.FINISH
 
     def _drain_former(
-        self, uow: UnitOfWork, old: JobDto, instance: JobInstance, claimed: ClaimedDeployment
+        self, uow: UnitOfWork, old: JobDto, instance: JobInstance, now: datetime
     ) -> None:
-        drain_until = claimed.clock.now() + timedelta(seconds=self._drain_seconds)
+        drain_until = now + timedelta(seconds=self._drain_seconds)
         former = [
             other
             for other in uow.instances.list_of_job(old.name, old.version)
@@ -57,8 +75,8 @@ class SwitchStep:
             uow.instances.save(_make_draining_leftover(old, instance, drain_until))
 
 
-def _make_serving(state: DeploymentState, old: JobDto, instance: JobInstance) -> JobDto:
-    return make_job(state, JobStatus.RUNNING).model_copy(
+def _make_serving(attempt: Attempt, old: JobDto, instance: JobInstance) -> JobDto:
+    return attempt.make_job(JobStatus.RUNNING).model_copy(
         update={
             "id": old.id,
             "create_time": old.create_time,
@@ -73,7 +91,7 @@ def _make_serving(state: DeploymentState, old: JobDto, instance: JobInstance) ->
 def _make_draining_leftover(
     old: JobDto, instance: JobInstance, drain_until: datetime
 ) -> JobInstance:
-    """Describe what serves on the former target of a job that was deployed before there were instances."""
+    """Describe the copy on the former target of a job that was deployed before the database had instances."""
     return instance.model_copy(
         update={
             "id": str(uuid4()),
@@ -85,3 +103,30 @@ def _make_draining_leftover(
             "drain_until": drain_until,
         }
     )
+
+
+def _record_success(uow: UnitOfWork, attempt: Attempt, old: JobDto, job: JobDto) -> None:
+    """Write the audit events of the switch, and grant the deployer permissions on the job."""
+    for event_type in _EVENTS[attempt.task.kind]:
+        is_first = event_type == AuditEventType.JOB_DEPLOYED
+        event = AuditEvent(
+            event_type,
+            executor=job.deployed_by,
+            owner=None if is_first else old.deployed_by,
+            job_name=job.name,
+            job_version=job.version,
+            properties=describe_change(_describe(old), _describe(job)),
+        )
+        write_event(uow, event, attempt.claim.now())
+    deployer_id = attempt.task.auth_subject_id
+    if deployer_id and attempt.task.kind in (TaskKind.DEPLOY, TaskKind.MOVE):
+        for scope in _SCOPES_OF_DEPLOYER:
+            uow.permissions.grant(deployer_id, scope, job_id=job.id)
+
+
+def _describe(job: JobDto) -> dict[str, str | None]:
+    return {
+        "image_tag": job.image_tag,
+        "infrastructure_target": job.infrastructure_target,
+        "manifest": job.manifest_yaml,
+    }

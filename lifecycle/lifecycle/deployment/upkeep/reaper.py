@@ -1,4 +1,4 @@
-"""Stopping instances that nobody needs any more: drained ones, and those of failed deployments."""
+"""The reaper stops instances that are no longer needed: drained ones, and those of failed deployments."""
 
 import threading
 
@@ -18,7 +18,7 @@ _STOP_SECONDS = 2
 
 
 class InstanceReaper:
-    """Stops instances; several may run at once, for stopping twice does no harm."""
+    """Stops instances; any thread may, and several may do so at once, as a repeated stop does no harm."""
 
     def __init__(
         self, unit_of_work: UnitOfWorkFactory, infrastructure: InfrastructureRegistry, clock: Clock
@@ -29,7 +29,7 @@ class InstanceReaper:
         self._retry_at: dict[str, float] = {}
 
     def run_once(self) -> int:
-        """Stop what has drained or was left behind; return how many are gone."""
+        """Stop the instances that have drained or were abandoned; return the number of those that are gone."""
         with self._unit_of_work.reading() as uow:
             unneeded = uow.instances.list_drained(self._clock.now())
             unneeded += uow.instances.list_abandoned()
@@ -37,7 +37,7 @@ class InstanceReaper:
         return sum(self.remove(instance) for instance in due)
 
     def remove(self, instance: JobInstance) -> bool:
-        """Stop an instance and forget it; a failure is logged, and tried again later."""
+        """Stop an instance and remove its row; return False after a failure, which is logged and retried later."""
         try:
             self._stop(instance)
             with self._unit_of_work() as uow:
@@ -54,11 +54,11 @@ class InstanceReaper:
         deployer = self._infrastructure.get(instance.infrastructure_target).job_deployer
         if isinstance(deployer, InstanceDeployer):
             deployer.stop_instance(instance.id, _GRACE_SECONDS)
-        elif deployer is not None and not self._is_job_on(instance):
+        elif deployer is not None and not self._is_job_on_target_of(instance):
             deployer.delete_job(instance.job_name, instance.job_version)
 
-    def _is_job_on(self, instance: JobInstance) -> bool:
-        """On a target that holds one instance of a job, the old one was replaced by the new one."""
+    def _is_job_on_target_of(self, instance: JobInstance) -> bool:
+        """Return whether the job is still there: a target that replaces in place has only its newest instance."""
         with self._unit_of_work.reading() as uow:
             job = uow.jobs.find(instance.job_name, instance.job_version)
         return job is not None and job.infrastructure_target == instance.infrastructure_target
@@ -68,35 +68,35 @@ class InstanceReaper:
 
 
 class ReaperThread:
-    """Looks every second for instances to stop."""
+    """Looks for instances to stop every second, in a thread of its own."""
 
     def __init__(self, reaper: InstanceReaper, poll_seconds: float = 1) -> None:
         self._reaper = reaper
         self._poll_seconds = poll_seconds
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
+        self._thread = threading.Thread(target=self._reap_until_stopped, name="reaper", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Look at once."""
+        """Make the thread look at once; any thread may call it."""
         self._wake.set()
 
     def stop(self) -> None:
-        """End, after what is being stopped right now."""
+        """End the thread, after the stop of an instance that is under way."""
         self._stopping.set()
         self._wake.set()
         if self._thread.ident is not None:
             self._thread.join(_STOP_SECONDS)
 
-    def _run(self) -> None:
+    def _reap_until_stopped(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
             try:
                 self._reaper.run_once()
-            except Exception as error:  # noqa: BLE001 - the loop must survive a database that is away
+            except Exception as error:  # noqa: BLE001 - the loop must survive an unreachable database
                 logger.warning(f"looking for drained instances failed: {error}")
             self._wake.wait(self._poll_seconds)

@@ -1,4 +1,4 @@
-"""What may be forgotten, and when."""
+"""Retention: what the database may forget, and when; and deployments that servers before 3.0 left unfinished."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,14 +8,14 @@ from racetrack_commons.entities.dto import ChangeKind
 
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.deployment.steps.audit import RECONCILER
+from lifecycle.deployment.attempt.phases import RECONCILER
 
 logger = get_logger(__name__)
 
 DEPLOYMENTS_AT_ONCE = 200
-"""So many are forgotten in one transaction: nobody else waits long, and one that was killed goes on where it was."""
+"""The most deployments that one transaction forgets: others wait briefly, and an interrupted run loses little."""
 _BUNDLES_ARE_KEPT = timedelta(hours=1)
-"""Also when nobody needs them: the job that does may be about to be stored."""
+"""The age until which unused bundles stay as well: the job that uses one may be about to be stored."""
 _CHANGES_ARE_KEPT = timedelta(days=1)
 _ATTEMPTS_ARE_KEPT = timedelta(days=1)
 _SURELY_DEAD_AFTER = timedelta(hours=1)
@@ -24,16 +24,16 @@ _INTERRUPTED = "the deployment was interrupted by a restart of the server: deplo
 
 @dataclass(frozen=True)
 class Retention:
-    """How much an installation keeps; None: for ever."""
+    """How long an installation keeps its rows; None: for ever."""
 
     restorable_deployments: int
-    """Of each job."""
+    """The number of deployments of each job that a rollback can restore."""
     async_calls: timedelta
-    """Since they started."""
+    """The time since a call started."""
     deployments: timedelta | None = None
-    """Since they ended."""
+    """The time since a deployment ended."""
     deployments_per_job: int | None = None
-    """So many of the newest, whatever their age."""
+    """The number of the newest deployments of each job that stay, whatever their age."""
     audit_events: timedelta | None = None
     login_attempts: timedelta = _ATTEMPTS_ARE_KEPT
 
@@ -52,7 +52,7 @@ class Retention:
 
 
 def forget_old_rows(uow: UnitOfWork, now: datetime, retention: Retention) -> None:
-    """Forget secrets and sources that nobody goes back to, and old calls, events, log-ins and changes."""
+    """Forget secrets and sources that no rollback can use, and old calls, events, log-ins and changes."""
     forgotten = {
         "secrets": uow.deployment_tasks.forget_restorable_but(
             retention.restorable_deployments, RECONCILER
@@ -65,11 +65,11 @@ def forget_old_rows(uow: UnitOfWork, now: datetime, retention: Retention) -> Non
     uow.changes.remove_before(now - _CHANGES_ARE_KEPT)
     uow.login_attempts.remove_before(now - retention.login_attempts)
     if told := [f"{count} {what}" for what, count in forgotten.items() if count]:
-        logger.info(f"forgot what nobody needs any more: {', '.join(told)}")
+        logger.info(f"forgot rows that are no longer needed: {', '.join(told)}")
 
 
 def forget_old_deployments(uow: UnitOfWork, now: datetime, retention: Retention) -> int:
-    """Forget some old deployments with their build logs; return how many, 0 when there are no more."""
+    """Forget some old deployments with their build logs; return their number, 0 when none is left."""
     before = None if retention.deployments is None else now - retention.deployments
     count = uow.deployments.remove_unneeded(
         before, retention.deployments_per_job, limit=DEPLOYMENTS_AT_ONCE
@@ -80,12 +80,15 @@ def forget_old_deployments(uow: UnitOfWork, now: datetime, retention: Retention)
 
 
 def end_leftovers(uow: UnitOfWork, now: datetime) -> None:
-    """Fail deployments that no worker knows of, and let a sync find out about jobs that nobody is starting."""
+    """Fail old deployments without a task; let a sync find the state of jobs that no deployment is starting.
+
+    Servers before 3.0 leave such rows: their deployments ended with the process that carried them out.
+    """
     failed = uow.deployments.fail_interrupted(now - _SURELY_DEAD_AFTER, _INTERRUPTED, now)
     if failed:
         logger.warning(f"deployments that were interrupted long ago: {failed}")
     for job in uow.jobs.let_go_of_starting():
-        logger.warning(f"nobody is starting job {job} any more")
+        logger.warning(f"job {job} was starting, but no deployment starts it any more")
         uow.record_change(ChangeKind.JOB, job.name)
 
 

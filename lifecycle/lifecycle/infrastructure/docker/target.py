@@ -1,7 +1,10 @@
 """The target `docker`, put together."""
 
-from lifecycle.config import BuiltInTarget
-from lifecycle.infrastructure.built_in import TargetNeeds
+from racetrack_commons.clock import Clock
+
+from lifecycle.config import BuiltInTarget, Config
+from lifecycle.database.encryption import SecretBox
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnostician
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
@@ -12,20 +15,20 @@ from lifecycle.infrastructure.docker.monitor import DockerMonitor
 from lifecycle.infrastructure.model import InfrastructureTarget
 
 
-def make_target(needs: TargetNeeds) -> InfrastructureTarget:
+def make_target(
+    config: Config, unit_of_work: UnitOfWorkFactory, secret_box: SecretBox, clock: Clock
+) -> InfrastructureTarget:
     """Make the adapters of the target; the engine is asked when there is something to ask."""
-    connection = EngineConnection(needs.config.docker_host)
-    engine = DockerEngine(connection, needs.clock, needs.config.docker_wait_seconds)
-    deployer = DockerDeployer(
-        needs.config, needs.unit_of_work, needs.secret_box, engine, needs.clock
-    )
+    connection = EngineConnection(config.docker_host)
+    engine = DockerEngine(connection, clock, config.docker_wait_seconds)
+    deployer = DockerDeployer(config, unit_of_work, secret_box, engine, clock)
     failures = Failures()
-    monitor = DockerMonitor(deployer, Diagnostician(deployer, needs.clock), failures)
+    monitor = DockerMonitor(deployer, Diagnostician(deployer, clock), failures)
     return InfrastructureTarget(
         name=BuiltInTarget.DOCKER.value,
         job_deployer=deployer,
         job_monitor=monitor,
         logs_streamer=DockerLogsStreamer(deployer, monitor, connection),
         image_kind="docker",
-        keeper=DockerKeeper(deployer, failures, needs.clock),
+        keeper=DockerKeeper(deployer, failures, clock),
     )

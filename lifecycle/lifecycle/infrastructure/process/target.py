@@ -1,7 +1,10 @@
 """The target `process`, put together."""
 
-from lifecycle.config import BuiltInTarget
-from lifecycle.infrastructure.built_in import TargetNeeds
+from racetrack_commons.clock import Clock
+
+from lifecycle.config import BuiltInTarget, Config
+from lifecycle.database.encryption import SecretBox
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.infrastructure.process.deployer import ProcessDeployer
 from lifecycle.infrastructure.process.keeper import ProcessKeeper
@@ -9,15 +12,17 @@ from lifecycle.infrastructure.process.logs_streamer import ProcessLogsStreamer
 from lifecycle.infrastructure.process.monitor import ProcessMonitor
 
 
-def make_target(needs: TargetNeeds) -> InfrastructureTarget:
+def make_target(
+    config: Config, unit_of_work: UnitOfWorkFactory, secret_box: SecretBox, clock: Clock
+) -> InfrastructureTarget:
     """Make the adapters of the target."""
-    deployer = ProcessDeployer(needs.config, needs.unit_of_work, needs.secret_box, needs.clock)
-    monitor = ProcessMonitor(needs.config, needs.unit_of_work)
+    deployer = ProcessDeployer(config, unit_of_work, secret_box, clock)
+    monitor = ProcessMonitor(config, unit_of_work)
     return InfrastructureTarget(
         name=BuiltInTarget.PROCESS.value,
         job_deployer=deployer,
         job_monitor=monitor,
-        logs_streamer=ProcessLogsStreamer(monitor, needs.unit_of_work),
+        logs_streamer=ProcessLogsStreamer(monitor, unit_of_work),
         image_kind="process",
         keeper=ProcessKeeper(deployer),
     )

@@ -4,8 +4,8 @@ import httpx
 import pytest
 from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.database.repositories.deployment_tasks import TaskStep
-from lifecycle.deployment.attempt.state import load_state
-from lifecycle.deployment.requests.guard import DeploymentInProgress
+from lifecycle.deployment.attempt.attempt import Attempt
+from lifecycle.deployment.requests.enqueue import DeploymentInProgress
 from lifecycle.deployment.requests.rollback import NothingToRollBackTo
 from lifecycle.deployment.upkeep.retention import Retention, forget_old_rows
 from lifecycle.maintenance import UnderMaintenance, set_maintenance_mode
@@ -145,16 +145,16 @@ def test_a_rollback_survives_the_death_of_its_worker(platform):
     tag = platform.job().image_tag
     platform.deploy()
     platform.services.rollback.roll_back(platform.job(), platform.deployer)
-    claimed = platform.services.worker.claim()
+    claim = platform.services.worker.claim()
     steps = platform.services.worker._runner.steps
-    state = load_state(claimed, platform.services.rollback.secret_box)
-    assert steps[TaskStep.PROVISION].run(claimed, state) == TaskStep.SWITCH
+    attempt = Attempt.begin(claim, platform.services.rollback.secret_box)
+    assert steps[TaskStep.PROVISION].carry_out(attempt) == TaskStep.SWITCH
 
     platform.clock.advance(15)
     platform.make_worker().worker.run_pending()
 
     assert platform.job().image_tag == tag
-    assert platform.serving_id() == claimed.deployment_id
+    assert platform.serving_id() == claim.deployment_id
 
 
 def test_a_moved_job_is_rolled_back_where_it_is(platform):

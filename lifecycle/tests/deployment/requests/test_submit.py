@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from lifecycle.auth.authorize import NotPermitted
-from lifecycle.deployment.requests.guard import DeploymentInProgress, JobAlreadyDeployed
+from lifecycle.deployment.requests.enqueue import DeploymentInProgress, JobAlreadyDeployed
 from lifecycle.deployment.requests.submit import read_bundle
 from lifecycle.maintenance import UnderMaintenance
 from racetrack_client.log.errors import ValidationError

@@ -7,9 +7,9 @@ import threading
 import httpx
 import pytest
 from lifecycle.auth.authenticate import AuthSubject
+from lifecycle.core import Core
 from lifecycle.database.encryption import SecretBox
-from lifecycle.deployment.wiring import DeploymentNeeds, create_deployment_services
-from lifecycle.infrastructure.built_in import TargetNeeds
+from lifecycle.deployment.wiring import create_deployments
 from lifecycle.infrastructure.docker.target import make_target
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.job.sync import sync_jobs
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.docker
 @pytest.fixture
 def target(docker_config, unit_of_work):
     secret_box = SecretBox(docker_config.secret_key)
-    target = make_target(TargetNeeds(docker_config, unit_of_work, secret_box, Clock()))
+    target = make_target(docker_config, unit_of_work, secret_box, Clock())
     yield target
     target.job_deployer.engine._connection.close()
 
@@ -49,17 +49,18 @@ def builder(tiny_image):
 @pytest.fixture
 def services(docker_config, unit_of_work, infrastructure, builder):
     docker_config.drain_seconds = 0.3
-    services = create_deployment_services(
-        DeploymentNeeds(
-            config=docker_config,
-            unit_of_work=unit_of_work,
-            plugin_engine=FakePlugins(),
-            infrastructure=infrastructure,
-            image_builder=builder,
-            clock=Clock(),
-            metrics=LifecycleMetrics.create(CollectorRegistry()),
-        )
+    core = Core(
+        config=docker_config,
+        clock=Clock(),
+        unit_of_work=unit_of_work,
+        secret_box=SecretBox(docker_config.secret_key),
+        plugins=FakePlugins(),
+        infrastructure=infrastructure,
+        image_builder=builder,
+        metrics=LifecycleMetrics.create(CollectorRegistry()),
+        metrics_registry=CollectorRegistry(),
     )
+    services = create_deployments(core)
     yield services
     services.stop()
 

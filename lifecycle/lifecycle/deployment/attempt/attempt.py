@@ -1,0 +1,81 @@
+"""One attempt to carry a deployment on: the worker's claim, and all that the steps know of the deployment."""
+
+from racetrack_client.manifest.validate import parse_manifest
+from racetrack_client.utils.datamodel import load_yaml_map
+from racetrack_commons.entities.dto import DeploymentDto, JobDto, JobStatus
+
+from lifecycle.database.encryption import SecretBox
+from lifecycle.database.repositories.deployment_tasks import DeploymentTask
+from lifecycle.database.repositories.instances import InstanceState, JobInstance
+from lifecycle.deployment.attempt.claim import Claim
+from lifecycle.deployment.attempt.secrets import DeploymentSecrets
+
+
+class Attempt:
+    """What every step of a deployment is given; one thread uses it.
+
+    `claim` is what the attempt may do, all else is what it knows. Manifest, secrets and deployment
+    are read once; the task changes with each step, and `reread_task` follows it.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        task: DeploymentTask,
+        deployment: DeploymentDto,
+        secrets: DeploymentSecrets,
+    ) -> None:
+        self.claim = claim
+        self.task = task
+        self.deployment = deployment
+        self.secrets = secrets
+        self.manifest = parse_manifest(load_yaml_map(deployment.manifest_yaml))
+        self.redactor = secrets.mask()
+
+    @classmethod
+    def begin(cls, claim: Claim, secret_box: SecretBox) -> "Attempt":
+        """Read the claimed deployment and decrypt its secrets."""
+        task, deployment = claim.read()
+        return cls(claim, task, deployment, DeploymentSecrets.decrypt(task.secrets, secret_box))
+
+    @property
+    def timestamp(self) -> int:
+        """The UNIX seconds that the job reports in `/live`; the registry has them as the job's last update."""
+        return self.deployment.create_time
+
+    @property
+    def target_name(self) -> str:
+        """The name of the infrastructure target."""
+        return self.deployment.infrastructure_target or ""
+
+    def reread_task(self) -> None:
+        """Read the task again, after a step has changed it."""
+        self.task = self.claim.read_task()
+
+    def make_instance(self) -> JobInstance:
+        """Return the instance of this deployment as it is before it is started."""
+        return JobInstance(
+            id=self.deployment.id,
+            job_name=self.manifest.name,
+            job_version=self.manifest.version,
+            infrastructure_target=self.target_name,
+            state=InstanceState.STARTING,
+            image_tag=self.task.image_tag or "",
+            create_time=self.claim.now(),
+        )
+
+    def make_job(self, status: JobStatus) -> JobDto:
+        """Return the job that this deployment leads to."""
+        return JobDto(
+            name=self.manifest.name,
+            version=self.manifest.version,
+            status=status,
+            create_time=self.timestamp,
+            update_time=self.timestamp,
+            manifest=self.manifest,
+            manifest_yaml=self.deployment.manifest_yaml,
+            image_tag=self.task.image_tag,
+            deployed_by=self.deployment.deployed_by,
+            infrastructure_target=self.deployment.infrastructure_target,
+            job_type_version=self.task.job_type_version,
+        )
