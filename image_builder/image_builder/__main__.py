@@ -19,8 +19,8 @@ from racetrack_commons.plugin.engine import PluginEngine
 
 from image_builder.app import create_app
 from image_builder.build_request import ImageKind
-from image_builder.config import Config
-from image_builder.job_type.plugins import PluginJobTypes
+from image_builder.config import ImageBuilderConfig
+from image_builder.job_type.catalog import PluginJobTypes
 from image_builder.local import LocalBuild, LocalBuilder
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -41,7 +41,7 @@ _INHERITED = (
 @cli.command()
 def serve() -> None:
     """Serve the Image Builder's API."""
-    config = Config.load()
+    config = ImageBuilderConfig.load()
     configure_logs(config.log_level)
     job_types = PluginJobTypes(config.plugins_dir)
     serve_app(
@@ -62,8 +62,8 @@ def build(
 ) -> None:
     """Build the job of a directory alone, without the other services."""
     configure_logs("warn")
-    order = LocalBuild(directory, image_kind, tag, no_cache)
-    image = create_local_builder(typer.echo).build(order.make_payload())
+    request = LocalBuild(directory, image_kind, tag, no_cache)
+    image = create_local_builder(typer.echo).build(request.make_payload())
     typer.echo(f"image: {', '.join(image.image_names)}")
     if image.directory is not None:
         typer.echo(f"it is in {image.directory}")
@@ -94,9 +94,9 @@ def create_local_builder(tell: Callable[[str], None]) -> LocalBuilder:
     return LocalBuilder(config, job_types, inherited_environment(), tell)
 
 
-def local_config() -> Config:
+def local_config() -> ImageBuilderConfig:
     """Return the settings of a build alone: it needs no secrets, and what nobody set lies in the user's cache."""
-    config = Config()
+    config = ImageBuilderConfig()
     cache = Path.home() / ".cache/racetrack"
     places = {
         "bundled_plugins_dir": CHECKOUT / "build/plugins",

@@ -9,7 +9,7 @@ from racetrack_commons.settings import CommaSeparated, Settings
 from image_builder.build_request import ImageKind
 
 
-class Config(Settings):
+class ImageBuilderConfig(Settings):
     """Settings of one Image Builder process, from the environment and from `CONFIG_FILE`."""
 
     http_addr: str = "0.0.0.0"  # noqa: S104 - a service in a container listens on all its addresses
@@ -28,7 +28,7 @@ class Config(Settings):
     bundled_plugins_dir: Path | None = None
     """Plugins that `image_builder build` uses when `plugins_dir` holds none."""
     images_dir: Path = Path("data/images")
-    """Images of process jobs."""
+    """EngineImages of process jobs."""
     environments_dir: Path = Path("data/environments")
     """Virtual environments of process jobs."""
     workspaces_dir: Path = Path("data/workspaces")

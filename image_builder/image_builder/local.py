@@ -22,10 +22,10 @@ from racetrack_commons.entities.dto import (
 
 from image_builder.app import create_builder
 from image_builder.build_request import ImageKind, parse_request
-from image_builder.config import Config
-from image_builder.job_type.resolve import JobTypes
+from image_builder.config import ImageBuilderConfig
+from image_builder.job_type.catalog import JobTypeCatalog
 from image_builder.pipeline.builds import Build
-from image_builder.running.progress import BuildEvent
+from image_builder.running.progress import ProgressEvent
 
 
 class LocalBuildFailed(ValidationError):
@@ -33,7 +33,7 @@ class LocalBuildFailed(ValidationError):
 
 
 @dataclass(frozen=True)
-class LocalImage:
+class BuiltImage:
     """What came of a build."""
 
     image_kind: ImageKind
@@ -71,12 +71,12 @@ class LocalBuild:
 class LocalBuilder:
     """Builds without the other services, and tells what happens line by line."""
 
-    config: Config
-    job_types: JobTypes
+    config: ImageBuilderConfig
+    job_types: JobTypeCatalog
     environment: Mapping[str, str]
     tell: Callable[[str], None]
 
-    def build(self, payload: BuildPayload) -> LocalImage:
+    def build(self, payload: BuildPayload) -> BuiltImage:
         """Build, and return where the image is; LocalBuildFailed when there is none."""
         request = parse_request(payload)
         config = self.config.model_copy(update={"image_kinds": (request.image_kind,)})
@@ -90,9 +90,9 @@ class LocalBuilder:
         result = _get_result(build)
         place = config.images_dir.absolute() / request.manifest.name / (result.image_tag or "")
         is_process = request.image_kind == ImageKind.PROCESS
-        return LocalImage(request.image_kind, result.image_names, place if is_process else None)
+        return BuiltImage(request.image_kind, result.image_names, place if is_process else None)
 
-    def build_for_here(self, payload: DeployPayload) -> LocalImage:
+    def build_for_here(self, payload: DeployPayload) -> BuiltImage:
         """Build what a client would deploy: for a process when the job type can, as that needs no Docker engine."""
         secrets = payload.secret_vars.build_env if payload.secret_vars else {}
         job_type = parse_manifest(payload.manifest).get_jobtype()
@@ -121,10 +121,10 @@ class LocalBuilder:
 def _follow(build: Build, tell: Callable[[str], None]) -> None:
     position, has_ended = 0, False
     news = threading.Event()
-    with build.journal.listening(news.set):
+    with build.history.listening(news.set):
         while not has_ended:
             news.clear()
-            events = build.journal.read_from(position)
+            events = build.history.read_from(position)
             position += len(events)
             has_ended = any(event.kind == BuildEventKind.RESULT for event in events)
             for event in events:
@@ -134,7 +134,7 @@ def _follow(build: Build, tell: Callable[[str], None]) -> None:
                 news.wait()
 
 
-def _describe(event: BuildEvent) -> str:
+def _describe(event: ProgressEvent) -> str:
     return f"== {event.data}" if event.kind == BuildEventKind.PHASE else f"   {event.data}"
 
 

@@ -40,7 +40,7 @@ class BuilderMetrics:
             registry=registry,
         )
         self.images_pushed = Counter(
-            "images_pushed", "Images pushed to the registry", registry=registry
+            "images_pushed", "EngineImages pushed to the registry", registry=registry
         )
         self.images_pushed_duration = Counter(
             "images_pushed_duration", "Seconds that pushing images took", registry=registry

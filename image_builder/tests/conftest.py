@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from image_builder.app import create_app
-from image_builder.config import Config
+from image_builder.config import ImageBuilderConfig
 from image_builder.testing.builders import RECIPE, FakeJobTypes, a_job_type, a_payload, write_wheel
 from pydantic import SecretStr
 from racetrack_commons.auth.token import internal_token
@@ -37,8 +37,8 @@ def job_types(plugin_directory, recipe) -> FakeJobTypes:
 
 
 @pytest.fixture
-def config(tmp_path) -> Config:
-    return Config(
+def config(tmp_path) -> ImageBuilderConfig:
+    return ImageBuilderConfig(
         auth_key=SecretStr(KEY),
         images_dir=tmp_path / "images",
         environments_dir=tmp_path / "environments",

@@ -1,6 +1,6 @@
 import pytest
 from image_builder.build_request import ImageKind
-from image_builder.config import Config
+from image_builder.config import ImageBuilderConfig
 from racetrack_commons.settings import SettingsError
 
 
@@ -12,15 +12,15 @@ def set_up(monkeypatch):
 def test_kinds_of_images_are_named_with_commas_between(monkeypatch):
     monkeypatch.setenv("IMAGE_KINDS", "process, docker")
 
-    assert Config.load().image_kinds == (ImageKind.PROCESS, ImageKind.DOCKER)
+    assert ImageBuilderConfig.load().image_kinds == (ImageKind.PROCESS, ImageKind.DOCKER)
 
 
 def test_by_default_a_builder_makes_images_of_processes():
-    assert Config.load().image_kinds == (ImageKind.PROCESS,)
+    assert ImageBuilderConfig.load().image_kinds == (ImageKind.PROCESS,)
 
 
 def test_an_unknown_kind_is_refused(monkeypatch):
     monkeypatch.setenv("IMAGE_KINDS", "floppy")
 
     with pytest.raises(SettingsError, match="IMAGE_KINDS"):
-        Config.load()
+        ImageBuilderConfig.load()

@@ -12,12 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 from image_builder.build_request import ImageKind
-from image_builder.config import Config
-from image_builder.job_type.plugins import PluginJobTypes
+from image_builder.config import ImageBuilderConfig
+from image_builder.job_type.catalog import PluginJobTypes
 from image_builder.job_type.template import (
     TemplateContext,
     TemplateRenderer,
-    make_variables,
+    make_template_variables,
 )
 from image_builder.local import LocalBuild, LocalBuilder
 from image_builder.testing.docker_engine import docker, platform_of_its_own
@@ -31,7 +31,7 @@ BUNDLED = PLUGINS.parent / "build/plugins"
 
 @pytest.fixture
 def engine(tmp_path):
-    """Services' plugin engine, with the bundles of every plugin here."""
+    """ImageBuilderServices' plugin engine, with the bundles of every plugin here."""
     bundles = tmp_path / "bundles"
     bundles.mkdir()
     for file in PLUGINS.glob("*/plugin.py"):
@@ -49,7 +49,7 @@ def render():
     renderer = TemplateRenderer()
 
     def render_one(template, manifest):
-        variables = make_variables(TemplateContext(manifest, "tar", "1.0.0", "latest"))
+        variables = make_template_variables(TemplateContext(manifest, "tar", "1.0.0", "latest"))
         return renderer.render(template, variables, "a template")
 
     return render_one
@@ -73,7 +73,7 @@ class ImageBuilds:
 
     directory: Path
     job_types: PluginJobTypes
-    config: Config
+    config: ImageBuilderConfig
     count: int = 0
     log: list[str] = field(default_factory=list)
 
@@ -98,16 +98,16 @@ class ImageBuilds:
 
     def build_directory(self, job: Path) -> str:
         """Build the job in a directory, and return the name of its image."""
-        order = LocalBuild(job, ImageKind.DOCKER, f"tag-{self.count}", no_cache=False)
+        request = LocalBuild(job, ImageKind.DOCKER, f"tag-{self.count}", no_cache=False)
         self.log = []
         builder = LocalBuilder(self.config, self.job_types, dict(os.environ), self.log.append)
-        return builder.build(order.make_payload()).image_names[0]
+        return builder.build(request.make_payload()).image_names[0]
 
 
 @pytest.fixture
 def build(tmp_path, bundled_job_types) -> Iterator[ImageBuilds]:
     with platform_of_its_own() as platform:
-        config = Config(
+        config = ImageBuilderConfig(
             docker_registry_namespace=platform,
             platform_name=platform,
             docker_build_network="host",

@@ -1,1 +1,1 @@
-"""Images of jobs that run as containers, made on a Docker engine through its command line client."""
+"""EngineImages of jobs that run as containers, made on a Docker engine through its command line client."""

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from racetrack_client.log.errors import ValidationError
 
-from image_builder.docker.docker_cli import DockerEngine, DockerRefused
+from image_builder.docker.docker_cli import DockerCli, DockerRefused
 from image_builder.running.programs import Command
 
 SECRETS_ID = "build_secrets"
@@ -46,7 +46,7 @@ class ImageBuild:
 class BuildDriver(ABC):
     """One way of building."""
 
-    engine: DockerEngine
+    docker: DockerCli
 
     name: ClassVar[str]
     has_named_contexts: ClassVar[bool] = False
@@ -78,7 +78,7 @@ class BuildxDriver(BuildDriver):
             # `docker buildx use` is not meant for it.
             "BUILDX_CONFIG": str(build.dockerfile.with_name(".buildx")),
         }
-        return _command(self.engine, arguments, build, variables)
+        return _command(self.docker, arguments, build, variables)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class BuildKitDriver(BuildDriver):
     def command(self, build: ImageBuild) -> Command:
         """Build with secrets."""
         arguments = ["build", "--progress=plain", *_secrets(build)]
-        return _command(self.engine, arguments, build, {"DOCKER_BUILDKIT": "1"})
+        return _command(self.docker, arguments, build, {"DOCKER_BUILDKIT": "1"})
 
 
 @dataclass(frozen=True)
@@ -102,19 +102,19 @@ class ClassicDriver(BuildDriver):
 
     def command(self, build: ImageBuild) -> Command:
         """Build what needs no BuildKit."""
-        return _command(self.engine, ["build", "--force-rm"], build, {"DOCKER_BUILDKIT": "0"})
+        return _command(self.docker, ["build", "--force-rm"], build, {"DOCKER_BUILDKIT": "0"})
 
 
-def choose_driver(engine: DockerEngine) -> BuildDriver:
+def choose_driver(docker: DockerCli) -> BuildDriver:
     """Return the best way that the client offers."""
     try:
-        engine.ask(["buildx", "version"])
+        docker.ask(["buildx", "version"])
     except DockerRefused:
-        version = engine.ask(["version", "--format", "{{.Client.Version}}"])
+        version = docker.ask(["version", "--format", "{{.Client.Version}}"])
         major = re.match(r"\d+", version.strip())
         has_buildkit = major is not None and int(major[0]) < _FIRST_WITHOUT_BUILDKIT
-        return BuildKitDriver(engine) if has_buildkit else ClassicDriver(engine)
-    return BuildxDriver(engine)
+        return BuildKitDriver(docker) if has_buildkit else ClassicDriver(docker)
+    return BuildxDriver(docker)
 
 
 def check_secret_names(variables: Mapping[str, str]) -> None:
@@ -146,16 +146,16 @@ def secrets_file(directory: Path, variables: Mapping[str, str]) -> Iterator[Path
 
 
 def _command(
-    engine: DockerEngine, arguments: list[str], build: ImageBuild, variables: Mapping[str, str]
+    docker: DockerCli, arguments: list[str], build: ImageBuild, variables: Mapping[str, str]
 ) -> Command:
     labels = [f"--label={name}={value}" for name, value in build.labels.items()]
     no_cache = ["--no-cache"] if build.no_cache else []
     return Command(
         [
-            *(engine.client, *arguments, f"--network={build.network}", *labels, *no_cache),
+            *(docker.client, *arguments, f"--network={build.network}", *labels, *no_cache),
             *(f"--tag={build.name}", f"--file={build.dockerfile}", str(build.context)),
         ],
-        {**engine.environment, **variables},
+        {**docker.environment, **variables},
         timeout_seconds=build.timeout_seconds,
         remembered_lines=80,
     )

@@ -53,12 +53,12 @@ def explain_failure(error: CommandFailed) -> CommandFailed:
         return explain_refusal(lines[-_LAST_WORDS:])
     if isinstance(error, CommandTookTooLong) or not lines:
         return ImageNotBuilt(error.reason, lines[-_MOST_LINES:])
-    return ImageNotBuilt(_find_reason(lines), _find_output(lines)[-_MOST_LINES:])
+    return ImageNotBuilt(_describe_reason(lines), _list_step_output(lines)[-_MOST_LINES:])
 
 
-def _find_reason(lines: Sequence[str]) -> str:
+def _describe_reason(lines: Sequence[str]) -> str:
     last = _PREFIX.sub("", lines[-1])
-    place = _find_place(lines)
+    place = _describe_place(lines)
     if match := _CLASSIC_STEP.search(last):
         return _describe_step(match["step"], "", f"exit code {match['code']}")
     if match := _STEP.search(last):
@@ -76,12 +76,12 @@ def _describe_step(step: str, place: str, how: str) -> str:
     return f"the step `{shown}`{place} ended with {how}{killed}"
 
 
-def _find_place(lines: Sequence[str]) -> str:
+def _describe_place(lines: Sequence[str]) -> str:
     places = [match for line in lines if (match := _PLACE.match(line))]
     return f" (line {places[-1]['line']} of {places[-1]['file']})" if places else ""
 
 
-def _find_output(lines: Sequence[str]) -> list[str]:
+def _list_step_output(lines: Sequence[str]) -> list[str]:
     """Return what the step printed that failed."""
     failed = [match["number"] for line in lines if (match := _FAILED_VERTEX.match(line))]
     if failed:

@@ -9,8 +9,8 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobImage
 
-from image_builder.config import Config
-from image_builder.docker.docker_cli import DockerEngine, DockerRefused, LocalImage
+from image_builder.config import ImageBuilderConfig
+from image_builder.docker.docker_cli import DockerCli, DockerRefused, EngineImage
 from image_builder.docker.docker_image_maker import DockerImageMaker, ImageSettings
 from image_builder.docker.image_content import PLATFORM_LABEL
 from image_builder.docker.push import RegistryPusher
@@ -25,16 +25,16 @@ logger = get_logger(__name__)
 class DockerImagePruner:
     """Prunes the images of one platform on one engine; several may do so at once."""
 
-    engine: DockerEngine
+    docker: DockerCli
     platform: str
 
     def prune(self, needed: Collection[JobImage], before: datetime, now: datetime) -> list[str]:
         """Remove what is not needed, and was last needed before that moment; return the names of what is gone.
 
-        Raises EngineUnavailable when the engine goes away meanwhile.
+        Raises DockerUnavailable when the engine goes away meanwhile.
         """
-        images = self.engine.list_images({PLATFORM_LABEL: self.platform})
-        used = self.engine.list_used_images()
+        images = self.docker.list_images({PLATFORM_LABEL: self.platform})
+        used = self.docker.list_used_images()
         # What was named since then is neither named again nor loses a name: a deployment may be about to need it.
         lately = now - (now - before) / 4
         removed = []
@@ -46,23 +46,23 @@ class DockerImagePruner:
                 removed += self._remove(image.names or [image.id], before)
         return removed
 
-    def _keep(self, image: LocalImage, wanted: Sequence[str], lately: datetime) -> list[str]:
+    def _keep(self, image: EngineImage, wanted: Sequence[str], lately: datetime) -> list[str]:
         """Note that an image is needed, and take the names from it under which it is not."""
         if image.changed_at >= lately:
             return []
         removed = self._remove([name for name in image.names if name not in wanted], lately)
         try:
-            self.engine.tag(wanted[0], wanted[0])
+            self.docker.tag(wanted[0], wanted[0])
         except DockerRefused:
             return removed  # Somebody removed it.
         return removed
 
     def _remove(self, names: Sequence[str], before: datetime) -> list[str]:
-        return [name for name in names if self._is_old(name, before) and self.engine.remove(name)]
+        return [name for name in names if self._is_old(name, before) and self.docker.remove(name)]
 
     def _is_old(self, name: str, before: datetime) -> bool:
         """Look again: a build may have found a use for the image since."""
-        image = self.engine.find_image(name)
+        image = self.docker.find_image(name)
         return image is not None and image.changed_at < before
 
 
@@ -70,7 +70,7 @@ class DockerImagePruner:
 class CachePruning:
     """Looks for old cache again and again."""
 
-    engine: DockerEngine
+    docker: DockerCli
     retention_hours: int
     """Cache that a build used later stays."""
     interval_minutes: float
@@ -79,22 +79,22 @@ class CachePruning:
 
     def start(self) -> None:
         """Begin; the first time comes after one interval."""
-        threading.Thread(target=self._run, name="cache pruning", daemon=True).start()
+        threading.Thread(target=self._prune_periodically, name="cache pruning", daemon=True).start()
 
     def stop(self) -> None:
         """Do not begin again."""
         self._stopped.set()
 
-    def _run(self) -> None:
+    def _prune_periodically(self) -> None:
         while not self.clock.wait(self._stopped, self.interval_minutes * 60):
             try:
-                self.engine.prune_cache(self.retention_hours)
+                self.docker.remove_old_cache(self.retention_hours)
             except CommandFailed as error:
                 logger.warning(f"old build cache can't be removed now: {error}")
 
 
 @dataclass(frozen=True)
-class DockerImages:
+class DockerBackend:
     """The making of Docker images: one per service."""
 
     maker: DockerImageMaker
@@ -105,7 +105,7 @@ class DockerImages:
     def start(self) -> None:
         """Nothing is left of builders that were killed but their workspaces."""
 
-    def serve(self) -> None:
+    def start_background_work(self) -> None:
         """Remove old build cache in the background."""
         if self.cache_pruning is not None:
             self.cache_pruning.start()
@@ -115,8 +115,8 @@ class DockerImages:
         return self.pruner.prune(needed, before, self.clock.now())
 
     def check(self) -> None:
-        """Raise EngineUnavailable unless the engine answers."""
-        self.maker.engine.check()
+        """Raise DockerUnavailable unless the engine answers."""
+        self.maker.docker.check()
 
     def stop(self) -> None:
         """End the work in the background."""
@@ -124,11 +124,11 @@ class DockerImages:
             self.cache_pruning.stop()
 
 
-def create_docker_images(
-    config: Config, environment: Mapping[str, str], metrics: BuilderMetrics
-) -> DockerImages:
+def create_docker_backend(
+    config: ImageBuilderConfig, environment: Mapping[str, str], metrics: BuilderMetrics
+) -> DockerBackend:
     """Wire it; `environment` is all that Docker's client may see of the process's own."""
-    engine = DockerEngine(environment)
+    docker = DockerCli(environment)
     settings = ImageSettings(
         registry=config.docker_registry,
         namespace=config.docker_registry_namespace,
@@ -139,10 +139,10 @@ def create_docker_images(
     pusher = None
     if config.docker_registry:
         pusher = RegistryPusher(
-            engine, config.docker_registry, metrics, config.build_timeout_seconds
+            docker, config.docker_registry, metrics, config.build_timeout_seconds
         )
     maker = DockerImageMaker(
-        engine=engine,
+        docker=docker,
         settings=settings,
         renderer=TemplateRenderer(),
         digest_key=config.auth_key.get_secret_value().encode(),
@@ -151,8 +151,8 @@ def create_docker_images(
     )
     cache_pruning = None
     if hours := config.build_cache_retention_hours:
-        cache_pruning = CachePruning(engine, hours, config.build_cache_prune_interval_m)
-    return DockerImages(maker, DockerImagePruner(engine, config.platform_name), cache_pruning)
+        cache_pruning = CachePruning(docker, hours, config.build_cache_prune_interval_m)
+    return DockerBackend(maker, DockerImagePruner(docker, config.platform_name), cache_pruning)
 
 
 def _parse_name(name: str) -> JobImage:

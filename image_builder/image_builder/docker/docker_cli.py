@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from image_builder.image_maker import BackendUnavailable
 from image_builder.running.programs import Cancellation, Command, CommandFailed
 
 _QUESTION_SECONDS = 30.0
@@ -24,7 +25,7 @@ _AWAY = re.compile(
 _FORBIDDEN = re.compile(r"permission denied while trying to connect", re.IGNORECASE)
 
 
-class EngineUnavailable(CommandFailed):
+class DockerUnavailable(BackendUnavailable):
     """The Docker engine does not answer, or there is no client to ask it with."""
 
 
@@ -33,7 +34,7 @@ class DockerRefused(CommandFailed):
 
 
 @dataclass(frozen=True)
-class LocalImage:
+class EngineImage:
     """An image on the engine."""
 
     id: str
@@ -44,7 +45,7 @@ class LocalImage:
 
 
 @dataclass(frozen=True)
-class DockerEngine:
+class DockerCli:
     """One engine: that of `DOCKER_HOST`, or the one of this machine."""
 
     environment: Mapping[str, str]
@@ -52,27 +53,27 @@ class DockerEngine:
     client: str = "docker"
 
     def check(self) -> None:
-        """Raise EngineUnavailable unless the engine answers."""
+        """Raise DockerUnavailable unless the engine answers."""
         self.ask(["version", "--format", "{{.Server.Version}}"])
 
     def wait(self, seconds: float, cancellation: Cancellation) -> None:
-        """Return once the engine answers; raise EngineUnavailable when it does not within so many seconds."""
+        """Return once the engine answers; raise DockerUnavailable when it does not within so many seconds."""
         deadline = time.monotonic() + seconds
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
                 return self.check()
-            except EngineUnavailable:
+            except DockerUnavailable:
                 if time.monotonic() + pause > deadline:
                     raise
             cancellation.wait(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
-    def find_image(self, name: str) -> LocalImage | None:
+    def find_image(self, name: str) -> EngineImage | None:
         """Return the image of a name or id, or None."""
         return next(iter(self._inspect([name])), None)
 
-    def list_images(self, labels: Mapping[str, str]) -> list[LocalImage]:
+    def list_images(self, labels: Mapping[str, str]) -> list[EngineImage]:
         """Return the images that carry all these labels, those without a name among them."""
         filters = [f"--filter=label={name}={value}" for name, value in labels.items()]
         ids = self.ask(["image", "ls", "--quiet", "--no-trunc", *filters]).split()
@@ -95,7 +96,7 @@ class DockerEngine:
         containers = self.ask(["container", "ls", "--all", "--quiet", "--no-trunc"]).split()
         return {image for each in containers if (image := self._find_image_of(each)) is not None}
 
-    def prune_cache(self, unused_hours: int) -> str:
+    def remove_old_cache(self, unused_hours: int) -> str:
         """Remove what no build used for so long from the cache that all builds of the engine share; tell how much."""
         # Without BuildKit the client does it by itself: the plugin would want a home that it can write to.
         arguments = ["builder", "prune", "--force", f"--filter=until={unused_hours}h"]
@@ -108,7 +109,7 @@ class DockerEngine:
     def ask(self, arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> str:
         """Return what a quick call of the client prints.
 
-        Raises EngineUnavailable when nobody answers, DockerRefused when the engine says no.
+        Raises DockerUnavailable when nobody answers, DockerRefused when the engine says no.
         """
         try:
             done = subprocess.run(
@@ -120,12 +121,12 @@ class DockerEngine:
                 check=False,
             )
         except FileNotFoundError as error:
-            raise EngineUnavailable(
+            raise DockerUnavailable(
                 "there is no Docker client on PATH; install docker", []
             ) from error
         except subprocess.TimeoutExpired as error:
             reason = f"the Docker engine did not answer within {_QUESTION_SECONDS:.0f} s"
-            raise EngineUnavailable(reason, []) from error
+            raise DockerUnavailable(reason, []) from error
         if done.returncode != 0:
             raise explain_refusal(done.stderr.decode(errors="replace").strip().splitlines())
         return done.stdout.decode(errors="replace")
@@ -136,11 +137,11 @@ class DockerEngine:
         except DockerRefused:
             return None  # It is gone by now.
 
-    def _inspect(self, names: Sequence[str]) -> list[LocalImage]:
+    def _inspect(self, names: Sequence[str]) -> list[EngineImage]:
         # One by one: of several, a missing one would hide the others.
         return [image for name in names if (image := self._inspect_one(name)) is not None]
 
-    def _inspect_one(self, name: str) -> LocalImage | None:
+    def _inspect_one(self, name: str) -> EngineImage | None:
         try:
             found = json.loads(self.ask(["image", "inspect", name]))
         except DockerRefused:
@@ -152,12 +153,12 @@ def explain_refusal(lines: Sequence[str]) -> CommandFailed:
     """Tell an engine that is away from one that refuses."""
     if any(_FORBIDDEN.search(line) for line in lines):
         reason = "the Image Builder may not use the Docker engine; put its user into the group of the engine's socket"
-        return EngineUnavailable(reason, lines)
+        return DockerUnavailable(reason, lines)
     if is_about_absence(lines):
         reason = (
             "the Docker engine does not answer; start it, or correct DOCKER_HOST, and deploy again"
         )
-        return EngineUnavailable(reason, lines)
+        return DockerUnavailable(reason, lines)
     return DockerRefused("the Docker engine refused", lines)
 
 
@@ -166,9 +167,9 @@ def is_about_absence(lines: Sequence[str]) -> bool:
     return any(_AWAY.search(line) for line in lines)
 
 
-def _describe(content: Mapping[str, Any]) -> LocalImage:
+def _describe(content: Mapping[str, Any]) -> EngineImage:
     moments = (content.get("Created"), (content.get("Metadata") or {}).get("LastTagTime"))
-    return LocalImage(
+    return EngineImage(
         id=content["Id"],
         names=content.get("RepoTags") or [],
         labels=(content.get("Config") or {}).get("Labels") or {},

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.deploy.image import get_job_image
+from racetrack_commons.plugin.job_type_definition import ImageDefinition
+from racetrack_commons.plugin.job_types import JobType
 
 from image_builder.docker.build_drivers import (
     BuildDriver,
@@ -17,7 +19,7 @@ from image_builder.docker.build_drivers import (
     choose_driver,
     secrets_file,
 )
-from image_builder.docker.docker_cli import DockerEngine
+from image_builder.docker.docker_cli import DockerCli
 from image_builder.docker.dockerfile import (
     JOBTYPE_CONTEXT,
     Dockerfile,
@@ -26,15 +28,14 @@ from image_builder.docker.dockerfile import (
 )
 from image_builder.docker.image_content import (
     ContentDigests,
-    Images,
+    EngineImages,
     digest_contents,
     make_job_labels,
     make_jobtype_labels,
 )
 from image_builder.docker.push import RegistryPusher
-from image_builder.image_maker import ImageMaker, ImageOrder, MadeImages
-from image_builder.job_type.job_type import ImageTemplate, JobType
-from image_builder.job_type.template import TemplateRenderer, make_variables
+from image_builder.image_maker import BuildInputs, ImageMaker, MadeImages
+from image_builder.job_type.template import TemplateRenderer, make_template_variables
 from image_builder.running.progress import BuildProgress
 
 BASE = "job-base"
@@ -58,9 +59,9 @@ class ImageSettings:
     network: str = "default"
     timeout_seconds: float = 3600
 
-    def name_job_image(self, order: ImageOrder, index: int) -> str:
+    def name_job_image(self, inputs: BuildInputs, index: int) -> str:
         """Return the name of one of a job's images."""
-        request = order.request
+        request = inputs.request
         return get_job_image(
             self.registry, self.namespace, request.manifest.name, request.tag, index
         )
@@ -72,11 +73,11 @@ class ImageSettings:
 
 
 @dataclass(frozen=True)
-class Assembly:
+class DockerBuild:
     """Makes the images of one order, one after the other."""
 
-    order: ImageOrder
-    images: Images
+    inputs: BuildInputs
+    images: EngineImages
     settings: ImageSettings
     digests: ContentDigests
     secrets_file: Path | None
@@ -89,13 +90,13 @@ class Assembly:
 
     def make_image(self, index: int, dockerfile: Dockerfile) -> None:
         """Make one image of the job."""
-        name = self.settings.name_job_image(self.order, index)
+        name = self.settings.name_job_image(self.inputs, index)
         digest = self.digests.of_image(str(index), dockerfile.text)
-        labels = make_job_labels(self.order, self.settings.platform, digest)
-        self._make(name, dockerfile, self.order.source.directory, labels, self.secrets_file)
+        labels = make_job_labels(self.inputs, self.settings.platform, digest)
+        self._make(name, dockerfile, self.inputs.source.directory, labels, self.secrets_file)
 
     def _make_jobtype_image(self, kind: str, dockerfile: Dockerfile, context: Path) -> str:
-        name = self.settings.name_jobtype_image(kind, self.order.job_type)
+        name = self.settings.name_jobtype_image(kind, self.inputs.job_type)
         digest = self.digests.of_jobtype(kind, dockerfile.text)
         self._make(name, dockerfile, context, make_jobtype_labels(self.settings.platform, digest))
         return name
@@ -110,10 +111,10 @@ class Assembly:
     ) -> None:
         contexts: dict[str, Path] = {}
         if dockerfile.uses_jobtype and self.images.driver.has_named_contexts:
-            contexts = {JOBTYPE_CONTEXT: self.order.job_type.plugin_directory}
+            contexts = {JOBTYPE_CONTEXT: self.inputs.job_type.plugin_dir}
         elif dockerfile.uses_jobtype:
             dockerfile = declare_jobtype(dockerfile, self._make_files())
-        written = dockerfile.write(self.order.workspace / f"dockerfile-{secrets.token_hex(4)}")
+        written = dockerfile.write(self.inputs.workspace / f"dockerfile-{secrets.token_hex(4)}")
         build = ImageBuild(
             name=name,
             dockerfile=written,
@@ -121,15 +122,15 @@ class Assembly:
             labels=labels,
             named_contexts=contexts,
             secrets_file=secrets_file,
-            no_cache=self.order.request.no_cache,
+            no_cache=self.inputs.request.no_cache,
             network=self.settings.network,
             timeout_seconds=self.settings.timeout_seconds,
         )
-        self.images.ensure(build, self.progress)
+        self.images.build_or_reuse(build, self.progress)
 
     def _make_files(self) -> str:
         """Make an image of the job type's files, for builds that can't have them as a context."""
-        directory = self.order.job_type.plugin_directory
+        directory = self.inputs.job_type.plugin_dir
         dockerfile = Dockerfile("FROM scratch\nCOPY . /\n", directory / "jobtype.Dockerfile")
         return self._make_jobtype_image(FILES, dockerfile, directory)
 
@@ -138,7 +139,7 @@ class Assembly:
 class DockerImageMaker(ImageMaker):
     """Builds the Dockerfiles of a job type, and pushes their images when there is a registry."""
 
-    engine: DockerEngine
+    docker: DockerCli
     settings: ImageSettings
     renderer: TemplateRenderer
     digest_key: bytes
@@ -149,58 +150,60 @@ class DockerImageMaker(ImageMaker):
 
     @cached_property
     def _driver(self) -> BuildDriver:
-        return choose_driver(self.engine)
+        return choose_driver(self.docker)
 
-    def prepare(self, order: ImageOrder, progress: BuildProgress) -> None:
+    def prepare(self, inputs: BuildInputs, progress: BuildProgress) -> None:
         """Check names, secrets and Dockerfiles, and wait for the engine."""
-        name = order.request.manifest.name
+        name = inputs.request.manifest.name
         if not _REPOSITORY.fullmatch(name):
             raise ValidationError(
                 f"the job name {name!r} can't be that of an image; use a-z, 0-9 and '-'"
             )
-        check_secret_names(order.request.secret_build_env)
-        self._load_dockerfiles(order)
-        self.engine.wait(self.wait_seconds, progress.cancellation)
-        _check_secrets(order, self._driver)
+        check_secret_names(inputs.request.secret_build_env)
+        self._load_dockerfiles(inputs)
+        self.docker.wait(self.wait_seconds, progress.cancellation)
+        _check_secrets(inputs, self._driver)
         progress.log(f"building by {self._driver.name}")
 
-    def make(self, order: ImageOrder, progress: BuildProgress) -> MadeImages:
+    def make(self, inputs: BuildInputs, progress: BuildProgress) -> MadeImages:
         """Build all images, then push them; those of the same content are used again."""
-        names = [self.settings.name_job_image(order, i) for i in range(len(order.job_type.images))]
-        with secrets_file(order.workspace, order.request.secret_build_env) as file:
-            images = Images(self._driver, self.wait_seconds)
-            digests = digest_contents(order, self.digest_key)
-            assembly = Assembly(order, images, self.settings, digests, file, progress)
-            self._build(assembly)
+        names = [
+            self.settings.name_job_image(inputs, i) for i in range(len(inputs.job_type.images))
+        ]
+        with secrets_file(inputs.workspace, inputs.request.secret_build_env) as file:
+            images = EngineImages(self._driver, self.wait_seconds)
+            digests = digest_contents(inputs, self.digest_key)
+            build_of_images = DockerBuild(inputs, images, self.settings, digests, file, progress)
+            self._build(build_of_images)
         if self.pusher is not None:
             for number, name in enumerate(names, start=1):
                 with progress.phase(f"pushing image ({number}/{len(names)})"):
                     self.pusher.push(name, progress)
-        return MadeImages(names=names, tag=order.request.tag)
+        return MadeImages(names=names, tag=inputs.request.tag)
 
-    def _build(self, assembly: Assembly) -> None:
-        base, dockerfiles = self._load_dockerfiles(assembly.order)
+    def _build(self, build_of_images: DockerBuild) -> None:
+        base, dockerfiles = self._load_dockerfiles(build_of_images.inputs)
         for index, dockerfile in enumerate(dockerfiles):
-            with assembly.progress.phase(f"building image ({index + 1}/{len(dockerfiles)})"):
+            with build_of_images.progress.phase(f"building image ({index + 1}/{len(dockerfiles)})"):
                 if base is not None and index == 0:
-                    assembly.make_base(base)
-                assembly.make_image(index, dockerfile)
+                    build_of_images.make_base(base)
+                build_of_images.make_image(index, dockerfile)
 
     def _load_dockerfiles(
-        self, order: ImageOrder
+        self, inputs: BuildInputs
     ) -> tuple[Dockerfile | None, Sequence[Dockerfile]]:
-        variables = make_variables(order.template_context)
+        variables = make_template_variables(inputs.template_context)
         base = None
-        if base_path := order.job_type.base_dockerfile_path:
-            template = ImageTemplate(base_path, is_in_job=False, is_template=True)
-            base = load_dockerfile(order, template, variables, self.renderer)
-            variables["base_image"] = self.settings.name_jobtype_image(BASE, order.job_type)
-        images = order.job_type.images
-        return base, [load_dockerfile(order, each, variables, self.renderer) for each in images]
+        if base_path := inputs.job_type.definition.base_dockerfile_path:
+            template = ImageDefinition(dockerfile_path=base_path)
+            base = load_dockerfile(inputs, template, variables, self.renderer)
+            variables["base_image"] = self.settings.name_jobtype_image(BASE, inputs.job_type)
+        images = inputs.job_type.images
+        return base, [load_dockerfile(inputs, each, variables, self.renderer) for each in images]
 
 
-def _check_secrets(order: ImageOrder, driver: BuildDriver) -> None:
-    if order.request.secret_build_env and not driver.has_secrets:
+def _check_secrets(inputs: BuildInputs, driver: BuildDriver) -> None:
+    if inputs.request.secret_build_env and not driver.has_secrets:
         raise ValidationError(
             f"secret build variables can't be used by {driver.name}: they would stay in the image; "
             "install the buildx plugin of Docker for the Image Builder"

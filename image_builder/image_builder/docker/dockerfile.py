@@ -3,14 +3,14 @@
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from racetrack_client.log.errors import ValidationError
+from racetrack_commons.plugin.job_type_definition import ImageDefinition, ImageSource
 
-from image_builder.image_maker import ImageOrder
-from image_builder.job_type.job_type import ImageTemplate
+from image_builder.image_maker import BuildInputs
 from image_builder.job_type.template import TemplateRenderer
 from image_builder.source.source_tree import resolve_inside
 
@@ -48,8 +48,8 @@ class Dockerfile:
 
 
 def load_dockerfile(
-    order: ImageOrder,
-    image: ImageTemplate,
+    inputs: BuildInputs,
+    image: ImageDefinition,
     variables: Mapping[str, Any],
     renderer: TemplateRenderer,
 ) -> Dockerfile:
@@ -58,13 +58,13 @@ def load_dockerfile(
     Its path is a template too, so that a manifest may name it.
     """
     shown = renderer.render(image.dockerfile_path, variables, "the path of a Dockerfile")
-    image = replace(image, dockerfile_path=shown)
-    path = _locate(order, image)
+    image = image.model_copy(update={"dockerfile_path": shown})
+    path = _locate(inputs, image)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ValidationError(f"{shown!r} can't be read as text: {error}") from error
-    if image.is_template:
+    if image.template:
         text = renderer.render(text, variables, shown)
     return Dockerfile(text, path)
 
@@ -80,13 +80,13 @@ def declare_jobtype(dockerfile: Dockerfile, jobtype_image: str) -> Dockerfile:
     return Dockerfile(f"{before}{stage}{rest}", dockerfile.origin)
 
 
-def _locate(order: ImageOrder, image: ImageTemplate) -> Path:
-    if image.is_in_job:
-        path = resolve_inside(order.source.directory, image.dockerfile_path, "Dockerfile")
+def _locate(inputs: BuildInputs, image: ImageDefinition) -> Path:
+    if image.source == ImageSource.JOB:
+        path = resolve_inside(inputs.source.directory, image.dockerfile_path, "Dockerfile")
         whose = "the job's files; add it, and check that .gitignore does not leave it out"
     else:
-        path = resolve_inside(order.job_type.plugin_directory, image.dockerfile_path, "Dockerfile")
-        whose = f"the files of job type {order.job_type}; install its plugin again"
+        path = resolve_inside(inputs.job_type.plugin_dir, image.dockerfile_path, "Dockerfile")
+        whose = f"the files of job type {inputs.job_type}; install its plugin again"
     if not path.is_file():
         raise ValidationError(f"the Dockerfile {image.dockerfile_path!r} is not among {whose}")
     return path

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from image_builder.docker.build_drivers import BuildDriver, ImageBuild
 from image_builder.docker.build_failure import explain_failure
-from image_builder.docker.docker_cli import DockerRefused, EngineUnavailable
-from image_builder.image_maker import ImageOrder
+from image_builder.docker.docker_cli import DockerRefused, DockerUnavailable
+from image_builder.image_maker import BuildInputs
 from image_builder.running.programs import CommandFailed
 from image_builder.running.progress import BuildProgress
 from image_builder.source.source_tree import digest_tree
@@ -37,7 +37,7 @@ _NOT_CONTENT = frozenset({"__pycache__"})
 class ContentDigests:
     """Digests of the images of one order."""
 
-    order: ImageOrder
+    inputs: BuildInputs
     key: bytes
     """Keeps digests of secret variables from being guessed."""
     source: str
@@ -45,7 +45,7 @@ class ContentDigests:
 
     def of_image(self, kind: str, dockerfile: str) -> str:
         """Return the digest of an image of the job; `kind` tells apart images of equal Dockerfiles."""
-        build_env = self.order.request.manifest.build_env
+        build_env = self.inputs.request.manifest.build_env
         return self._digest(kind, dockerfile, self.source, self._secrets, build_env)
 
     def of_jobtype(self, kind: str, dockerfile: str) -> str:
@@ -53,32 +53,32 @@ class ContentDigests:
         return self._digest(kind, dockerfile)
 
     def _digest(self, *parts: str | Mapping[str, str] | None) -> str:
-        request = self.order.request
+        request = self.inputs.request
         # An image made without the cache belongs to its deployment, which may ask again after a crash.
         fresh = request.deployment_id if request.no_cache else ""
-        content = [str(self.order.job_type), self.plugin, fresh, *parts]
+        content = [str(self.inputs.job_type), self.plugin, fresh, *parts]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
     def _secrets(self) -> str:
-        variables = self.order.request.secret_build_env
+        variables = self.inputs.request.secret_build_env
         content = json.dumps(dict(variables), sort_keys=True).encode()
         return hmac.new(self.key, content, hashlib.sha256).hexdigest() if variables else ""
 
 
-def digest_contents(order: ImageOrder, key: bytes) -> ContentDigests:
+def digest_contents(inputs: BuildInputs, key: bytes) -> ContentDigests:
     """Read the source and the plugin of an order."""
     return ContentDigests(
-        order,
+        inputs,
         key,
-        source=digest_tree(order.source.directory),
-        plugin=digest_tree(order.job_type.plugin_directory, _NOT_CONTENT),
+        source=digest_tree(inputs.source.directory),
+        plugin=digest_tree(inputs.job_type.plugin_dir, _NOT_CONTENT),
     )
 
 
-def make_job_labels(order: ImageOrder, platform: str, digest: str) -> dict[str, str]:
+def make_job_labels(inputs: BuildInputs, platform: str, digest: str) -> dict[str, str]:
     """Return what marks an image as ours, and as that of a job."""
-    manifest = order.request.manifest
+    manifest = inputs.request.manifest
     return {
         COMPONENT_LABEL: JOB,
         PLATFORM_LABEL: platform,
@@ -94,7 +94,7 @@ def make_jobtype_labels(platform: str, digest: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Images:
+class EngineImages:
     """The images of one engine; those that are ours say what they hold in a label.
 
     The engine itself is asked each time: an image that somebody removed is built again.
@@ -104,46 +104,46 @@ class Images:
     wait_seconds: float = 30
     """How long to wait for an engine that goes away during a build."""
 
-    def ensure(self, build: ImageBuild, progress: BuildProgress) -> None:
+    def build_or_reuse(self, build: ImageBuild, progress: BuildProgress) -> None:
         """Make the image, unless the engine has one of this content, which then gets the name.
 
-        Raises ImageNotBuilt when the Dockerfile fails, EngineUnavailable when the engine goes away.
+        Raises ImageNotBuilt when the Dockerfile fails, DockerUnavailable when the engine goes away.
         """
         try:
-            self._ensure(build, progress)
-        except EngineUnavailable as error:
+            self._build_unless_there(build, progress)
+        except DockerUnavailable as error:
             progress.log(f"{error.reason}; the build begins again when it is back")
-            self.driver.engine.wait(self.wait_seconds, progress.cancellation)
-            self._ensure(build, progress)
+            self.driver.docker.wait(self.wait_seconds, progress.cancellation)
+            self._build_unless_there(build, progress)
 
-    def _ensure(self, build: ImageBuild, progress: BuildProgress) -> None:
+    def _build_unless_there(self, build: ImageBuild, progress: BuildProgress) -> None:
         if not self._is_there(build, progress) and not self._name_again(build, progress):
             self._build(build, progress)
 
     def _build(self, build: ImageBuild, progress: BuildProgress) -> None:
         try:
-            progress.run(self.driver.command(build))
+            progress.run_command(self.driver.command(build))
         except CommandFailed as error:
             raise explain_failure(error) from error
         progress.log(f"made image {build.name}")
 
     def _is_there(self, build: ImageBuild, progress: BuildProgress) -> bool:
-        image = self.driver.engine.find_image(build.name)
+        image = self.driver.docker.find_image(build.name)
         if image is None or not build.labels.items() <= image.labels.items():
             return False
         try:
             # It counts as needed from now on.
-            self.driver.engine.tag(image.id, build.name)
+            self.driver.docker.tag(image.id, build.name)
         except DockerRefused:
             return False  # Somebody removed it a moment ago.
         progress.log(f"image {build.name} has the same content and is used again")
         return True
 
     def _name_again(self, build: ImageBuild, progress: BuildProgress) -> bool:
-        engine = self.driver.engine
-        for image in engine.list_images(build.labels):
+        docker = self.driver.docker
+        for image in docker.list_images(build.labels):
             try:
-                engine.tag(image.id, build.name)
+                docker.tag(image.id, build.name)
             except DockerRefused:
                 continue  # Somebody removed it a moment ago.
             other = next(iter(image.names), image.id)

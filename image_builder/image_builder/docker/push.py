@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from image_builder.docker.docker_cli import DockerEngine, explain_refusal, is_about_absence
+from image_builder.docker.docker_cli import DockerCli, explain_refusal, is_about_absence
 from image_builder.metrics import BuilderMetrics
 from image_builder.running.programs import CommandFailed
 from image_builder.running.progress import BuildProgress
@@ -30,7 +30,7 @@ class ImageNotPushed(CommandFailed):
 class RegistryPusher:
     """Pushes from the engine to one registry; the engine's client knows the credentials."""
 
-    engine: DockerEngine
+    docker: DockerCli
     registry: str
     metrics: BuilderMetrics
     timeout_seconds: float
@@ -38,9 +38,9 @@ class RegistryPusher:
     def push(self, name: str, progress: BuildProgress) -> None:
         """Push an image; ImageNotPushed says why not, and what to do."""
         start = time.monotonic()
-        command = self.engine.command(["push", name], timeout_seconds=self.timeout_seconds)
+        command = self.docker.command(["push", name], timeout_seconds=self.timeout_seconds)
         try:
-            progress.run(command)
+            progress.run_command(command)
         except CommandFailed as error:
             raise self._explain(name, error) from error
         self.metrics.images_pushed.inc()
@@ -50,9 +50,9 @@ class RegistryPusher:
         lines = error.last_lines[-_MOST_LINES:]
         if is_about_absence(lines):
             return explain_refusal(lines)
-        return ImageNotPushed(f"{name} can't be pushed: {self._find_cause(lines)}", lines)
+        return ImageNotPushed(f"{name} can't be pushed: {self._describe_cause(lines)}", lines)
 
-    def _find_cause(self, lines: Sequence[str]) -> str:
+    def _describe_cause(self, lines: Sequence[str]) -> str:
         text = "\n".join(lines)
         if _DENIED.search(text):
             return (

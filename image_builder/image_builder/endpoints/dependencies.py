@@ -15,7 +15,7 @@ from image_builder.pipeline.builds import Builds
 
 
 @dataclass(frozen=True)
-class Services:
+class ImageBuilderServices:
     """What the app keeps for its routes."""
 
     builds: Builds
@@ -25,13 +25,13 @@ class Services:
     heartbeat_seconds: float
 
 
-def get_services(request: Request) -> Services:
+def get_services(request: Request) -> ImageBuilderServices:
     """Return what the app was made with."""
-    services: Services = request.app.state.services
+    services: ImageBuilderServices = request.app.state.services
     return services
 
 
-ServicesDep = Annotated[Services, Depends(get_services)]
+ServicesDep = Annotated[ImageBuilderServices, Depends(get_services)]
 
 
 def get_builds(services: ServicesDep) -> Builds:
@@ -42,7 +42,7 @@ def get_builds(services: ServicesDep) -> Builds:
 BuildsDep = Annotated[Builds, Depends(get_builds)]
 
 
-def check_internal_caller(request: Request, services: ServicesDep) -> AuthTokenPayload:
+def require_internal_caller(request: Request, services: ServicesDep) -> AuthTokenPayload:
     """Let only services of the platform in: builds run what they are given."""
     token = find_auth_token(request.headers)
     if not token:
@@ -55,4 +55,4 @@ def check_internal_caller(request: Request, services: ServicesDep) -> AuthTokenP
     return payload
 
 
-InternalCaller = Annotated[AuthTokenPayload, Depends(check_internal_caller)]
+InternalCaller = Annotated[AuthTokenPayload, Depends(require_internal_caller)]

@@ -17,7 +17,7 @@ from racetrack_commons.entities.dto import (
 
 from image_builder.build_request import parse_request
 from image_builder.endpoints.dependencies import BuildsDep, InternalCaller, ServicesDep
-from image_builder.running.progress import BuildEvent, BuildJournal
+from image_builder.running.progress import EventHistory, ProgressEvent
 
 builds_router = APIRouter(prefix="/api/v1/build", tags=["build"])
 images_router = APIRouter(prefix="/api/v1/images", tags=["images"])
@@ -31,7 +31,7 @@ async def build_with_events(
 ) -> StreamingResponse:
     """Build a job's image, or join its build, and stream what happens; leaving does not stop the build."""
     build = services.builds.submit(parse_request(payload))
-    events = stream_events(build.journal, services.heartbeat_seconds)
+    events = stream_events(build.history, services.heartbeat_seconds)
     return StreamingResponse(
         events, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
     )
@@ -60,7 +60,7 @@ def prune_images(payload: PrunePayload, services: ServicesDep, _: InternalCaller
     return PruneResult(removed=services.prune(frozenset(payload.needed)))
 
 
-async def stream_events(journal: BuildJournal, heartbeat_seconds: float) -> AsyncIterator[str]:
+async def stream_events(history: EventHistory, heartbeat_seconds: float) -> AsyncIterator[str]:
     """Yield all events from the first on, until the result; heartbeats while nothing happens."""
     loop = asyncio.get_running_loop()
     news = asyncio.Event()
@@ -71,10 +71,10 @@ async def stream_events(journal: BuildJournal, heartbeat_seconds: float) -> Asyn
             loop.call_soon_threadsafe(news.set)
 
     position = 0
-    with journal.listening(wake):
+    with history.listening(wake):
         while True:
             news.clear()
-            events = journal.read_from(position)
+            events = history.read_from(position)
             position += len(events)
             if events:
                 yield "".join(_frame(event) for event in events)
@@ -92,5 +92,5 @@ async def _wait(news: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-def _frame(event: BuildEvent) -> str:
+def _frame(event: ProgressEvent) -> str:
     return f"event: {event.kind}\ndata: {json.dumps(event.data)}\n\n"

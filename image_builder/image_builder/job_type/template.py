@@ -14,7 +14,7 @@ from racetrack_client.manifest import Manifest
 from racetrack_commons.deploy.resource import job_resource_name
 
 
-class TemplateError(ValidationError):
+class TemplateNotRendered(ValidationError):
     """A template can't be rendered; the message says where."""
 
 
@@ -31,7 +31,7 @@ class TemplateContext:
     """What installing the requirements takes of the job's files; `.` is all of them."""
 
 
-def make_variables(context: TemplateContext) -> dict[str, Any]:
+def make_template_variables(context: TemplateContext) -> dict[str, Any]:
     """Return the variables of templates; plugins rely on each name."""
     manifest = context.manifest
     return {
@@ -55,12 +55,18 @@ class TemplateRenderer:
         self._jinja = ImmutableSandboxedEnvironment(autoescape=False)
 
     def render(self, template: str, variables: Mapping[str, Any], what: str) -> str:
-        """Render a text; TemplateError names `what` could not be rendered."""
+        """Render a text; TemplateNotRendered names `what` could not be rendered."""
         try:
             return self._jinja.from_string(template).render(variables)
         except jinja2.TemplateSyntaxError as error:
-            raise TemplateError(
+            raise TemplateNotRendered(
                 f"{what} is not a valid template: line {error.lineno}: {error}"
             ) from error
-        except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-            raise TemplateError(f"{what} can't be rendered: {error}") from error
+        except (
+            jinja2.TemplateError,
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise TemplateNotRendered(f"{what} can't be rendered: {error}") from error

@@ -18,10 +18,10 @@ from image_builder.build_request import BuildRequest
 from image_builder.metrics import BuilderMetrics
 from image_builder.running.programs import BuildCancelled, Cancellation, CommandFailed
 from image_builder.running.progress import (
-    BuildEvent,
-    BuildJournal,
     BuildLogFile,
     BuildProgress,
+    EventHistory,
+    ProgressEvent,
     remove_old_logs,
 )
 
@@ -37,7 +37,7 @@ class Build:
     """A build that waits, runs or has ended."""
 
     deployment_id: str
-    journal: BuildJournal = field(default_factory=BuildJournal)
+    history: EventHistory = field(default_factory=EventHistory)
     cancellation: Cancellation = field(default_factory=Cancellation)
     result: BuildResult | None = None
     """Set when it ended; a program that failed is a result, with its text in `error`."""
@@ -72,11 +72,11 @@ class Build:
         self._ended.wait()
 
     def _end_with(self, result: BuildResult) -> None:
-        self.result = result.model_copy(update={"logs": self.journal.read_log()})
+        self.result = result.model_copy(update={"logs": self.history.read_log()})
         self._end({"result": self.result.model_dump(mode="json")})
 
     def _end(self, data: dict[str, object]) -> None:
-        self.journal.append(BuildEvent(BuildEventKind.RESULT, data))
+        self.history.append(ProgressEvent(BuildEventKind.RESULT, data))
         self._ended.set()
 
 
@@ -120,7 +120,7 @@ class Builds:
             self._builds.move_to_end(request.deployment_id)
             self._tell_queue(build)
             self._forget_oldest()
-            self._executor.submit(self._run, build, request)
+            self._executor.submit(self._build_in_thread, build, request)
         self._metrics.requests.labels(request.manifest.name, request.manifest.version).inc()
         return build
 
@@ -147,14 +147,14 @@ class Builds:
         if unfinished >= self._limits.max_concurrent_builds:
             ahead = unfinished - self._limits.max_concurrent_builds + 1
             text = f"waiting for other builds ({ahead} before this one)"
-            build.journal.append(BuildEvent(BuildEventKind.PHASE, text))
+            build.history.append(ProgressEvent(BuildEventKind.PHASE, text))
 
     def _forget_oldest(self) -> None:
         ended = [build for build in self._builds.values() if build.has_ended]
         for build in ended[: max(0, len(ended) - self._limits.max_remembered_builds)]:
             del self._builds[build.deployment_id]
 
-    def _run(self, build: Build, request: BuildRequest) -> None:
+    def _build_in_thread(self, build: Build, request: BuildRequest) -> None:
         start = time.monotonic()
         labels = (request.manifest.name, request.manifest.version)
         redactor = SecretRedactor(request.secrets)
@@ -181,7 +181,7 @@ class Builds:
         with BuildLogFile(path, self._limits.max_log_bytes) as log_file:
             remove_old_logs(self._logs_dir, self._limits.max_kept_logs)
             progress = BuildProgress(
-                build.journal, log_file, redactor, build.cancellation, count_phase
+                build.history, log_file, redactor, build.cancellation, count_phase
             )
             try:
                 return self._run_build(request, progress)

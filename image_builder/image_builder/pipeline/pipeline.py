@@ -6,11 +6,11 @@ from pathlib import Path
 
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.entities.dto import BuildResult
+from racetrack_commons.plugin.job_types import JobType
 
 from image_builder.build_request import BuildRequest, ImageKind
-from image_builder.image_maker import ImageMaker, ImageOrder, MadeImages
-from image_builder.job_type.job_type import JobType
-from image_builder.job_type.resolve import JobTypes
+from image_builder.image_maker import BuildInputs, ImageMaker, MadeImages
+from image_builder.job_type.catalog import JobTypeCatalog
 from image_builder.pipeline.consistency import find_manifest_difference
 from image_builder.pipeline.workspace import Workspaces
 from image_builder.running.progress import BuildProgress
@@ -53,12 +53,12 @@ class BuildPipeline:
 
     workspaces: Workspaces
     sources: SourceFetcher
-    job_types: JobTypes
+    job_types: JobTypeCatalog
     makers: Mapping[ImageKind, ImageMaker]
     racetrack_version: str
     verify_manifest_consistency: bool = True
 
-    def run(self, request: BuildRequest, progress: BuildProgress) -> BuildResult:
+    def build(self, request: BuildRequest, progress: BuildProgress) -> BuildResult:
         """Build, and leave nothing behind but images; raises what went wrong, its phase in front."""
         maker = self._choose_maker(request)
         _warn_of_deprecated_keys(request, progress)
@@ -67,9 +67,9 @@ class BuildPipeline:
                 source = self._fetch(request, workspace, progress)
             with progress.phase("preparing job type builder"):
                 job_type = self._resolve(request, progress)
-                order = ImageOrder(request, source, job_type, workspace, self.racetrack_version)
-                maker.prepare(order, progress)
-            made = maker.make(order, progress)
+                inputs = BuildInputs(request, source, job_type, workspace, self.racetrack_version)
+                maker.prepare(inputs, progress)
+            made = maker.make(inputs, progress)
             with progress.phase("cleaning up the workspace"):
                 self.workspaces.clean(workspace)
         with progress.phase("finalizing the build"):
@@ -96,7 +96,7 @@ class BuildPipeline:
     def _resolve(self, request: BuildRequest, progress: BuildProgress) -> JobType:
         wanted = request.job_type_version or request.manifest.get_jobtype()
         job_type = self.job_types.resolve(wanted, request.image_kind)
-        job_type.validate(request.manifest)
+        self.job_types.check_manifest(job_type, request.manifest)
         progress.log(f"job type {job_type}, source {_describe_source(request)}")
         return job_type
 

@@ -41,10 +41,10 @@ def _list_names(path: Path, shown_path: str) -> set[str]:
         tree = ast.parse(path.read_bytes(), filename=shown_path)
     except (SyntaxError, ValueError) as error:
         raise EntrypointNotFound(f"{shown_path} is not valid Python: {error}") from error
-    return set(_find_names(tree.body))
+    return set(_list_bound_names(tree.body))
 
 
-def _find_names(statements: list[ast.stmt]) -> Iterator[str]:
+def _list_bound_names(statements: list[ast.stmt]) -> Iterator[str]:
     """Yield what the statements of a module bind, also inside `if` and `try`."""
     for statement in statements:
         match statement:
@@ -60,6 +60,6 @@ def _find_names(statements: list[ast.stmt]) -> Iterator[str]:
                 yield name
             case _:
                 for block in ("body", "orelse", "finalbody"):
-                    yield from _find_names(getattr(statement, block, []))
+                    yield from _list_bound_names(getattr(statement, block, []))
                 for handler in getattr(statement, "handlers", []):
-                    yield from _find_names(handler.body)
+                    yield from _list_bound_names(handler.body)

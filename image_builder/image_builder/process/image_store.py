@@ -1,4 +1,4 @@
-"""Images of process jobs on disk: `<images_dir>/<job name>/<tag>/` with `image.json` and `source/`.
+"""EngineImages of process jobs on disk: `<images_dir>/<job name>/<tag>/` with `image.json` and `source/`.
 
 An image appears all at once, by a rename, and never changes afterwards: jobs may run from it. It goes all at once, too.
 The time of its `image.json` is when it was made or last known to be needed.

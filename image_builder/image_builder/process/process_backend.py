@@ -8,18 +8,18 @@ from pathlib import Path
 
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.entities.dto import JobImage
+from racetrack_commons.plugin.job_types import JobType
 from racetrack_commons.redaction import SecretRedactor
 from uv import find_uv_bin
 
-from image_builder.config import Config
-from image_builder.job_type.job_type import JobType
-from image_builder.job_type.resolve import JobTypes
+from image_builder.config import ImageBuilderConfig
+from image_builder.job_type.catalog import JobTypeCatalog
 from image_builder.job_type.template import TemplateRenderer
 from image_builder.process.image_store import ImageStore
 from image_builder.process.process_image_maker import ProcessImageMaker
 from image_builder.process.virtual_environments import Environments
 from image_builder.running.programs import BuildCancelled, Cancellation
-from image_builder.running.progress import BuildJournal, BuildLogFile, BuildProgress
+from image_builder.running.progress import BuildLogFile, BuildProgress, EventHistory
 
 logger = get_logger(__name__)
 
@@ -31,15 +31,15 @@ class EnvironmentWarmer:
     """Makes, for each job type, the environment that its jobs without requirements share."""
 
     maker: ProcessImageMaker
-    job_types: JobTypes
+    job_types: JobTypeCatalog
     logs_dir: Path
     cancellation: Cancellation = field(default_factory=Cancellation)
 
     def start(self) -> None:
         """Begin in the background; harmless when it runs already."""
-        threading.Thread(target=self.run, name="environment warm-up", daemon=True).start()
+        threading.Thread(target=self.warm_up_all, name="environment warm-up", daemon=True).start()
 
-    def run(self) -> None:
+    def warm_up_all(self) -> None:
         """Make all of them; what fails now is tried again by the first build that needs it."""
         for job_type in self.job_types.list_all():
             if self.cancellation.is_cancelled:
@@ -59,7 +59,7 @@ class EnvironmentWarmer:
         try:
             with BuildLogFile(self.logs_dir / "warm-up.log", _MAX_LOG_BYTES) as log_file:
                 progress = BuildProgress(
-                    BuildJournal(), log_file, SecretRedactor([]), self.cancellation, lambda *_: None
+                    EventHistory(), log_file, SecretRedactor([]), self.cancellation, lambda *_: None
                 )
                 self.maker.warm_up(job_type, progress)
         except BuildCancelled:
@@ -96,7 +96,7 @@ class ProcessImagePruner:
 
 
 @dataclass(frozen=True)
-class ProcessImages:
+class ProcessBackend:
     """The making of process images: one per service."""
 
     maker: ProcessImageMaker
@@ -110,7 +110,7 @@ class ProcessImages:
         self.maker.images.remove_leftovers()
         self.maker.environments.remove_leftovers()
 
-    def serve(self) -> None:
+    def start_background_work(self) -> None:
         """Make in the background what most builds will need, also after each change of the plugins."""
         self.warmer.job_types.on_change(self.warmer.start)
         self.warmer.start()
@@ -127,9 +127,9 @@ class ProcessImages:
         self.warmer.stop()
 
 
-def create_process_images(
-    config: Config, job_types: JobTypes, environment: Mapping[str, str]
-) -> ProcessImages:
+def create_process_backend(
+    config: ImageBuilderConfig, job_types: JobTypeCatalog, environment: Mapping[str, str]
+) -> ProcessBackend:
     """Wire it; `environment` is all that uv may see of the process's own."""
     environments = Environments(
         root=config.environments_dir.absolute(),
@@ -141,10 +141,10 @@ def create_process_images(
     key = config.auth_key.get_secret_value().encode()
     maker = ProcessImageMaker(environments, images, TemplateRenderer(), key)
     warmer = EnvironmentWarmer(maker, job_types, config.build_logs_dir)
-    return ProcessImages(maker, warmer, ProcessImagePruner(images, environments, warmer))
+    return ProcessBackend(maker, warmer, ProcessImagePruner(images, environments, warmer))
 
 
-def _uv_variables(config: Config) -> dict[str, str]:
+def _uv_variables(config: ImageBuilderConfig) -> dict[str, str]:
     variables = {"UV_HTTP_TIMEOUT": str(config.index_timeout_seconds), "UV_HTTP_RETRIES": "1"}
     if config.uv_cache_dir is not None:
         variables["UV_CACHE_DIR"] = str(config.uv_cache_dir.absolute())

@@ -1,57 +1,92 @@
-"""The `process` recipe of a job type, rendered for one job."""
+"""The `process` recipe of a job type for one job: its templates rendered, and the environment that it asks for."""
 
+import hashlib
+import hmac
+import json
+import platform
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from racetrack_client.log.errors import ValidationError
+from racetrack_commons.plugin.job_type_definition import ProcessRecipe
 
+from image_builder.image_maker import BuildInputs
 from image_builder.job_type.template import TemplateRenderer
+from image_builder.process.virtual_environments import EnvironmentSpec
+from image_builder.source.requirements import digest_requirements, is_empty
 from image_builder.source.source_tree import resolve_inside
 
 _PYTHON_VERSION = re.compile(r"\d+(\.\d+){0,2}")
-
-
-@dataclass(frozen=True)
-class ProcessRecipe:
-    """What a job type says about running a job as a process."""
-
-    packages: Sequence[Path]
-    """Files that come with the plugin and go into every environment."""
-    python_version: str
-    """Empty: the Python that the builder itself runs on."""
-    requirements_path: str
-    """Relative to the job's directory; empty: none."""
-    command: Sequence[str]
-    """Holds `{python}`, `{host}` and `{port}`, which the infrastructure target fills in."""
+_INDEX_VARIABLES = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX"}
+"""Variables that users of pip set, and the names that uv gives them."""
 
 
 def render_recipe(
-    recipe: Mapping[str, Any],
-    plugin_directory: Path,
+    recipe: ProcessRecipe,
+    plugin_dir: Path,
     variables: Mapping[str, Any],
     renderer: TemplateRenderer,
 ) -> ProcessRecipe:
-    """Render the templates of a recipe; arguments that come out empty are left out of the command."""
+    """Return the recipe with its templates rendered and the paths of its packages absolute.
 
-    def render(template: object, key: str) -> str:
-        return renderer.render(str(template), variables, f"the job type's process.{key}").strip()
+    Arguments that are empty after rendering are left out of the command. An empty `python_version` stands for the
+    Python that the builder runs on. Raises ValidationError when a template, a package or the version is wrong.
+    """
 
-    command = [render(argument, "command") for argument in recipe["command"]]
-    return ProcessRecipe(
-        packages=[
-            _find_package(plugin_directory, str(name)) for name in recipe.get("packages", ())
-        ],
-        python_version=_check_version(render(recipe.get("python_version", ""), "python_version")),
-        requirements_path=render(recipe.get("requirements_path", ""), "requirements_path"),
-        command=[argument for argument in command if argument],
+    def render(template: str, key: str) -> str:
+        return renderer.render(template, variables, f"the job type's process.{key}").strip()
+
+    command = [render(argument, "command") for argument in recipe.command]
+    return recipe.model_copy(
+        update={
+            "command": [argument for argument in command if argument],
+            "packages": [str(_require_package(plugin_dir, name)) for name in recipe.packages],
+            "python_version": _require_version(render(recipe.python_version, "python_version")),
+            "requirements_path": render(recipe.requirements_path, "requirements_path"),
+        }
     )
 
 
-def _find_package(plugin_directory: Path, name: str) -> Path:
-    path = resolve_inside(plugin_directory, name, "package")
+def specify_shared_environment(recipe: ProcessRecipe) -> EnvironmentSpec:
+    """Return the environment of all jobs of a job type that have no requirements of their own."""
+    running = platform.python_version()
+    is_running = f"{running}.".startswith(f"{recipe.python_version}.") or not recipe.python_version
+    return EnvironmentSpec(
+        python=sys.executable if is_running else recipe.python_version,
+        python_version=running if is_running else recipe.python_version,
+        packages=[Path(package) for package in recipe.packages],
+    )
+
+
+def specify_job_environment(
+    inputs: BuildInputs, recipe: ProcessRecipe, digest_key: bytes
+) -> EnvironmentSpec:
+    """Return the environment of one job: the shared one, unless the job has requirements.
+
+    `digest_key` signs the digest of the variables, so that secret values can't be guessed from it.
+    """
+    spec = specify_shared_environment(recipe)
+    directory = inputs.source.directory
+    if not recipe.requirements_path or is_empty(directory, recipe.requirements_path):
+        return spec
+    request = inputs.request
+    variables = {**(request.manifest.build_env or {}), **request.secret_build_env}
+    return replace(
+        spec,
+        requirements=resolve_inside(directory, recipe.requirements_path, "requirements_path"),
+        requirements_digest=digest_requirements(directory, recipe.requirements_path),
+        variables=_add_uv_names(variables),
+        variables_digest=_sign(variables, digest_key) if variables else "",
+        refresh=request.tag if request.no_cache else "",
+    )
+
+
+def _require_package(plugin_dir: Path, name: str) -> Path:
+    path = resolve_inside(plugin_dir, name, "package")
     if not path.is_file():
         raise ValidationError(
             f"the job type's plugin has no package {name!r}; install the plugin again"
@@ -59,9 +94,23 @@ def _find_package(plugin_directory: Path, name: str) -> Path:
     return path
 
 
-def _check_version(version: str) -> str:
+def _require_version(version: str) -> str:
     if version and not _PYTHON_VERSION.fullmatch(version):
         raise ValidationError(
             f'python_version {version!r} must be a version in quotes, such as "3.12"'
         )
     return version
+
+
+def _add_uv_names(variables: Mapping[str, str]) -> dict[str, str]:
+    renamed = {
+        _INDEX_VARIABLES[name]: value
+        for name, value in variables.items()
+        if name in _INDEX_VARIABLES
+    }
+    return {**renamed, **variables}
+
+
+def _sign(variables: Mapping[str, str], key: bytes) -> str:
+    content = json.dumps(dict(variables), sort_keys=True).encode()
+    return hmac.new(key, content, hashlib.sha256).hexdigest()

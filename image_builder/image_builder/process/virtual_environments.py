@@ -65,7 +65,7 @@ class EnvironmentSpec:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-class RequirementsNotInstalled(CommandFailed):
+class PackagesNotInstalled(CommandFailed):
     """What a job requires can't be installed."""
 
 
@@ -79,10 +79,12 @@ class Environments:
     """What uv may see of the service's environment."""
     timeout_seconds: float
 
-    def ensure(self, spec: EnvironmentSpec, directory: Path, progress: BuildProgress) -> Path:
+    def make_or_reuse(
+        self, spec: EnvironmentSpec, directory: Path, progress: BuildProgress
+    ) -> Path:
         """Return the Python of the environment, made now unless it is there.
 
-        Raises RequirementsNotInstalled when uv can't install what the job requires.
+        Raises PackagesNotInstalled when uv can't install what the job requires.
         """
         digest = spec.digest
         with self._locked(digest, progress):
@@ -179,7 +181,7 @@ class Environments:
             spec.python,
             str(path),
         ]
-        self._run(arguments, spec, directory, progress)
+        self._run_uv(arguments, spec, directory, progress)
 
     def _install(
         self, path: Path, spec: EnvironmentSpec, directory: Path, progress: BuildProgress
@@ -200,7 +202,7 @@ class Environments:
         if not spec.packages and not spec.requirements:
             return
         try:
-            self._run(arguments, spec, directory, progress)
+            self._run_uv(arguments, spec, directory, progress)
         except CommandFailed as error:
             if not _UNREACHABLE.search(str(error)):
                 raise _explain(spec, error) from error
@@ -216,18 +218,18 @@ class Environments:
     ) -> None:
         progress.log("the package index does not answer; trying with what the cache holds")
         try:
-            self._run([*arguments, "--offline"], spec, directory, progress)
+            self._run_uv([*arguments, "--offline"], spec, directory, progress)
         except CommandFailed:
             raise _explain(spec, cause) from cause
         progress.warn(
             "the package index did not answer: the packages come from the cache and may be older"
         )
 
-    def _run(
+    def _run_uv(
         self, arguments: list[str], spec: EnvironmentSpec, directory: Path, progress: BuildProgress
     ) -> None:
         environment = {**self.inherited, "NO_COLOR": "1", **spec.variables}
-        progress.run(
+        progress.run_command(
             Command([str(self.uv), *arguments], environment, directory, self.timeout_seconds)
         )
 
@@ -266,10 +268,10 @@ def _last_needed(environment: Path) -> float:
     return (file if file.exists() else environment).stat().st_mtime
 
 
-def _explain(spec: EnvironmentSpec, error: CommandFailed) -> RequirementsNotInstalled:
+def _explain(spec: EnvironmentSpec, error: CommandFailed) -> PackagesNotInstalled:
     what = (
         f"the requirements in {spec.requirements.name}"
         if spec.requirements
         else "the job type's packages"
     )
-    return RequirementsNotInstalled(f"{what} can't be installed; {error.reason}", error.last_lines)
+    return PackagesNotInstalled(f"{what} can't be installed; {error.reason}", error.last_lines)

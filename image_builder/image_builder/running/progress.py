@@ -1,4 +1,4 @@
-"""How a build tells what it does."""
+"""How a build reports what it does: the events that callers follow, and the log file that is kept."""
 
 import os
 import threading
@@ -21,43 +21,46 @@ logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class BuildEvent:
-    """One event of a build's stream."""
+class ProgressEvent:
+    """One event of a build."""
 
     kind: BuildEventKind
     data: Any
-    """A value that JSON can carry."""
+    """A value that JSON can hold."""
 
 
-class BuildJournal:
-    """The events of one build in their order; the result is the last."""
+class EventHistory:
+    """The events of one build in their order, for callers that follow it from its start or join later.
+
+    The result is the last event. All methods may be called from any thread.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._events: list[BuildEvent] = []
+        self._events: list[ProgressEvent] = []
         self._listeners: list[Callable[[], None]] = []
 
-    def append(self, event: BuildEvent) -> None:
-        """Add an event and tell those who listen."""
+    def append(self, event: ProgressEvent) -> None:
+        """Add an event and call the listeners."""
         with self._lock:
             self._events.append(event)
             listeners = list(self._listeners)
         for listener in listeners:
             listener()
 
-    def read_from(self, position: int) -> list[BuildEvent]:
+    def read_from(self, position: int) -> list[ProgressEvent]:
         """Return the events from a position on."""
         with self._lock:
             return self._events[position:]
 
     def read_log(self) -> str:
-        """Return all log lines."""
+        """Return all log lines as one text."""
         with self._lock:
             return "\n".join(e.data for e in self._events if e.kind == BuildEventKind.LOG)
 
     @contextmanager
     def listening(self, listener: Callable[[], None]) -> Iterator[None]:
-        """Call the listener, from whichever thread, after each event that comes inside the block."""
+        """Call the listener after each event inside the block, from the thread that adds the event."""
         with self._lock:
             self._listeners.append(listener)
         try:
@@ -68,7 +71,7 @@ class BuildJournal:
 
 
 class BuildLogFile:
-    """Collects the lines of one build, up to a size."""
+    """The log file of one build, up to a maximum size."""
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._path = path
@@ -91,40 +94,41 @@ class BuildLogFile:
             self._file.close()
 
     def write(self, line: str) -> bool:
-        """Write a line; false when the log is full and the line was dropped."""
+        """Write a line; return False when the log is full and the line was dropped."""
         if self._written > self._max_bytes:
             return False
         content = f"{line}\n".encode(errors="replace")
         self._written += len(content)
         if self._written > self._max_bytes:
             content = f"(the log is cut here: it is longer than {self._max_bytes} bytes)\n".encode()
-        self._keep(content)
+        self._write_unless_closed(content)
         return self._written <= self._max_bytes
 
-    def _keep(self, content: bytes) -> None:
+    def _write_unless_closed(self, content: bytes) -> None:
         if self._file is None:
             return
         try:
             self._file.write(content)
         except OSError as error:
-            # A full disk is no reason to fail a build that needs none of it; those who listen still get the lines.
+            # A full disk does not fail a build that needs no space on it; callers still receive the lines.
             logger.warning(f"the build log {self._path} ends early: {error}")
             self._file.close()
             self._file = None
 
 
 class BuildProgress:
-    """Takes the phases, log lines and warnings of one build; secrets stay out of all of them."""
+    """Reports the phases, log lines and warnings of one build, without the build's secrets."""
 
     def __init__(
         self,
-        journal: BuildJournal,
+        history: EventHistory,
         log_file: BuildLogFile,
         redactor: SecretRedactor,
         cancellation: Cancellation,
         on_phase_done: Callable[[str, float], None],
     ) -> None:
-        self._journal = journal
+        """Wire it; `on_phase_done` is called with the name and the seconds of each phase that succeeded."""
+        self._history = history
         self._log_file = log_file
         self._redactor = redactor
         self._on_phase_done = on_phase_done
@@ -132,54 +136,56 @@ class BuildProgress:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Name what happens inside the block; its errors begin with the name."""
+        """Report the block as a phase; errors raised in it begin with the phase's name."""
         self.cancellation.check()
-        self._journal.append(BuildEvent(BuildEventKind.PHASE, name))
+        self._history.append(ProgressEvent(BuildEventKind.PHASE, name))
         start = time.monotonic()
         with wrap_context(name):
             yield
         self._on_phase_done(name, time.monotonic() - start)
 
     def redact(self, text: str) -> str:
-        """Return the text without the secrets of the build."""
+        """Return the text without the build's secrets."""
         return self._redactor.redact(text)
 
     def log(self, line: str) -> str:
-        """Add a line to the build's log; returns it without secrets."""
+        """Add a line to the build's log; return the line without secrets."""
         line = self._redactor.redact(line)
         if self._log_file.write(line):
-            self._journal.append(BuildEvent(BuildEventKind.LOG, line))
+            self._history.append(ProgressEvent(BuildEventKind.LOG, line))
         return line
 
     def warn(self, text: str) -> None:
-        """Add a warning: the build goes on, but its author should know."""
+        """Report a warning to the job's author; the build continues."""
         text = self._redactor.redact(text)
         self.log(f"warning: {text}")
-        self._journal.append(BuildEvent(BuildEventKind.WARNING, text))
+        self._history.append(ProgressEvent(BuildEventKind.WARNING, text))
 
-    def collect(self, command: Command, lines: list[str]) -> None:
-        """Run a program; its lines go to the list instead of the log."""
+    def run_command(self, command: Command) -> None:
+        """Run a program; its output goes to the log. Raises CommandFailed or BuildCancelled."""
+        run_command(command, self.log, self.cancellation)
+
+    def capture_output(self, command: Command) -> list[str]:
+        """Run a program; return the lines of its output instead of logging them. Raises as `run_command`."""
+        lines: list[str] = []
 
         def keep(line: str) -> str:
             lines.append(line)
             return self.redact(line)
 
         run_command(command, keep, self.cancellation)
-
-    def run(self, command: Command) -> None:
-        """Run a program; its lines go to the log."""
-        run_command(command, self.log, self.cancellation)
+        return lines
 
 
 def remove_old_logs(directory: Path, kept: int) -> None:
-    """Remove all but the newest logs."""
+    """Remove all log files of a directory but the newest `kept`."""
     with os.scandir(directory) as entries:
         paths = [Path(entry.path) for entry in entries if entry.name.endswith(".log")]
-    for path in sorted(paths, key=_age)[kept:]:
+    for path in sorted(paths, key=_negative_mtime)[kept:]:
         path.unlink(missing_ok=True)
 
 
-def _age(path: Path) -> float:
+def _negative_mtime(path: Path) -> float:
     try:
         return -path.lstat().st_mtime
     except FileNotFoundError:

@@ -66,7 +66,7 @@ class GitSource:
             self._check_branch(git.branch, environment, progress)
         progress.log(f"cloning {git.remote}" + (f", branch {git.branch}" if git.branch else ""))
         try:
-            self._run(self._clone_arguments(git, repository), environment, progress)
+            self._run_git(self._clone_arguments(git, repository), environment, progress)
         except CommandFailed as error:
             raise _explain(git, credentials, error) from error
         version = self._describe(repository, environment, progress)
@@ -95,7 +95,7 @@ class GitSource:
         self, branch: str, environment: Mapping[str, str], progress: BuildProgress
     ) -> None:
         try:
-            self._run(["check-ref-format", "--branch", branch], environment, progress)
+            self._run_git(["check-ref-format", "--branch", branch], environment, progress)
         except CommandFailed as error:
             raise ValidationError(
                 f"git.branch {branch!r} can't be the name of a branch or tag"
@@ -148,15 +148,14 @@ class GitSource:
     def _describe(
         self, repository: Path, environment: Mapping[str, str], progress: BuildProgress
     ) -> str:
-        lines: list[str] = []
         arguments = ["-C", str(repository), "describe", "--long", "--tags", "--dirty", "--always"]
-        progress.collect(self._command(arguments, environment), lines)
+        lines = progress.capture_output(self._command(arguments, environment))
         return lines[-1] if lines else "unknown"
 
-    def _run(
+    def _run_git(
         self, arguments: Sequence[str], environment: Mapping[str, str], progress: BuildProgress
     ) -> None:
-        progress.run(self._command(arguments, environment))
+        progress.run_command(self._command(arguments, environment))
 
     def _command(self, arguments: Sequence[str], environment: Mapping[str, str]) -> Command:
         return Command(["git", *arguments], environment, timeout_seconds=self.timeout_seconds)

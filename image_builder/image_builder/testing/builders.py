@@ -1,4 +1,4 @@
-"""Job types without plugins."""
+"""Builders for tests: job types without plugins, manifests, build payloads, archives and wheels."""
 
 import base64
 import hashlib
@@ -12,11 +12,18 @@ from typing import Any
 
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import Manifest
+from racetrack_client.plugin.plugin_manifest import PluginManifest
 from racetrack_commons.entities.dto import BuildPayload
+from racetrack_commons.plugin.job_type_definition import (
+    ImageDefinition,
+    JobTypeDefinition,
+    ProcessRecipe,
+)
+from racetrack_commons.plugin.job_types import JobType
+from racetrack_commons.plugin.plugin_data import PluginData
 
 from image_builder.build_request import ImageKind
-from image_builder.job_type.job_type import ImageTemplate, JobType
-from image_builder.job_type.resolve import JobTypes
+from image_builder.job_type.catalog import JobTypeCatalog
 
 RECIPE: dict[str, Any] = {
     "packages": [],
@@ -30,33 +37,38 @@ RECIPE: dict[str, Any] = {
         "{port}",
     ],
 }
-
 ADDER = "class Adder:\n    def perform(self, a, b):\n        return a + b\n"
 
 
+def _accept(_job_type: JobType, _manifest: Manifest) -> None:
+    """Accept every manifest."""
+
+
 @dataclass
-class FakeJobTypes(JobTypes):
+class FakeJobTypes(JobTypeCatalog):
     """The job types that a test puts in."""
 
     all: list[JobType] = field(default_factory=list)
+    check: Callable[[JobType, Manifest], None] = _accept
+    """Called for each manifest; raises to refuse it."""
 
     def resolve(self, wanted: str, kind: ImageKind) -> JobType:
-        """Return the first of the name, whatever the version."""
+        """Return the first job type of the name, whatever its version."""
         for job_type in self.all:
             if job_type.name == wanted.partition(":")[0]:
                 return job_type
         raise ValidationError(f"job type {wanted} is not supported")
 
+    def check_manifest(self, job_type: JobType, manifest: Manifest) -> None:
+        """Call the test's own check."""
+        self.check(job_type, manifest)
+
     def list_all(self) -> Sequence[JobType]:
-        """Return all."""
+        """Return all job types."""
         return self.all
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Nothing changes."""
-
-
-def _accept(_: Manifest) -> None:
-    return
+        """Ignore the listener: these job types do not change."""
 
 
 def a_job_type(
@@ -65,12 +77,19 @@ def a_job_type(
     name: str = "python3",
     version: str = "3.0.0",
     process: dict[str, Any] | None = None,
-    images: Sequence[ImageTemplate] = (),
-    validate: Callable[[Manifest], None] = _accept,
+    images: Sequence[ImageDefinition] = (),
 ) -> JobType:
-    """Make a job type; by default one that runs as a process and brings no package."""
-    recipe = RECIPE if process is None else process
-    return JobType(name, version, plugin_directory, images, recipe or None, validate)
+    """Make a job type; by default one that runs as a process and brings no package. An empty `process` means none."""
+    content = RECIPE if process is None else process
+    recipe = ProcessRecipe.model_validate(content) if content else None
+    plugin = PluginData(
+        zip_path=plugin_directory.with_suffix(".zip"),
+        plugin_manifest=PluginManifest(name=name, version=version),
+        plugin_instance=None,
+        config_path=plugin_directory / "config.yaml",
+        plugin_dir=plugin_directory,
+    )
+    return JobType(name, version, plugin, JobTypeDefinition(tuple(images), recipe))
 
 
 def a_manifest(name: str = "adder", **extra: Any) -> dict[str, Any]:
@@ -93,7 +112,7 @@ def a_payload(
     deployment_id: str = "deployment-1",
     **fields: Any,
 ) -> BuildPayload:
-    """Ask for a process image of a small job."""
+    """Make the payload that asks for a process image of a small job."""
     return BuildPayload(
         manifest=manifest or a_manifest(),
         tag=tag,
@@ -118,7 +137,7 @@ def pack(files: Mapping[str, str | bytes]) -> str:
 
 
 def pack_entries(entries: Sequence[tuple[tarfile.TarInfo, bytes]]) -> str:
-    """Pack entries as they are, good or bad."""
+    """Pack entries as they are, also unsafe ones."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for entry, content in entries:
@@ -129,7 +148,7 @@ def pack_entries(entries: Sequence[tuple[tarfile.TarInfo, bytes]]) -> str:
 def write_wheel(
     directory: Path, name: str = "tiny", version: str = "1.0.0", text: str = "x = 1\n"
 ) -> Path:
-    """Write a wheel of one module that requires nothing, so that installing it needs no index."""
+    """Write a wheel of one module without requirements, so that its installation needs no index."""
     path = directory / f"{name}-{version}-py3-none-any.whl"
     info = f"{name}-{version}.dist-info"
     files = {

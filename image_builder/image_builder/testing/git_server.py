@@ -50,7 +50,7 @@ def running_git_server(directory: Path) -> Iterator[GitServer]:
     certificate = _make_certificate(directory)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    with _Server((_ADDRESS, 0), _Handler) as server:
+    with _GitHttpServer((_ADDRESS, 0), _GitRequestHandler) as server:
         url = f"https://{_ADDRESS}:{server.server_address[1]}"
         server.git = GitServer(url, repositories, certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -63,14 +63,14 @@ def running_git_server(directory: Path) -> Iterator[GitServer]:
             thread.join()
 
 
-class _Server(ThreadingHTTPServer):
+class _GitHttpServer(ThreadingHTTPServer):
     git: GitServer
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _GitRequestHandler(BaseHTTPRequestHandler):
     """Hands requests to git's own CGI program."""
 
-    server: _Server
+    server: _GitHttpServer
 
     def do_GET(self) -> None:
         self._serve(b"")

@@ -2,9 +2,9 @@ import os
 
 import pytest
 from image_builder.build_request import ImageKind
-from image_builder.job_type.job_type import ImageTemplate
 from image_builder.testing.builders import ADDER, FakeJobTypes, a_job_type
 from image_builder.testing.docker_engine import platform_of_its_own
+from racetrack_commons.plugin.job_type_definition import ImageDefinition, ImageSource
 
 TEMPLATE = """FROM debian:trixie-slim
 {% for name, value in env_vars.items() %}ENV {{ name }}="{{ value }}"
@@ -52,7 +52,7 @@ def plugin_directory(tmp_path):
 
 @pytest.fixture
 def job_types(plugin_directory):
-    images = [ImageTemplate("job.Dockerfile", is_in_job=False, is_template=True)]
+    images = [ImageDefinition(dockerfile_path="job.Dockerfile")]
     return FakeJobTypes([a_job_type(plugin_directory, process={}, images=images)])
 
 
@@ -82,4 +82,6 @@ def build_docker(build):
 @pytest.fixture
 def in_job(use_images):
     """Makes the job type build the Dockerfile of the job, as it is."""
-    use_images(ImageTemplate("Dockerfile", is_in_job=True, is_template=False))
+    use_images(
+        ImageDefinition(dockerfile_path="Dockerfile", source=ImageSource.JOB, template=False)
+    )

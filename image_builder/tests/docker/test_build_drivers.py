@@ -10,9 +10,9 @@ from image_builder.docker.build_drivers import (
     ClassicDriver,
     choose_driver,
 )
-from image_builder.docker.docker_cli import DockerEngine
-from image_builder.job_type.job_type import ImageTemplate
+from image_builder.docker.docker_cli import DockerCli
 from image_builder.testing.docker_engine import docker, is_running
+from racetrack_commons.plugin.job_type_definition import ImageDefinition
 from racetrack_commons.testing.waiting import wait_until
 
 pytestmark = pytest.mark.docker
@@ -70,7 +70,7 @@ def build_and_check(build_docker, **fields):
 
 
 def test_buildx_comes_first(build_docker, environment, plugin_directory):
-    assert isinstance(choose_driver(DockerEngine(environment)), BuildxDriver)
+    assert isinstance(choose_driver(DockerCli(environment)), BuildxDriver)
     with (plugin_directory / "job.Dockerfile").open("a") as file:
         file.write(MOUNTS)
 
@@ -87,7 +87,7 @@ def test_an_older_client_builds_with_the_buildkit_that_it_has_inside(
     build_docker, environment, plugin_directory, without_buildx
 ):
     without_buildx(is_old_client=True)
-    assert isinstance(choose_driver(DockerEngine(environment)), BuildKitDriver)
+    assert isinstance(choose_driver(DockerCli(environment)), BuildKitDriver)
     with (plugin_directory / "job.Dockerfile").open("a") as file:
         file.write(MOUNTS)
 
@@ -96,7 +96,7 @@ def test_an_older_client_builds_with_the_buildkit_that_it_has_inside(
 
 def test_the_classic_build_comes_last(build_docker, environment, without_buildx):
     without_buildx(is_old_client=False)
-    assert isinstance(choose_driver(DockerEngine(environment)), ClassicDriver)
+    assert isinstance(choose_driver(DockerCli(environment)), ClassicDriver)
 
     first = build_and_check(build_docker)
     second = build_docker(deployment_id="2", tag="2")
@@ -134,7 +134,7 @@ def test_stages_that_are_numbered_stay_what_they_were(
         "FROM $base\nRUN echo first >/name\n"
         "FROM $base\nCOPY --from=0 /name /name\nCOPY --from=jobtype hello.txt /\n"
     )
-    use_images(ImageTemplate("stages.Dockerfile", is_in_job=False, is_template=False))
+    use_images(ImageDefinition(dockerfile_path="stages.Dockerfile", template=False))
 
     name = build_docker().result["image_names"][0]
 

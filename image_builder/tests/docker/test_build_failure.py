@@ -1,5 +1,5 @@
 from image_builder.docker.build_failure import explain_failure
-from image_builder.docker.docker_cli import EngineUnavailable
+from image_builder.docker.docker_cli import DockerUnavailable
 from image_builder.running.programs import CommandFailed
 
 BUILDX = """
@@ -108,12 +108,12 @@ def test_a_wrong_instruction_is_named_with_its_line():
 
 
 def test_an_engine_that_is_away_is_no_fault_of_the_job():
-    assert isinstance(explain(AWAY), EngineUnavailable)
+    assert isinstance(explain(AWAY), DockerUnavailable)
     assert "start it" in explain(AWAY).reason
 
 
 def test_an_engine_that_may_not_be_used_is_named_with_a_hint():
-    assert isinstance(explain(FORBIDDEN), EngineUnavailable)
+    assert isinstance(explain(FORBIDDEN), DockerUnavailable)
     assert "put its user into the group of the engine's socket" in explain(FORBIDDEN).reason
 
 

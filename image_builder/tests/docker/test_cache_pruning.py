@@ -1,10 +1,10 @@
 from image_builder.docker.docker_backend import CachePruning
-from image_builder.docker.docker_cli import DockerEngine
+from image_builder.docker.docker_cli import DockerCli
 from racetrack_commons.testing.waiting import wait_until
 
 
 def test_it_survives_an_engine_that_is_away(caplog):
-    engine = DockerEngine({"PATH": "/nowhere"})
+    engine = DockerCli({"PATH": "/nowhere"})
     pruning = CachePruning(engine, retention_hours=1, interval_minutes=0.0001)
     pruning.start()
     try:

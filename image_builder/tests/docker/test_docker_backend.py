@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from image_builder.app import create_builder
 from image_builder.docker.docker_backend import DockerImagePruner
-from image_builder.docker.docker_cli import DockerEngine
+from image_builder.docker.docker_cli import DockerCli
 from image_builder.testing.builders import a_manifest
 from image_builder.testing.docker_engine import docker, platform_of_its_own
 from prometheus_client import CollectorRegistry
@@ -16,7 +16,7 @@ RETENTION_HOURS = 24
 
 @pytest.fixture
 def pruner(environment, platform):
-    return DockerImagePruner(DockerEngine(environment), platform)
+    return DockerImagePruner(DockerCli(environment), platform)
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_what_was_left_half_way_is_done_by_the_next(make, prune, pruner, monkeyp
         return True
 
     with monkeypatch.context() as patch:
-        patch.setattr(DockerEngine, "remove", remove_one)
+        patch.setattr(DockerCli, "remove", remove_one)
         with pytest.raises(KeyboardInterrupt):
             prune("c")
     assert len(list_tags(platform)) == 2

@@ -1,9 +1,9 @@
 import json
 
 import pytest
-from image_builder.job_type.job_type import ImageTemplate
 from image_builder.testing.builders import a_manifest
 from image_builder.testing.docker_engine import docker
+from racetrack_commons.plugin.job_type_definition import ImageDefinition, ImageSource
 
 pytestmark = pytest.mark.docker
 
@@ -54,8 +54,8 @@ def test_a_dockerfile_cannot_say_that_its_image_is_another_one(build_docker, pla
 def test_the_phases_have_their_contract_names(build_docker, use_images, plugin_directory):
     (plugin_directory / "second.Dockerfile").write_text("FROM debian:trixie-slim\nENV second=1\n")
     use_images(
-        ImageTemplate("job.Dockerfile", is_in_job=False, is_template=True),
-        ImageTemplate("second.Dockerfile", is_in_job=False, is_template=False),
+        ImageDefinition(dockerfile_path="job.Dockerfile"),
+        ImageDefinition(dockerfile_path="second.Dockerfile", template=False),
     )
 
     done = build_docker()
@@ -84,8 +84,8 @@ def test_the_same_content_gets_a_second_name_instead_of_a_second_build(build_doc
 
 def test_a_manifest_may_name_its_dockerfile(build_docker, use_images):
     use_images(
-        ImageTemplate(
-            "{{ manifest_jobtype_extra.dockerfile_path }}", is_in_job=True, is_template=True
+        ImageDefinition(
+            dockerfile_path="{{ manifest_jobtype_extra.dockerfile_path }}", source=ImageSource.JOB
         )
     )
     files = {"deploy/web.Dockerfile": "FROM debian:trixie-slim\nLABEL made={{ manifest.name }}\n"}

@@ -3,7 +3,7 @@
 import zipfile
 
 import pytest
-from image_builder.job_type.plugins import PluginJobTypes
+from image_builder.job_type.catalog import PluginJobTypes
 from image_builder.testing.builders import a_manifest
 from image_builder.testing.docker_engine import docker
 

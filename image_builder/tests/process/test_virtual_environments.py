@@ -215,14 +215,14 @@ def test_a_builder_killed_while_it_makes_an_environment_leaves_nothing_broken(
     script = f"""
 import pathlib, sys
 from image_builder.running.programs import Cancellation
-from image_builder.running.progress import BuildJournal
+from image_builder.running.progress import EventHistory
 from image_builder.running.progress import BuildLogFile
 from image_builder.running.progress import BuildProgress
 from racetrack_commons.redaction import SecretRedactor
 from image_builder.process.virtual_environments import Environments, EnvironmentSpec
 root = pathlib.Path({str(config.environments_dir)!r})
 log = BuildLogFile(root / "log", 1000)
-progress = BuildProgress(BuildJournal(), log, SecretRedactor([]), Cancellation(), lambda *_: None)
+progress = BuildProgress(EventHistory(), log, SecretRedactor([]), Cancellation(), lambda *_: None)
 spec = EnvironmentSpec(python=sys.executable, python_version="x", packages=[])
 Environments(root, pathlib.Path({str(slow_uv)!r}), {{"PATH": "/usr/bin:/bin"}}, 60).ensure(spec, root, progress)
 """

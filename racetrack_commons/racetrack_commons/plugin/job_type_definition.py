@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,49 +11,51 @@ from racetrack_client.log.errors import ValidationError
 
 
 class ImageSource(StrEnum):
-    """Where a Dockerfile lies."""
+    """The place of a Dockerfile."""
 
     JOBTYPE = "jobtype"
-    """In the plugin."""
+    """The plugin's directory."""
     JOB = "job"
-    """In the source of the job."""
+    """The source of the job."""
 
 
 class ImageDefinition(BaseModel):
-    """One image of a job, and so one container."""
+    """One image of a job; each image runs as one container."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dockerfile_path: str
     source: ImageSource = ImageSource.JOBTYPE
     template: bool = True
-    """Whether the Dockerfile is rendered with Jinja first."""
+    """True if the Dockerfile is a Jinja template."""
 
 
 class ProcessRecipe(BaseModel):
-    """How jobs run as processes, without images. Texts are Jinja templates, as Dockerfiles are."""
+    """How a job runs as a process, without an image. All texts are Jinja templates, as Dockerfiles are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     command: list[str] = Field(min_length=1)
-    """`{python}`, `{host}` and `{port}` are filled in when the process starts."""
+    """The process's arguments; `{python}`, `{host}` and `{port}` are filled in when the process starts."""
     packages: list[str] = Field(default_factory=list)
-    """Wheels for every environment, relative to the plugin."""
+    """Wheels that every environment of the job type holds; their paths are relative to the plugin's directory."""
     python_version: str = ""
+    """The Python of the environment; an empty text stands for the Python that the Image Builder runs on."""
     requirements_path: str = ""
+    """The requirements file, relative to the job's directory; an empty text stands for none."""
 
 
 @dataclass(frozen=True)
 class JobTypeDefinition:
-    """What a plugin says of a job type, whatever the format."""
+    """A plugin's description of a job type, independent of its format."""
 
     images: tuple[ImageDefinition, ...]
-    process: Mapping[str, Any] | None = None
+    process: ProcessRecipe | None = None
     base_dockerfile_path: str | None = None
-    """Deprecated: an image to build first, on which the others stand."""
+    """Deprecated: the Dockerfile of an image that is built first and that the other images are based on."""
 
 
-class _Definition(BaseModel):
+class _DefinitionMap(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     images: list[ImageDefinition] = Field(default_factory=list)
@@ -61,16 +63,16 @@ class _Definition(BaseModel):
 
 
 def parse_definition(definition: object) -> JobTypeDefinition:
-    """Understand a definition; ValidationError says what is wrong with it."""
+    """Return the definition in one form; raises ValidationError, which says what is wrong with it."""
     match definition:
         case Mapping():
             return _parse_map(definition)
         case str():
-            return JobTypeDefinition((_template(definition),))
+            return JobTypeDefinition((_make_template(definition),))
         case (base, template) if isinstance(definition, tuple):
-            return JobTypeDefinition((_template(template),), base_dockerfile_path=str(base))
+            return JobTypeDefinition((_make_template(template),), base_dockerfile_path=str(base))
         case [*templates] if templates and not isinstance(definition, tuple):
-            return JobTypeDefinition(tuple(_template(each) for each in templates))
+            return JobTypeDefinition(tuple(_make_template(each) for each in templates))
     raise ValidationError(
         "a job type is a map with `images` or `process`, or the path of a Dockerfile template, "
         f"or a list of such paths; this one is {definition!r}"
@@ -79,22 +81,17 @@ def parse_definition(definition: object) -> JobTypeDefinition:
 
 def _parse_map(definition: Mapping[str, Any]) -> JobTypeDefinition:
     try:
-        parsed = _Definition.model_validate(dict(definition))
+        parsed = _DefinitionMap.model_validate(dict(definition))
     except pydantic.ValidationError as e:
         problems = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in e.errors())
         raise ValidationError("; ".join(problems)) from e
     if not parsed.images and parsed.process is None:
         raise ValidationError("a job type needs `images` or `process`")
-    process = parsed.process.model_dump() if parsed.process else None
-    return JobTypeDefinition(tuple(parsed.images), process)
+    return JobTypeDefinition(tuple(parsed.images), parsed.process)
 
 
-def _template(path: object) -> ImageDefinition:
-    # Path objects are fine, absolute ones too; a null is a format that nobody can build.
+def _make_template(path: object) -> ImageDefinition:
+    # Path objects are accepted, absolute ones too; a null belongs to a format that can't be built any more.
     if path is None or (isinstance(path, Sequence) and not isinstance(path, str)):
         raise ValidationError(f"{path!r} is no path of a Dockerfile template")
     return ImageDefinition(dockerfile_path=str(path))
-
-
-JobKind = Literal["docker", "process"]
-"""How a job is to run: from images, or as a process."""

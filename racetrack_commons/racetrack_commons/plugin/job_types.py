@@ -1,9 +1,8 @@
-"""The job types that all plugins offer together, and which of them a job gets."""
+"""The job types that all plugins offer together, and the choice of one for a job."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.log.logs import get_logger
@@ -14,6 +13,7 @@ from racetrack_commons.plugin.engine import PluginEngine
 from racetrack_commons.plugin.job_type_definition import (
     ImageDefinition,
     JobTypeDefinition,
+    ProcessRecipe,
     parse_definition,
 )
 from racetrack_commons.plugin.plugin_data import PluginData
@@ -22,12 +22,12 @@ logger = get_logger(__name__)
 
 
 class JobTypeNotSupported(ValidationError):
-    """No plugin offers the job type that a manifest asks for, or not for this target."""
+    """No plugin offers the job type that a manifest asks for, at least not for this kind of target."""
 
 
 @dataclass(frozen=True)
 class JobType:
-    """One version of a job type."""
+    """One version of a job type, and the plugin that offers it."""
 
     name: str
     version: str
@@ -36,22 +36,22 @@ class JobType:
 
     @property
     def images(self) -> Sequence[ImageDefinition]:
-        """Return the images, one for each container; none when it only runs as a process."""
+        """The images, one for each container; empty for a job type that only runs as a process."""
         return self.definition.images
 
     @property
-    def process(self) -> Mapping[str, Any] | None:
-        """Return the recipe for processes, when there is one."""
+    def process(self) -> ProcessRecipe | None:
+        """The recipe for running as a process; None for a job type that only runs as containers."""
         return self.definition.process
 
     @property
     def plugin_dir(self) -> Path:
-        """Return the directory that paths of the definition start from."""
+        """The plugin's directory, which the paths of the definition are relative to."""
         return self.plugin.plugin_dir
 
     def can_run_as(self, kind: str) -> bool:
-        """Tell whether it has what a kind of target needs: `docker` images, `process` a recipe."""
-        return bool(self.process) if kind == "process" else bool(self.images)
+        """Return whether jobs can run on a kind of target: `docker` needs images, `process` a recipe."""
+        return self.process is not None if kind == "process" else bool(self.images)
 
     def __str__(self) -> str:
         return f"{self.name}:{self.version}"
@@ -59,16 +59,17 @@ class JobType:
 
 @dataclass(frozen=True)
 class JobTypes:
-    """The job types there are, by `name:version`."""
+    """The available job types, by `name:version`."""
 
     by_key: Mapping[str, JobType] = field(default_factory=dict)
     malformed: Mapping[str, str] = field(default_factory=dict)
-    """Those that no job can have, and what is wrong with them."""
+    """The job types that can't be used: what is wrong with each, by `name:version`."""
 
     def resolve(self, requested: str, kind: str) -> JobType:
-        """Return the highest version that fits the request and can run as `kind`.
+        """Return the highest version that matches the request and can run as `kind`.
 
-        A version is exact, `latest`, or has asterisks: `1.2.*`. Versions with a label count too.
+        A requested version is exact, `latest`, or a pattern such as `1.2.*`. Versions with a label match too.
+        Raises JobTypeNotSupported when no job type matches; the message lists the available ones.
         """
         name, colon, version = requested.partition(":")
         if not (name and colon and version):
@@ -76,9 +77,11 @@ class JobTypes:
                 f"jobtype {requested!r} must name a type and its version, for example python3:latest"
             )
         fitting = [each for each in self.by_key.values() if each.name == name]
-        found = _pick([each for each in fitting if each.can_run_as(kind)], version)
+        found = _find_version([each for each in fitting if each.can_run_as(kind)], version)
         if found is None:
-            raise JobTypeNotSupported(self._explain(requested, kind, _pick(fitting, version)))
+            raise JobTypeNotSupported(
+                self._explain(requested, kind, _find_version(fitting, version))
+            )
         return found
 
     def _explain(self, requested: str, kind: str, elsewhere: JobType | None) -> str:
@@ -94,7 +97,7 @@ class JobTypes:
 
 
 def gather_job_types(engine: PluginEngine) -> JobTypes:
-    """Ask all plugins for their job types; what is malformed is left out, and told in the log."""
+    """Return the job types of all plugins; malformed ones are listed apart, and logged."""
     by_key: dict[str, JobType] = {}
     malformed: dict[str, str] = {}
     for plugin, offered in engine.invoke_hook_isolated(PluginCore.job_types):
@@ -111,7 +114,10 @@ def gather_job_types(engine: PluginEngine) -> JobTypes:
 
 
 def resolve_job_type(engine: PluginEngine, requested: str, kind: str) -> JobType:
-    """Return the job type for a request such as `python3:latest`; kind: `docker` or `process`."""
+    """Return the job type for a request such as `python3:latest`; raises JobTypeNotSupported when there is none.
+
+    `kind` is `docker` or `process`.
+    """
     return gather_job_types(engine).resolve(requested, kind)
 
 
@@ -122,7 +128,7 @@ def _make_job_type(key: str, definition: object, plugin: PluginData) -> JobType:
     return JobType(name, version, plugin, parse_definition(definition))
 
 
-def _pick(candidates: Sequence[JobType], version: str) -> JobType | None:
+def _find_version(candidates: Sequence[JobType], version: str) -> JobType | None:
     if version == "latest":
         return find_latest(candidates, _version_of, only_stable=False)
     if SemanticVersionPattern.is_asterisk_pattern(version):

@@ -68,7 +68,7 @@ def test_a_process_recipe_stands_beside_images_or_alone(engine):
 
     a, b = job_types.by_key["a:1.0.0"], job_types.by_key["b:1.0.0"]
     assert a.process is not None
-    assert a.process["command"] == PROCESS["command"]
+    assert a.process.command == PROCESS["command"]
     assert (a.can_run_as("process"), a.can_run_as("docker")) == (True, False)
     assert (b.can_run_as("process"), b.can_run_as("docker")) == (False, True)
     assert (b.plugin_dir / "plugin.py").is_file()

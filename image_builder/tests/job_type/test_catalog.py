@@ -2,9 +2,10 @@ import zipfile
 
 import pytest
 from image_builder.build_request import ImageKind, parse_manifest_types
-from image_builder.job_type.plugins import PluginJobTypes
+from image_builder.job_type.catalog import PluginJobTypes
 from image_builder.testing.builders import a_manifest
 from racetrack_client.log.errors import ValidationError
+from racetrack_commons.plugin.job_type_definition import ImageSource
 
 PLUGIN = """
 class Plugin:
@@ -47,7 +48,7 @@ def test_latest_is_the_highest_version_that_can_make_the_image(job_types):
     assert str(job_types.resolve("python3:latest", ImageKind.PROCESS)) == "python3:1.0.0"
     docker = job_types.resolve("python3:latest", ImageKind.DOCKER)
     assert str(docker) == "python3:2.0.0"
-    assert (docker.images[0].is_in_job, docker.images[0].is_template) == (True, False)
+    assert (docker.images[0].source, docker.images[0].template) == (ImageSource.JOB, False)
 
 
 def test_what_cannot_run_is_refused_with_the_list_of_what_can(job_types):
@@ -58,9 +59,9 @@ def test_what_cannot_run_is_refused_with_the_list_of_what_can(job_types):
 def test_the_plugin_may_refuse_a_manifest(job_types):
     job_type = job_types.resolve("python3:latest", ImageKind.PROCESS)
 
-    job_type.validate(parse_manifest_types(a_manifest()))
+    job_types.check_manifest(job_type, parse_manifest_types(a_manifest()))
     with pytest.raises(ValidationError, match=r"^python3:1\.0\.0 can't have replicas$"):
-        job_type.validate(parse_manifest_types(a_manifest(replicas=2)))
+        job_types.check_manifest(job_type, parse_manifest_types(a_manifest(replicas=2)))
 
 
 def test_a_plugin_that_was_installed_a_moment_ago_is_found(job_types, plugins_dir):
