@@ -1,4 +1,4 @@
-"""Bundles the plugins that every platform brings along into build/plugins/: python3 with the wrapper's wheel, and those here."""
+"""Bundles the plugins of every platform into build/plugins/: python3 with the wrapper's wheel, and the plugins of this directory."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ TARGET = ROOT / "build/plugins"
 
 
 def main() -> None:
-    """Write a zip for each plugin, in place of those of other versions."""
+    """Write a zip file for each plugin; those of other versions are removed."""
     TARGET.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
         uv = Path(sys.executable).parent / "uv"

@@ -24,7 +24,7 @@ from image_builder.job_type.catalog import PluginJobTypes
 from image_builder.local import LocalBuild, LocalBuilder
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-"""Where `make setup` puts the bundled plugins, when the package is used from its checkout."""
+"""The checkout of Racetrack, when the package is used from it: `make setup` puts the bundled plugins there."""
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -35,7 +35,7 @@ _INHERITED = (
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO"),
     *("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT"),
 )
-"""What programs of builds may see of our environment: never our secrets, for they run the code of strangers."""
+"""Variables that programs of builds inherit from the service. Its secrets are not among them: builds run untrusted code."""
 
 
 @cli.command()
@@ -76,15 +76,15 @@ def make_image() -> None:
     try:
         payload = DeployPayload.model_validate_json(sys.stdin.buffer.read())
     except pydantic.ValidationError as error:
-        # Not the whole text: it shows what came, and that may be secret.
+        # The whole error text is not shown: it holds the input, which may hold secrets.
         places = ", ".join(".".join(map(str, each["loc"])) or "it" for each in error.errors())
         raise ValidationError(f"standard input is no body of POST /build: see {places}") from None
-    image = create_local_builder(partial(typer.echo, err=True)).build_for_here(payload)
+    image = create_local_builder(partial(typer.echo, err=True)).build_preferred_kind(payload)
     typer.echo(json.dumps(asdict(image), default=str))
 
 
 def create_local_builder(tell: Callable[[str], None]) -> LocalBuilder:
-    """Wire a builder without the other services, with the bundled plugins and those of the settings."""
+    """Wire a builder that works without the other services, with the bundled plugins and those of `plugins_dir`."""
     config = local_config()
     if config.bundled_plugins_dir is not None and config.bundled_plugins_dir.is_dir():
         engine = PluginEngine(config.plugins_dir)
@@ -95,7 +95,10 @@ def create_local_builder(tell: Callable[[str], None]) -> LocalBuilder:
 
 
 def local_config() -> ImageBuilderConfig:
-    """Return the settings of a build alone: it needs no secrets, and what nobody set lies in the user's cache."""
+    """Return the settings of a build without the other services.
+
+    They need no secrets, and directories that are not set lie in the user's cache.
+    """
     config = ImageBuilderConfig()
     cache = Path.home() / ".cache/racetrack"
     places = {
@@ -111,7 +114,7 @@ def local_config() -> ImageBuilderConfig:
 
 
 def inherited_environment() -> dict[str, str]:
-    """Return what programs of builds may see of this process's environment."""
+    """Return the variables of this process that programs of builds inherit."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -120,7 +123,7 @@ def inherited_environment() -> dict[str, str]:
 
 
 def main() -> None:
-    """Run the command line; an error of the caller's is one line of text."""
+    """Run the command line; an error that the caller caused is printed as one line."""
     try:
         cli()
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What is asked of a build."""
+"""A request for a build, parsed and checked."""
 
 import re
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ _NO_CACHE = "--no-cache"
 
 
 class ImageKind(StrEnum):
-    """What a build makes."""
+    """The kind of image that a build makes."""
 
     DOCKER = "docker"
     """Container images."""
     PROCESS = "process"
-    """A directory with source, and an environment."""
+    """A directory with the source of a job, beside a virtual environment."""
 
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """A build that was asked for, its values checked."""
+    """A request for a build whose values are checked."""
 
     manifest: Manifest
     tag: str
@@ -36,22 +36,22 @@ class BuildRequest:
     build_context: str | None = field(default=None, repr=False)
     no_cache: bool = False
     job_type_version: str | None = None
-    """The job type that Lifecycle resolved, or None: the builder resolves what the manifest names."""
+    """The job type that Lifecycle resolved; None lets the builder resolve the one that the manifest names."""
 
     @property
     def job(self) -> str:
-        """The job's name and version, for messages."""
+        """The job's name and version, as messages show them."""
         return f"{self.manifest.name} {self.manifest.version}"
 
     @property
     def secrets(self) -> list[str]:
-        """Values that no log or error may show."""
+        """The values that must not appear in any log or error."""
         credentials = [self.git_credentials.password] if self.git_credentials else []
         return [*credentials, *self.secret_build_env.values()]
 
 
 def parse_request(payload: BuildPayload) -> BuildRequest:
-    """Check what a caller sent; ValidationError says what is wrong."""
+    """Return the request that a caller sent; raises ValidationError, which says what is wrong with it."""
     manifest = parse_manifest_types(payload.manifest)
     _check_path_component("manifest name", manifest.name)
     _check_path_component("tag", payload.tag)
@@ -70,7 +70,10 @@ def parse_request(payload: BuildPayload) -> BuildRequest:
 
 
 def parse_manifest_types(content: Mapping[str, object]) -> Manifest:
-    """Make a manifest of a mapping; its types are checked here, its rules were by Lifecycle."""
+    """Return the manifest that a mapping holds; raises ValidationError when a value has a wrong type.
+
+    Rules beyond the types were already checked by Lifecycle.
+    """
     known = {key: value for key, value in content.items() if not key.startswith("origin_")}
     try:
         manifest = Manifest.model_validate(known)
@@ -85,7 +88,7 @@ def parse_manifest_types(content: Mapping[str, object]) -> Manifest:
 
 
 def _check_path_component(what: str, text: str) -> None:
-    # These become names of directories and images.
+    # These values become names of directories and images.
     if not _PATH_COMPONENT.fullmatch(text):
         raise ValidationError(
             f"{what} {text!r} must begin with a letter or digit and hold only letters, digits, '_', '.' and '-'"

@@ -1,4 +1,4 @@
-"""Building a job alone, without the other services."""
+"""Building a job on the command line, without the other services."""
 
 import base64
 import threading
@@ -29,22 +29,22 @@ from image_builder.running.progress import ProgressEvent
 
 
 class LocalBuildFailed(ValidationError):
-    """The build ended without an image; its log says why."""
+    """The build ended without an image; its log holds the reason."""
 
 
 @dataclass(frozen=True)
 class BuiltImage:
-    """What came of a build."""
+    """The result of a local build."""
 
     image_kind: ImageKind
     image_names: list[str]
     directory: Path | None
-    """Where the image of a process is."""
+    """The directory of a process image; None for Docker images."""
 
 
 @dataclass(frozen=True)
 class LocalBuild:
-    """What a person asks for on the command line."""
+    """A build that a user requests on the command line."""
 
     directory: Path
     image_kind: ImageKind
@@ -52,7 +52,7 @@ class LocalBuild:
     no_cache: bool
 
     def make_payload(self) -> BuildPayload:
-        """Pack the directory."""
+        """Return the payload of the build, with the directory packed into it."""
         manifest = load_manifest(self.directory)
         secrets = [manifest.secret_build_env_file, manifest.secret_runtime_env_file]
         packed = pack_directory(self.directory, [name for name in secrets if name])
@@ -69,15 +69,17 @@ class LocalBuild:
 
 @dataclass(frozen=True)
 class LocalBuilder:
-    """Builds without the other services, and tells what happens line by line."""
+    """Builds jobs without the other services."""
 
     config: ImageBuilderConfig
     job_types: JobTypeCatalog
     environment: Mapping[str, str]
+    """The variables that programs of builds inherit."""
     tell: Callable[[str], None]
+    """Called with each line of the build's progress, from the thread that called `build`."""
 
     def build(self, payload: BuildPayload) -> BuiltImage:
-        """Build, and return where the image is; LocalBuildFailed when there is none."""
+        """Build a job and return its image; raises LocalBuildFailed when the build fails."""
         request = parse_request(payload)
         config = self.config.model_copy(update={"image_kinds": (request.image_kind,)})
         builder = create_builder(config, self.job_types, self.environment, CollectorRegistry())
@@ -92,8 +94,12 @@ class LocalBuilder:
         is_process = request.image_kind == ImageKind.PROCESS
         return BuiltImage(request.image_kind, result.image_names, place if is_process else None)
 
-    def build_for_here(self, payload: DeployPayload) -> BuiltImage:
-        """Build what a client would deploy: for a process when the job type can, as that needs no Docker engine."""
+    def build_preferred_kind(self, payload: DeployPayload) -> BuiltImage:
+        """Build the job of a deploy payload and return its image.
+
+        A process image is preferred, because it needs no Docker engine; job types without a recipe get Docker images.
+        Raises LocalBuildFailed when the build fails.
+        """
         secrets = payload.secret_vars.build_env if payload.secret_vars else {}
         job_type = parse_manifest(payload.manifest).get_jobtype()
         return self.build(
@@ -120,10 +126,10 @@ class LocalBuilder:
 
 def _follow(build: Build, tell: Callable[[str], None]) -> None:
     position, has_ended = 0, False
-    news = threading.Event()
-    with build.history.listening(news.set):
+    has_news = threading.Event()
+    with build.history.listening(has_news.set):
         while not has_ended:
-            news.clear()
+            has_news.clear()
             events = build.history.read_from(position)
             position += len(events)
             has_ended = any(event.kind == BuildEventKind.RESULT for event in events)
@@ -131,7 +137,7 @@ def _follow(build: Build, tell: Callable[[str], None]) -> None:
                 if event.kind in (BuildEventKind.PHASE, BuildEventKind.LOG):
                     tell(_describe(event))
             if not events:
-                news.wait()
+                has_news.wait()
 
 
 def _describe(event: ProgressEvent) -> str:

@@ -1,4 +1,4 @@
-"""Metrics of the Image Builder; the Grafana dashboard knows their names."""
+"""Metrics of the Image Builder; the Grafana dashboard reads them by name."""
 
 import re
 
@@ -6,12 +6,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class BuilderMetrics:
-    """What is counted of builds."""
+    """Counters and gauges of builds."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         job = ("job_name", "job_version")
         self.images_built = Counter("images_built", "Builds that made an image", registry=registry)
-        # The misspelt name is the one that dashboards read.
+        # The misspelt name is the one that existing dashboards read.
         self.images_building_errors = Counter(
             "images_buidling_errors", "Builds that failed", registry=registry
         )
@@ -40,7 +40,7 @@ class BuilderMetrics:
             registry=registry,
         )
         self.images_pushed = Counter(
-            "images_pushed", "EngineImages pushed to the registry", registry=registry
+            "images_pushed", "Images pushed to the registry", registry=registry
         )
         self.images_pushed_duration = Counter(
             "images_pushed_duration", "Seconds that pushing images took", registry=registry
@@ -50,7 +50,7 @@ class BuilderMetrics:
         )
 
     def count_phase(self, job_name: str, job_version: str, phase: str, seconds: float) -> None:
-        """Count a phase that ended well; `building image (2/3)` counts as `building image`."""
+        """Count a phase that succeeded; `building image (2/3)` counts as `building image`."""
         labels = (job_name, job_version, re.sub(r" \(\d+/\d+\)$", "", phase))
         self.phase_duration.labels(*labels).inc(seconds)
         self.phase_done.labels(*labels).inc()

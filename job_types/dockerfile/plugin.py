@@ -1,11 +1,11 @@
-"""The job type dockerfile: the job brings a Dockerfile, and its container is the whole service."""
+"""The job type `dockerfile`: the job has its own Dockerfile, and the container is the whole service."""
 
 from pathlib import PurePosixPath
 from typing import Any
 
 from racetrack_client.log.errors import ValidationError
 
-# A template itself; the last is where old manifests have it.
+# The path itself is a template; the second form is the key of old manifests.
 DOCKERFILE_PATH = (
     "{{ manifest_jobtype_extra.dockerfile_path"
     " or (manifest.docker or {}).dockerfile_path"
@@ -43,7 +43,7 @@ class Plugin:
         return {f"dockerfile:{self.plugin_manifest.version}": {"images": [image]}}
 
     def validate_job_manifest(self, manifest: Any, job_type: str) -> None:
-        """Refuse the path of a Dockerfile that can't be one of the job."""
+        """Raise ValidationError when the path of the Dockerfile can't be inside the job's directory."""
         given = manifest.get_jobtype_extra().get("dockerfile_path")
         if given is None:
             return

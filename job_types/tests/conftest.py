@@ -31,7 +31,7 @@ BUNDLED = PLUGINS.parent / "build/plugins"
 
 @pytest.fixture
 def engine(tmp_path):
-    """ImageBuilderServices' plugin engine, with the bundles of every plugin here."""
+    """Services' plugin engine, with the bundles of every plugin here."""
     bundles = tmp_path / "bundles"
     bundles.mkdir()
     for file in PLUGINS.glob("*/plugin.py"):

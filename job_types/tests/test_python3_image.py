@@ -1,4 +1,4 @@
-"""EngineImages of python3 jobs: built by the real builder on the real engine, and run."""
+"""Images of python3 jobs: built by the real builder on the real engine, and run."""
 
 import json
 

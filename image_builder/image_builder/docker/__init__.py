@@ -1,1 +1,1 @@
-"""EngineImages of jobs that run as containers, made on a Docker engine through its command line client."""
+"""Images of jobs that run as containers, made on a Docker engine with its command line client."""

@@ -1,4 +1,4 @@
-"""The ways of building an image, of which the best that a Docker client offers is taken."""
+"""Drivers that build one image, each for another ability of the Docker client, and the file of build secrets."""
 
 import os
 import re
@@ -15,10 +15,10 @@ from image_builder.docker.docker_cli import DockerCli, DockerRefused
 from image_builder.running.programs import Command
 
 SECRETS_ID = "build_secrets"
-"""What Dockerfiles call the secret variables: `RUN --mount=type=secret,id=build_secrets`."""
+"""The id of the secret variables in Dockerfiles: `RUN --mount=type=secret,id=build_secrets`."""
 
 _FIRST_WITHOUT_BUILDKIT = 23
-"""Clients from this version on leave BuildKit to the buildx plugin."""
+"""The first client version that has BuildKit only through the buildx plugin."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -27,14 +27,14 @@ _SPECIAL = re.compile(r'([\\"$`])')
 
 @dataclass(frozen=True)
 class ImageBuild:
-    """One image to build."""
+    """The parameters of the build of one image."""
 
     name: str
     dockerfile: Path
     context: Path
     labels: Mapping[str, str]
     named_contexts: Mapping[str, Path] = field(default_factory=dict)
-    """Further directories that the Dockerfile may copy `--from`."""
+    """Additional directories, by the name that the Dockerfile uses in `COPY --from`."""
     secrets_file: Path | None = None
     no_cache: bool = False
     network: str = "default"
@@ -44,19 +44,22 @@ class ImageBuild:
 
 @dataclass(frozen=True)
 class BuildDriver(ABC):
-    """One way of building."""
+    """Builds images in one way that a Docker client offers."""
 
     docker: DockerCli
 
     name: ClassVar[str]
     has_named_contexts: ClassVar[bool] = False
-    """Whether a build may have more contexts than one."""
+    """True if a build may have named contexts beside its main one."""
     has_secrets: ClassVar[bool] = True
-    """Whether secrets reach a build without getting into its image."""
+    """True if a build can use secrets without storing them in its image."""
 
     @abstractmethod
     def command(self, build: ImageBuild) -> Command:
-        """Return the command that builds the image onto the engine; its output tells the progress in lines."""
+        """Return the command that builds the image on the engine and prints its progress in lines.
+
+        Called once for each image, from the thread of the build. Raises nothing.
+        """
 
 
 @dataclass(frozen=True)
@@ -67,15 +70,15 @@ class BuildxDriver(BuildDriver):
     has_named_contexts: ClassVar[bool] = True
 
     def command(self, build: ImageBuild) -> Command:
-        """Build with named contexts and secrets."""
+        """Return the command, with named contexts and secrets."""
         contexts = [f"--build-context={name}={path}" for name, path in build.named_contexts.items()]
         arguments = ["buildx", "build", "--load", "--progress=plain", *contexts, *_secrets(build)]
         variables = {
             "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
-            # The workspace may lie in a checkout, which is not the job's.
+            # The workspace may lie in a checkout that has nothing to do with the job.
             "BUILDX_GIT_INFO": "false",
-            # Its state goes with the workspace: the home of a service may be read-only, and what a person chose by
-            # `docker buildx use` is not meant for it.
+            # The state of buildx lies in the workspace: the home of a service may be read-only, and a builder that a
+            # user chose with `docker buildx use` is not meant for this service.
             "BUILDX_CONFIG": str(build.dockerfile.with_name(".buildx")),
         }
         return _command(self.docker, arguments, build, variables)
@@ -83,30 +86,30 @@ class BuildxDriver(BuildDriver):
 
 @dataclass(frozen=True)
 class BuildKitDriver(BuildDriver):
-    """`docker build` of a client that has BuildKit inside."""
+    """`docker build` of a client with built-in BuildKit."""
 
     name: ClassVar[str] = "docker build with BuildKit"
 
     def command(self, build: ImageBuild) -> Command:
-        """Build with secrets."""
+        """Return the command, with secrets."""
         arguments = ["build", "--progress=plain", *_secrets(build)]
         return _command(self.docker, arguments, build, {"DOCKER_BUILDKIT": "1"})
 
 
 @dataclass(frozen=True)
 class ClassicDriver(BuildDriver):
-    """`docker build` without BuildKit: works everywhere, and knows neither secrets nor mounts."""
+    """`docker build` without BuildKit: works with every client, but without secrets and mounts."""
 
     name: ClassVar[str] = "the classic docker build"
     has_secrets: ClassVar[bool] = False
 
     def command(self, build: ImageBuild) -> Command:
-        """Build what needs no BuildKit."""
+        """Return the command of a build without BuildKit."""
         return _command(self.docker, ["build", "--force-rm"], build, {"DOCKER_BUILDKIT": "0"})
 
 
 def choose_driver(docker: DockerCli) -> BuildDriver:
-    """Return the best way that the client offers."""
+    """Return the best driver for the installed client; raises DockerUnavailable when the client is missing."""
     try:
         docker.ask(["buildx", "version"])
     except DockerRefused:
@@ -118,7 +121,7 @@ def choose_driver(docker: DockerCli) -> BuildDriver:
 
 
 def check_secret_names(variables: Mapping[str, str]) -> None:
-    """Raise ValidationError unless every name can be that of a shell variable."""
+    """Raise ValidationError unless every name is valid for a shell variable."""
     for name in variables:
         if not _NAME.fullmatch(name):
             raise ValidationError(
@@ -128,16 +131,16 @@ def check_secret_names(variables: Mapping[str, str]) -> None:
 
 @contextmanager
 def secrets_file(directory: Path, variables: Mapping[str, str]) -> Iterator[Path | None]:
-    """Write `NAME="value"` lines, which a shell can source, and remove them when the block ends; None without variables.
+    """Yield a file of `NAME="value"` lines that a shell can source, or None without variables; remove it after the block.
 
-    The directory must be outside the build context. When the builder is killed, the file goes with its workspace.
+    The directory must be outside the build context. After a kill of the builder, the file is removed with its workspace.
     """
     if not variables:
         yield None
         return
     path = directory / "build_secrets.env"
     try:
-        # Nobody else may read it, not even for a moment.
+        # The file is created with its final mode, so that other users can never read it.
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.writelines(f'{name}="{_escape(value)}"\n' for name, value in variables.items())
         yield path

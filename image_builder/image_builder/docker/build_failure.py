@@ -1,4 +1,4 @@
-"""What of a failed build's output tells why it failed."""
+"""Finding the reason of a failed build in the output of Docker's client."""
 
 import re
 from collections.abc import Sequence
@@ -43,11 +43,11 @@ _HINTS = (
 
 
 class ImageNotBuilt(CommandFailed):
-    """The build of an image failed."""
+    """The build of an image failed; the message holds the failed step and a hint."""
 
 
 def explain_failure(error: CommandFailed) -> CommandFailed:
-    """Return the failure in short: what failed, what to do, and the end of what the failed step printed."""
+    """Return a short error: the step that failed, what to do about it, and the end of the step's output."""
     lines = [line.rstrip() for line in error.last_lines if line.strip()]
     if is_about_absence(lines[-_LAST_WORDS:]):
         return explain_refusal(lines[-_LAST_WORDS:])
@@ -82,7 +82,7 @@ def _describe_place(lines: Sequence[str]) -> str:
 
 
 def _list_step_output(lines: Sequence[str]) -> list[str]:
-    """Return what the step printed that failed."""
+    """Return the output of the step that failed."""
     failed = [match["number"] for line in lines if (match := _FAILED_VERTEX.match(line))]
     if failed:
         printed = re.compile(rf"^#{failed[-1]} \d+\.\d+ ")

@@ -1,4 +1,8 @@
-"""Everything that makes images of container jobs, put together."""
+"""The backend of Docker images: wiring, the removal of unneeded images, and the removal of old build cache.
+
+Only images with our labels are removed, so that others on the same engine stay, and only if no container uses them. The
+engine records when an image was tagged last: the time at which it was made or was last needed.
+"""
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
@@ -23,66 +27,69 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True)
 class DockerImagePruner:
-    """Prunes the images of one platform on one engine; several may do so at once."""
+    """Removes the unneeded images of one platform on one engine; several pruners may run at once."""
 
     docker: DockerCli
     platform: str
 
     def prune(self, needed: Collection[JobImage], before: datetime, now: datetime) -> list[str]:
-        """Remove what is not needed, and was last needed before that moment; return the names of what is gone.
+        """Remove images that are not in `needed` and were last needed before `before`; return the removed names.
 
         Raises DockerUnavailable when the engine goes away meanwhile.
         """
         images = self.docker.list_images({PLATFORM_LABEL: self.platform})
         used = self.docker.list_used_images()
-        # What was named since then is neither named again nor loses a name: a deployment may be about to need it.
-        lately = now - (now - before) / 4
+        # Images that were tagged after this time are left alone: a deployment may be about to need them.
+        recently = now - (now - before) / 4
         removed = []
         for image in images:
             wanted = [name for name in image.names if _parse_name(name) in needed]
             if wanted:
-                removed += self._keep(image, wanted, lately)
+                removed += self._keep(image, wanted, recently)
             elif image.id not in used:
                 removed += self._remove(image.names or [image.id], before)
         return removed
 
-    def _keep(self, image: EngineImage, wanted: Sequence[str], lately: datetime) -> list[str]:
-        """Note that an image is needed, and take the names from it under which it is not."""
-        if image.changed_at >= lately:
+    def _keep(self, image: EngineImage, wanted: Sequence[str], recently: datetime) -> list[str]:
+        """Record that an image is needed, and remove its names that are not needed; return the removed names."""
+        if image.changed_at >= recently:
             return []
-        removed = self._remove([name for name in image.names if name not in wanted], lately)
+        removed = self._remove([name for name in image.names if name not in wanted], recently)
         try:
             self.docker.tag(wanted[0], wanted[0])
         except DockerRefused:
-            return removed  # Somebody removed it.
+            return removed  # The image was removed meanwhile.
         return removed
 
     def _remove(self, names: Sequence[str], before: datetime) -> list[str]:
         return [name for name in names if self._is_old(name, before) and self.docker.remove(name)]
 
     def _is_old(self, name: str, before: datetime) -> bool:
-        """Look again: a build may have found a use for the image since."""
+        """Return whether the image is still old: a build may have reused it since the list was made."""
         image = self.docker.find_image(name)
         return image is not None and image.changed_at < before
 
 
 @dataclass(frozen=True)
 class CachePruning:
-    """Looks for old cache again and again."""
+    """Removes old build cache periodically, in a thread of its own.
+
+    The engine has one cache for all builds on it, and only records when an entry was last used.
+    """
 
     docker: DockerCli
     retention_hours: int
-    """Cache that a build used later stays."""
+    """Hours that unused cache stays."""
     interval_minutes: float
     clock: Clock = field(default_factory=Clock)
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
-        """Begin; the first time comes after one interval."""
+        """Start the thread; the first removal happens after one interval."""
         threading.Thread(target=self._prune_periodically, name="cache pruning", daemon=True).start()
 
     def stop(self) -> None:
-        """Do not begin again."""
+        """Start no further removal."""
         self._stopped.set()
 
     def _prune_periodically(self) -> None:
@@ -95,7 +102,7 @@ class CachePruning:
 
 @dataclass(frozen=True)
 class DockerBackend:
-    """The making of Docker images: one per service."""
+    """Everything that one service has for Docker images."""
 
     maker: DockerImageMaker
     pruner: DockerImagePruner
@@ -103,15 +110,15 @@ class DockerBackend:
     clock: Clock = field(default_factory=Clock)
 
     def start(self) -> None:
-        """Nothing is left of builders that were killed but their workspaces."""
+        """Do nothing: killed builders leave only their workspaces."""
 
     def start_background_work(self) -> None:
-        """Remove old build cache in the background."""
+        """Start the removal of old build cache, if it is enabled."""
         if self.cache_pruning is not None:
             self.cache_pruning.start()
 
     def prune(self, needed: Collection[JobImage], before: datetime) -> list[str]:
-        """Remove images that are not needed, and were last needed before that moment."""
+        """Remove unneeded images of this platform from the engine."""
         return self.pruner.prune(needed, before, self.clock.now())
 
     def check(self) -> None:
@@ -119,7 +126,7 @@ class DockerBackend:
         self.maker.docker.check()
 
     def stop(self) -> None:
-        """End the work in the background."""
+        """Stop the removal of old build cache."""
         if self.cache_pruning is not None:
             self.cache_pruning.stop()
 
@@ -127,7 +134,7 @@ class DockerBackend:
 def create_docker_backend(
     config: ImageBuilderConfig, environment: Mapping[str, str], metrics: BuilderMetrics
 ) -> DockerBackend:
-    """Wire it; `environment` is all that Docker's client may see of the process's own."""
+    """Wire the backend. `environment` holds all variables that Docker's client inherits."""
     docker = DockerCli(environment)
     settings = ImageSettings(
         registry=config.docker_registry,

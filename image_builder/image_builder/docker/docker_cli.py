@@ -1,4 +1,4 @@
-"""The Docker engine, asked through its command line client."""
+"""The Docker engine, used through its command line client."""
 
 import json
 import re
@@ -26,30 +26,30 @@ _FORBIDDEN = re.compile(r"permission denied while trying to connect", re.IGNOREC
 
 
 class DockerUnavailable(BackendUnavailable):
-    """The Docker engine does not answer, or there is no client to ask it with."""
+    """The Docker engine does not answer, or the client is not installed."""
 
 
 class DockerRefused(CommandFailed):
-    """The engine answered with no."""
+    """The engine refused a call."""
 
 
 @dataclass(frozen=True)
 class EngineImage:
-    """An image on the engine."""
+    """An image that the engine holds."""
 
     id: str
     names: Sequence[str]
     labels: Mapping[str, str]
     changed_at: datetime
-    """When it was made or got its last name."""
+    """The time at which the image was made or last tagged."""
 
 
 @dataclass(frozen=True)
 class DockerCli:
-    """One engine: that of `DOCKER_HOST`, or the one of this machine."""
+    """The client of one engine: that of `DOCKER_HOST`, or the local one. Any thread may use it."""
 
     environment: Mapping[str, str]
-    """All that the client may see of the service's environment."""
+    """All variables that the client inherits from the service."""
     client: str = "docker"
 
     def check(self) -> None:
@@ -57,7 +57,10 @@ class DockerCli:
         self.ask(["version", "--format", "{{.Server.Version}}"])
 
     def wait(self, seconds: float, cancellation: Cancellation) -> None:
-        """Return once the engine answers; raise DockerUnavailable when it does not within so many seconds."""
+        """Return once the engine answers; raises DockerUnavailable when it does not within `seconds`.
+
+        Raises BuildCancelled as soon as the build is cancelled.
+        """
         deadline = time.monotonic() + seconds
         pause = _FIRST_PAUSE_SECONDS
         while True:
@@ -70,21 +73,21 @@ class DockerCli:
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     def find_image(self, name: str) -> EngineImage | None:
-        """Return the image of a name or id, or None."""
+        """Return the image with a name or id, or None."""
         return next(iter(self._inspect([name])), None)
 
     def list_images(self, labels: Mapping[str, str]) -> list[EngineImage]:
-        """Return the images that carry all these labels, those without a name among them."""
+        """Return the images that have all these labels, including images without a name."""
         filters = [f"--filter=label={name}={value}" for name, value in labels.items()]
         ids = self.ask(["image", "ls", "--quiet", "--no-trunc", *filters]).split()
         return self._inspect(list(dict.fromkeys(ids)))
 
     def tag(self, image: str, name: str) -> None:
-        """Give an image one more name; DockerRefused when it is gone."""
+        """Give an image another name; raises DockerRefused when the image no longer exists."""
         self.ask(["image", "tag", image, name])
 
     def remove(self, image: str) -> bool:
-        """Take a name from an image, and the image with its last one; false when something holds it."""
+        """Remove a name from an image; the image goes with its last name. Return False when the engine refuses."""
         try:
             self.ask(["image", "rm", image])
         except DockerRefused:
@@ -92,24 +95,27 @@ class DockerCli:
         return True
 
     def list_used_images(self) -> set[str]:
-        """Return the ids of the images that containers use, those that don't run among them."""
+        """Return the ids of the images that containers use, including stopped containers."""
         containers = self.ask(["container", "ls", "--all", "--quiet", "--no-trunc"]).split()
         return {image for each in containers if (image := self._find_image_of(each)) is not None}
 
     def remove_old_cache(self, unused_hours: int) -> str:
-        """Remove what no build used for so long from the cache that all builds of the engine share; tell how much."""
-        # Without BuildKit the client does it by itself: the plugin would want a home that it can write to.
+        """Remove build cache that was unused for `unused_hours`; return the client's summary.
+
+        All builds on the engine share this cache.
+        """
+        # Without BuildKit the client needs no plugin: buildx would need a writable home directory.
         arguments = ["builder", "prune", "--force", f"--filter=until={unused_hours}h"]
         return self.ask(arguments, {"DOCKER_BUILDKIT": "0"})
 
     def command(self, arguments: Sequence[str], **options: Any) -> Command:
-        """Make the command of a client's call that takes long."""
+        """Return the command of a call that takes long and prints its progress."""
         return Command([self.client, *arguments], self.environment, **options)
 
     def ask(self, arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> str:
-        """Return what a quick call of the client prints.
+        """Return the output of a quick call.
 
-        Raises DockerUnavailable when nobody answers, DockerRefused when the engine says no.
+        Raises DockerUnavailable when the engine does not answer, DockerRefused when it refuses.
         """
         try:
             done = subprocess.run(
@@ -135,10 +141,10 @@ class DockerCli:
         try:
             return self.ask(["container", "inspect", "--format", "{{.Image}}", container]).strip()
         except DockerRefused:
-            return None  # It is gone by now.
+            return None  # The container was removed meanwhile.
 
     def _inspect(self, names: Sequence[str]) -> list[EngineImage]:
-        # One by one: of several, a missing one would hide the others.
+        # Each image has its own call: in one call for all, a missing image would hide the others.
         return [image for name in names if (image := self._inspect_one(name)) is not None]
 
     def _inspect_one(self, name: str) -> EngineImage | None:
@@ -150,7 +156,7 @@ class DockerCli:
 
 
 def explain_refusal(lines: Sequence[str]) -> CommandFailed:
-    """Tell an engine that is away from one that refuses."""
+    """Return the error that a client's last lines stand for: DockerUnavailable or DockerRefused."""
     if any(_FORBIDDEN.search(line) for line in lines):
         reason = "the Image Builder may not use the Docker engine; put its user into the group of the engine's socket"
         return DockerUnavailable(reason, lines)
@@ -163,7 +169,7 @@ def explain_refusal(lines: Sequence[str]) -> CommandFailed:
 
 
 def is_about_absence(lines: Sequence[str]) -> bool:
-    """Tell whether a client's last words are that no engine answers."""
+    """Return whether a client's last lines say that no engine answers."""
     return any(_AWAY.search(line) for line in lines)
 
 
@@ -173,7 +179,7 @@ def _describe(content: Mapping[str, Any]) -> EngineImage:
         id=content["Id"],
         names=content.get("RepoTags") or [],
         labels=(content.get("Config") or {}).get("Labels") or {},
-        # What does not tell its age is young: nobody removes it.
+        # An image without a known age counts as new, so that it is not removed.
         changed_at=max(
             (_parse_moment(str(moment)) for moment in moments if moment), default=_NEVER
         ),

@@ -1,4 +1,4 @@
-"""The images of one job, and those that they stand on."""
+"""Making the Docker images of a job, and the images of its job type that they are based on."""
 
 import re
 import secrets
@@ -39,23 +39,23 @@ from image_builder.job_type.template import TemplateRenderer, make_template_vari
 from image_builder.running.progress import BuildProgress
 
 BASE = "job-base"
-"""Kind of the image that older job types build first."""
+"""The kind of image that older job types build first, as a base."""
 
 FILES = "jobtype"
-"""Kind of the image that holds the files of a job type's plugin."""
+"""The kind of image that holds the files of a job type's plugin."""
 
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
 
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """How images are named and built."""
+    """Settings for naming and building images."""
 
     registry: str
-    """Empty: images stay on the engine."""
+    """An empty text keeps images on the engine."""
     namespace: str
     platform: str
-    """Tells the images of one platform from those of another on the same engine."""
+    """Distinguishes the images of one platform from those of another on the same engine."""
     network: str = "default"
     timeout_seconds: float = 3600
 
@@ -74,18 +74,18 @@ class ImageSettings:
 
 @dataclass(frozen=True)
 class DockerBuild:
-    """Makes the images of one order, one after the other."""
+    """The build of one job's images, one after the other."""
 
     inputs: BuildInputs
     images: EngineImages
     settings: ImageSettings
     digests: ContentDigests
     secrets_file: Path | None
-    """Of the job: images that jobs share are built without it."""
+    """The secrets of the job; images that several jobs share are built without them."""
     progress: BuildProgress
 
     def make_base(self, dockerfile: Dockerfile) -> None:
-        """Make the image that the job type's templates call `base_image`."""
+        """Make the image that the job type's templates refer to as `base_image`."""
         self._make_jobtype_image(BASE, dockerfile, dockerfile.origin.parent)
 
     def make_image(self, index: int, dockerfile: Dockerfile) -> None:
@@ -129,7 +129,7 @@ class DockerBuild:
         self.images.build_or_reuse(build, self.progress)
 
     def _make_files(self) -> str:
-        """Make an image of the job type's files, for builds that can't have them as a context."""
+        """Make an image of the job type's files for builds without named contexts; return its name."""
         directory = self.inputs.job_type.plugin_dir
         dockerfile = Dockerfile("FROM scratch\nCOPY . /\n", directory / "jobtype.Dockerfile")
         return self._make_jobtype_image(FILES, dockerfile, directory)
@@ -137,16 +137,16 @@ class DockerBuild:
 
 @dataclass(frozen=True)
 class DockerImageMaker(ImageMaker):
-    """Builds the Dockerfiles of a job type, and pushes their images when there is a registry."""
+    """Builds the Dockerfiles of a job type, and pushes the images when a registry is set."""
 
     docker: DockerCli
     settings: ImageSettings
     renderer: TemplateRenderer
     digest_key: bytes
-    """Keeps digests of secret variables from being guessed."""
+    """Signs the digests of secret variables, so that values can't be guessed from them."""
     pusher: RegistryPusher | None = None
     wait_seconds: float = 30
-    """How long to wait for an engine that does not answer."""
+    """Seconds to wait for an engine that does not answer."""
 
     @cached_property
     def _driver(self) -> BuildDriver:
@@ -166,28 +166,28 @@ class DockerImageMaker(ImageMaker):
         progress.log(f"building by {self._driver.name}")
 
     def make(self, inputs: BuildInputs, progress: BuildProgress) -> MadeImages:
-        """Build all images, then push them; those of the same content are used again."""
+        """Build all images, then push them; existing images with the same content are reused."""
         names = [
             self.settings.name_job_image(inputs, i) for i in range(len(inputs.job_type.images))
         ]
         with secrets_file(inputs.workspace, inputs.request.secret_build_env) as file:
             images = EngineImages(self._driver, self.wait_seconds)
             digests = digest_contents(inputs, self.digest_key)
-            build_of_images = DockerBuild(inputs, images, self.settings, digests, file, progress)
-            self._build(build_of_images)
+            docker_build = DockerBuild(inputs, images, self.settings, digests, file, progress)
+            self._build(docker_build)
         if self.pusher is not None:
             for number, name in enumerate(names, start=1):
                 with progress.phase(f"pushing image ({number}/{len(names)})"):
                     self.pusher.push(name, progress)
         return MadeImages(names=names, tag=inputs.request.tag)
 
-    def _build(self, build_of_images: DockerBuild) -> None:
-        base, dockerfiles = self._load_dockerfiles(build_of_images.inputs)
+    def _build(self, docker_build: DockerBuild) -> None:
+        base, dockerfiles = self._load_dockerfiles(docker_build.inputs)
         for index, dockerfile in enumerate(dockerfiles):
-            with build_of_images.progress.phase(f"building image ({index + 1}/{len(dockerfiles)})"):
+            with docker_build.progress.phase(f"building image ({index + 1}/{len(dockerfiles)})"):
                 if base is not None and index == 0:
-                    build_of_images.make_base(base)
-                build_of_images.make_image(index, dockerfile)
+                    docker_build.make_base(base)
+                docker_build.make_image(index, dockerfile)
 
     def _load_dockerfiles(
         self, inputs: BuildInputs

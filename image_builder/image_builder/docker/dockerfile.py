@@ -1,4 +1,4 @@
-"""The Dockerfiles of a job: where they are, rendered, and made to work without named contexts."""
+"""The Dockerfiles of a job: finding them, rendering them, and adapting them to clients without named contexts."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ from image_builder.job_type.template import TemplateRenderer
 from image_builder.source.source_tree import resolve_inside
 
 JOBTYPE_CONTEXT = "jobtype"
-"""What Dockerfiles call the files of the job type's plugin: `COPY --from=jobtype`."""
+"""The name of the plugin's files in Dockerfiles: `COPY --from=jobtype`."""
 _USES_JOBTYPE = re.compile(
     r"\bfrom=[\"']?jobtype\b|^\s*FROM\s+(\S+\s+)?jobtype\b", re.IGNORECASE | re.MULTILINE
 )
@@ -25,19 +25,19 @@ _NUMBERED_STAGE = re.compile(r"(--from=|--mount=\S*\bfrom=)(\d+)\b")
 
 @dataclass(frozen=True)
 class Dockerfile:
-    """One Dockerfile, ready to be built."""
+    """One rendered Dockerfile."""
 
     text: str
     origin: Path
-    """Where its template or itself was found."""
+    """The file that it was read from."""
 
     @property
     def uses_jobtype(self) -> bool:
-        """Whether it takes files of the job type's plugin."""
+        """True if the Dockerfile copies files of the job type's plugin."""
         return _USES_JOBTYPE.search(self.text) is not None
 
     def write(self, directory: Path) -> Path:
-        """Write it into a new directory, with the ignore file that belongs to it, and return its path."""
+        """Write the Dockerfile into a new directory, together with its ignore file, and return its path."""
         directory.mkdir(parents=True)
         path = directory / self.origin.name
         path.write_text(self.text, encoding="utf-8")
@@ -53,9 +53,9 @@ def load_dockerfile(
     variables: Mapping[str, Any],
     renderer: TemplateRenderer,
 ) -> Dockerfile:
-    """Read and render the Dockerfile of an image; ValidationError when it is not there or is wrong.
+    """Return the rendered Dockerfile of an image; raises ValidationError when it is missing or wrong.
 
-    Its path is a template too, so that a manifest may name it.
+    Its path is a template too, so that a manifest can name the file.
     """
     shown = renderer.render(image.dockerfile_path, variables, "the path of a Dockerfile")
     image = image.model_copy(update={"dockerfile_path": shown})
@@ -70,7 +70,7 @@ def load_dockerfile(
 
 
 def declare_jobtype(dockerfile: Dockerfile, jobtype_image: str) -> Dockerfile:
-    """Make `jobtype` a stage of the Dockerfile, for builds that have no named contexts."""
+    """Return the Dockerfile with `jobtype` as a stage, for builds without named contexts."""
     first = _FIRST_STAGE.search(dockerfile.text)
     position = first.start() if first else 0
     before, rest = dockerfile.text[:position], dockerfile.text[position:]

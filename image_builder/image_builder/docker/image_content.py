@@ -1,4 +1,4 @@
-"""What decides the content of an image, in one number; and the labels that say it."""
+"""The content of an image as a digest in its labels, and the reuse of images with the same content."""
 
 import hashlib
 import hmac
@@ -27,34 +27,36 @@ DIGEST_LABEL = "racetrack-content-digest"
 JOB = "job"
 
 JOBTYPE = "jobtype"
-"""Component of images that hold the files of a job type or the base of its images."""
+"""The component label of images that hold a job type's files or the base of its images."""
 
 _NOT_CONTENT = frozenset({"__pycache__"})
-"""Appears beside a plugin's code when it is used."""
+"""Directories that Python adds to a plugin when it is imported."""
 
 
 @dataclass(frozen=True)
 class ContentDigests:
-    """Digests of the images of one order."""
+    """The digests of the images of one build."""
 
     inputs: BuildInputs
     key: bytes
-    """Keeps digests of secret variables from being guessed."""
+    """Signs the digests of secret variables, so that values can't be guessed from them."""
     source: str
+    """The digest of the job's source."""
     plugin: str
+    """The digest of the plugin's directory."""
 
     def of_image(self, kind: str, dockerfile: str) -> str:
-        """Return the digest of an image of the job; `kind` tells apart images of equal Dockerfiles."""
+        """Return the digest of an image of the job; `kind` distinguishes images with equal Dockerfiles."""
         build_env = self.inputs.request.manifest.build_env
         return self._digest(kind, dockerfile, self.source, self._secrets, build_env)
 
     def of_jobtype(self, kind: str, dockerfile: str) -> str:
-        """Return the digest of an image that is made of the job type's plugin alone."""
+        """Return the digest of an image that is made from the job type's plugin alone."""
         return self._digest(kind, dockerfile)
 
     def _digest(self, *parts: str | Mapping[str, str] | None) -> str:
         request = self.inputs.request
-        # An image made without the cache belongs to its deployment, which may ask again after a crash.
+        # An image made without the cache is only reused by its own deployment, which may repeat the request after a crash.
         fresh = request.deployment_id if request.no_cache else ""
         content = [str(self.inputs.job_type), self.plugin, fresh, *parts]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -67,7 +69,7 @@ class ContentDigests:
 
 
 def digest_contents(inputs: BuildInputs, key: bytes) -> ContentDigests:
-    """Read the source and the plugin of an order."""
+    """Return the digests for a build; reads its source and its plugin."""
     return ContentDigests(
         inputs,
         key,
@@ -77,7 +79,7 @@ def digest_contents(inputs: BuildInputs, key: bytes) -> ContentDigests:
 
 
 def make_job_labels(inputs: BuildInputs, platform: str, digest: str) -> dict[str, str]:
-    """Return what marks an image as ours, and as that of a job."""
+    """Return the labels that mark an image as ours and as one of a job."""
     manifest = inputs.request.manifest
     return {
         COMPONENT_LABEL: JOB,
@@ -89,25 +91,25 @@ def make_job_labels(inputs: BuildInputs, platform: str, digest: str) -> dict[str
 
 
 def make_jobtype_labels(platform: str, digest: str) -> dict[str, str]:
-    """Return what marks an image as ours, and as a part of a job type."""
+    """Return the labels that mark an image as ours and as a part of a job type."""
     return {COMPONENT_LABEL: JOBTYPE, PLATFORM_LABEL: platform, DIGEST_LABEL: digest}
 
 
 @dataclass(frozen=True)
 class EngineImages:
-    """The images of one engine; those that are ours say what they hold in a label.
+    """Builds images on one engine, or reuses those whose labels tell the same content.
 
-    The engine itself is asked each time: an image that somebody removed is built again.
+    The engine is asked each time, so an image that was removed meanwhile is built again.
     """
 
     driver: BuildDriver
     wait_seconds: float = 30
-    """How long to wait for an engine that goes away during a build."""
+    """Seconds to wait for an engine that goes away during a build."""
 
     def build_or_reuse(self, build: ImageBuild, progress: BuildProgress) -> None:
-        """Make the image, unless the engine has one of this content, which then gets the name.
+        """Build the image, unless the engine has one with the same content, which then gets the name.
 
-        Raises ImageNotBuilt when the Dockerfile fails, DockerUnavailable when the engine goes away.
+        Raises ImageNotBuilt when the Dockerfile fails, DockerUnavailable when the engine stays away.
         """
         try:
             self._build_unless_there(build, progress)
@@ -132,10 +134,10 @@ class EngineImages:
         if image is None or not build.labels.items() <= image.labels.items():
             return False
         try:
-            # It counts as needed from now on.
+            # Tagging it again counts as a need at this moment.
             self.driver.docker.tag(image.id, build.name)
         except DockerRefused:
-            return False  # Somebody removed it a moment ago.
+            return False  # The image was removed a moment ago.
         progress.log(f"image {build.name} has the same content and is used again")
         return True
 
@@ -145,7 +147,7 @@ class EngineImages:
             try:
                 docker.tag(image.id, build.name)
             except DockerRefused:
-                continue  # Somebody removed it a moment ago.
+                continue  # The image was removed a moment ago.
             other = next(iter(image.names), image.id)
             progress.log(f"image {other} has the same content and is used again as {build.name}")
             return True

@@ -1,4 +1,4 @@
-"""Pushing images to the registry."""
+"""Pushing images to the registry, and explaining its refusals."""
 
 import re
 import time
@@ -23,12 +23,12 @@ _MOST_LINES = 1
 
 
 class ImageNotPushed(CommandFailed):
-    """The registry did not take an image."""
+    """The registry did not accept an image."""
 
 
 @dataclass(frozen=True)
 class RegistryPusher:
-    """Pushes from the engine to one registry; the engine's client knows the credentials."""
+    """Pushes images from the engine to one registry; the credentials are those of `docker login`."""
 
     docker: DockerCli
     registry: str
@@ -36,7 +36,7 @@ class RegistryPusher:
     timeout_seconds: float
 
     def push(self, name: str, progress: BuildProgress) -> None:
-        """Push an image; ImageNotPushed says why not, and what to do."""
+        """Push an image; raises ImageNotPushed, which says why and what to do, or DockerUnavailable."""
         start = time.monotonic()
         command = self.docker.command(["push", name], timeout_seconds=self.timeout_seconds)
         try:

@@ -1,4 +1,4 @@
-"""What routes need, and who may call them."""
+"""The objects that routes use, and the check of their callers."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from image_builder.pipeline.builds import Builds
 
 @dataclass(frozen=True)
 class ImageBuilderServices:
-    """What the app keeps for its routes."""
+    """The objects that the app keeps for its routes."""
 
     builds: Builds
     prune: Callable[[Collection[JobImage]], list[str]]
-    """Removes images that are not needed and have not been for long; returns their names."""
+    """Called with the needed images; removes the others that were not needed recently, and returns their names."""
     auth_key: SecretStr
     heartbeat_seconds: float
 
 
 def get_services(request: Request) -> ImageBuilderServices:
-    """Return what the app was made with."""
+    """Return the objects that the app was created with."""
     services: ImageBuilderServices = request.app.state.services
     return services
 
@@ -43,7 +43,10 @@ BuildsDep = Annotated[Builds, Depends(get_builds)]
 
 
 def require_internal_caller(request: Request, services: ServicesDep) -> AuthTokenPayload:
-    """Let only services of the platform in: builds run what they are given."""
+    """Return the token of the caller; raises UnauthorizedError unless the caller is a service of the platform.
+
+    Builds run the code that they are given, so users may only reach them through Lifecycle.
+    """
     token = find_auth_token(request.headers)
     if not token:
         raise UnauthorizedError(

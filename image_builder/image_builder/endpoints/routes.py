@@ -29,7 +29,7 @@ _HEARTBEAT = "event: keepalive_heartbeat\n\n"
 async def build_with_events(
     payload: BuildPayload, services: ServicesDep, _: InternalCaller
 ) -> StreamingResponse:
-    """Build a job's image, or join its build, and stream what happens; leaving does not stop the build."""
+    """Build a job's image, or join its build, and stream the events; closing the connection does not stop the build."""
     build = services.builds.submit(parse_request(payload))
     events = stream_events(build.history, services.heartbeat_seconds)
     return StreamingResponse(
@@ -39,7 +39,7 @@ async def build_with_events(
 
 @builds_router.post("")
 def build(payload: BuildPayload, builds: BuildsDep, _: InternalCaller) -> BuildResult:
-    """Build a job's image, or join its build, and answer when it has ended."""
+    """Build a job's image, or join its build, and respond when it has ended."""
     build = builds.submit(parse_request(payload))
     build.wait()
     if build.error is not None:
@@ -49,44 +49,44 @@ def build(payload: BuildPayload, builds: BuildsDep, _: InternalCaller) -> BuildR
 
 @builds_router.delete("/{deployment_id}", status_code=204)
 def cancel_build(deployment_id: str, builds: BuildsDep, _: InternalCaller) -> Response:
-    """End a build that waits or runs."""
+    """Cancel a build that waits or runs."""
     builds.cancel(deployment_id)
     return Response(status_code=204)
 
 
 @images_router.post("/prune")
 def prune_images(payload: PrunePayload, services: ServicesDep, _: InternalCaller) -> PruneResult:
-    """Note which images are needed, and remove those that have not been for `image_retention_hours`."""
+    """Keep the needed images, and remove those that were not needed for `image_retention_hours`."""
     return PruneResult(removed=services.prune(frozenset(payload.needed)))
 
 
 async def stream_events(history: EventHistory, heartbeat_seconds: float) -> AsyncIterator[str]:
-    """Yield all events from the first on, until the result; heartbeats while nothing happens."""
+    """Yield all events as server-sent events, from the first to the result, with heartbeats while nothing happens."""
     loop = asyncio.get_running_loop()
-    news = asyncio.Event()
+    has_news = asyncio.Event()
 
     def wake() -> None:
-        # The build goes on after the loop of a stopping service is closed.
+        # While the service stops, a build may report an event after the loop is closed.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(news.set)
+            loop.call_soon_threadsafe(has_news.set)
 
     position = 0
     with history.listening(wake):
         while True:
-            news.clear()
+            has_news.clear()
             events = history.read_from(position)
             position += len(events)
             if events:
                 yield "".join(_frame(event) for event in events)
                 if events[-1].kind == BuildEventKind.RESULT:
                     return
-            elif not await _wait(news, heartbeat_seconds):
+            elif not await _wait_for(has_news, heartbeat_seconds):
                 yield _HEARTBEAT
 
 
-async def _wait(news: asyncio.Event, seconds: float) -> bool:
+async def _wait_for(has_news: asyncio.Event, seconds: float) -> bool:
     try:
-        await asyncio.wait_for(news.wait(), seconds)
+        await asyncio.wait_for(has_news.wait(), seconds)
     except TimeoutError:
         return False
     return True

@@ -1,1 +1,1 @@
-"""Job types: which one builds a job, and what its templates may read."""
+"""Job types: the catalog that builds choose from, and the rendering of their templates."""

@@ -1,6 +1,6 @@
 """Rendering the templates of job types.
 
-Templates come with plugins and, for some job types, with the source of a job: so they are rendered in Jinja's sandbox.
+Templates come with plugins and, for some job types, with the untrusted source of a job, so Jinja's sandbox renders them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,24 +15,24 @@ from racetrack_commons.deploy.resource import job_resource_name
 
 
 class TemplateNotRendered(ValidationError):
-    """A template can't be rendered; the message says where."""
+    """A template can't be rendered; the message names the place."""
 
 
 @dataclass(frozen=True)
 class TemplateContext:
-    """What a build knows when it renders templates."""
+    """The values that templates of one build may use."""
 
     manifest: Manifest
     git_version: str
     job_type_version: str
-    """The version alone, without the job type's name."""
+    """The version without the job type's name."""
     racetrack_version: str
     requirements_files: Sequence[str] = ()
-    """What installing the requirements takes of the job's files; `.` is all of them."""
+    """Paths of the job's files that the installation of its requirements reads; `.` stands for all files."""
 
 
 def make_template_variables(context: TemplateContext) -> dict[str, Any]:
-    """Return the variables of templates; plugins rely on each name."""
+    """Return the variables of templates. Plugins use them, so their names are frozen."""
     manifest = context.manifest
     return {
         "manifest": manifest,
@@ -48,14 +48,14 @@ def make_template_variables(context: TemplateContext) -> dict[str, Any]:
 
 
 class TemplateRenderer:
-    """Renders templates; a name that is not there is empty."""
+    """Renders templates; unknown variables render as empty texts."""
 
     def __init__(self) -> None:
-        # No autoescape: the texts are Dockerfiles and arguments, not web pages.
+        # The texts are Dockerfiles and arguments, not web pages, so nothing is escaped.
         self._jinja = ImmutableSandboxedEnvironment(autoescape=False)
 
     def render(self, template: str, variables: Mapping[str, Any], what: str) -> str:
-        """Render a text; TemplateNotRendered names `what` could not be rendered."""
+        """Return the rendered text; raises TemplateNotRendered, whose message names the template as `what`."""
         try:
             return self._jinja.from_string(template).render(variables)
         except jinja2.TemplateSyntaxError as error:

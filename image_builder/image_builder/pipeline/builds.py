@@ -1,4 +1,4 @@
-"""The builds of this service: so many at once, the others wait; a build is one, however often it is asked for."""
+"""The builds of this service: a limited number run at once, the others wait; repeated requests join a running build."""
 
 import threading
 import time
@@ -34,33 +34,33 @@ _EXPECTED = (ValidationError, CommandFailed, BuildCancelled)
 
 @dataclass
 class Build:
-    """A build that waits, runs or has ended."""
+    """One build that waits, runs or has ended."""
 
     deployment_id: str
     history: EventHistory = field(default_factory=EventHistory)
     cancellation: Cancellation = field(default_factory=Cancellation)
     result: BuildResult | None = None
-    """Set when it ended; a program that failed is a result, with its text in `error`."""
+    """Set when the build ended with a result. A failed program gives a result too: its `error` holds the reason."""
     error: Exception | None = None
-    """Set when it ended otherwise."""
+    """Set when the build ended without a result."""
     _ended: threading.Event = field(default_factory=threading.Event)
 
     @property
     def has_ended(self) -> bool:
-        """Whether the last event is there."""
+        """True once the last event is in the history."""
         return self._ended.is_set()
 
     @property
     def is_joinable(self) -> bool:
-        """Whether asking again means this build: it goes on, or it made its image."""
+        """True if a repeated request joins this build: it still runs, or it made its image."""
         return not self.has_ended or (self.result is not None and self.result.error is None)
 
     def succeed(self, result: BuildResult) -> None:
-        """End with images."""
+        """End the build with its images."""
         self._end_with(result)
 
     def fail(self, error: Exception, text: str) -> None:
-        """End without; the text is the error without secrets."""
+        """End the build without images; `text` is the error without secrets."""
         if find_cause(error, CommandFailed):
             self._end_with(BuildResult(error=text))
             return
@@ -68,7 +68,7 @@ class Build:
         self._end({"error": text})
 
     def wait(self) -> None:
-        """Wait until it has ended."""
+        """Wait until the build has ended."""
         self._ended.wait()
 
     def _end_with(self, result: BuildResult) -> None:
@@ -82,17 +82,17 @@ class Build:
 
 @dataclass(frozen=True)
 class BuildLimits:
-    """The most that builds may take."""
+    """The limits of the builds of one service."""
 
     max_concurrent_builds: int
     max_log_bytes: int
     max_kept_logs: int
     max_remembered_builds: int = 50
-    """So many builds can still be joined after their end; later ones find the image by its content."""
+    """Number of ended builds that a repeated request can still join; later requests find the image by its content."""
 
 
 class Builds:
-    """Runs builds in threads of its own."""
+    """Runs builds in its own threads."""
 
     def __init__(
         self, run_build: RunBuild, logs_dir: Path, limits: BuildLimits, metrics: BuilderMetrics
@@ -109,7 +109,10 @@ class Builds:
         )
 
     def submit(self, request: BuildRequest) -> Build:
-        """Begin a build, or return the one of the same deployment that runs or made its image already."""
+        """Start a build, or return the build of the same deployment that still runs or made its image.
+
+        Raises ServiceUnavailable while the service stops.
+        """
         with self._lock:
             if self._stopping:
                 raise ServiceUnavailable("the Image Builder is stopping; ask again in some seconds")
@@ -118,14 +121,14 @@ class Builds:
                 return build
             build = self._builds[request.deployment_id] = Build(request.deployment_id)
             self._builds.move_to_end(request.deployment_id)
-            self._tell_queue(build)
+            self._report_queue(build)
             self._forget_oldest()
             self._executor.submit(self._build_in_thread, build, request)
         self._metrics.requests.labels(request.manifest.name, request.manifest.version).inc()
         return build
 
     def cancel(self, deployment_id: str) -> None:
-        """End a build that waits or runs; EntityNotFound when there is none."""
+        """Cancel a build that waits or runs; raises EntityNotFound when there is none."""
         with self._lock:
             build = self._builds.get(deployment_id)
         if build is None or build.has_ended:
@@ -134,7 +137,7 @@ class Builds:
         build.cancellation.cancel()
 
     def stop(self) -> None:
-        """End all builds and wait for their ends."""
+        """Cancel all builds and wait for their ends."""
         with self._lock:
             self._stopping = True
             builds = list(self._builds.values())
@@ -142,7 +145,7 @@ class Builds:
             build.cancellation.cancel()
         self._executor.shutdown(wait=True)
 
-    def _tell_queue(self, build: Build) -> None:
+    def _report_queue(self, build: Build) -> None:
         unfinished = sum(not other.has_ended for other in self._builds.values()) - 1
         if unfinished >= self._limits.max_concurrent_builds:
             ahead = unfinished - self._limits.max_concurrent_builds + 1
@@ -163,7 +166,7 @@ class Builds:
                 build.succeed(self._build(build, request, redactor))
                 self._metrics.images_built.inc()
                 logger.info(f"built job {request.job}", extra={"deployment": build.deployment_id})
-            except Exception as error:  # noqa: BLE001 - whatever happens, those who wait must hear of it
+            except Exception as error:  # noqa: BLE001 - callers that wait must get every error
                 self._metrics.images_building_errors.inc()
                 text = redactor.redact(str(error))
                 _log_failure(request, error, text)
@@ -191,7 +194,7 @@ class Builds:
 
 
 def _log_failure(request: BuildRequest, error: Exception, text: str) -> None:
-    # A fault of ours needs its traceback; one of the job's author does not.
+    # Only an unexpected error needs a traceback; the job's author can't use one.
     logger.error(
         f"building job {request.job} failed: {text}",
         exc_info=None if find_cause(error, *_EXPECTED) else error,

@@ -1,4 +1,4 @@
-"""Whether the manifest in the repository is the one that was submitted."""
+"""Comparing the manifest in the repository with the submitted one."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,11 +15,11 @@ from image_builder.source.source_tree import Source, resolve_inside
 
 _ABSENT = object()
 _NOT_COMPARED = ("extends",)
-"""The submitted manifest is merged with its base already."""
+"""Keys that are not compared: the submitted manifest is already merged with its base."""
 
 
 def find_manifest_difference(source: Source, submitted: Mapping[str, Any]) -> str | None:
-    """Return a warning when the repository holds no manifest or another one, None when they are equal."""
+    """Return a warning when the repository's manifest is missing or differs; None when both are equal."""
     file = _find_manifest_file(source)
     if file is None:
         return f"there is no {JOB_FILE} in the repository to compare the submitted manifest with"
@@ -46,13 +46,13 @@ def _find_manifest_file(source: Source) -> Path | None:
 
 
 def _check_base(file: Path, root: Path) -> None:
-    # A base outside the repository would be a file of this machine.
+    # A base outside the repository would be a file of the builder's machine.
     if base := load_yaml_map(file.read_text(encoding="utf-8")).get("extends"):
         resolve_inside(root, str(file.parent.relative_to(root.resolve()) / str(base)), "extends")
 
 
 def _clean(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Bring a manifest into its full form, so that a default that only one side spells out is no difference."""
+    """Return the manifest with all defaults filled in, so that writing out a default makes no difference."""
     try:
         values = parse_manifest_types(content).model_dump(mode="json")
     except ValidationError:

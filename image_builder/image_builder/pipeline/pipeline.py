@@ -1,4 +1,4 @@
-"""One build, step by step."""
+"""One build, step by step: fetch the source, resolve the job type, make the images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ _DEPRECATED = {
 
 @dataclass(frozen=True)
 class SourceFetcher:
-    """Fetches the archive that came with a request, or clones the repository that its manifest names."""
+    """Extracts the archive of a request, or clones the repository that the request's manifest names."""
 
     git: GitSource
     limits: SourceLimits
 
     def fetch(self, request: BuildRequest, workspace: Path, progress: BuildProgress) -> Source:
-        """Put the source into the workspace."""
+        """Put the source into the workspace and return it; raises ValidationError when it can't be fetched."""
         if not request.build_context:
             return self.git.clone(
                 request.manifest.git, request.git_credentials, workspace, progress
@@ -49,7 +49,7 @@ class SourceFetcher:
 
 @dataclass(frozen=True)
 class BuildPipeline:
-    """Fetches a source, resolves its job type, and has the images made."""
+    """Fetches the source of a request, resolves its job type, and lets the maker of the image kind make the images."""
 
     workspaces: Workspaces
     sources: SourceFetcher
@@ -59,7 +59,7 @@ class BuildPipeline:
     verify_manifest_consistency: bool = True
 
     def build(self, request: BuildRequest, progress: BuildProgress) -> BuildResult:
-        """Build, and leave nothing behind but images; raises what went wrong, its phase in front."""
+        """Build the images of a request and remove everything else; errors begin with the phase that failed."""
         maker = self._choose_maker(request)
         _warn_of_deprecated_keys(request, progress)
         with self.workspaces.open(request.deployment_id) as workspace:
@@ -103,7 +103,7 @@ class BuildPipeline:
 
 def _write_manifest(request: BuildRequest, source: Source) -> None:
     path = source.directory / _MANIFEST_FILE
-    # A link would lead the text elsewhere.
+    # Writing through a link would change another file.
     path.unlink(missing_ok=True)
     path.write_text(request.manifest.origin_yaml_ or "")
 

@@ -1,4 +1,4 @@
-"""Where builds work: one directory each, gone afterwards."""
+"""The directories that builds work in: one for each build, removed when the build ends."""
 
 import secrets
 import shutil
@@ -17,7 +17,8 @@ _LOCK_SUFFIX = ".lock"
 class Workspaces:
     """The directories of one builder's builds.
 
-    A lock, which ends with the process however it ends, tells the directories of living builders from leftovers.
+    A lock distinguishes the directories of running builders from leftovers: the operating system releases it when the
+    builder's process ends, even by a kill.
     """
 
     def __init__(self, root: Path, clean_up: bool = True) -> None:
@@ -27,7 +28,7 @@ class Workspaces:
         self._lock = FileLock(f"{self._own}{_LOCK_SUFFIX}")
 
     def start(self) -> None:
-        """Take a directory of our own, and remove those of builders that are gone."""
+        """Create a directory for this builder, and remove those of builders that no longer run."""
         self._root.mkdir(parents=True, exist_ok=True)
         self._lock.acquire()
         self._own.mkdir()
@@ -38,7 +39,7 @@ class Workspaces:
             self._remove_kept()
 
     def stop(self) -> None:
-        """Give the directory back."""
+        """Remove this builder's directory and release its lock."""
         if self._clean_up:
             shutil.rmtree(self._own, ignore_errors=True)
         self._lock.release()
@@ -46,7 +47,7 @@ class Workspaces:
 
     @contextmanager
     def open(self, deployment_id: str) -> Iterator[Path]:
-        """Give a build an empty directory, and remove it when the block ends."""
+        """Yield an empty directory for a build, and remove it when the block ends."""
         workspace = self._own / f"{deployment_id}-{secrets.token_hex(4)}"
         workspace.mkdir()
         try:
@@ -55,14 +56,14 @@ class Workspaces:
             self.clean(workspace)
 
     def _remove_kept(self) -> None:
-        """Remove what builders that did not clean up have kept: nobody looks for a fault any more."""
+        """Remove the directories that earlier builders kept because their `clean_up` was off."""
         for directory in self._root.glob("builder-????????"):
-            # A builder has its lock before its directory.
+            # A builder creates its lock before its directory.
             if not directory.with_name(f"{directory.name}{_LOCK_SUFFIX}").exists():
                 shutil.rmtree(directory, ignore_errors=True)
 
     def clean(self, workspace: Path) -> None:
-        """Remove a build's directory now; harmless when it is gone."""
+        """Remove a build's directory before its block ends; repeated calls are harmless."""
         if self._clean_up:
             shutil.rmtree(workspace, ignore_errors=True)
 

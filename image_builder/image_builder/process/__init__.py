@@ -1,1 +1,1 @@
-"""EngineImages of jobs that run as processes: a directory with source, beside an environment made by uv."""
+"""Images of jobs that run as processes: a directory with the source, beside an environment that uv creates."""

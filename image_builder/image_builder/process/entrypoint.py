@@ -1,4 +1,4 @@
-"""Whether the entrypoint that a manifest names is there, without running it."""
+"""Checking that the entrypoint of a manifest exists, without running it."""
 
 import ast
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from image_builder.source.source_tree import resolve_inside
 
 
 class EntrypointNotFound(ValidationError):
-    """The manifest names a file or class that the source does not have."""
+    """The manifest names a file or a class that the source does not contain."""
 
 
 def check_entrypoint(directory: Path, entrypoint_path: str, class_name: str) -> None:
-    """Raise EntrypointNotFound when the file, or the class in it, is not there; an empty class name is not looked for."""
+    """Raise EntrypointNotFound when the file, or the class in it, is missing; an empty class name is not checked."""
     path = resolve_inside(directory, entrypoint_path, "entrypoint_path")
     if not path.is_file():
         raise EntrypointNotFound(
@@ -45,7 +45,7 @@ def _list_names(path: Path, shown_path: str) -> set[str]:
 
 
 def _list_bound_names(statements: list[ast.stmt]) -> Iterator[str]:
-    """Yield what the statements of a module bind, also inside `if` and `try`."""
+    """Yield the names that the statements of a module bind, also inside `if` and `try`."""
     for statement in statements:
         match statement:
             case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():

@@ -1,7 +1,7 @@
-"""EngineImages of process jobs on disk: `<images_dir>/<job name>/<tag>/` with `image.json` and `source/`.
+"""Images of process jobs on disk: `<images_dir>/<job name>/<tag>/` with `image.json` and `source/`.
 
-An image appears all at once, by a rename, and never changes afterwards: jobs may run from it. It goes all at once, too.
-The time of its `image.json` is when it was made or last known to be needed.
+An image appears at once, by a rename, and never changes afterwards, because jobs may run from it. It also disappears at
+once. The modification time of its `image.json` is the time at which it was made or was last needed.
 """
 
 import contextlib
@@ -46,14 +46,14 @@ class ProcessImage:
 
 @dataclass(frozen=True)
 class ImageStore:
-    """The images of all jobs."""
+    """The images of all jobs in one directory, which several builders may share."""
 
     root: Path
 
     def find_tag(self, job_name: str, tag: str, content_digest: str) -> str | None:
-        """Return the tag of an image with this content: preferably the one asked for; None when there is none.
+        """Return the tag of an image with this content, preferably `tag`; None when there is none.
 
-        What is found counts as needed from now on.
+        An image that is found counts as needed at this moment.
         """
         pointer = self._pointer(job_name, content_digest)
         with self._locked():
@@ -65,11 +65,11 @@ class ImageStore:
         return None
 
     def locate(self, job_name: str, tag: str) -> Path:
-        """Return the directory of an image."""
+        """Return the directory of an image, which may not exist."""
         return self.root / job_name / tag
 
     def add(self, image: ProcessImage, source: Path) -> None:
-        """Make an image of a source, which is moved into it; an image of the same tag is replaced."""
+        """Add an image; the directory `source` is moved into it. An image with the same tag is replaced."""
         directory = self.locate(image.job_name, image.image_tag)
         temporary = directory.with_name(f".{image.image_tag}-{secrets.token_hex(4)}")
         with self._locked():
@@ -83,7 +83,7 @@ class ImageStore:
         self._point(image)
 
     def remove_unneeded(self, needed: Collection[JobImage], before: datetime) -> list[str]:
-        """Remove images that are not needed, and were last needed before that moment; return their names."""
+        """Remove images that are not in `needed` and were last needed before `before`; return their names."""
         removed = []
         for directory in self._list_directories():
             if JobImage(job_name=directory.parent.name, image_tag=directory.name) in needed:
@@ -96,12 +96,12 @@ class ImageStore:
         return removed
 
     def list_pythons(self) -> set[Path]:
-        """List the interpreters that the images name."""
+        """Return the Python interpreters that the images use."""
         images = (_read_image(directory) for directory in self._list_directories())
         return {Path(image["python"]) for image in images if "python" in image}
 
     def remove_leftovers(self) -> None:
-        """Remove what builders left that were killed while they made an image, or removed one."""
+        """Remove the leftovers of builders that were killed while they added or removed an image."""
         oldest_living = time.time() - _LONGEST_MAKING_SECONDS
         for directory in self.root.glob("*/.*-*"):
             with contextlib.suppress(FileNotFoundError):
@@ -122,15 +122,15 @@ class ImageStore:
             if _last_needed(directory) >= before.timestamp():
                 return False
             directory.rename(doomed)
-        # Whoever is killed here leaves it under a name that is no image's.
+        # A builder that is killed here leaves a directory whose name marks it as a leftover.
         shutil.rmtree(doomed, ignore_errors=True)
         return True
 
     def _tidy(self, job: Path) -> None:
-        """Remove pointers that lead nowhere, and the directory of a job that has no image any more."""
+        """Remove pointers to removed images, and the directory of a job without images."""
         with self._locked():
             for pointer in (job / _BY_DIGEST).glob("*"):
-                # A suffix has what a builder left that was killed while it wrote it.
+                # A pointer with a suffix is the leftover of a builder that was killed while it wrote the pointer.
                 if pointer.suffix or not (job / pointer.read_text()).is_dir():
                     pointer.unlink()
             for directory in (job / _BY_DIGEST, job):
@@ -138,7 +138,7 @@ class ImageStore:
                     directory.rmdir()
 
     def _locked(self) -> AbstractContextManager[object]:
-        """Keep other builders from looking for an image that is just being removed."""
+        """Lock the store, so that no other builder finds an image that is just being removed."""
         self.root.mkdir(parents=True, exist_ok=True)
         return FileLock(self.root / _LOCK, poll_interval=0.005)
 
@@ -155,17 +155,17 @@ class ImageStore:
 
 
 def _list_visible(directory: Path) -> Iterator[Path]:
-    """List the directories in one, without those that are being made or removed."""
+    """Yield the subdirectories, except those that are being added or removed."""
     try:
         with os.scandir(directory) as entries:
             names = [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
     except FileNotFoundError:
-        return  # Another builder removed it.
+        return  # Another builder removed the directory.
     yield from (directory / name for name in names)
 
 
 def _read_image(directory: Path) -> dict[str, Any]:
-    """Return what an image says; nothing when it is damaged or gone."""
+    """Return the content of `image.json`; an empty dict when it is damaged or missing."""
     try:
         image: dict[str, Any] = json.loads((directory / _IMAGE_FILE).read_bytes())
     except (OSError, ValueError):
@@ -178,12 +178,12 @@ def _last_needed(directory: Path) -> float:
     try:
         return (file if file.exists() else directory).stat().st_mtime
     except FileNotFoundError:
-        return math.inf  # Another builder removed it.
+        return math.inf  # Another builder removed the directory.
 
 
 def _replace(temporary: Path, directory: Path) -> None:
     if directory.exists():
-        # Only a person who builds the same tag again comes here: each deployment has a tag of its own.
+        # This only happens on the command line: each deployment has its own tag.
         old = temporary.with_name(f"{temporary.name}-old")
         directory.rename(old)
         temporary.rename(directory)

@@ -1,4 +1,4 @@
-"""Everything that makes images of process jobs, put together."""
+"""The backend of process images: wiring, the warm-up of environments, and the removal of unneeded images."""
 
 import threading
 from collections.abc import Collection, Mapping
@@ -28,7 +28,7 @@ _MAX_LOG_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class EnvironmentWarmer:
-    """Makes, for each job type, the environment that its jobs without requirements share."""
+    """Creates for each job type, before the first build, the environment that its jobs without requirements share."""
 
     maker: ProcessImageMaker
     job_types: JobTypeCatalog
@@ -36,23 +36,23 @@ class EnvironmentWarmer:
     cancellation: Cancellation = field(default_factory=Cancellation)
 
     def start(self) -> None:
-        """Begin in the background; harmless when it runs already."""
+        """Start the warm-up in a thread; harmless when one already runs."""
         threading.Thread(target=self.warm_up_all, name="environment warm-up", daemon=True).start()
 
     def warm_up_all(self) -> None:
-        """Make all of them; what fails now is tried again by the first build that needs it."""
+        """Create the environments of all job types; the first build that needs one tries again when this fails."""
         for job_type in self.job_types.list_all():
             if self.cancellation.is_cancelled:
                 return
             self._warm_up(job_type)
 
     def list_pythons(self) -> set[Path]:
-        """List the Pythons of these environments, as far as they can be told."""
+        """Return the paths of the Pythons in these environments; job types whose plugin is broken are left out."""
         pythons = (self._find_python(job_type) for job_type in self.job_types.list_all())
         return {python for python in pythons if python is not None}
 
     def stop(self) -> None:
-        """Leave the rest to the builds."""
+        """Cancel the warm-up."""
         self.cancellation.cancel()
 
     def _warm_up(self, job_type: JobType) -> None:
@@ -64,30 +64,33 @@ class EnvironmentWarmer:
                 self.maker.warm_up(job_type, progress)
         except BuildCancelled:
             return
-        except Exception as error:  # noqa: BLE001 - nobody waits for it: a plugin may be broken, the index away
+        except Exception as error:  # noqa: BLE001 - a broken plugin or an index that is away must not end the thread
             logger.warning(f"the environment of job type {job_type} can't be made yet: {error}")
 
     def _find_python(self, job_type: JobType) -> Path | None:
         try:
             return self.maker.find_warm_python(job_type)
-        except Exception:  # noqa: BLE001 - a plugin may be broken, as the warm-up said already
+        except Exception:  # noqa: BLE001 - a plugin may be broken, which the warm-up already logged
             return None
 
 
 @dataclass(frozen=True)
 class ProcessImagePruner:
-    """Prunes the directories that builders of one machine share; several may do so at once."""
+    """Removes unneeded images and environments from the directories that the builders of one machine share.
+
+    Several pruners may run at once.
+    """
 
     images: ImageStore
     environments: Environments
     warmer: EnvironmentWarmer
 
     def prune(self, needed: Collection[JobImage], before: datetime) -> list[str]:
-        """Remove what is not needed, and was last needed before that moment; return the names of what is gone.
+        """Remove images that are not in `needed` and were last needed before `before`; return the removed names.
 
-        An environment is needed as long as an image stands on it, or the next job may by its job type.
+        An environment is removed unless an image uses it or it is the shared environment of a job type.
         """
-        # Also what a builder left that was killed at it.
+        # Builders that were killed may have left partial images and environments.
         self.images.remove_leftovers()
         self.environments.remove_leftovers()
         removed = self.images.remove_unneeded(needed, before)
@@ -97,40 +100,40 @@ class ProcessImagePruner:
 
 @dataclass(frozen=True)
 class ProcessBackend:
-    """The making of process images: one per service."""
+    """Everything that one service has for process images."""
 
     maker: ProcessImageMaker
     warmer: EnvironmentWarmer
     pruner: ProcessImagePruner
 
     def start(self) -> None:
-        """Clean up after builders that were killed."""
+        """Create the directories, and remove the leftovers of builders that were killed."""
         for directory in (self.maker.images.root, self.maker.environments.root):
             directory.mkdir(parents=True, exist_ok=True)
         self.maker.images.remove_leftovers()
         self.maker.environments.remove_leftovers()
 
     def start_background_work(self) -> None:
-        """Make in the background what most builds will need, also after each change of the plugins."""
+        """Start the warm-up of environments, now and after each change of the plugins."""
         self.warmer.job_types.on_change(self.warmer.start)
         self.warmer.start()
 
     def prune(self, needed: Collection[JobImage], before: datetime) -> list[str]:
-        """Remove images and environments that are not needed, and were last needed before that moment."""
+        """Remove unneeded images and environments."""
         return self.pruner.prune(needed, before)
 
     def check(self) -> None:
-        """Nothing else needs to answer."""
+        """Do nothing: process images need no other program that runs."""
 
     def stop(self) -> None:
-        """End the work in the background."""
+        """Cancel the warm-up."""
         self.warmer.stop()
 
 
 def create_process_backend(
     config: ImageBuilderConfig, job_types: JobTypeCatalog, environment: Mapping[str, str]
 ) -> ProcessBackend:
-    """Wire it; `environment` is all that uv may see of the process's own."""
+    """Wire the backend. `environment` holds all variables that uv inherits."""
     environments = Environments(
         root=config.environments_dir.absolute(),
         uv=Path(find_uv_bin()),

@@ -1,8 +1,8 @@
 """Environments of process jobs: one virtual environment for each distinct set of requirements.
 
-An environment is made in a directory of its own and renamed when it is complete, so that no job ever sees half of one.
-A lock between processes keeps two builds from making the same one twice; it ends with its process, however that ends.
-The time of its `environment.json` is when it was made or last known to be needed.
+An environment is created in a temporary directory and renamed when it is complete, so that no job sees a partial one.
+A lock between processes keeps two builds from creating the same one twice; the operating system releases it when its
+process ends. The modification time of `environment.json` is the time at which it was created or was last needed.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from image_builder.source.source_tree import digest_file
 _COMPLETE = "environment.json"
 _LOCK_POLL_SECONDS = 0.5
 _LOCK_GLANCE_SECONDS = 0.1
-"""Long enough for one who only looks whether the environment is there."""
+"""Builds that only check whether the environment exists hold the lock for less than this, so no message is logged."""
 _UNREACHABLE = re.compile(
     r"error sending request|failed to fetch|dns error|connection refused|could not connect|tcp connect"
     r"|timed out|network is unreachable|name resolution|client error \(Connect\)",
@@ -37,24 +37,24 @@ _UNREACHABLE = re.compile(
 
 @dataclass(frozen=True)
 class EnvironmentSpec:
-    """All that decides what an environment holds."""
+    """Everything that determines the content of an environment."""
 
     python: str
-    """What `uv venv --python` takes: a version, or the path of an interpreter."""
+    """The argument of `uv venv --python`: a version, or the path of an interpreter."""
     python_version: str
     packages: Sequence[Path]
     requirements: Path | None = None
     requirements_digest: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """Variables of the installation, secret ones among them."""
+    """Variables of the installation, including secret ones."""
     variables_digest: str = ""
-    """Tells apart environments whose installation saw other variables; says nothing of their values."""
+    """A signed digest of the variables, which does not reveal their values."""
     refresh: str = ""
-    """Makes the environment another one than all before: nothing of them is used again."""
+    """A text that makes the environment differ from all earlier ones, for builds without the cache; usually empty."""
 
     @property
     def digest(self) -> str:
-        """The name of the environment."""
+        """The name of the environment's directory."""
         parts = {
             "python": self.python_version,
             "packages": [[path.name, digest_file(path)] for path in self.packages],
@@ -66,25 +66,25 @@ class EnvironmentSpec:
 
 
 class PackagesNotInstalled(CommandFailed):
-    """What a job requires can't be installed."""
+    """The requirements of a job, or the packages of its job type, can't be installed."""
 
 
 @dataclass(frozen=True)
 class Environments:
-    """Makes environments with uv, and finds those that are there."""
+    """Creates environments with uv, finds existing ones and removes those that are not needed."""
 
     root: Path
     uv: Path
     inherited: Mapping[str, str]
-    """What uv may see of the service's environment."""
+    """The variables that uv inherits from the service."""
     timeout_seconds: float
 
     def make_or_reuse(
         self, spec: EnvironmentSpec, directory: Path, progress: BuildProgress
     ) -> Path:
-        """Return the Python of the environment, made now unless it is there.
+        """Return the Python of the environment, which is created unless it exists.
 
-        Raises PackagesNotInstalled when uv can't install what the job requires.
+        Raises PackagesNotInstalled when uv can't install the packages.
         """
         digest = spec.digest
         with self._locked(digest, progress):
@@ -95,17 +95,17 @@ class Environments:
         return self._python(self.root / digest)
 
     def locate(self, spec: EnvironmentSpec) -> Path:
-        """Return where the Python of an environment is, or would be."""
+        """Return the path of an environment's Python, which may not exist."""
         return self._python(self.root / spec.digest)
 
     def is_complete(self, digest: str) -> bool:
-        """Tell whether an environment is there and its Python still exists."""
+        """Return whether an environment is complete and its Python still exists."""
         environment = self.root / digest
         return (environment / _COMPLETE).is_file() and self._python(environment).exists()
 
     def remove_unneeded(self, needed: Collection[Path], before: datetime) -> list[str]:
-        """Remove those whose Python is not needed, and was last needed before that moment; return their names."""
-        # By name alone: their directory may have been reached by another path when a job was built.
+        """Remove environments whose Python is not in `needed` and was last needed before `before`; return their names."""
+        # Only names are compared: an image may have been built with another path to the same directory.
         digests = {python.parents[1].name for python in needed}
         removed = []
         for environment in self.root.glob("[!.]*"):
@@ -118,7 +118,7 @@ class Environments:
         return removed
 
     def remove_leftovers(self) -> None:
-        """Remove what builders left that were killed while they made an environment, or removed one."""
+        """Remove the leftovers of builders that were killed while they created or removed an environment."""
         for directory in self.root.glob(".*-making-*"):
             digest = directory.name[1:].partition("-making-")[0]
             try:
@@ -130,17 +130,17 @@ class Environments:
     @contextmanager
     def _locked(self, digest: str, progress: BuildProgress) -> Iterator[None]:
         lock = FileLock(self._lock_path(digest))
-        is_told = False
+        is_logged = False
         while True:
             progress.cancellation.check()
             try:
-                seconds = _LOCK_POLL_SECONDS if is_told else _LOCK_GLANCE_SECONDS
+                seconds = _LOCK_POLL_SECONDS if is_logged else _LOCK_GLANCE_SECONDS
                 lock.acquire(timeout=seconds, poll_interval=0.02)
                 break
             except Timeout:
-                if not is_told:
+                if not is_logged:
                     progress.log("waiting for another build that makes the same environment")
-                is_told = True
+                is_logged = True
         try:
             yield
         finally:
@@ -154,7 +154,7 @@ class Environments:
     def _create(
         self, digest: str, spec: EnvironmentSpec, directory: Path, progress: BuildProgress
     ) -> None:
-        # A name of its own each time: uv of a builder that was killed may still be writing to the last one.
+        # Each attempt has its own name: the uv of a killed builder may still be writing to the previous directory.
         temporary = self.root / f".{digest}-making-{secrets.token_hex(4)}"
         progress.log(f"making environment {digest} with Python {spec.python_version}")
         try:
@@ -235,12 +235,12 @@ class Environments:
 
     def _move_into_place(self, temporary: Path, environment: Path) -> None:
         if environment.exists():
-            # Incomplete, or its Python is gone: no job can be using it.
+            # It is incomplete or its Python no longer exists, so no job can be using it.
             shutil.rmtree(environment)
         temporary.rename(environment)
 
     def _remove(self, environment: Path, before: datetime) -> bool:
-        """Remove one, unless somebody is at it just now or needed it lately."""
+        """Remove an environment, unless a builder is using it or needed it after `before`; return whether it was removed."""
         doomed = self.root / f".{environment.name}-making-{secrets.token_hex(4)}"
         try:
             with FileLock(self._lock_path(environment.name), timeout=0):
@@ -253,7 +253,7 @@ class Environments:
         return True
 
     def _remove_locks(self) -> None:
-        """Remove the locks of environments that are not there: whoever waits for one makes it anew."""
+        """Remove the locks of environments that don't exist; a build that waits for one creates the environment again."""
         for path in self._lock_path("").parent.glob("*.lock"):
             with contextlib.suppress(Timeout), FileLock(path, timeout=0):
                 if not (self.root / path.stem).exists():

@@ -1,4 +1,4 @@
-"""Ending a build from outside."""
+"""Running the programs of a build, such as git, uv and docker, and cancelling the build from outside."""
 
 import contextlib
 import os
@@ -18,14 +18,14 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class BuildCancelled(Exception):
-    """The build was ended from outside: on request, or because the service stops."""
+    """The build was cancelled: on request, or because the service stops."""
 
     def __init__(self) -> None:
         super().__init__("the build was cancelled")
 
 
 class Cancellation:
-    """Tells one build to end, and ends what it waits for."""
+    """Cancels one build and interrupts whatever it waits for. All methods may be called from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,11 +34,11 @@ class Cancellation:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether the build shall end."""
+        """True once the build is cancelled."""
         return self._cancelled.is_set()
 
     def cancel(self) -> None:
-        """Tell the build to end and interrupt what it waits for; harmless when repeated."""
+        """Cancel the build and call its interrupts; repeated calls are harmless."""
         with self._lock:
             self._cancelled.set()
             interrupts = list(self._interrupts)
@@ -46,18 +46,18 @@ class Cancellation:
             interrupt()
 
     def check(self) -> None:
-        """Raise BuildCancelled once the build shall end."""
+        """Raise BuildCancelled once the build is cancelled."""
         if self._cancelled.is_set():
             raise BuildCancelled
 
     def wait(self, seconds: float) -> None:
-        """Wait so long; BuildCancelled as soon as the build shall end."""
+        """Wait for `seconds`; raises BuildCancelled as soon as the build is cancelled."""
         self._cancelled.wait(seconds)
         self.check()
 
     @contextmanager
     def interrupting(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        """Call `interrupt` when the build is cancelled inside the block; BuildCancelled after it."""
+        """Call `interrupt` when the build is cancelled inside the block, and raise BuildCancelled after the block."""
         with self._lock:
             self._interrupts.append(interrupt)
             already_cancelled = self._cancelled.is_set()
@@ -73,41 +73,41 @@ class Cancellation:
 
 @dataclass(frozen=True)
 class Command:
-    """A program, its arguments, and all it may see of the environment."""
+    """A program to run: its arguments and all of its environment."""
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
     directory: Path | None = None
     timeout_seconds: float = 3600
     remembered_lines: int = 20
-    """How much of the end of its output an error holds."""
+    """Number of lines from the end of its output that an error holds."""
 
     @property
     def program(self) -> str:
-        """The program's name, for messages: arguments may be long, and hold paths of this machine."""
+        """The program's name for messages, without the arguments: they may be long and hold paths of this machine."""
         return Path(self.arguments[0]).name
 
 
 class CommandFailed(Exception):
-    """A program ended with another code than zero."""
+    """A program ended with an exit code other than zero."""
 
     def __init__(self, reason: str, last_lines: Sequence[str]) -> None:
         super().__init__("\n".join([f"{reason}:", *last_lines] if last_lines else [reason]))
         self.reason = reason
         self.last_lines = tuple(last_lines)
-        """The end of what it printed."""
+        """The end of its output."""
 
 
 class CommandTookTooLong(CommandFailed):
-    """A program was ended, for it did not end by itself in time."""
+    """A program was killed because it did not end in time."""
 
 
 def run_command(
     command: Command, on_line: Callable[[str], str], cancellation: Cancellation
 ) -> None:
-    """Run a program and hand over its lines as they come; `on_line` returns the line without secrets.
+    """Run a program and call `on_line` with each line of its output; it returns the line without secrets.
 
-    Raises CommandFailed when it fails or takes too long, BuildCancelled when the build was cancelled.
+    Raises CommandFailed when the program fails or takes too long, BuildCancelled when the build is cancelled.
     """
     cancellation.check()
     last_lines: deque[str] = deque(maxlen=command.remembered_lines)
@@ -145,7 +145,7 @@ class _Deadline:
 
 
 def _start(command: Command) -> subprocess.Popen[bytes]:
-    # A group of its own: what the program started ends with it.
+    # A process group of its own, so that all processes that the program starts end with it.
     return subprocess.Popen(
         list(command.arguments),
         cwd=command.directory,

@@ -1,1 +1,1 @@
-"""Fetching the source of a job: an archive that the client sent, or a git repository."""
+"""The source of a job: an archive that the client sent, or a git repository; and its requirements."""

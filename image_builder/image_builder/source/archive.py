@@ -1,7 +1,7 @@
-"""Extracting the archive of a source that nobody has to trust.
+"""Extracting the untrusted archive of a source.
 
-Directories, regular files, and links that stay inside the archive are extracted; anything else is refused, and so is an
-archive of too many entries or bytes, before they are written. Owners, times and special modes are dropped.
+Directories, regular files, and links that stay inside the archive are extracted; all other entries are refused. An
+archive with too many entries or bytes is refused before they are written. Owners, times and special modes are dropped.
 """
 
 import base64
@@ -20,17 +20,17 @@ from image_builder.source.source_tree import SourceLimits
 
 _MAX_HEADER_BYTES = 1024 * 1024
 _ENTRY_BYTES = 4 * tarfile.BLOCKSIZE
-"""Header, long name and padding of an entry."""
+"""Bytes of an entry beside its content: header, long name and padding."""
 _FRAME_BYTES = 64 * 1024
-"""What the tar reader takes beyond an entry: padding, and a buffer of look-ahead."""
+"""Bytes that the tar reader reads beyond an entry: padding, and its look-ahead buffer."""
 
 
 class UnsafeArchive(ValidationError):
-    """The archive holds what is not extracted, or more than is allowed."""
+    """The archive holds an entry that is not allowed, or too many of them."""
 
 
 def extract_bundle(bundle: str, directory: Path, limits: SourceLimits) -> None:
-    """Extract a base64 text of a gzip-compressed tar; raises ValidationError when it is broken or unsafe."""
+    """Extract a gzip-compressed tar, encoded as base64; raises ValidationError when it is broken or unsafe."""
     try:
         content = base64.b64decode(bundle, validate=True)
     except binascii.Error as error:
@@ -45,7 +45,7 @@ def extract_bundle(bundle: str, directory: Path, limits: SourceLimits) -> None:
 
 
 class _BoundedReader(io.RawIOBase):
-    """Counts what comes out of the compression, so that a small bundle can't fill memory or disk."""
+    """Limits the bytes that the decompression returns, so that a small bundle can't fill memory or disk."""
 
     def __init__(self, source: gzip.GzipFile, limits: SourceLimits) -> None:
         self._source = source
@@ -54,7 +54,7 @@ class _BoundedReader(io.RawIOBase):
         self._allowed = 0
 
     def allow(self, count: int) -> None:
-        """Allow so many bytes until the next call."""
+        """Allow `count` more bytes until the next call."""
         self._allowed = count + _FRAME_BYTES
 
     def read(self, size: int = -1) -> bytes:
@@ -88,7 +88,7 @@ def _extract(reader: _BoundedReader, directory: Path, limits: SourceLimits) -> N
                 links.append(path)
             reader.allow(_MAX_HEADER_BYTES)
     for link in links:
-        # A later link may have changed where an earlier one leads.
+        # A later link may have changed the target of an earlier one.
         if link.is_symlink():
             _check_link(link, directory)
 
@@ -117,7 +117,7 @@ def _locate(name: str, directory: Path) -> Path:
     if pure.is_absolute() or ".." in pure.parts:
         raise UnsafeArchive(f"{name!r} in the build context leads outside it")
     path = directory / pure
-    # Nothing is written through a link: where it leads is not where the name says.
+    # Nothing is written through a link: its target may lie outside.
     if any((directory / parent).is_symlink() for parent in pure.parents):
         raise UnsafeArchive(f"{name!r} in the build context lies behind a link")
     return path

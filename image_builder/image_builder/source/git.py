@@ -1,6 +1,6 @@
 """Cloning the source of a job from a git repository.
 
-Credentials go to git through an askpass helper and its environment: no command line, URL, log or error holds them.
+Git receives credentials through an askpass helper and its environment: no command line, URL, log or error holds them.
 """
 
 import re
@@ -24,7 +24,7 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 
-# Answers only the host that the manifest names: a redirect elsewhere gets no credentials.
+# The helper only answers for the manifest's host: a redirect to another host gets no credentials.
 _ASKPASS = """#!/bin/sh
 case "$1" in
   *"//$RACETRACK_GIT_HOST'"*|*"@$RACETRACK_GIT_HOST'"*) ;;
@@ -38,15 +38,15 @@ esac
 
 
 class GitAccessDenied(ValidationError):
-    """The repository is not there for these credentials, or for nobody without any."""
+    """The repository needs credentials, or refused the given ones."""
 
 
 @dataclass(frozen=True)
 class GitSource:
-    """Clones repositories."""
+    """Clones repositories with the protocols that are allowed."""
 
     environment: Mapping[str, str]
-    """What git may see of the service's environment."""
+    """The variables that git inherits from the service."""
     protocols: Sequence[str]
     timeout_seconds: float
     limits: SourceLimits
@@ -58,7 +58,7 @@ class GitSource:
         workspace: Path,
         progress: BuildProgress,
     ) -> Source:
-        """Clone the repository into the workspace; ValidationError when it can't be, or is too large."""
+        """Clone the repository into the workspace and return it; raises ValidationError when it fails or is too large."""
         self._check_remote(git.remote)
         repository = workspace / "repository"
         environment = self._make_environment(git.remote, credentials, workspace)
@@ -162,7 +162,7 @@ class GitSource:
 
 
 def check_limits(directory: Path, limits: SourceLimits) -> None:
-    """Raise ValidationError when a tree has too many files or bytes."""
+    """Raise ValidationError when a directory tree holds too many files or bytes."""
     count, size = 0, 0
     for path in directory.rglob("*"):
         count, size = count + 1, size + path.lstat().st_size

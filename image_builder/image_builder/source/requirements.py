@@ -1,4 +1,4 @@
-"""What a requirements file asks for, with all it leads to."""
+"""Requirements files: the files that they include, and a digest of everything that their installation reads."""
 
 import hashlib
 import re
@@ -17,7 +17,7 @@ _LOCAL = re.compile(
 
 
 def digest_requirements(directory: Path, relative: str) -> str:
-    """Return a digest of the file, of the files it includes, and of the source when it installs from there."""
+    """Return a digest of the file, of the files that it includes, and of the whole source when it installs from there."""
     total = hashlib.sha256()
     texts = _read_all(directory, relative)
     for text in texts.values():
@@ -28,19 +28,22 @@ def digest_requirements(directory: Path, relative: str) -> str:
 
 
 def list_files(directory: Path, relative: str) -> list[str]:
-    """Return what must be there to install the requirements: paths in the job's directory, or `.` for all of it."""
+    """Return the paths in the job's directory that the installation reads; `.` stands for the whole directory.
+
+    Raises ValidationError when one of the files is missing or is no text.
+    """
     texts = _read_all(directory, relative)
     return ["."] if _install_from_source(texts) else list(texts)
 
 
 def is_empty(directory: Path, relative: str) -> bool:
-    """Tell whether a requirements file asks for nothing."""
+    """Return whether a requirements file exists and lists nothing."""
     path = resolve_inside(directory, relative, "requirements_path")
     return path.is_file() and not _list_lines(_read(path, relative))
 
 
 def _read_all(directory: Path, relative: str) -> dict[str, str]:
-    """Return the texts of the file and of those it includes, by their paths in the directory."""
+    """Return the texts of the file and of the files that it includes, by their paths in the directory."""
     texts: dict[str, str] = {}
     waiting = [relative]
     while waiting:

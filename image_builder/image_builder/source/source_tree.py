@@ -1,4 +1,4 @@
-"""The source of a job, where it was fetched to."""
+"""The directory tree of a fetched source: its limits, the paths inside it, and its digest."""
 
 import hashlib
 import os
@@ -9,35 +9,38 @@ from pathlib import Path
 from racetrack_client.log.errors import ValidationError
 
 TAR_VERSION = "tar"
-"""The git version of a source that came as an archive."""
+"""The git version of a source that was sent as an archive."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A fetched source: the job's directory, inside everything that was fetched."""
+    """A fetched source. `root` holds everything that was fetched."""
 
     root: Path
     directory: Path
-    """The job's directory; the root itself, or below it in a repository of several jobs."""
+    """The job's directory: the root itself, or a directory below it in a repository of several jobs."""
     git_version: str
-    """What `git describe` says, or `tar`."""
+    """The output of `git describe`, or `tar` for an archive."""
 
     @property
     def is_from_git(self) -> bool:
-        """Whether a repository was cloned."""
+        """True if the source was cloned from a repository."""
         return self.git_version != TAR_VERSION
 
 
 @dataclass(frozen=True)
 class SourceLimits:
-    """The most that a source may take."""
+    """The maximum size of a source."""
 
     max_files: int
     max_bytes: int
 
 
 def resolve_inside(root: Path, relative: str, what: str) -> Path:
-    """Return the path inside the root; ValidationError when it, or where its links lead, is outside."""
+    """Return the path below the root with its links followed; raises ValidationError when it leads outside.
+
+    `what` names the path in the error.
+    """
     path = (root / relative).resolve()
     if not path.is_relative_to(root.resolve()):
         raise ValidationError(f"{what} {relative!r} leads outside the job's source")
@@ -45,9 +48,9 @@ def resolve_inside(root: Path, relative: str, what: str) -> Path:
 
 
 def digest_tree(directory: Path, left_out: AbstractSet[str] = frozenset()) -> str:
-    """Return the SHA-256 of names, contents, executable bits and links; times and owners don't count.
+    """Return the SHA-256 of all names, contents, executable bits and links; times and owners don't matter.
 
-    Entries with a name that is left out don't count either.
+    Entries whose name is in `left_out` are ignored.
     """
     total = hashlib.sha256()
     _add_directory(total, directory, "", left_out)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def docker(*arguments: str, check: bool = True) -> str:
-    """Run Docker's client and return what it prints."""
+    """Run Docker's client and return its output."""
     done = subprocess.run(
         ["docker", *arguments], capture_output=True, text=True, check=False, timeout=120
     )
@@ -19,7 +19,7 @@ def docker(*arguments: str, check: bool = True) -> str:
 
 @contextmanager
 def platform_of_its_own() -> Iterator[str]:
-    """Give a name for `platform_name`, and remove the images of this platform afterwards."""
+    """Yield a unique `platform_name`, and remove the images of this platform after the block."""
     name = f"builder-test-{secrets.token_hex(4)}"
     try:
         yield name
@@ -30,9 +30,9 @@ def platform_of_its_own() -> Iterator[str]:
 
 
 def is_running(argument: str) -> bool:
-    """Tell whether a process with this argument runs, in a container or not: the engine is that of this machine."""
+    """Return whether a process with this argument runs on this machine, in a container or outside."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):  # A process may end while it is looked at.
+        with suppress(OSError):  # A process may end meanwhile.
             if argument.encode() in path.read_bytes().split(b"\0"):
                 return True
     return False

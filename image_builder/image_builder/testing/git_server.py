@@ -1,4 +1,4 @@
-"""A git host of its own on this machine: HTTPS with a certificate made for it, and credentials."""
+"""A local git host for tests, with HTTPS, its own certificate, and credentials."""
 
 import base64
 import os
@@ -17,17 +17,17 @@ _ADDRESS = "127.0.0.1"
 
 @dataclass(frozen=True)
 class GitServer:
-    """Serves the repositories of a directory to whoever knows the credentials."""
+    """A git host that serves the repositories of a directory to clients with the right credentials."""
 
     url: str
     directory: Path
     certificate: Path
-    """What clients must trust: `GIT_SSL_CAINFO`."""
+    """The certificate that clients must trust, as `GIT_SSL_CAINFO`."""
     username: str = "alice"
     password: str = "a password with / and @"
 
     def publish(self, name: str, files: Mapping[str, str]) -> str:
-        """Make a repository with one commit on the branch main; returns its URL."""
+        """Create a repository with one commit on the branch main; return its URL."""
         repository = self.directory / name
         repository.mkdir()
         for path, text in files.items():
@@ -68,20 +68,20 @@ class _GitHttpServer(ThreadingHTTPServer):
 
 
 class _GitRequestHandler(BaseHTTPRequestHandler):
-    """Hands requests to git's own CGI program."""
+    """Passes requests on to git's own CGI program."""
 
     server: _GitHttpServer
 
     def do_GET(self) -> None:
-        self._serve(b"")
+        self._answer_git(b"")
 
     def do_POST(self) -> None:
-        self._serve(self.rfile.read(int(self.headers["Content-Length"])))
+        self._answer_git(self.rfile.read(int(self.headers["Content-Length"])))
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
-    def _serve(self, body: bytes) -> None:
+    def _answer_git(self, body: bytes) -> None:
         git = self.server.git
         known = base64.b64encode(f"{git.username}:{git.password}".encode()).decode()
         if self.headers.get("Authorization") != f"Basic {known}":
@@ -98,7 +98,7 @@ class _GitRequestHandler(BaseHTTPRequestHandler):
             "PATH": os.defpath,
             "GIT_PROJECT_ROOT": str(git.directory),
             "GIT_HTTP_EXPORT_ALL": "1",
-            # The repositories may belong to another user than the one who reads them.
+            # The repositories may belong to another user than the one of this process.
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": "safe.directory",
             "GIT_CONFIG_VALUE_0": "*",
@@ -128,7 +128,7 @@ class _GitRequestHandler(BaseHTTPRequestHandler):
 
 
 def _make_certificate(directory: Path) -> Path:
-    """Write key and certificate to one file."""
+    """Write a key and its certificate to one file; return its path."""
     path = directory / "certificate.pem"
     command = ["openssl", "req", "-x509", "-nodes", "-days", "1", "-newkey", "rsa:2048"]
     command += ["-subj", "/CN=git", "-addext", f"subjectAltName=IP:{_ADDRESS}"]

@@ -75,11 +75,11 @@ def test_young_images_stay(make, prune, platform):
 
 def test_what_is_needed_is_noted_and_stays_for_a_while_after(make, prune, pruner):
     name = make("a")
-    made_at = pruner.engine.find_image(name).changed_at
+    made_at = pruner.docker.find_image(name).changed_at
 
     assert prune("a", hours=RETENTION_HOURS / 2) == []
 
-    assert pruner.engine.find_image(name).changed_at > made_at
+    assert pruner.docker.find_image(name).changed_at > made_at
 
 
 def test_a_needed_image_loses_the_names_that_nobody_needs(make, prune, platform):
@@ -94,14 +94,14 @@ def test_a_needed_image_loses_the_names_that_nobody_needs(make, prune, platform)
 
 def test_an_image_that_was_used_again_is_young_again(make, prune, pruner, platform):
     old = make("old", content="same")
-    known_at = pruner.engine.find_image(old).changed_at
+    known_at = pruner.docker.find_image(old).changed_at
     make("again", content="same")
-    assert pruner.engine.find_image(old).changed_at > known_at
+    assert pruner.docker.find_image(old).changed_at > known_at
 
-    named_at = pruner.engine.find_image(old).changed_at
+    named_at = pruner.docker.find_image(old).changed_at
     make("again", content="same", deployment_id="once-more")
 
-    assert pruner.engine.find_image(old).changed_at > named_at
+    assert pruner.docker.find_image(old).changed_at > named_at
     assert list_tags(platform) == ["again", "old"]
 
 
@@ -121,7 +121,7 @@ def test_builds_find_their_images_while_others_prune(make, pruner, in_thread):
         name = make(f"tag-{number}", content="same")
         pruned()
 
-        assert pruner.engine.find_image(name) is not None
+        assert pruner.docker.find_image(name) is not None
 
 
 def test_what_a_container_uses_stays_also_when_it_does_not_run(make, prune):

@@ -215,16 +215,14 @@ def test_a_builder_killed_while_it_makes_an_environment_leaves_nothing_broken(
     script = f"""
 import pathlib, sys
 from image_builder.running.programs import Cancellation
-from image_builder.running.progress import EventHistory
-from image_builder.running.progress import BuildLogFile
-from image_builder.running.progress import BuildProgress
+from image_builder.running.progress import BuildLogFile, BuildProgress, EventHistory
 from racetrack_commons.redaction import SecretRedactor
 from image_builder.process.virtual_environments import Environments, EnvironmentSpec
 root = pathlib.Path({str(config.environments_dir)!r})
 log = BuildLogFile(root / "log", 1000)
 progress = BuildProgress(EventHistory(), log, SecretRedactor([]), Cancellation(), lambda *_: None)
 spec = EnvironmentSpec(python=sys.executable, python_version="x", packages=[])
-Environments(root, pathlib.Path({str(slow_uv)!r}), {{"PATH": "/usr/bin:/bin"}}, 60).ensure(spec, root, progress)
+Environments(root, pathlib.Path({str(slow_uv)!r}), {{"PATH": "/usr/bin:/bin"}}, 60).make_or_reuse(spec, root, progress)
 """
     config.environments_dir.mkdir(exist_ok=True)
     builder = subprocess.Popen([sys.executable, "-c", script])
