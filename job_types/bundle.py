@@ -1,4 +1,4 @@
-"""Bundles the plugins of every platform into build/plugins/: python3 with the wrapper's wheel, and the plugins of this directory."""
+"""Bundles the plugins of every platform into build/plugins/: python3 with the wrapper's wheel, and those of this directory."""
 
 import subprocess
 import sys

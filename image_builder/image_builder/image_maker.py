@@ -31,7 +31,7 @@ class BuildInputs:
 
     @property
     def template_context(self) -> TemplateContext:
-        """What the job type's templates may read; raises ValidationError when a requirements file is missing."""
+        """The values that the job type's templates may use; raises ValidationError when a requirements file is missing."""
         return TemplateContext(
             manifest=self.request.manifest,
             git_version=self.source.git_version,

@@ -31,7 +31,7 @@ BUNDLED = PLUGINS.parent / "build/plugins"
 
 @pytest.fixture
 def engine(tmp_path):
-    """Services' plugin engine, with the bundles of every plugin here."""
+    """The plugin engine of the services, with the bundles of all plugins here."""
     bundles = tmp_path / "bundles"
     bundles.mkdir()
     for file in PLUGINS.glob("*/plugin.py"):
@@ -125,7 +125,7 @@ class Container:
     client: httpx.Client
 
     def stop(self) -> int:
-        """Ask it to end, and return its exit code."""
+        """Stop the container, and return its exit code."""
         docker("stop", "--time=20", self.id)
         return int(docker("inspect", "--format={{.State.ExitCode}}", self.id))
 
@@ -138,7 +138,7 @@ class Container:
 
 @pytest.fixture
 def start():
-    """Starts a container, and waits for an answer of this status; that it is ready, by default."""
+    """Starts a container, and waits until a path responds with a status; by default until it is ready."""
     with ExitStack() as stack:
 
         def start_one(image, *options, awaited=("/ready", 200)) -> Container:
@@ -155,7 +155,7 @@ def start():
 
 @pytest.fixture
 def serve_directory():
-    """Serves a directory on loopback to those who know the password; gives its URL with the password in it."""
+    """Serves a directory on loopback to clients with the password; returns the URL that contains it."""
     with ExitStack() as stack:
 
         def serve(directory, user, password):

@@ -174,7 +174,7 @@ def test_a_profiled_job_tells_what_it_holds_in_memory(build, start):
 
 @pytest.fixture
 def index(serve_directory, tmp_path):
-    """A package index with one package, `flowers`, for those who know the password."""
+    """A package index with one package, `flowers`, for clients with the password."""
     directory = tmp_path / "index/flowers"
     directory.mkdir(parents=True)
     wheel = write_wheel(directory, "flowers")

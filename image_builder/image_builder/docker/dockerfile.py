@@ -74,7 +74,7 @@ def declare_jobtype(dockerfile: Dockerfile, jobtype_image: str) -> Dockerfile:
     first = _FIRST_STAGE.search(dockerfile.text)
     position = first.start() if first else 0
     before, rest = dockerfile.text[:position], dockerfile.text[position:]
-    # What refers to a stage by its number must still mean the same one, which is now the next.
+    # References to stages by number must be increased by one, because of the new first stage.
     rest = _NUMBERED_STAGE.sub(lambda match: f"{match[1]}{int(match[2]) + 1}", rest)
     stage = f"FROM {jobtype_image} AS {JOBTYPE_CONTEXT}\n"
     return Dockerfile(f"{before}{stage}{rest}", dockerfile.origin)

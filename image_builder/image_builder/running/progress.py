@@ -1,4 +1,4 @@
-"""How a build reports what it does: the events that callers follow, and the log file that is kept."""
+"""The progress of a build: the events that callers follow, and the log file that is kept."""
 
 import os
 import threading

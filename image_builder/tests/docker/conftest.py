@@ -58,7 +58,7 @@ def job_types(plugin_directory):
 
 @pytest.fixture
 def use_images(job_types, plugin_directory):
-    """Gives the job type other images than the one of a template in the plugin."""
+    """Replaces the images of the job type, by default one template in the plugin."""
 
     def use(*images, **fields):
         job_types.all = [a_job_type(plugin_directory, process={}, images=images, **fields)]
@@ -68,7 +68,7 @@ def use_images(job_types, plugin_directory):
 
 @pytest.fixture
 def build_docker(build):
-    """Builds a job whose Dockerfile is the text, or that of the job type without one."""
+    """Builds a job with `dockerfile` as its Dockerfile; without it, the job type's Dockerfile is built."""
 
     def run(dockerfile=None, files=None, **fields):
         files = {"adder.py": ADDER} | (files or {})
@@ -81,7 +81,7 @@ def build_docker(build):
 
 @pytest.fixture
 def in_job(use_images):
-    """Makes the job type build the Dockerfile of the job, as it is."""
+    """Makes the job type build the job's own Dockerfile, without rendering it."""
     use_images(
         ImageDefinition(dockerfile_path="Dockerfile", source=ImageSource.JOB, template=False)
     )

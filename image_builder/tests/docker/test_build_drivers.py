@@ -38,7 +38,7 @@ def find_client(is_old):
 
 @pytest.fixture
 def without_buildx(environment, tmp_path):
-    """Hides the plugin behind one that is broken, and takes a client that has BuildKit inside, or one that has not."""
+    """Hides the buildx plugin behind a broken one; the client has built-in BuildKit or none, by its version."""
 
     def hide(*, is_old_client):
         client = find_client(is_old_client)

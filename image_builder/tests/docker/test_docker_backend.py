@@ -21,7 +21,7 @@ def pruner(environment, platform):
 
 @pytest.fixture
 def prune(pruner):
-    """Prunes as if so many hours had gone by; by default enough to make everything old."""
+    """Prunes as if `hours` had passed; by default enough to make every image old."""
 
     def run(*needed, hours=RETENTION_HOURS + 1):
         now = datetime.now(UTC) + timedelta(hours=hours)
@@ -33,7 +33,7 @@ def prune(pruner):
 
 @pytest.fixture
 def make(build_docker):
-    """Builds an image of content of its own, or of that of another tag, and returns its name."""
+    """Builds an image with its own content, or with that of another tag, and returns its name."""
 
     def run(tag, content=None, deployment_id=None, **manifest):
         dockerfile = f"FROM debian:trixie-slim\nENV content={content or tag}\n"

@@ -112,7 +112,7 @@ def test_without_the_cache_every_step_is_done_again(build_docker, start):
     resumed = build_docker(dockerfile, **fresh, using=start())
 
     assert read(again, "/moment") != read(first, "/moment")
-    # A builder that takes the deployment over does not begin anew.
+    # A builder that takes over the deployment does not build again.
     assert "used again" in resumed.log
 
 

@@ -17,7 +17,7 @@ ENGINE = "/var/run/docker.sock"
 
 
 class Relay(socketserver.BaseRequestHandler):
-    """Passes the bytes of one connection on, until either side ends it."""
+    """Forwards the bytes of one connection until either side closes it."""
 
     def handle(self):
         with socket.socket(socket.AF_UNIX) as engine:
@@ -37,7 +37,7 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
 
 
 class EngineProxy:
-    """Stands between client and engine, and can go away as an engine does that is restarted."""
+    """A proxy between client and engine, which can go away like a restarted engine."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

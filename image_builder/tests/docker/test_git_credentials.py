@@ -15,7 +15,7 @@ DOCKERFILE = "FROM debian:trixie-slim\nCOPY . /src/\nRUN env; ls -lA /src\n"
 
 
 class GitServer(BaseHTTPRequestHandler):
-    """Serves the repositories of a directory to the one user who knows the password."""
+    """Serves the repositories of a directory to the user with the password."""
 
     root: str
 

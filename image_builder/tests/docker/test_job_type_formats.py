@@ -26,7 +26,7 @@ RENDERED = "RENDERED=adder job-adder-v-0-0-1 blue"
 
 @pytest.fixture
 def job_types(tmp_path):
-    """The job types of one plugin; a test says what its `job_types` returns."""
+    """The job types of one plugin, whose `job_types` returns what the test sets."""
     plugins = tmp_path / "plugins"
     plugins.mkdir()
     started = []

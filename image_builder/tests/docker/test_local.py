@@ -35,7 +35,7 @@ def job(tmp_path):
 
 @pytest.fixture
 def start(tmp_path, job, platform):
-    """Starts `image_builder build` in a process of its own."""
+    """Starts `image_builder build` in its own process."""
     plugins = tmp_path / "plugins"
     plugins.mkdir()
     with zipfile.ZipFile(plugins / "plain-1.0.0.zip", "w") as package:

@@ -8,7 +8,7 @@ from racetrack_commons.testing.waiting import wait_until
 
 @pytest.fixture
 def gate(job_types):
-    """Holds builds at the job type's check until it is opened; counts those that came."""
+    """Holds builds at the check of the manifest until the gate is opened; counts the builds that reached it."""
     gate = threading.Event()
     gate.arrived = 0
 

@@ -23,7 +23,7 @@ ImageStore(Path(sys.argv[1])).remove_unneeded(needed, datetime.now(UTC))
 
 @pytest.fixture
 def prune(client):
-    """Tells the builder which tags of the job are needed; returns the names of what it removed."""
+    """Sends the needed tags of the job to the builder; returns the names that it removed."""
 
     def run(*needed):
         images = [{"job_name": "adder", "image_tag": tag} for tag in needed]
@@ -36,7 +36,7 @@ def prune(client):
 
 @pytest.fixture
 def make(build):
-    """Builds an image of content of its own, with an environment of its own when it requires something."""
+    """Builds an image with its own content, and with its own environment when `requirements` are given."""
 
     def run(tag, requirements=None):
         files = {"adder.py": f"{ADDER}# {tag}"}
@@ -54,7 +54,7 @@ def make(build):
 
 @pytest.fixture
 def age(config):
-    """Lets a day go by since anything was needed."""
+    """Makes everything look as if it was last needed a day ago."""
 
     def run():
         for name in ("image.json", "environment.json"):
@@ -108,7 +108,7 @@ def test_an_environment_stays_as_long_as_an_image_stands_on_it(
     gone = prune()
 
     assert len(gone) == 2
-    # That of the job type stays for the next job.
+    # The environment of the job type stays for the next job.
     assert list_environments(config) == [common]
     assert [path.stem for path in (config.environments_dir / ".locks").iterdir()] == [common]
 

@@ -27,7 +27,7 @@ def files_with(requirements, **more):
 
 @pytest.fixture
 def package_index(tmp_path):
-    """A package index with one package, `flowers`; stopping it leaves what uv has cached."""
+    """A package index with one package, `flowers`; after a stop, only the cache of uv has the package."""
     root = tmp_path / "index"
     (root / "simple/flowers").mkdir(parents=True)
     wheel = write_wheel(root / "simple/flowers", "flowers")

@@ -45,7 +45,7 @@ def manifest_of(repository, directory="jobs/adder", **git_fields):
 
 @contextmanager
 def server_that(answer):
-    """Serves git over HTTP badly, and keeps the credentials that it is told."""
+    """A broken git host over HTTP, which records the credentials that it receives."""
     seen = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""What requirements lead to."""
+"""The files that requirements include, and the digests of both."""
 
 import pytest
 from image_builder.source.requirements import digest_requirements, list_files

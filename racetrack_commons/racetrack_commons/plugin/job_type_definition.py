@@ -1,4 +1,4 @@
-"""How a plugin describes a job type, in each of the formats that plugins have used."""
+"""A plugin's description of a job type, in each of the formats that plugins have used."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class ImageDefinition(BaseModel):
 
 
 class ProcessRecipe(BaseModel):
-    """How a job runs as a process, without an image. All texts are Jinja templates, as Dockerfiles are."""
+    """The recipe for running a job as a process. All texts are Jinja templates, as Dockerfiles are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
