@@ -11,13 +11,11 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.api.app import ApiOptions, create_api_app
 from racetrack_commons.api.lazy import LazyApp
 
-from lifecycle.auth.attempts import AttemptLimits
 from lifecycle.auth.authenticate import Authenticator
-from lifecycle.auth.first_admin import FirstAdminSettings, create_first_admin
-from lifecycle.auth.password_check import PasswordCheck
+from lifecycle.auth.password_check import AttemptLimits, PasswordCheck
 from lifecycle.auth.passwords import Passwords
 from lifecycle.auth.tokens import Tokens
-from lifecycle.auth.users import Users
+from lifecycle.auth.users import FirstAdminSettings, Users, create_first_admin
 from lifecycle.config import Config
 from lifecycle.core import Core, create_core
 from lifecycle.database.encryption import SecretsUnreadable
@@ -26,33 +24,22 @@ from lifecycle.database.migrations.ensure import check_current, migrate
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.wiring import create_deployments
 from lifecycle.endpoints import (
-    accounts,
-    async_call_leases,
     async_calls,
     audit,
-    auth,
-    auth_explain,
-    auth_permissions,
-    auth_tokens,
-    call_auth,
+    database_records,
     deploy,
-    escs,
-    events,
-    info,
     job,
     job_logs,
-    maintenance,
     plugin_admin,
     plugins,
-    records,
-    users,
+    service_state,
 )
-from lifecycle.endpoints.health import HealthProbes
+from lifecycle.endpoints.access import calls, escs, permissions, tokens, users
+from lifecycle.endpoints.dependencies import Services
 from lifecycle.endpoints.plugin_admin import PluginActionFailed
-from lifecycle.endpoints.services import Services
-from lifecycle.event_stream.feed import ChangeFeed
-from lifecycle.event_stream.job_events import JobEvents
-from lifecycle.event_stream.log_sources import LogSources
+from lifecycle.endpoints.service_state import HealthProbes
+from lifecycle.event_stream.changes import ChangeFeed, JobEvents
+from lifecycle.event_stream.followed_logs import LogSources
 from lifecycle.records import Records
 
 logger = get_logger(__name__)
@@ -60,26 +47,20 @@ logger = get_logger(__name__)
 _ADMIN_PANEL = "lifecycle.admin.panel"
 _LOG_SOCKET = "lifecycle.event_stream.log_socket"
 _ROUTERS = (
-    info.router,
-    maintenance.router,
+    service_state.router,
     users.router,
-    accounts.router,
-    call_auth.router,
-    auth.router,
-    auth_explain.router,
-    auth_permissions.router,
-    auth_tokens.router,
+    calls.router,
+    permissions.router,
+    tokens.router,
     escs.router,
     audit.router,
     plugins.router,
     plugin_admin.router,
     deploy.router,
     async_calls.router,
-    async_call_leases.router,
     job.router,
     job_logs.router,
-    records.router,
-    events.router,
+    database_records.router,
 )
 
 _EXPLAINED_FAULTS = (DeploymentFailed, SecretsUnreadable, PluginActionFailed)
@@ -100,7 +81,7 @@ def create_app(config: Config) -> FastAPI:
         lifespan=lambda _: _work_in_background(core, services),
         options=ApiOptions(
             error_statuses=dict.fromkeys(_EXPLAINED_FAULTS, 500),
-            quiet_paths=frozenset(async_call_leases.ROUTINE_PATHS),
+            quiet_paths=frozenset(async_calls.ROUTINE_PATHS),
         ),
     )
     app.state.services = services

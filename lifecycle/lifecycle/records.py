@@ -9,11 +9,10 @@ from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import ChangeKind
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
-from lifecycle.auth.accounts import check_superuser
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.auth.password_strength import check_password_strength
-from lifecycle.auth.passwords import Passwords
+from lifecycle.auth.passwords import Passwords, check_password_strength
 from lifecycle.auth.tokens import Tokens
+from lifecycle.auth.users import check_superuser
 from lifecycle.database.records.tables import RecordTable, get_record_table
 from lifecycle.database.records.values import MASK
 from lifecycle.database.repositories.records import Record, RecordChange

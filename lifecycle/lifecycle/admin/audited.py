@@ -10,7 +10,7 @@ from lifecycle.admin.login import PanelUser
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.database.records.changes import describe_changes, describe_key
 from lifecycle.database.tables import Base
-from lifecycle.endpoints.services import Services
+from lifecycle.endpoints.dependencies import Services
 
 
 class AuditedView(ModelView):

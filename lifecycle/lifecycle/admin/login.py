@@ -15,9 +15,12 @@ from starlette_admin.exceptions import LoginFailed
 from starlette_admin.helpers import index_url, safe_redirect_url
 
 from lifecycle.auth.password_check import Credentials
-from lifecycle.endpoints.address import find_client_address
-from lifecycle.endpoints.cookies import delete_auth_cookie, set_auth_cookie
-from lifecycle.endpoints.services import Services
+from lifecycle.endpoints.access.browser import (
+    delete_auth_cookie,
+    find_client_address,
+    set_auth_cookie,
+)
+from lifecycle.endpoints.dependencies import Services
 
 
 @dataclass

@@ -13,7 +13,7 @@ from lifecycle.admin.overview import make_overview
 from lifecycle.admin.security import SecurityHeaders
 from lifecycle.admin.transaction import TransactionMiddleware
 from lifecycle.admin.views import make_views
-from lifecycle.endpoints.services import Services
+from lifecycle.endpoints.dependencies import Services
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

@@ -20,7 +20,7 @@ from starlette_admin.fields import (
 from starlette_admin.types import RequestAction
 
 from lifecycle.admin.audited import AuditedView
-from lifecycle.auth.password_strength import check_password_strength
+from lifecycle.auth.passwords import check_password_strength
 from lifecycle.database.records.names import name_subject, with_holder
 from lifecycle.database.tables import AuthSubjectRow, AuthTokenRow, PermissionRow, UserRow
 

@@ -29,7 +29,7 @@ from lifecycle.database.tables import (
     TrashJobRow,
     UserRow,
 )
-from lifecycle.endpoints.services import Services
+from lifecycle.endpoints.dependencies import Services
 
 _VIEWS: tuple[tuple[type[AuditedView], type[Base]], ...] = (
     (JobView, JobRow),

@@ -8,20 +8,25 @@ from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import DeploymentDto, JobDto, JobFamilyDto
 
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.auth.decision import Decision, Effect, Rule, decide
-from lifecycle.auth.endpoint_path import describe_dot_segments
 from lifecycle.auth.permissions import (
     PLATFORM_SCOPES,
+    Decision,
+    Effect,
+    Rule,
     Wanted,
+    decide,
+    describe_dot_segments,
     describe_permission,
     find_mismatch,
     grants,
+    is_below,
     permits,
 )
 from lifecycle.database.dto import PermissionDto
 from lifecycle.database.unit_of_work import UnitOfWork
 
 NO_TOKEN_DEMANDED = Rule("auth_required", Effect.ALLOW, "no token is demanded here: anybody may")
+_PROBES = {"/live", "/ready", "/health"}
 
 
 class NotPermitted(UnauthorizedError):
@@ -56,6 +61,19 @@ def has_global_scope(uow: UnitOfWork, subject: AuthSubject, scope: AuthScope) ->
     return decide(_ask(uow, subject, Wanted(scope))).is_allowed
 
 
+def check_job(
+    uow: UnitOfWork, subject: AuthSubject, job_name: str, job: JobDto | None, scope: AuthScope
+) -> None:
+    """Refuse a caller who may not do this to the job; None: a version that does not exist yet."""
+    check_allowed(decide_job(uow, subject, scope, job_name, job))
+
+
+def check_allowed(decision: Decision) -> None:
+    """Refuse what was not allowed."""
+    if not decision.is_allowed:
+        raise NotPermitted(decision.reason)
+
+
 def decide_job(
     uow: UnitOfWork, subject: AuthSubject, scope: AuthScope, job_name: str, job: JobDto | None
 ) -> Decision:
@@ -75,17 +93,9 @@ def decide_wanted(uow: UnitOfWork, subject: AuthSubject, wanted: Wanted) -> Deci
     return decide(_ask(uow, subject, wanted))
 
 
-def check_job(
-    uow: UnitOfWork, subject: AuthSubject, job_name: str, job: JobDto | None, scope: AuthScope
-) -> None:
-    """Refuse a caller who may not do this to the job; None: a version that does not exist yet."""
-    check_allowed(decide_job(uow, subject, scope, job_name, job))
-
-
-def check_allowed(decision: Decision) -> None:
-    """Refuse what was not allowed."""
-    if not decision.is_allowed:
-        raise NotPermitted(decision.reason)
+def decide_without_caller(uow: UnitOfWork, job: JobDto, endpoint: str) -> Decision:
+    """Decide what can be decided without knowing who calls; CONTINUE: a token is needed."""
+    return decide(_ask_without_caller(uow, job, endpoint))
 
 
 def list_permitted_jobs(
@@ -168,3 +178,17 @@ def _describe(wanted: Wanted) -> str:
         what += f" on endpoint {wanted.endpoint}"
         return f"{what} of job {wanted.job}"
     return what + (f" on job {wanted.job or wanted.job_name}" if wanted.job_name else "")
+
+
+def _ask_without_caller(uow: UnitOfWork, job: JobDto, endpoint: str) -> Iterator[Rule]:
+    if has_dot_segments(endpoint):
+        yield Rule("path", Effect.DENY, describe_dot_segments(endpoint))
+    if endpoint in _PROBES:
+        yield Rule("probe", Effect.ALLOW, f"anybody may call {endpoint}")
+    for public in uow.public_endpoints.list_active(job.name, job.version):
+        if is_below(endpoint, public):
+            reason = f"{public} is a public endpoint of job {job}"
+            yield Rule("public endpoint", Effect.ALLOW, reason)
+        else:
+            reason = f"the public endpoint {public} of job {job} is another one"
+            yield Rule("public endpoint", Effect.CONTINUE, reason)

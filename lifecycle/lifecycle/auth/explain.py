@@ -8,9 +8,13 @@ from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.auth.authenticate import find_account_fault, find_token_fault, make_subject
-from lifecycle.auth.authorize import NO_TOKEN_DEMANDED, decide_endpoint, decide_job
-from lifecycle.auth.call import decide_without_caller
-from lifecycle.auth.decision import Decision, Effect, Rule, decide
+from lifecycle.auth.authorize import (
+    NO_TOKEN_DEMANDED,
+    decide_endpoint,
+    decide_job,
+    decide_without_caller,
+)
+from lifecycle.auth.permissions import Decision, Effect, Rule, decide
 from lifecycle.database.dto import AuthSubjectDto
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.maintenance import is_maintenance_mode

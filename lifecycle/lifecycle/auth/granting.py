@@ -5,13 +5,18 @@ from datetime import datetime
 
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_commons.auth.endpoint_path import has_dot_segments
-from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
+from racetrack_commons.auth.scope import AuthScope
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject, make_subject
 from lifecycle.auth.authorize import NotPermitted, has_global_scope
-from lifecycle.auth.endpoint_path import describe_dot_segments, normalize_endpoint
-from lifecycle.auth.permissions import PLATFORM_SCOPES, describe_permission
+from lifecycle.auth.holders import ensure_holder
+from lifecycle.auth.permissions import (
+    PLATFORM_SCOPES,
+    describe_dot_segments,
+    describe_permission,
+    normalize_endpoint,
+)
 from lifecycle.database.dto import AuthSubjectDto, PermissionDto
 from lifecycle.database.repositories.permissions import Limits
 from lifecycle.database.unit_of_work import UnitOfWork
@@ -59,19 +64,6 @@ def revoke(uow: UnitOfWork, permission_id: int, by: AuthSubject, now: datetime) 
     holder = uow.auth_subjects.get(permission.auth_subject_id)
     uow.permissions.remove(permission_id)
     _write_event(uow, AuditEventType.PERMISSION_REVOKED, holder, permission, by, now)
-
-
-def ensure_holder(uow: UnitOfWork, holder: AuthSubjectDto) -> AuthSubjectDto:
-    """Return the holder with its row, added if it held nothing yet."""
-    if holder.id:
-        return holder
-    match holder.subject_type:
-        case AuthSubjectType.ESC:
-            return uow.auth_subjects.ensure_of_esc(holder.name)
-        case AuthSubjectType.JOB_FAMILY:
-            return uow.auth_subjects.ensure_of_family(uow.families.get(holder.name).id or "")
-        case _:
-            return uow.auth_subjects.ensure_of_user(uow.users.get(holder.name).id)
 
 
 def _find_limits(uow: UnitOfWork, wanted: Grant) -> Limits:

@@ -1,13 +1,16 @@
 """Holders of tokens and permissions, by the names that people give them."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.entities.dto import JobFamilyDto
 
+from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import check_scope
+from lifecycle.auth.tokens import Tokens
 from lifecycle.database.dto import AuthSubjectDto, EscDto, UserDto
 from lifecycle.database.unit_of_work import UnitOfWork
 
@@ -56,6 +59,36 @@ def get_family_holder(uow: UnitOfWork, family_name: str) -> AuthSubjectDto:
     return _of_family(uow, uow.families.get(family_name))
 
 
+def ensure_holder(uow: UnitOfWork, holder: AuthSubjectDto) -> AuthSubjectDto:
+    """Return the holder with its row, added if it held nothing yet."""
+    if holder.id:
+        return holder
+    match holder.subject_type:
+        case AuthSubjectType.ESC:
+            return uow.auth_subjects.ensure_of_esc(holder.name)
+        case AuthSubjectType.JOB_FAMILY:
+            return uow.auth_subjects.ensure_of_family(uow.families.get(holder.name).id or "")
+        case _:
+            return uow.auth_subjects.ensure_of_user(uow.users.get(holder.name).id)
+
+
+def add_esc(
+    uow: UnitOfWork, name: str, esc_id: str | None, tokens: Tokens, by: AuthSubject
+) -> EscDto:
+    """Add an ESC, with a token; AlreadyExists when its id is taken."""
+    esc = uow.escs.add(name, esc_id)
+    tokens.create(uow, uow.auth_subjects.ensure_of_esc(esc.id))
+    _write_event(uow, AuditEventType.ESC_CREATED, esc, by, tokens.clock.now())
+    return esc
+
+
+def remove_esc(uow: UnitOfWork, esc_id: str, by: AuthSubject, now: datetime) -> None:
+    """Remove an ESC, with its tokens and permissions."""
+    esc = uow.escs.get(esc_id)
+    uow.escs.remove(esc_id)
+    _write_event(uow, AuditEventType.ESC_DELETED, esc, by, now)
+
+
 def _find(uow: UnitOfWork, name: str, kinds: Sequence[AuthSubjectType]) -> Iterator[AuthSubjectDto]:
     if AuthSubjectType.USER in kinds and (user := uow.users.find(name)):
         yield _of_user(uow, user)
@@ -88,3 +121,10 @@ def _of_family(uow: UnitOfWork, family: JobFamilyDto) -> AuthSubjectDto:
         name=family.name,
         display_name=family.name,
     )
+
+
+def _write_event(
+    uow: UnitOfWork, event_type: AuditEventType, esc: EscDto, by: AuthSubject, now: datetime
+) -> None:
+    properties = {"esc": esc.name, "id": esc.id}
+    write_event(uow, AuditEvent(event_type, by.name, owner=esc.id, properties=properties), now)

@@ -2,15 +2,67 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import JobDto
 
-from lifecycle.auth.endpoint_path import normalize_endpoint
 from lifecycle.database.dto import PermissionDto
 
 PLATFORM_SCOPES = {AuthScope.CALL_ADMIN_API, AuthScope.DEPLOY_NEW_FAMILY}
 """Scopes about no job: a permission that is limited to some job does not contain them."""
+
+
+class Effect(StrEnum):
+    """What a rule does to a decision."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    CONTINUE = "continue"
+    """It does not apply; the next rule is asked."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule, as it met the question."""
+
+    name: str
+    """Which rule it is: `permission`, `public endpoint`, …"""
+    effect: Effect
+    reason: str
+    """For people, with the names that it depended on."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The rules that were asked, in their order; the last one decided."""
+
+    rules: tuple[Rule, ...]
+
+    @property
+    def effect(self) -> Effect:
+        """What was decided; CONTINUE when no rule applied."""
+        return self.rules[-1].effect if self.rules else Effect.CONTINUE
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the caller may."""
+        return self.effect is Effect.ALLOW
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+        return self.rules[-1].reason if self.rules else "no rule applies"
+
+
+def decide(rules: Iterable[Rule]) -> Decision:
+    """Ask rule after rule until one decides."""
+    asked = []
+    for rule in rules:
+        asked.append(rule)
+        if rule.effect is not Effect.CONTINUE:
+            break
+    return Decision(tuple(asked))
 
 
 @dataclass(frozen=True)
@@ -61,3 +113,19 @@ def describe_permission(permission: PermissionDto) -> str:
     if permission.endpoint is not None:
         limits.append(f"endpoint {permission.endpoint}")
     return f"{permission.scope} on {', '.join(limits) or 'everything'}"
+
+
+def normalize_endpoint(path: str) -> str:
+    """Give a path one leading slash, and take one trailing slash from it."""
+    return "/" + path.removesuffix("/").removeprefix("/")
+
+
+def is_below(endpoint: str, public: str) -> bool:
+    """Tell whether an endpoint is the public one, or a path below it."""
+    prefix = normalize_endpoint(public).rstrip("/")
+    return endpoint == prefix or endpoint.startswith(f"{prefix}/")
+
+
+def describe_dot_segments(text: str) -> str:
+    """Say what is wrong with such a path."""
+    return f"{text} is no endpoint: it has `.` or `..` in its path"

@@ -1,18 +1,24 @@
 """People: logging in, registering, changing passwords."""
 
 import re
+import secrets
 from dataclasses import dataclass
+from datetime import datetime
 
+from pydantic import SecretStr
 from racetrack_client.log.errors import AlreadyExists, ValidationError
 from racetrack_commons.auth.scope import AuthScope
+from racetrack_commons.auth.token import admin_token
 from racetrack_commons.clock import Clock
 
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
+from lifecycle.auth.authenticate import AuthSubject
+from lifecycle.auth.authorize import NotPermitted
 from lifecycle.auth.password_check import Credentials, PasswordCheck
-from lifecycle.auth.password_strength import check_password_strength
-from lifecycle.auth.passwords import Passwords
+from lifecycle.auth.passwords import Passwords, check_password_strength
 from lifecycle.auth.tokens import Tokens
-from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.database.dto import UserDto, UserRights
+from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 REGISTERED_USER_SCOPES = (
     AuthScope.READ_JOB,
@@ -20,6 +26,8 @@ REGISTERED_USER_SCOPES = (
     AuthScope.DEPLOY_NEW_FAMILY,
     AuthScope.DEPLOY_JOB,
 )
+ADMIN = "admin"
+DEVELOPMENT_PASSWORD = "admin"  # noqa: S105 - used in development mode only
 _USERNAME = re.compile(r"[\w.+-]+@[\w.@+-]+")
 _MAX_USERNAME_LENGTH = 150
 
@@ -101,3 +109,97 @@ def check_username(username: str) -> None:
         raise ValidationError(
             "the username must be an e-mail address of letters, digits and . @ + - _"
         )
+
+
+@dataclass(frozen=True)
+class RightsChange:
+    """What shall be different; None: as it is."""
+
+    is_active: bool | None = None
+    is_staff: bool | None = None
+    is_superuser: bool | None = None
+
+
+def change_rights(
+    uow: UnitOfWork, username: str, change: RightsChange, by: AuthSubject, now: datetime
+) -> UserDto:
+    """Activate a user, switch one off, make one staff; return the user as it is then."""
+    user = uow.users.get(username)
+    rights = UserRights(
+        is_active=_choose(change.is_active, user.is_active),
+        is_staff=_choose(change.is_staff, user.is_staff),
+        is_superuser=_choose(change.is_superuser, user.is_superuser),
+    )
+    before = user.model_dump(include=set(UserRights.model_fields))
+    difference = describe_change(before, rights.model_dump())
+    if not difference:
+        return user
+    touches_power = set(difference["after"]) != {"is_active"}
+    _check_may_manage(uow, user, by, touches_power=touches_power)
+    if user.username == by.name:
+        raise ValidationError("nobody changes their own rights: ask another superuser")
+    uow.users.set_rights(username, rights)
+    event = AuditEvent(AuditEventType.USER_CHANGED, by.name, owner=username, properties=difference)
+    write_event(uow, event, now)
+    return uow.users.get(username)
+
+
+def check_may_set_password(uow: UnitOfWork, user: UserDto, by: AuthSubject) -> None:
+    """Refuse to set passwords of those whom one does not manage, and one's own."""
+    if user.username == by.name:
+        raise ValidationError("change your own password with the old one")
+    _check_may_manage(uow, user, by, touches_power=False)
+
+
+def check_superuser(uow: UnitOfWork, by: AuthSubject) -> None:
+    """Refuse who is no superuser."""
+    if not (by.is_unlimited or uow.users.get(by.name).is_superuser):
+        raise NotPermitted(f"{by.description} is no superuser")
+
+
+@dataclass(frozen=True)
+class FirstAdminSettings:
+    """How the first admin is to be made."""
+
+    auth_key: SecretStr
+    development_mode: bool
+    password: SecretStr | None
+
+
+def create_first_admin(
+    uow: UnitOfWork, settings: FirstAdminSettings, passwords: Passwords, clock: Clock
+) -> str | None:
+    """Add the user admin where there is nobody; return its password if one had to be generated."""
+    if not uow.users.is_empty():
+        return None
+    password, generated = _choose_password(settings)
+    user = uow.users.add_admin(ADMIN, passwords.hash(password), "admin@example.com", clock.now())
+    subject = uow.auth_subjects.ensure_of_user(user.id)
+    if settings.development_mode:
+        token = admin_token(settings.auth_key.get_secret_value())
+        uow.auth_tokens.add(subject.id, token, create_time=clock.now())
+    else:
+        Tokens(settings.auth_key, clock).create(uow, subject)
+    uow.permissions.grant(subject.id, AuthScope.FULL_ACCESS)
+    return generated
+
+
+def _check_may_manage(
+    uow: UnitOfWork, user: UserDto, by: AuthSubject, *, touches_power: bool
+) -> None:
+    """Refuse staff that reaches for more than staff has: only superusers manage staff."""
+    if touches_power or user.is_staff or user.is_superuser:
+        check_superuser(uow, by)
+
+
+def _choose(wanted: bool | None, present: bool) -> bool:
+    return present if wanted is None else wanted
+
+
+def _choose_password(settings: FirstAdminSettings) -> tuple[str, str | None]:
+    if settings.password is not None:
+        return settings.password.get_secret_value(), None
+    if settings.development_mode:
+        return DEVELOPMENT_PASSWORD, None
+    generated = secrets.token_urlsafe(18)
+    return generated, generated

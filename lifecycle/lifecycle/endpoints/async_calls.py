@@ -3,29 +3,52 @@
 They work in maintenance mode too: calls that are running may end.
 """
 
+from datetime import datetime, timedelta
+
 from fastapi import APIRouter
 from racetrack_client.log.errors import ValidationError
-from racetrack_commons.entities.dto import AsyncJobCallDto
+from racetrack_commons.entities.async_calls import (
+    AsyncCallClaim,
+    AsyncCallDelivery,
+    AsyncCallEnd,
+    AsyncCallLease,
+    AsyncCallRelease,
+    AsyncCallRenewal,
+    AsyncCallState,
+    ClaimedAsyncCall,
+    HeldAsyncCalls,
+    NewAsyncCall,
+)
+from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto, ChangeKind
 
-from lifecycle.endpoints.committing_route import CommittingRoute
-from lifecycle.endpoints.dependencies import Administrator, ReadingDep, UnitOfWorkDep
+from lifecycle.database.repositories.async_call_leases import Claimant
+from lifecycle.endpoints.dependencies import (
+    Administrator,
+    CommittingRoute,
+    ReadingDep,
+    ServicesDep,
+    UnitOfWorkDep,
+)
 
-router = APIRouter(prefix="/api/v1/job/async/call", tags=["API"], route_class=CommittingRoute)
+_PREFIX = "/api/v1/job/async"
+ROUTINE_PATHS = (f"{_PREFIX}/claim", f"{_PREFIX}/renew")
+"""Each gateway asks for them every few seconds."""
+router = APIRouter(prefix=_PREFIX, tags=["API"], route_class=CommittingRoute)
 
 
-@router.post("")
+@router.post("/call")
 def add_async_call(call: AsyncJobCallDto, _: Administrator, uow: UnitOfWorkDep) -> None:
     """Keep an async call."""
     uow.async_calls.save(call)
 
 
-@router.get("/{call_id}")
+@router.get("/call/{call_id}")
 def get_async_call(call_id: str, _: Administrator, uow: ReadingDep) -> AsyncJobCallDto:
     """Show an async call."""
     return uow.async_calls.get(call_id)
 
 
-@router.put("/{call_id}")
+@router.put("/call/{call_id}")
 def update_async_call(
     call_id: str, call: AsyncJobCallDto, _: Administrator, uow: UnitOfWorkDep
 ) -> None:
@@ -35,7 +58,86 @@ def update_async_call(
     uow.async_calls.save(call)
 
 
-@router.delete("/{call_id}")
+@router.delete("/call/{call_id}")
 def remove_async_call(call_id: str, _: Administrator, uow: UnitOfWorkDep) -> None:
     """Forget an async call."""
     uow.async_calls.remove(call_id)
+
+
+@router.post("/new")
+def add_leased_call(
+    new: NewAsyncCall, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
+) -> None:
+    """Keep a new call, with its first lease."""
+    now = services.clock.now()
+    uow.async_call_leases.add(new.call, _claimant(new.lease, now) if new.lease else None, now)
+
+
+@router.post("/claim")
+def claim_calls(
+    claim: AsyncCallClaim, _: Administrator, services: ServicesDep
+) -> list[ClaimedAsyncCall]:
+    """Hand out calls that nobody runs, and forget those whose end was delivered a while ago."""
+    now = services.clock.now()
+    with services.unit_of_work.reading() as uow:
+        if not uow.async_call_leases.has_work(now):
+            return []  # Gateways ask all the time: most of them shall wait for no writer.
+    with services.unit_of_work() as uow:
+        uow.async_call_leases.remove_delivered(now)
+        return uow.async_call_leases.claim(_claimant(claim.lease, now), claim.limit, now)
+
+
+@router.post("/renew")
+def renew_leases(
+    renewal: AsyncCallRenewal, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
+) -> HeldAsyncCalls:
+    """Make leases last longer; calls that are missing in the answer belong to somebody else."""
+    expires_at = services.clock.now() + timedelta(seconds=renewal.seconds)
+    return HeldAsyncCalls(call_ids=uow.async_call_leases.renew(renewal.holders, expires_at))
+
+
+@router.get("/call/{call_id}/status")
+def get_call_status(call_id: str, _: Administrator, uow: ReadingDep) -> AsyncCallState:
+    """Tell how a call stands, without its bodies."""
+    return AsyncCallState(status=uow.async_calls.get_status(call_id))
+
+
+@router.put("/call/{call_id}/end")
+def end_call(
+    call_id: str, end: AsyncCallEnd, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
+) -> None:
+    """Keep what became of a call, and tell those who wait for it."""
+    if end.status is AsyncCallStatus.ONGOING:
+        raise ValidationError("an end is completed or failed; to give a call back, release it")
+    uow.async_call_leases.end(call_id, end, services.clock.now())
+    uow.record_change(ChangeKind.ASYNC_CALL, call_id)
+
+
+@router.put("/call/{call_id}/release")
+def release_call(
+    call_id: str,
+    release: AsyncCallRelease,
+    _: Administrator,
+    services: ServicesDep,
+    uow: UnitOfWorkDep,
+) -> None:
+    """Give a call back: somebody else may run it, at once or later."""
+    claimable_at = services.clock.now() + timedelta(seconds=release.claimable_after_seconds)
+    uow.async_call_leases.release(call_id, release.holder, claimable_at, release.error)
+
+
+@router.put("/call/{call_id}/delivery")
+def note_delivery(
+    call_id: str,
+    delivery: AsyncCallDelivery,
+    _: Administrator,
+    services: ServicesDep,
+    uow: UnitOfWorkDep,
+) -> None:
+    """Note that somebody was given the end of a call: it may be forgotten in a while."""
+    forget_at = services.clock.now() + timedelta(seconds=delivery.forget_after_seconds)
+    uow.async_call_leases.note_delivery(call_id, forget_at)
+
+
+def _claimant(lease: AsyncCallLease, now: datetime) -> Claimant:
+    return Claimant(lease.holder, now + timedelta(seconds=lease.seconds))

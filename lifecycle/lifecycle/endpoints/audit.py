@@ -8,9 +8,9 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 from racetrack_commons.entities.dto import UnixSeconds
 
+from lifecycle.audit import describe_age, explain
 from lifecycle.database.dto import AuditEventDto
 from lifecycle.database.repositories.audit import AuditFilter
-from lifecycle.endpoints.audit_text import describe_age, explain
 from lifecycle.endpoints.dependencies import (
     Count,
     CurrentSubject,

@@ -1,24 +1,57 @@
 """What routes ask for in their signatures: services, units of work, and who may call."""
 
-from collections.abc import Iterator
-from typing import Annotated
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
+from fastapi.routing import APIRoute
 from racetrack_commons.auth.headers import find_auth_token
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
+from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobDto
+from racetrack_commons.plugin.engine import PluginEngine
 
-from lifecycle.auth.authenticate import AuthSubject
+from lifecycle.auth.authenticate import Authenticator, AuthSubject
 from lifecycle.auth.authorize import (
     NotPermitted,
     check_internal_unlimited,
     check_job,
     check_scope,
 )
-from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.endpoints.services import Services
+from lifecycle.auth.tokens import Tokens
+from lifecycle.auth.users import Users
+from lifecycle.config import Config
+from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lifecycle.deployment.wiring import DeploymentServices
+from lifecycle.event_stream.changes import ChangeFeed
+from lifecycle.event_stream.followed_logs import LogSources
+from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.job.versions import check_found, find_job
 from lifecycle.maintenance import check_no_maintenance
+from lifecycle.metrics import LifecycleMetrics
+from lifecycle.records import Records
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of a running Lifecycle."""
+
+    config: Config
+    clock: Clock
+    unit_of_work: UnitOfWorkFactory
+    authenticator: Authenticator
+    users: Users
+    tokens: Tokens
+    plugins: PluginEngine
+    infrastructure: InfrastructureRegistry
+    metrics: LifecycleMetrics
+    changes: ChangeFeed
+    logs: LogSources
+    deployments: DeploymentServices
+    records: Records
 
 
 def get_services(request: Request) -> Services:
@@ -28,7 +61,6 @@ def get_services(request: Request) -> Services:
 
 
 ServicesDep = Annotated[Services, Depends(get_services)]
-
 Count = Annotated[int, Query(ge=0, le=2**31 - 1)]
 """How many rows or lines, in a query; databases and deques have no larger numbers."""
 
@@ -47,6 +79,17 @@ def open_reading(services: ServicesDep) -> Iterator[UnitOfWork]:
 
 UnitOfWorkDep = Annotated[UnitOfWork, Depends(open_unit_of_work, scope="function")]
 ReadingDep = Annotated[UnitOfWork, Depends(open_reading, scope="function")]
+
+
+class CommittingRoute(APIRoute):
+    """Ends the endpoint's unit of work when the endpoint returns.
+
+    FastAPI would end it later: first it validates the answer, in whichever thread is free. Meanwhile the transaction
+    holds SQLite's lock, and in a crowd all threads wait for that lock.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, _committing(endpoint), **options)
 
 
 def check_maintenance(services: ServicesDep) -> None:
@@ -93,6 +136,10 @@ def get_user(subject: CurrentSubject) -> AuthSubject:
     return subject
 
 
+UserSubject = Annotated[AuthSubject, Depends(get_user)]
+"""Guard `user`."""
+
+
 def get_service(subject: CurrentSubject) -> AuthSubject:
     """Return the service that calls."""
     if not subject.is_internal and not subject.is_unlimited:
@@ -102,9 +149,6 @@ def get_service(subject: CurrentSubject) -> AuthSubject:
 
 ServiceSubject = Annotated[AuthSubject, Depends(get_service)]
 """Guard `service`."""
-
-UserSubject = Annotated[AuthSubject, Depends(get_user)]
-"""Guard `user`."""
 
 
 def get_staff_user(user: UserSubject, services: ServicesDep) -> AuthSubject:
@@ -168,3 +212,18 @@ Administrator = Annotated[AuthSubject, Depends(ScopePermission(AuthScope.CALL_AD
 ReadableJob = Annotated[JobDto, Depends(JobPermission(AuthScope.READ_JOB))]
 DeployableJob = Annotated[JobDto, Depends(ExactJobPermission(AuthScope.DEPLOY_JOB))]
 DeletableJob = Annotated[JobDto, Depends(ExactJobPermission(AuthScope.DELETE_JOB))]
+
+
+def _committing(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(endpoint):  # It would block the event loop anyway, and has none.
+        return endpoint
+
+    @functools.wraps(endpoint)
+    def call(**arguments: Any) -> Any:
+        answer = endpoint(**arguments)
+        for argument in arguments.values():
+            if isinstance(argument, UnitOfWork):
+                argument.commit()
+        return answer
+
+    return call

@@ -8,9 +8,9 @@ from pydantic import BaseModel
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, DeployPayload
 
 from lifecycle.auth.authorize import NotPermitted, list_visible_deployments
-from lifecycle.endpoints.committing_route import CommittingRoute
 from lifecycle.endpoints.dependencies import (
     Administrator,
+    CommittingRoute,
     Count,
     CurrentSubject,
     KnownSubject,

@@ -12,9 +12,9 @@ from lifecycle.auth.authorize import (
     list_permitted_families,
     list_permitted_jobs,
 )
-from lifecycle.endpoints.committing_route import CommittingRoute
 from lifecycle.endpoints.dependencies import (
     Administrator,
+    CommittingRoute,
     DeletableJob,
     DeployableJob,
     KnownSubject,

@@ -14,11 +14,11 @@ from lifecycle.endpoints.dependencies import (
     AuthToken,
     Count,
     ReadableJob,
+    Services,
     ServicesDep,
 )
 from lifecycle.endpoints.presenting import LogsPayload, keep_tail, strip_colours
-from lifecycle.endpoints.services import Services
-from lifecycle.event_stream.logs import stream_lines
+from lifecycle.event_stream.followed_logs import stream_lines
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.job.versions import find_job
 

@@ -13,8 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.endpoints.dependencies import ServicesDep, StaffUser
-from lifecycle.endpoints.services import Services
+from lifecycle.endpoints.dependencies import Services, ServicesDep, StaffUser
 
 router = APIRouter(prefix="/api/v1/plugin", tags=["API"])
 

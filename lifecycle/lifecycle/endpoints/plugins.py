@@ -11,8 +11,7 @@ from racetrack_client.plugin.plugin_manifest import PluginManifest
 from racetrack_commons.plugin.core import PluginCore
 from racetrack_commons.plugin.job_types import gather_job_types
 
-from lifecycle.endpoints.dependencies import ReadingDep, ServicesDep
-from lifecycle.endpoints.services import Services
+from lifecycle.endpoints.dependencies import ReadingDep, Services, ServicesDep
 from lifecycle.infrastructure.registry import PluginTargets
 
 router = APIRouter(prefix="/api/v1/plugin", tags=["API"])

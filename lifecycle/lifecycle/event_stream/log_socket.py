@@ -11,8 +11,7 @@ from racetrack_commons.auth.headers import AUTH_HEADER
 from socketio.exceptions import TimeoutError as NotAcknowledged
 from starlette.types import ASGIApp
 
-from lifecycle.event_stream.log_sources import LogSources
-from lifecycle.event_stream.logs import FollowedLog, follow_lines
+from lifecycle.event_stream.followed_logs import FollowedLog, LogSources, follow_lines
 
 logger = get_logger(__name__)
 

@@ -11,7 +11,7 @@ from lifecycle.auth.authorize import (
     list_permitted_families,
     list_permitted_jobs,
 )
-from lifecycle.auth.decision import Effect
+from lifecycle.auth.permissions import Effect
 from lifecycle.database.tables import PermissionRow
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.testing.builders import a_job

@@ -1,12 +1,11 @@
 import pytest
-from lifecycle.audit import AuditEventType
+from lifecycle.audit import AuditEventType, explain
 from lifecycle.auth.authenticate import AuthSubject, make_subject
 from lifecycle.auth.granting import Grant, grant, revoke
 from lifecycle.auth.holders import get_holder
 from lifecycle.database.dto import AuthSubjectDto
 from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.endpoints.audit_text import explain
 from lifecycle.testing.builders import a_job
 from racetrack_client.log.errors import EntityNotFound, UnauthorizedError, ValidationError
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType

@@ -2,7 +2,7 @@ import base64
 import hashlib
 
 import pytest
-from lifecycle.auth.passwords import Passwords
+from lifecycle.auth.passwords import Passwords, WeakPassword, check_password_strength
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +37,33 @@ def test_without_a_readable_hash_no_password_is_correct(passwords: Passwords, st
 def an_older_hash(password: str) -> str:
     digest = hashlib.pbkdf2_hmac("sha256", password.encode(), b"salt", 1000)
     return f"pbkdf2_sha256$1000$salt${base64.b64encode(digest).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        ("", "empty"),
+        ("short", "8 characters"),
+        ("x" * 2000, "1024"),
+        ("1234567890", "digits only"),
+        ("Password123", "tries first"),
+        (" iloveyou ", "tries first"),
+        ("P@ssw0rd2024", "tries first"),
+        ("!!Sunshine1", "tries first"),
+        ("aaaabbbb", "guess"),
+        ("qwertyui", "guess"),
+        ("hgfedcba", "guess"),
+        ("my name is ANNA.K", "username"),
+    ],
+)
+def test_weak_passwords_are_refused_with_the_reason(password: str, reason: str):
+    with pytest.raises(WeakPassword, match=reason):
+        check_password_strength(password, "anna.k@example.com")
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["correct horse battery staple", "Tr0ub4dor&3", "password of my aunt", "ann and a dog"],
+)
+def test_good_passwords_are_accepted(password: str):
+    check_password_strength(password, "ann@example.com")

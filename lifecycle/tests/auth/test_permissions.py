@@ -1,5 +1,12 @@
 import pytest
-from lifecycle.auth.permissions import Wanted, describe_permission, find_mismatch, permits
+from lifecycle.auth.permissions import (
+    Wanted,
+    describe_permission,
+    find_mismatch,
+    is_below,
+    normalize_endpoint,
+    permits,
+)
 from lifecycle.database.dto import PermissionDto
 from lifecycle.testing.builders import a_job
 from racetrack_commons.auth.scope import AuthScope
@@ -93,3 +100,26 @@ def test_permissions_are_described_with_their_limits():
     assert describe_permission(limited) == (
         "call_job on job family adder, job adder 0.0.1, endpoint /api/v1/perform"
     )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "public", "expected"),
+    [
+        ("/api/v1/perform", "/api/v1/perform", True),
+        ("/api/v1/perform/x", "/api/v1/perform", True),
+        ("/api/v1/performance", "/api/v1/perform", False),
+        ("/api", "/api/v1", False),
+        ("/open%2Fapi", "/open", False),
+        ("/anything", "/", True),
+        ("/api/v1/perform", "api/v1/perform/", True),
+    ],
+)
+def test_a_public_endpoint_covers_whole_segments_below_it(endpoint, public, expected):
+    assert is_below(endpoint, public) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"), [("", "/"), ("/", "/"), ("a/b/", "/a/b"), ("/a", "/a"), ("a//", "/a/")]
+)
+def test_endpoints_have_one_form(path, expected):
+    assert normalize_endpoint(path) == expected

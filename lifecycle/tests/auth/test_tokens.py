@@ -1,14 +1,13 @@
 from datetime import timedelta
 
 import pytest
+from lifecycle.audit import explain
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.auth.escs import add_esc, remove_esc
-from lifecycle.auth.holders import get_esc_holder
+from lifecycle.auth.holders import add_esc, get_esc_holder, remove_esc
 from lifecycle.auth.tokens import Tokens
 from lifecycle.database.dto import AuthSubjectDto
 from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.endpoints.audit_text import explain
 from pydantic import SecretStr
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_commons.auth.scope import AuthSubjectType

@@ -1,50 +1,36 @@
-import base64
-import hashlib
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-
 import pytest
-from lifecycle.audit import AuditEventType
-from lifecycle.auth.attempts import AttemptLimits, TooManyAttempts
-from lifecycle.auth.first_admin import FirstAdminSettings, create_first_admin
-from lifecycle.auth.password_check import FAILURE_SECONDS, Credentials, PasswordCheck
-from lifecycle.auth.passwords import Passwords
-from lifecycle.auth.tokens import Tokens
-from lifecycle.auth.users import Users
+from lifecycle.audit import AuditEventType, explain
+from lifecycle.auth.authenticate import ANONYMOUS_SUBJECT, AuthSubject, make_subject
+from lifecycle.auth.password_check import (
+    Credentials,
+)
+from lifecycle.auth.users import (
+    FirstAdminSettings,
+    RightsChange,
+    Users,
+    change_rights,
+    check_may_set_password,
+    create_first_admin,
+)
+from lifecycle.database.dto import UserRights
 from lifecycle.database.repositories.audit import AuditFilter
-from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from pydantic import SecretStr
-from racetrack_client.log.errors import AlreadyExists, UnauthorizedError, ValidationError
+from racetrack_client.log.errors import (
+    AlreadyExists,
+    EntityNotFound,
+    UnauthorizedError,
+    ValidationError,
+)
 from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.auth.token import admin_token
 
 KEY = SecretStr("a key for tests, long enough for HS256")
 ANNA, PASSWORD = "anna@example.com", "correct horse"
-LIMITS = AttemptLimits(per_account=3, per_address=5, window=timedelta(minutes=15))
 
 
 def as_anna(password: str = PASSWORD, address: str = "192.0.2.1") -> Credentials:
     return Credentials(ANNA, password, address)
-
-
-@pytest.fixture(scope="module")
-def passwords() -> Passwords:
-    return Passwords()
-
-
-@pytest.fixture
-def users(unit_of_work: UnitOfWorkFactory, passwords: Passwords, clock) -> Users:
-    check = PasswordCheck(unit_of_work, passwords, LIMITS, clock)
-    return Users(unit_of_work, passwords, check, Tokens(KEY, clock), clock)
-
-
-@pytest.fixture
-def anna(unit_of_work: UnitOfWorkFactory, users: Users) -> str:
-    users.register(ANNA, PASSWORD)
-    with unit_of_work() as uow:
-        uow.users.set_active(ANNA, active=True)
-    return ANNA
 
 
 def list_events(unit_of_work: UnitOfWorkFactory) -> list[tuple[str, str | None, str | None]]:
@@ -84,13 +70,6 @@ def test_a_name_that_is_no_address_is_refused(users: Users, name: str):
         users.register(name, PASSWORD)
 
 
-@pytest.mark.parametrize(("name", "password"), [(ANNA, "wrong"), ("nobody", PASSWORD)])
-def test_wrong_credentials_are_refused_alike(users: Users, anna: str, clock, name, password):
-    with pytest.raises(UnauthorizedError, match="wrong username or password"):
-        users.log_in(Credentials(name, password, "192.0.2.1"))
-    assert clock.sleeps == [FAILURE_SECONDS]
-
-
 def test_logging_in_hands_out_the_newest_valid_token(users: Users, anna: str, clock, unit_of_work):
     with unit_of_work() as uow:
         subject = uow.auth_subjects.find_of_user(uow.users.get(anna).id)
@@ -114,17 +93,6 @@ def test_logging_in_without_a_valid_token_makes_one(users: Users, anna: str, uni
         assert uow.auth_tokens.find(profile.token).is_valid(clock.now())
 
 
-def test_logging_in_hashes_an_older_password_again(users: Users, anna: str, unit_of_work):
-    digest = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), b"salt", 1000)
-    older = f"pbkdf2_sha256$1000$salt${base64.b64encode(digest).decode()}"
-    with unit_of_work() as uow:
-        uow.users.set_password(anna, older)
-    users.log_in(as_anna())
-    with unit_of_work.reading() as uow:
-        assert uow.users.get(anna).password.startswith("$argon2id$")
-    users.log_in(as_anna())
-
-
 def test_who_knows_the_old_password_can_change_it(users: Users, anna: str, unit_of_work):
     with pytest.raises(UnauthorizedError):
         users.change_password(as_anna("wrong"), "battery staple")
@@ -133,66 +101,6 @@ def test_who_knows_the_old_password_can_change_it(users: Users, anna: str, unit_
     users.change_password(as_anna(), "battery staple")
     assert list_events(unit_of_work)[0] == (AuditEventType.PASSWORD_CHANGED, ANNA, ANNA)
     assert users.log_in(as_anna("battery staple")).username == anna
-
-
-def test_guessing_one_user_from_one_address_ends_soon(users: Users, anna: str, clock):
-    for _ in range(3):
-        with pytest.raises(UnauthorizedError):
-            users.log_in(as_anna("wrong"))
-    for password in ("wrong", PASSWORD):
-        with pytest.raises(TooManyAttempts, match="15 minutes"):
-            users.log_in(as_anna(password))
-    assert users.log_in(as_anna(address="192.0.2.2")).username == anna
-
-
-def test_a_limited_address_may_try_again_when_it_is_told(users: Users, anna: str, clock):
-    for _ in range(3):
-        with pytest.raises(UnauthorizedError):
-            users.log_in(as_anna("wrong"))
-    with pytest.raises(TooManyAttempts) as refusal:
-        users.log_in(as_anna())
-    clock.advance(refusal.value.retry_after_seconds)
-    assert users.log_in(as_anna()).username == anna
-
-
-def test_a_right_password_forgets_the_wrong_ones(users: Users, anna: str):
-    for _ in range(2):
-        for _ in range(2):
-            with pytest.raises(UnauthorizedError):
-                users.log_in(as_anna("wrong"))
-        users.log_in(as_anna())
-
-
-def test_guessing_many_users_from_one_address_ends_too(users: Users, anna: str):
-    for number in range(5):
-        with pytest.raises(UnauthorizedError):
-            users.log_in(Credentials(f"user-{number}", PASSWORD, "192.0.2.1"))
-    with pytest.raises(TooManyAttempts):
-        users.log_in(as_anna())
-
-
-def test_the_old_password_can_not_be_guessed_more_often_than_at_log_in(users: Users, anna: str):
-    for _ in range(3):
-        with pytest.raises(UnauthorizedError):
-            users.change_password(as_anna("wrong"), "battery staple")
-    with pytest.raises(TooManyAttempts):
-        users.change_password(as_anna(), "battery staple")
-
-
-def test_many_guesses_at_once_count_as_many(users: Users, anna: str):
-    barrier = threading.Barrier(8)
-
-    def guess(_: int) -> type[Exception]:
-        barrier.wait(10)
-        try:
-            users.log_in(as_anna("wrong"))
-        except (UnauthorizedError, TooManyAttempts) as error:
-            return type(error)
-        raise AssertionError("the guess was right")
-
-    with ThreadPoolExecutor(8) as pool:
-        refusals = list(pool.map(guess, range(8)))
-    assert refusals.count(TooManyAttempts) == 5
 
 
 def create_admin(unit_of_work, passwords, clock, password=None, *, development=False):
@@ -237,3 +145,97 @@ def test_the_first_admin_may_do_everything(unit_of_work, passwords, clock):
         subject = uow.auth_subjects.find_of_user(uow.users.get("admin").id)
         permissions = uow.permissions.list_of_subject(subject.id)
     assert [permission.scope for permission in permissions] == [AuthScope.FULL_ACCESS]
+
+
+PLAIN = UserRights(is_active=True, is_staff=False, is_superuser=False)
+STAFF = UserRights(is_active=True, is_staff=True, is_superuser=False)
+SUPER = UserRights(is_active=True, is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def add_user(uow: UnitOfWork, clock):
+    def add(name: str, rights: UserRights) -> AuthSubject:
+        user = uow.users.add(name, "hash", clock.now())
+        uow.users.set_rights(name, rights)
+        return make_subject(uow.auth_subjects.ensure_of_user(user.id))
+
+    return add
+
+
+@pytest.fixture
+def inactive_anna(add_user) -> str:
+    return add_user("anna", PLAIN.model_copy(update={"is_active": False})).name
+
+
+@pytest.fixture
+def staff(add_user) -> AuthSubject:
+    return add_user("staff", STAFF)
+
+
+@pytest.fixture
+def superuser(add_user) -> AuthSubject:
+    return add_user("super", SUPER)
+
+
+def test_staff_activates_users(uow: UnitOfWork, inactive_anna, staff, clock):
+    assert change_rights(
+        uow, inactive_anna, RightsChange(is_active=True), staff, clock.now()
+    ).is_active
+    uow.session.flush()
+    [event] = uow.audit.list_newest(AuditFilter())
+    assert event.properties == {"before": {"is_active": False}, "after": {"is_active": True}}
+    assert explain(event) == "staff changed the rights of anna: is_active = true"
+
+
+def test_what_is_so_already_is_no_change(uow: UnitOfWork, inactive_anna, staff, clock):
+    change_rights(uow, inactive_anna, RightsChange(is_active=False), staff, clock.now())
+    assert uow.audit.list_newest(AuditFilter()) == []
+
+
+@pytest.mark.parametrize("change", [RightsChange(is_staff=True), RightsChange(is_superuser=True)])
+def test_only_superusers_make_others_powerful(
+    uow: UnitOfWork, inactive_anna, staff, superuser, clock, change
+):
+    with pytest.raises(UnauthorizedError, match="superuser"):
+        change_rights(uow, inactive_anna, change, staff, clock.now())
+    changed = change_rights(uow, inactive_anna, change, superuser, clock.now())
+    assert changed.is_staff or changed.is_superuser
+
+
+def test_staff_does_not_switch_staff_off(uow: UnitOfWork, add_user, staff, superuser, clock):
+    add_user("other", STAFF)
+    for name in ("other", "super"):
+        with pytest.raises(UnauthorizedError):
+            change_rights(uow, name, RightsChange(is_active=False), staff, clock.now())
+    assert not change_rights(
+        uow, "other", RightsChange(is_active=False), superuser, clock.now()
+    ).is_active
+
+
+def test_nobody_locks_themselves_out(uow: UnitOfWork, superuser, clock):
+    for change in (RightsChange(is_active=False), RightsChange(is_superuser=False)):
+        with pytest.raises(ValidationError, match="own rights"):
+            change_rights(uow, "super", change, superuser, clock.now())
+
+
+def test_passwords_are_set_by_who_manages_the_user(
+    uow: UnitOfWork, inactive_anna, staff, superuser
+):
+    check_may_set_password(uow, uow.users.get(inactive_anna), staff)
+    check_may_set_password(uow, uow.users.get("staff"), superuser)
+    with pytest.raises(UnauthorizedError):
+        check_may_set_password(uow, uow.users.get("super"), staff)
+    with pytest.raises(ValidationError, match="the old one"):
+        check_may_set_password(uow, uow.users.get("super"), superuser)
+
+
+def test_where_no_token_is_demanded_anybody_manages_everybody(
+    uow: UnitOfWork, inactive_anna, staff, clock
+):
+    change_rights(uow, "staff", RightsChange(is_staff=False), ANONYMOUS_SUBJECT, clock.now())
+    assert not uow.users.get("staff").is_staff
+
+
+def test_an_unknown_user_is_not_found(uow: UnitOfWork, superuser, clock):
+    with pytest.raises(EntityNotFound):
+        change_rights(uow, "nobody", RightsChange(is_active=True), superuser, clock.now())

@@ -1,9 +1,8 @@
 from datetime import timedelta
 
 import pytest
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, AuditEventType, describe_age, explain, write_event
 from lifecycle.database.dto import AuditEventDto
-from lifecycle.endpoints.audit_text import describe_age, explain
 from racetrack_commons.clock import Clock
 
 API = "/lifecycle/api/v1/audit"

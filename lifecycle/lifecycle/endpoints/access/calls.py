@@ -1,0 +1,126 @@
+"""Routes that answer PUB: who may call which job."""
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+from racetrack_client.log.errors import UnauthorizedError
+from racetrack_commons.auth.scope import AuthScope
+from racetrack_commons.entities.dto import JobCallAuthData, JobDto
+
+from lifecycle.auth.authenticate import AuthSubject, InvalidToken
+from lifecycle.auth.authorize import (
+    check_allowed,
+    check_job,
+    decide_endpoint,
+    decide_wanted,
+    decide_without_caller,
+)
+from lifecycle.auth.permissions import Effect, Wanted, normalize_endpoint
+from lifecycle.endpoints.dependencies import (
+    AuthToken,
+    ReadingDep,
+    Services,
+    ServicesDep,
+)
+from lifecycle.endpoints.presenting import with_pub_url
+from lifecycle.job.versions import check_found, find_job, find_job_to_call
+from lifecycle.maintenance import check_no_maintenance
+
+router = APIRouter(prefix="/api/v1/auth", tags=["API"])
+
+
+@router.get("/can-call-job/{job_name}/{job_version}", response_model=JobCallAuthData)
+@router.get(
+    "/can-call-job/{job_name}/{job_version}/{endpoint:path}", response_model=JobCallAuthData
+)
+def can_call_job(
+    job_name: str, job_version: str, token: AuthToken, services: ServicesDep, endpoint: str = ""
+) -> JobCallAuthData | Response:
+    """Tell PUB whether the holder of a token may call an endpoint of a job."""
+    path = normalize_endpoint(endpoint)
+    with services.unit_of_work.reading() as uow, services.metrics.job_fetch_duration.time():
+        check_no_maintenance(uow)
+        job = check_found(find_job_to_call(uow, job_name, job_version), job_name, job_version)
+        decision = decide_without_caller(uow, job, path)
+    try:
+        if decision.effect is not Effect.CONTINUE:
+            check_allowed(decision)
+            return _to_answer(job, None, services)
+        caller = _check_caller(job, path, token, services)
+        return _to_answer(job, caller.caller, services)
+    except UnauthorizedError as error:
+        return _refuse(error, services)
+
+
+@router.get(
+    "/allowed/job/{job_name}/{job_version}/scope/{scope}", status_code=202, response_class=Response
+)
+def is_allowed_on_job(
+    job_name: str,
+    job_version: str,
+    scope: AuthScope,
+    token: AuthToken,
+    services: ServicesDep,
+    uow: ReadingDep,
+) -> Response:
+    """Tell whether the holder of the token has the scope on a job."""
+    try:
+        subject = services.authenticator.authenticate(token)
+        check_job(uow, subject, job_name, find_job(uow, job_name, job_version), scope)
+    except UnauthorizedError as error:
+        return _refuse(error, services)
+    return Response(status_code=202)
+
+
+@router.get(
+    "/allowed/job_endpoint/{job_name}/{job_version}/scope/{scope}/endpoint/{endpoint:path}",
+    status_code=202,
+    response_class=Response,
+)
+def is_allowed_on_endpoint(  # noqa: PLR0913 - four of them are the path
+    job_name: str,
+    job_version: str,
+    scope: AuthScope,
+    endpoint: str,
+    token: AuthToken,
+    services: ServicesDep,
+    uow: ReadingDep,
+) -> Response:
+    """Tell whether the holder of the token has the scope on an endpoint of a job."""
+    try:
+        subject = services.authenticator.authenticate(token)
+        job = find_job(uow, job_name, job_version)
+        wanted = Wanted(scope, job_name, job, normalize_endpoint(endpoint))
+        check_allowed(decide_wanted(uow, subject, wanted))
+    except UnauthorizedError as error:
+        return _refuse(error, services)
+    return Response(status_code=202)
+
+
+def _check_caller(job: JobDto, path: str, token: str | None, services: Services) -> AuthSubject:
+    # Not inside the unit of work of whoever calls: a thread that holds one connection and waits
+    # for another can wait forever for threads that do the same.
+    subject = services.authenticator.authenticate(token)
+    with services.unit_of_work.reading() as uow:
+        check_allowed(decide_endpoint(uow, subject, AuthScope.CALL_JOB, job, path))
+    return subject
+
+
+def _refuse(error: UnauthorizedError, services: Services) -> Response:
+    """Say no; why, only where `auth_debug` is on: these answers reach whoever calls jobs."""
+    if services.config.auth_debug:
+        reason = str(error)
+    elif isinstance(error, InvalidToken):
+        reason = "the auth token is missing, or not valid"
+    else:
+        reason = "not permitted: `racetrack auth explain` tells why"
+    return JSONResponse({"error": reason}, status_code=401)
+
+
+def _to_answer(job: JobDto, caller: str | None, services: Services) -> JobCallAuthData:
+    target = services.infrastructure.targets().get(job.infrastructure_target or "")
+    return JobCallAuthData(
+        job=with_pub_url(job, services.config),
+        caller=caller,
+        remote_gateway_url=(target.remote_gateway_url or None) if target else None,
+        remote_gateway_token=(target.remote_gateway_token or None) if target else None,
+    )

@@ -1,0 +1,82 @@
+"""Routes of external service consumers."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from lifecycle.auth.holders import add_esc, ensure_holder, get_esc_holder, remove_esc
+from lifecycle.database.dto import EscDto
+from lifecycle.endpoints.access.tokens import AuthTokenData, NewTokenPayload, to_token_data
+from lifecycle.endpoints.dependencies import (
+    CommittingRoute,
+    ReadingDep,
+    ServicesDep,
+    StaffUser,
+    UnitOfWorkDep,
+)
+
+router = APIRouter(prefix="/api/v1/escs", tags=["API"], route_class=CommittingRoute)
+
+
+class NewEscPayload(BaseModel):
+    """An ESC to be."""
+
+    name: str = Field(min_length=1, max_length=512)
+    id: str | None = Field(None, min_length=1, max_length=36)
+
+
+class EscAuthData(BaseModel):
+    """An ESC with its tokens."""
+
+    id: str
+    name: str
+    tokens: list[AuthTokenData]
+
+
+@router.get("")
+def list_escs(_: StaffUser, uow: ReadingDep) -> list[EscDto]:
+    """List all ESCs."""
+    return uow.escs.list_all()
+
+
+@router.post("")
+def create_esc(
+    payload: NewEscPayload, staff: StaffUser, services: ServicesDep, uow: UnitOfWorkDep
+) -> EscDto:
+    """Add an ESC, with a token."""
+    return add_esc(uow, payload.name, payload.id, services.tokens, staff)
+
+
+@router.delete("/{esc_id}")
+def delete_esc(esc_id: str, staff: StaffUser, services: ServicesDep, uow: UnitOfWorkDep) -> None:
+    """Remove an ESC, with its tokens and permissions."""
+    remove_esc(uow, esc_id, staff, services.clock.now())
+
+
+@router.get("/{esc_id}/auth_data")
+def get_auth_data(esc_id: str, _: StaffUser, uow: ReadingDep) -> EscAuthData:
+    """Show the tokens of an ESC."""
+    esc = uow.escs.get(esc_id)
+    holder = get_esc_holder(uow, esc_id)
+    tokens = [to_token_data(token) for token in uow.auth_tokens.list_of_subject(holder.id)]
+    return EscAuthData(id=esc.id, name=esc.name, tokens=tokens)
+
+
+@router.post("/{esc_id}/auth_token")
+def add_token(
+    esc_id: str,
+    payload: NewTokenPayload,
+    staff: StaffUser,
+    services: ServicesDep,
+    uow: UnitOfWorkDep,
+) -> AuthTokenData:
+    """Give an ESC another token."""
+    holder = ensure_holder(uow, get_esc_holder(uow, esc_id))
+    return to_token_data(services.tokens.issue(uow, holder, staff, payload.expiry))
+
+
+@router.delete("/{esc_id}/auth_token/{token_id}")
+def revoke_token(
+    esc_id: str, token_id: str, staff: StaffUser, services: ServicesDep, uow: UnitOfWorkDep
+) -> None:
+    """Take a token from an ESC."""
+    services.tokens.revoke(uow, get_esc_holder(uow, esc_id), token_id, staff)

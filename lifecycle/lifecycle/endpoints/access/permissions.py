@@ -1,0 +1,195 @@
+"""Routes of permissions: who holds which, granting and taking back."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
+
+from lifecycle.auth.explain import Question, explain
+from lifecycle.auth.granting import Grant, grant, revoke
+from lifecycle.auth.holders import (
+    ensure_holder,
+    get_esc_holder,
+    get_family_holder,
+    get_holder,
+    get_own_or_asked_holder,
+)
+from lifecycle.auth.permissions import Effect, describe_permission, normalize_endpoint
+from lifecycle.database.dto import AuthSubjectDto, PermissionDto
+from lifecycle.endpoints.dependencies import (
+    Administrator,
+    CommittingRoute,
+    KnownSubject,
+    ReadingDep,
+    ServicesDep,
+    UnitOfWorkDep,
+)
+from lifecycle.job.versions import find_job, find_job_to_call
+
+_HIGHEST_ID = 2**63 - 1
+"""No database counts higher."""
+router = APIRouter(prefix="/api/v1/auth", tags=["API"], route_class=CommittingRoute)
+
+
+class NewPermissionPayload(BaseModel):
+    """A permission to be; what is null does not limit it."""
+
+    subject: str = Field(description="Name of a user, ESC or job family, or `esc:…`.")
+    scope: AuthScope
+    job_name: str | None = None
+    job_version: str | None = Field(None, description="An exact one; null: all versions.")
+    endpoint: str | None = None
+
+
+class PermissionPayload(BaseModel):
+    """A permission that somebody holds; what is null does not limit it."""
+
+    id: int
+    subject: str
+    subject_type: AuthSubjectType
+    scope: str
+    job_name: str | None
+    job_version: str | None
+    endpoint: str | None
+    description: str = Field(description="The same in words.")
+
+
+class RulePayload(BaseModel):
+    """One rule, as it met the question."""
+
+    rule: str
+    effect: Effect
+    reason: str
+
+
+class ExplanationPayload(BaseModel):
+    """What was decided; the last rule did."""
+
+    subject: str
+    subject_type: AuthSubjectType
+    scope: AuthScope
+    job_name: str
+    job_version: str
+    endpoint: str | None
+    allowed: bool
+    rules: list[RulePayload] = Field(description="In the order in which they are asked.")
+
+
+class ExplainQuery(BaseModel):
+    """May the subject do something to a job?"""
+
+    subject: str | None = Field(
+        None, description="Name of a user, ESC or job family, or `esc:…`; unset: the caller."
+    )
+    job: str
+    version: str = "latest"
+    endpoint: str | None = Field(None, description="Unset: it is about the job as a whole.")
+    scope: AuthScope = AuthScope.CALL_JOB
+
+
+@router.get("/permissions")
+def list_permissions(
+    caller: KnownSubject, uow: ReadingDep, subject: str | None = None
+) -> list[PermissionPayload]:
+    """List what the caller holds; administrators may ask about anybody."""
+    holder = get_own_or_asked_holder(uow, caller, subject)
+    held = uow.permissions.list_of_subject(holder.id)
+    return [_to_payload(holder, permission) for permission in held]
+
+
+@router.post("/permissions")
+def grant_permission(
+    payload: NewPermissionPayload, by: Administrator, services: ServicesDep, uow: UnitOfWorkDep
+) -> PermissionPayload:
+    """Grant a permission; one that is there already stays."""
+    holder = get_holder(uow, payload.subject)
+    wanted = Grant(payload.scope, payload.job_name, payload.job_version, payload.endpoint)
+    return _to_payload(holder, grant(uow, holder, wanted, by, services.clock.now()))
+
+
+@router.delete("/permissions/{permission_id}")
+def revoke_permission(
+    permission_id: Annotated[int, Path(le=_HIGHEST_ID)],
+    by: Administrator,
+    services: ServicesDep,
+    uow: UnitOfWorkDep,
+) -> None:
+    """Take a permission back; PUB hears of it at once."""
+    revoke(uow, permission_id, by, services.clock.now())
+
+
+@router.post("/allow/esc/{esc_id}/job/{job_name}/scope/{scope}")
+def allow_esc(
+    esc_id: str,
+    job_name: str,
+    scope: AuthScope,
+    by: Administrator,
+    services: ServicesDep,
+    uow: UnitOfWorkDep,
+) -> None:
+    """Grant an ESC a scope on all versions of a job."""
+    grant(uow, get_esc_holder(uow, esc_id), Grant(scope, job_name), by, services.clock.now())
+
+
+@router.post("/allow/job_family/{source_family_name}/job/{target_family_name}/scope/{scope}")
+def allow_job_family(
+    source_family_name: str,
+    target_family_name: str,
+    scope: AuthScope,
+    by: Administrator,
+    services: ServicesDep,
+    uow: UnitOfWorkDep,
+) -> None:
+    """Grant the jobs of one family a scope on all versions of another."""
+    holder = ensure_holder(uow, get_family_holder(uow, source_family_name))
+    services.tokens.ensure(uow, holder)
+    grant(uow, holder, Grant(scope, target_family_name), by, services.clock.now())
+
+
+@router.get("/explain")
+def explain_decision(
+    query: Annotated[ExplainQuery, Query()],
+    caller: KnownSubject,
+    services: ServicesDep,
+    uow: ReadingDep,
+) -> ExplanationPayload:
+    """Tell the rules that allow somebody something, or deny it; administrators may ask about anybody."""
+    find = find_job_to_call if query.scope is AuthScope.CALL_JOB else find_job
+    job = find(uow, query.job, query.version)
+    question = Question(
+        holder=get_own_or_asked_holder(uow, caller, query.subject),
+        scope=query.scope,
+        job_name=query.job,
+        job_version=query.version,
+        job=job,
+        endpoint=None if query.endpoint is None else normalize_endpoint(query.endpoint),
+    )
+    required = services.config.auth_required
+    decision = explain(uow, question, services.clock.now(), auth_required=required)
+    return ExplanationPayload(
+        subject=question.holder.display_name,
+        subject_type=question.holder.subject_type,
+        scope=question.scope,
+        job_name=question.job_name,
+        job_version=job.version if job else question.job_version,
+        endpoint=question.endpoint,
+        allowed=decision.is_allowed,
+        rules=[
+            RulePayload(rule=rule.name, effect=rule.effect, reason=rule.reason)
+            for rule in decision.rules
+        ],
+    )
+
+
+def _to_payload(holder: AuthSubjectDto, permission: PermissionDto) -> PermissionPayload:
+    return PermissionPayload(
+        id=permission.id or 0,
+        subject=f"{holder.subject_type}:{holder.name}",
+        subject_type=holder.subject_type,
+        scope=permission.scope,
+        job_name=permission.job_name or permission.job_family_name,
+        job_version=permission.job_version,
+        endpoint=permission.endpoint,
+        description=describe_permission(permission),
+    )

@@ -1,0 +1,144 @@
+"""Routes of the tokens of whoever calls."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+from racetrack_commons.auth.scope import AuthSubjectType
+from racetrack_commons.entities.dto import UnixSeconds
+
+from lifecycle.auth.holders import ensure_holder, get_esc_holder
+from lifecycle.database.dto import AuthTokenDto
+from lifecycle.endpoints.access.browser import set_auth_cookie
+from lifecycle.endpoints.dependencies import (
+    Administrator,
+    AuthToken,
+    CommittingRoute,
+    ReadingDep,
+    ServicesDep,
+    UnitOfWorkDep,
+    UserSubject,
+)
+
+router = APIRouter(prefix="/api/v1/auth", tags=["API"], route_class=CommittingRoute)
+_HINT_LENGTH = 6
+
+
+class NewTokenPayload(BaseModel):
+    """A token to be."""
+
+    expiry_time: UnixSeconds | None
+
+    @property
+    def expiry(self) -> datetime | None:
+        """When it expires."""
+        seconds = self.expiry_time
+        return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
+
+
+class AuthTokenData(BaseModel):
+    """A token."""
+
+    id: str
+    token: str
+    expiry_time: UnixSeconds | None
+    active: bool
+    last_use_time: UnixSeconds | None
+    create_time: UnixSeconds | None
+
+
+class OwnTokenData(BaseModel):
+    """A token of the caller, which is not shown again."""
+
+    id: str
+    token_end: str = Field(description="The end of its text, to recognize it by.")
+    is_current: bool = Field(description="It is the one that this request shows.")
+    expiry_time: UnixSeconds | None
+    active: bool
+    last_use_time: UnixSeconds | None
+    create_time: UnixSeconds | None
+
+
+class TokenPayload(BaseModel):
+    """A token."""
+
+    token: str
+
+
+class ReplacementTokenPayload(BaseModel):
+    """The token that replaces all others."""
+
+    new_token: str
+
+
+@router.get("/token/user")
+def list_own_tokens(user: UserSubject, shown: AuthToken, uow: ReadingDep) -> list[OwnTokenData]:
+    """List the tokens of the user who calls."""
+    return [
+        OwnTokenData(
+            token_end=token.token[-_HINT_LENGTH:],
+            is_current=token.token == shown,
+            **token.model_dump(exclude={"token", "auth_subject_id"}),
+        )
+        for token in uow.auth_tokens.list_of_subject(user.id or "")
+    ]
+
+
+@router.post("/token/user")
+def add_own_token(
+    payload: NewTokenPayload, user: UserSubject, services: ServicesDep, uow: UnitOfWorkDep
+) -> AuthTokenData:
+    """Give the user who calls another token; its text is shown this once."""
+    holder = uow.auth_subjects.get(user.id or "")
+    return to_token_data(services.tokens.issue(uow, holder, user, payload.expiry))
+
+
+@router.delete("/token/user/{token_id}")
+def revoke_own_token(
+    token_id: str, user: UserSubject, services: ServicesDep, uow: UnitOfWorkDep
+) -> None:
+    """Take a token from the user who calls."""
+    services.tokens.revoke(uow, uow.auth_subjects.get(user.id or ""), token_id, user)
+
+
+@router.post("/token/user/regenerate")
+def regenerate_own_tokens(
+    user: UserSubject, services: ServicesDep, uow: UnitOfWorkDep, response: Response
+) -> ReplacementTokenPayload:
+    """Replace all tokens of the user who calls."""
+    holder = uow.auth_subjects.get(user.id or "")
+    token = services.tokens.regenerate(uow, holder, user)
+    set_auth_cookie(response, token, services.config)
+    return ReplacementTokenPayload(new_token=token)
+
+
+@router.get("/token/esc/{esc_id}")
+def get_esc_token(
+    esc_id: str, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
+) -> TokenPayload:
+    """Show a token of an ESC, created if it has none."""
+    holder = ensure_holder(uow, get_esc_holder(uow, esc_id))
+    return TokenPayload(token=services.tokens.ensure(uow, holder))
+
+
+@router.post("/token/user/all/regenerate")
+def regenerate_user_tokens(by: Administrator, services: ServicesDep, uow: UnitOfWorkDep) -> None:
+    """Replace the tokens of all users."""
+    services.tokens.regenerate_all(uow, AuthSubjectType.USER, by)
+
+
+@router.post("/token/job_family/regenerate")
+def regenerate_family_tokens(by: Administrator, services: ServicesDep, uow: UnitOfWorkDep) -> None:
+    """Replace the tokens of all job families; jobs use theirs until they are deployed again."""
+    services.tokens.regenerate_all(uow, AuthSubjectType.JOB_FAMILY, by)
+
+
+@router.post("/token/esc/regenerate")
+def regenerate_esc_tokens(by: Administrator, services: ServicesDep, uow: UnitOfWorkDep) -> None:
+    """Replace the tokens of all ESCs."""
+    services.tokens.regenerate_all(uow, AuthSubjectType.ESC, by)
+
+
+def to_token_data(token: AuthTokenDto) -> AuthTokenData:
+    """Show a token with its text."""
+    return AuthTokenData.model_validate(token, from_attributes=True)

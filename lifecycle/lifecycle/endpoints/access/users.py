@@ -1,0 +1,164 @@
+"""Routes of people: log-in, log-out, registration, passwords."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, Field, SecretStr
+from racetrack_commons.entities.dto import UnixSeconds
+
+from lifecycle.auth.password_check import Credentials
+from lifecycle.auth.users import RightsChange, change_rights, check_may_set_password
+from lifecycle.database.dto import UserDto
+from lifecycle.endpoints.access.browser import (
+    delete_auth_cookie,
+    find_client_address,
+    set_auth_cookie,
+)
+from lifecycle.endpoints.dependencies import (
+    AuthToken,
+    CommittingRoute,
+    ReadingDep,
+    ServicesDep,
+    StaffUser,
+    UnitOfWorkDep,
+    UserSubject,
+)
+
+router = APIRouter(prefix="/api/v1/users", tags=["API"], route_class=CommittingRoute)
+PasswordText = Annotated[SecretStr, Field(max_length=4096)]
+"""Longer than any that is accepted; hashing whole megabytes would keep others waiting."""
+
+
+class CredentialsPayload(BaseModel):
+    """Name and password."""
+
+    username: str
+    password: PasswordText
+
+
+class ChangePasswordPayload(BaseModel):
+    """The password there is, and the one to be."""
+
+    old_password: PasswordText
+    new_password: PasswordText
+
+
+class UserProfileDto(BaseModel):
+    """Who is logged in."""
+
+    username: str
+    token: str
+    is_staff: bool
+
+
+class AccountPayload(BaseModel):
+    """The account of a person."""
+
+    username: str
+    email: str
+    is_active: bool
+    is_staff: bool
+    is_superuser: bool
+    date_joined: UnixSeconds
+    last_login: UnixSeconds | None
+
+
+class RightsPayload(BaseModel):
+    """What of an account shall be different; null: nothing."""
+
+    is_active: bool | None = None
+    is_staff: bool | None = None
+    is_superuser: bool | None = None
+
+
+class PasswordPayload(BaseModel):
+    """A password to be."""
+
+    new_password: PasswordText
+
+
+def get_client_address(request: Request, services: ServicesDep) -> str:
+    """Return where the caller is."""
+    return find_client_address(request, services.config.trusted_proxies)
+
+
+ClientAddress = Annotated[str, Depends(get_client_address)]
+
+
+@router.get("/validate_user_auth")
+def validate_user_auth(user: UserSubject, token: AuthToken, uow: ReadingDep) -> UserProfileDto:
+    """Check the token and show whose it is."""
+    if user.is_anonymous:
+        return UserProfileDto(username=user.name, token="", is_staff=True)
+    is_staff = uow.users.get(user.name).is_staff
+    return UserProfileDto(username=user.name, token=token or "", is_staff=is_staff)
+
+
+@router.post("/login")
+def log_in(
+    payload: CredentialsPayload, address: ClientAddress, services: ServicesDep, response: Response
+) -> UserProfileDto:
+    """Log in with name and password."""
+    password = payload.password.get_secret_value()
+    profile = services.users.log_in(Credentials(payload.username, password, address))
+    set_auth_cookie(response, profile.token, services.config)
+    return UserProfileDto(username=profile.username, token=profile.token, is_staff=profile.is_staff)
+
+
+@router.get("/logout", response_class=Response)
+def log_out(services: ServicesDep) -> Response:
+    """Forget the token in the browser."""
+    response = Response()
+    delete_auth_cookie(response, services.config)
+    return response
+
+
+@router.post("/register")
+def register(payload: CredentialsPayload, services: ServicesDep) -> None:
+    """Ask for an account; staff has to activate it."""
+    services.users.register(payload.username, payload.password.get_secret_value())
+
+
+@router.put("/change_password")
+def change_password(
+    payload: ChangePasswordPayload,
+    user: UserSubject,
+    address: ClientAddress,
+    services: ServicesDep,
+) -> None:
+    """Replace the password of the user who calls."""
+    old, new = payload.old_password.get_secret_value(), payload.new_password.get_secret_value()
+    services.users.change_password(Credentials(user.name, old, address), new)
+
+
+@router.get("")
+def list_accounts(_: StaffUser, uow: ReadingDep) -> list[AccountPayload]:
+    """List everybody who has an account."""
+    return [_to_payload(user) for user in uow.users.list_all()]
+
+
+@router.put("/{username}")
+def change_account(
+    username: str,
+    payload: RightsPayload,
+    staff: StaffUser,
+    services: ServicesDep,
+    uow: UnitOfWorkDep,
+) -> AccountPayload:
+    """Activate a user, or switch one off; superusers also make others staff."""
+    change = RightsChange(payload.is_active, payload.is_staff, payload.is_superuser)
+    return _to_payload(change_rights(uow, username, change, staff, services.clock.now()))
+
+
+@router.put("/{username}/password")
+def set_password(
+    username: str, payload: PasswordPayload, staff: StaffUser, services: ServicesDep
+) -> None:
+    """Give a user who has forgotten theirs another password."""
+    with services.unit_of_work.reading() as uow:
+        check_may_set_password(uow, uow.users.get(username), staff)
+    services.users.set_password(username, payload.new_password.get_secret_value(), staff.name)
+
+
+def _to_payload(user: UserDto) -> AccountPayload:
+    return AccountPayload.model_validate(user, from_attributes=True)

@@ -1,0 +1,157 @@
+"""What Lifecycle says about itself."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from racetrack_client.log.errors import ServiceUnavailable
+from racetrack_commons.api.probes import ProbeAnswer, Probes
+
+from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.config import Config
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.endpoints.dependencies import (
+    Administrator,
+    CommittingRoute,
+    CurrentSubject,
+    ReadingDep,
+    ServicesDep,
+    ServiceSubject,
+    UnitOfWorkDep,
+)
+from lifecycle.event_stream.changes import ChangeFeed
+from lifecycle.maintenance import is_maintenance_mode, set_maintenance_mode
+from lifecycle.metrics import LifecycleMetrics
+
+KEEP_ALIVE_SECONDS = 15
+_SERVICE = "lifecycle"
+router = APIRouter(prefix="/api/v1", tags=["API"], route_class=CommittingRoute)
+
+
+class InfoPayload(BaseModel):
+    """Where the platform is."""
+
+    service: str = "lifecycle"
+    git_version: str
+    docker_tag: str
+    auth_required: bool
+    external_pub_url: str
+    lifecycle_url: str
+    grafana_url: str
+
+
+class MaintenancePayload(BaseModel):
+    """Whether nothing may be deployed, changed or called now."""
+
+    maintenance_mode: bool
+
+
+@router.get("/info")
+def get_info(request: Request, services: ServicesDep) -> InfoPayload:
+    """Show version and addresses of the platform."""
+    config = services.config
+    cluster = _cluster_url(config)
+    own_url = (
+        config.external_lifecycle_url or f"{request.url.scheme}://{request.url.netloc}/lifecycle"
+    )
+    return InfoPayload(
+        git_version=config.git_version,
+        docker_tag=config.docker_tag,
+        auth_required=config.auth_required,
+        external_pub_url=f"{cluster}/pub" if cluster else config.external_pub_url,
+        lifecycle_url=f"{cluster}/lifecycle" if cluster else own_url,
+        grafana_url=f"{cluster}/grafana" if cluster else config.external_grafana_url,
+    )
+
+
+@router.get("/maintenance")
+def get_maintenance(_: CurrentSubject, uow: ReadingDep) -> MaintenancePayload:
+    """Tell whether maintenance mode is on."""
+    return MaintenancePayload(maintenance_mode=is_maintenance_mode(uow))
+
+
+@router.put("/maintenance")
+def switch_maintenance(
+    payload: MaintenancePayload, admin: Administrator, services: ServicesDep, uow: UnitOfWorkDep
+) -> None:
+    """Turn maintenance mode on or off."""
+    if payload.maintenance_mode == is_maintenance_mode(uow):
+        return
+    set_maintenance_mode(uow, on=payload.maintenance_mode)
+    began, ended = AuditEventType.MAINTENANCE_BEGUN, AuditEventType.MAINTENANCE_ENDED
+    event = AuditEvent(began if payload.maintenance_mode else ended, admin.name)
+    write_event(uow, event, services.clock.now())
+
+
+@router.get("/events", response_class=StreamingResponse)
+async def follow_changes(_: ServiceSubject, services: ServicesDep) -> StreamingResponse:
+    """Stream changes of jobs and permissions to services of the platform, as server-sent events."""
+    return StreamingResponse(
+        stream_changes(services.changes),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def stream_changes(feed: ChangeFeed) -> AsyncIterator[str]:
+    """Yield `hello` with the newest id, then each change; a comment now and then keeps the connection alive."""
+    with feed.subscribe() as queue:
+        yield f"event: hello\ndata: {json.dumps({'id': feed.newest_id})}\n\n"
+        while True:
+            try:
+                change = await asyncio.wait_for(queue.get(), KEEP_ALIVE_SECONDS)
+            except TimeoutError:
+                yield ": alive\n\n"
+                continue
+            yield f"event: change\nid: {change.id}\ndata: {change.model_dump_json()}\n\n"
+
+
+@dataclass(frozen=True)
+class HealthProbes:
+    """Asks the database whether it is there."""
+
+    config: Config
+    unit_of_work: UnitOfWorkFactory
+    metrics: LifecycleMetrics
+
+    def probes(self) -> Probes:
+        """Return the probes of the service."""
+        return Probes(_SERVICE, ready=self.answer_ready, health=self.answer_health)
+
+    def answer_ready(self) -> ProbeAnswer:
+        """Tell whether requests can be served: not without the database."""
+        connected = self._is_connected()
+        return ProbeAnswer({"service": _SERVICE, "ready": connected}, 200 if connected else 503)
+
+    def answer_health(self) -> ProbeAnswer:
+        """Tell what runs here, and how it is."""
+        connected = self._is_connected()
+        body = {
+            "service": _SERVICE,
+            "live": True,
+            "database_connected": connected,
+            "git_version": self.config.git_version,
+            "docker_tag": self.config.docker_tag,
+            "auth_required": self.config.auth_required,
+        }
+        return ProbeAnswer(body, 200 if connected else 500)
+
+    def _is_connected(self) -> bool:
+        try:
+            with self.unit_of_work.reading() as uow:
+                uow.check_connection()
+        except ServiceUnavailable:
+            self.metrics.database_connected.set(0)
+            return False
+        self.metrics.database_connected.set(1)
+        return True
+
+
+def _cluster_url(config: Config) -> str | None:
+    if not config.cluster_fqdn:
+        return None
+    return f"https://{config.racetrack_subdomain}.{config.cluster_fqdn}"

@@ -1,0 +1,138 @@
+"""The feed of changes: one reader of the table for all subscribers, woken at once by commits of this process."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from fastapi.responses import JSONResponse
+from racetrack_client.log.logs import get_logger
+from racetrack_commons.entities.dto import ChangeEvent, ChangeKind
+
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.metrics import LifecycleMetrics
+
+logger = get_logger(__name__)
+POLL_SECONDS = 0.2
+STOP_SECONDS = 2
+_JOBS_CHANGED = {"event": "job_models_changed"}
+
+
+class ChangeFeed:
+    """Hands each change to every subscriber, those that other processes committed too."""
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory) -> None:
+        self._unit_of_work = unit_of_work
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._subscribers: dict[asyncio.Queue[ChangeEvent], asyncio.AbstractEventLoop] = {}
+        self._newest_id = 0
+        self._thread = threading.Thread(target=self._read, name="changes", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        with self._unit_of_work.reading() as uow:
+            self._newest_id = uow.changes.get_newest_id()
+        self._unit_of_work.add_listener(self._wake.set)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop reading."""
+        self._stopping.set()
+        self._wake.set()
+        self._unit_of_work.remove_listener(self._wake.set)
+        self._thread.join(STOP_SECONDS)
+
+    @property
+    def newest_id(self) -> int:
+        """Id of the newest change that subscribers were given."""
+        return self._newest_id
+
+    @contextmanager
+    def subscribe(self) -> Iterator[asyncio.Queue[ChangeEvent]]:
+        """Collect changes in a queue of the running event loop, as long as the block runs."""
+        queue: asyncio.Queue[ChangeEvent] = asyncio.Queue()
+        with self._lock:
+            self._subscribers[queue] = asyncio.get_running_loop()
+        self._wake.set()
+        try:
+            yield queue
+        finally:
+            with self._lock:
+                del self._subscribers[queue]
+
+    def _read(self) -> None:
+        while not self._stopping.is_set():
+            # Without subscribers nobody waits for what other processes commit.
+            self._wake.wait(POLL_SECONDS if self._subscribers else None)
+            self._wake.clear()
+            try:
+                self._hand_out()
+            except Exception as error:  # noqa: BLE001 - the database may be away for a while
+                logger.warning(f"changes can't be read: {error}")
+                self._stopping.wait(POLL_SECONDS)
+
+    def _hand_out(self) -> None:
+        with self._unit_of_work.reading() as uow:
+            changes = uow.changes.list_after(self._newest_id)
+        for change in changes:
+            with self._lock:
+                for queue, loop in self._subscribers.items():
+                    loop.call_soon_threadsafe(queue.put_nowait, change)
+            self._newest_id = change.id
+
+
+class JobEvents:
+    """Sends one message for all that changed since the last one."""
+
+    def __init__(self, feed: ChangeFeed, metrics: LifecycleMetrics) -> None:
+        self._feed = feed
+        self._metrics = metrics
+
+    def router(self) -> APIRouter:
+        """Return the route."""
+        router = APIRouter()
+        router.add_api_websocket_route("/websocket/events", self.follow)
+        router.add_api_route(
+            "/websocket/events", self.refuse, methods=["GET"], include_in_schema=False
+        )
+        return router
+
+    async def follow(self, socket: WebSocket) -> None:
+        """Send messages until the reader leaves; what it says is ignored."""
+        await socket.accept()
+        self._metrics.event_stream_client_connected.inc()
+        try:
+            with self._feed.subscribe() as changes:
+                sending = asyncio.create_task(self._send(socket, changes))
+                try:
+                    await self._wait_until_it_leaves(socket)
+                finally:
+                    sending.cancel()
+        finally:
+            self._metrics.event_stream_client_disconnected.inc()
+
+    async def refuse(self) -> JSONResponse:
+        """Answer who comes without a WebSocket."""
+        return JSONResponse({"title": "405 Method Not Allowed"}, status_code=405)
+
+    async def _send(self, socket: WebSocket, changes: asyncio.Queue[ChangeEvent]) -> None:
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                await socket.send_json(await self._wait_for_jobs(changes))
+
+    async def _wait_for_jobs(self, changes: asyncio.Queue[ChangeEvent]) -> dict[str, str]:
+        while True:
+            kinds = {(await changes.get()).kind}
+            while not changes.empty():
+                kinds.add(changes.get_nowait().kind)
+            if ChangeKind.JOB in kinds:
+                return _JOBS_CHANGED
+
+    async def _wait_until_it_leaves(self, socket: WebSocket) -> None:
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                await socket.receive_text()

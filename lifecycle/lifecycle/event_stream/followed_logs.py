@@ -1,0 +1,147 @@
+"""Following the log of a job: from the threads of an infrastructure target to one reader."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable, ValidationError
+from racetrack_commons.auth.scope import AuthScope
+from racetrack_commons.entities.dto import JobDto
+
+from lifecycle.auth.authenticate import Authenticator
+from lifecycle.auth.authorize import check_job
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.infrastructure.registry import InfrastructureRegistry
+from lifecycle.job.versions import check_found, find_job
+from lifecycle.monitor.base import LogsStreamer
+
+KEEP_ALIVE_SECONDS = 15
+_MOST_WAITING_LINES = 10_000
+
+
+@dataclass(frozen=True)
+class FollowedLog:
+    """The log of a job, and who reads it from the infrastructure target."""
+
+    job: JobDto
+    streamer: LogsStreamer
+    tail: str | None = None
+    """How many of the last lines come first; None: as the target likes."""
+    look_again: Callable[[], "FollowedLog | None"] = lambda: None
+    """Finds where the log of a job that moved to another target goes on; EntityNotFound when the job is gone."""
+
+    def describe(self) -> dict[str, str]:
+        """Return what streamers know as resource properties."""
+        properties = {"job_name": self.job.name, "job_version": self.job.version}
+        return properties | ({"tail": self.tail} if self.tail is not None else {})
+
+
+@dataclass(frozen=True)
+class LogSources:
+    """Finds the logs that readers ask for."""
+
+    unit_of_work: UnitOfWorkFactory
+    infrastructure: InfrastructureRegistry
+    authenticator: Authenticator
+    allow_anonymous: bool
+    """Older clients show no token when they follow a log."""
+
+    def find(self, properties: Any, token: str | None) -> FollowedLog:
+        """Find the log that `{"job_name": …, "job_version": …, "tail": …}` means."""
+        if not isinstance(properties, dict) or not properties.get("job_name"):
+            raise ValidationError("name the job: resource_properties must have job_name")
+        name = str(properties["job_name"])
+        version = str(properties.get("job_version") or "latest")
+        tail = properties.get("tail")
+        if tail is not None and not str(tail).isdecimal():
+            raise ValidationError(f"tail must be a number of lines, not {tail!r}")
+        job = self._find_job(name, version, token)
+        return self.open(job, None if tail is None else str(tail))
+
+    def open(self, job: JobDto, tail: str | None) -> FollowedLog:
+        """Find the log of a job; ServiceUnavailable when its target can't follow logs."""
+        streamer = self.infrastructure.get(job.infrastructure_target or "").logs_streamer
+        if streamer is None:
+            raise ServiceUnavailable(f"the infrastructure target of job {job} can't follow logs")
+        return FollowedLog(job, streamer, tail, lambda: self._find_moved(job, tail))
+
+    def _find_moved(self, job: JobDto, tail: str | None) -> FollowedLog | None:
+        with self.unit_of_work.reading() as uow:
+            now = uow.jobs.get(job.name, job.version)
+        has_moved = now.infrastructure_target != job.infrastructure_target
+        return self.open(now, tail) if has_moved else None
+
+    def _find_job(self, name: str, version: str, token: str | None) -> JobDto:
+        is_checked = bool(token) or not self.allow_anonymous
+        subject = self.authenticator.authenticate(token) if is_checked else None
+        with self.unit_of_work.reading() as uow:
+            job = find_job(uow, name, version)
+            if subject is not None:
+                check_job(uow, subject, name, job, AuthScope.READ_JOB)
+        return check_found(job, name, version)
+
+
+async def follow_lines(log: FollowedLog, session_id: str) -> AsyncGenerator[str | None]:
+    """Yield each line, wherever the job moves, until the reader leaves; None when nothing was logged for a while.
+
+    EntityNotFound when the job is gone.
+    """
+    followed: FollowedLog | None = log
+    while followed is not None:
+        moved_to = None
+        async with contextlib.aclosing(_follow_on_target(followed, session_id)) as lines:
+            async for line in lines:
+                yield line
+                if line is None:
+                    with contextlib.suppress(ServiceUnavailable):
+                        moved_to = await asyncio.to_thread(followed.look_again)
+                if moved_to is not None:
+                    break
+        followed = moved_to
+
+
+async def stream_lines(log: FollowedLog) -> AsyncGenerator[str]:
+    """Yield each line as a server-sent event, until the reader leaves or the job is gone."""
+    with contextlib.suppress(EntityNotFound):
+        async with contextlib.aclosing(follow_lines(log, str(uuid4()))) as lines:
+            async for line in lines:
+                yield ": alive\n\n" if line is None else f"data: {json.dumps(line)}\n\n"
+
+
+async def _follow_on_target(log: FollowedLog, session_id: str) -> AsyncGenerator[str | None]:
+    lines: asyncio.Queue[str] = asyncio.Queue(_MOST_WAITING_LINES)
+    loop = asyncio.get_running_loop()
+
+    def take(_: str, line: str) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_put, lines, line)
+
+    def close(opening: asyncio.Future[None]) -> None:
+        if opening.exception() is None:
+            log.streamer.close_session(session_id)
+
+    create = log.streamer.create_session
+    opening = asyncio.ensure_future(asyncio.to_thread(create, session_id, log.describe(), take))
+    try:
+        await asyncio.shield(opening)
+        while True:
+            try:
+                yield await asyncio.wait_for(lines.get(), KEEP_ALIVE_SECONDS)
+            except TimeoutError:
+                yield None
+    finally:
+        if opening.done():
+            close(opening)
+        else:  # The reader left before the session was open.
+            opening.add_done_callback(close)
+
+
+def _put(lines: asyncio.Queue[str], line: str) -> None:
+    """Drop the oldest line when the reader is slower than the job: memory is not endless."""
+    if lines.full():
+        lines.get_nowait()
+    lines.put_nowait(line)

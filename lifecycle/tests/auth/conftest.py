@@ -1,0 +1,37 @@
+from datetime import timedelta
+
+import pytest
+from lifecycle.auth.password_check import (
+    AttemptLimits,
+    PasswordCheck,
+)
+from lifecycle.auth.passwords import Passwords
+from lifecycle.auth.tokens import Tokens
+from lifecycle.auth.users import Users
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from pydantic import SecretStr
+
+ANNA, PASSWORD = "anna@example.com", "correct horse"
+KEY = SecretStr("a key for tests, long enough for HS256")
+
+
+LIMITS = AttemptLimits(per_account=3, per_address=5, window=timedelta(minutes=15))
+
+
+@pytest.fixture(scope="module")
+def passwords() -> Passwords:
+    return Passwords()
+
+
+@pytest.fixture
+def users(unit_of_work: UnitOfWorkFactory, passwords: Passwords, clock) -> Users:
+    check = PasswordCheck(unit_of_work, passwords, LIMITS, clock)
+    return Users(unit_of_work, passwords, check, Tokens(KEY, clock), clock)
+
+
+@pytest.fixture
+def anna(unit_of_work: UnitOfWorkFactory, users: Users) -> str:
+    users.register(ANNA, PASSWORD)
+    with unit_of_work() as uow:
+        uow.users.set_active(ANNA, active=True)
+    return ANNA

@@ -1,0 +1,146 @@
+import pytest
+from fastapi.testclient import TestClient
+from lifecycle.app import create_app
+from lifecycle.database.tables import PublicEndpointRow
+from lifecycle.maintenance import set_maintenance_mode
+from lifecycle.testing.builders import a_job
+from racetrack_commons.entities.dto import JobStatus
+
+API = "/lifecycle/api/v1"
+CALL = f"{API}/auth/can-call-job/adder"
+
+
+@pytest.fixture
+def job(app_uow):
+    with app_uow() as uow:
+        uow.jobs.save(a_job("adder", "0.0.1"))
+        uow.jobs.save(a_job("adder", "0.0.2", status=JobStatus.STARTING))
+        return uow.jobs.save(a_job("other", "0.0.1"))
+
+
+def test_a_granted_esc_may_call_the_job_and_no_other(client, job, esc, esc_token, internal):
+    assert client.get(f"{CALL}/0.0.1/api/v1/perform", headers=esc_token).status_code == 401
+    grant = f"{API}/auth/allow/esc/{esc}/job/adder/scope/call_job"
+    assert client.post(grant, headers=internal).json() is None
+    assert client.post(grant, headers=internal).status_code == 200
+
+    answer = client.get(f"{CALL}/latest/api/v1/perform", headers=esc_token)
+
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["job"]["version"], body["caller"]) == ("0.0.1", "ESC caller")
+    assert body["job"]["pub_url"] == "http://127.0.0.1:7205/pub/job/adder/0.0.1"
+    assert body["remote_gateway_url"] is None
+    other = CALL.replace("adder", "other")
+    assert client.get(f"{other}/0.0.1/api/v1/perform", headers=esc_token).status_code == 401
+
+
+def test_jobs_may_call_jobs_of_a_granted_family(client, job, internal):
+    url = f"{API}/auth/allow/job_family/other/job/adder/scope/call_job"
+    assert client.post(url, headers=internal).status_code == 200
+    unknown = f"{API}/auth/allow/job_family/nothing/job/adder/scope/call_job"
+    assert client.post(unknown, headers=internal).status_code == 404
+
+
+def test_an_unknown_scope_is_refused(client, job, esc, internal):
+    url = f"{API}/auth/allow/esc/{esc}/job/adder/scope/fly"
+    assert client.post(url, headers=internal).status_code == 422
+
+
+def test_granting_needs_the_admin_scope(client, job, esc, esc_token):
+    url = f"{API}/auth/allow/esc/{esc}/job/adder/scope/call_job"
+    assert client.post(url, headers=esc_token).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["", "/", "/health", "/live", "/ready"])
+def test_both_forms_of_the_path_are_served(client, job, admin, path):
+    answer = client.get(f"{CALL}/0.0.1{path}", headers=admin, follow_redirects=False)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/live", 200), ("/health/", 200), ("/metrics", 401), ("", 401)]
+)
+def test_probes_of_jobs_need_no_token(client, job, path, status):
+    assert client.get(f"{CALL}/0.0.1{path}").status_code == status
+
+
+def test_a_missing_job_is_missing_before_it_is_forbidden(client):
+    answer = client.get(f"{CALL}/9.9.9/api/v1/perform")
+    assert (answer.status_code, answer.json()["type"]) == (404, "EntityNotFound")
+
+
+def test_calls_by_an_alias_pass_a_lost_version_by(client, job, admin, app_uow):
+    with app_uow() as uow:
+        uow.jobs.save(a_job("adder", "3.0.0", status=JobStatus.LOST))
+    answers = [client.get(f"{CALL}/{each}/x", headers=admin).json() for each in ("latest", "3.0.0")]
+    assert [answer["job"]["version"] for answer in answers] == ["0.0.1", "3.0.0"]
+    explained = client.get(f"{API}/auth/explain?job=adder&endpoint=x", headers=admin)
+    assert explained.json()["job_version"] == "0.0.1"
+    shown = client.get(f"{API}/job/adder/latest", headers=admin)
+    assert shown.json()["version"] == "3.0.0"
+
+
+def test_public_endpoints_need_no_token_once_they_are_active(client, job, app_uow):
+    with app_uow() as uow:
+        job_id = uow.jobs.get("adder", "0.0.1").id
+        uow.public_endpoints.request(job_id, ["/api/v1/perform"])
+    url = f"{CALL}/0.0.1/api/v1/perform"
+    assert client.get(url).status_code == 401
+    with app_uow() as uow:
+        uow.session.query(PublicEndpointRow).update({"active": True})
+    answer = client.get(f"{url}/")
+    assert (answer.status_code, answer.json()["caller"]) == (200, None)
+    assert client.get(f"{url}ance").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path", ["open/%2E%2E/api", "open/..%2Fapi", "open/%252e%252e/api", "open/..;/api"]
+)
+def test_a_public_endpoint_is_no_way_to_others(client, job, app_uow, path):
+    with app_uow() as uow:
+        uow.public_endpoints.request(uow.jobs.get("adder", "0.0.1").id, ["/open"])
+        uow.session.query(PublicEndpointRow).update({"active": True})
+    assert client.get(f"{CALL}/0.0.1/open/api").status_code == 200
+    assert client.get(f"{CALL}/0.0.1/{path}").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("is_debug", "expected"),
+    [
+        (True, "ESC caller lacks the permission call_job on endpoint /x of job adder 0.0.1"),
+        (False, "not permitted: `racetrack auth explain` tells why"),
+    ],
+)
+def test_denied_callers_of_jobs_are_told_why_when_the_settings_say_so(config, is_debug, expected):
+    app = create_app(config.model_copy(update={"auth_debug": is_debug}))
+    with app.state.services.unit_of_work() as uow:
+        uow.jobs.save(a_job("adder", "0.0.1"))
+        esc = uow.auth_subjects.ensure_of_esc(uow.escs.add("caller", None).id)
+        headers = {"X-Racetrack-Auth": app.state.services.tokens.ensure(uow, esc)}
+    with TestClient(app) as client:
+        answer = client.get(f"{CALL}/0.0.1/x", headers=headers)
+        assert (answer.status_code, answer.json()) == (401, {"error": expected})
+
+
+def test_maintenance_stops_all_calls(client, job, admin, app_uow):
+    with app_uow() as uow:
+        set_maintenance_mode(uow, on=True)
+    assert client.get(f"{CALL}/0.0.1/live", headers=admin).status_code == 503
+    with app_uow() as uow:
+        set_maintenance_mode(uow, on=False)
+    assert client.get(f"{CALL}/0.0.1/live", headers=admin).status_code == 200
+
+
+def test_allowed_answers_with_a_status_only(client, job, admin, esc_token):
+    url = f"{API}/auth/allowed/job/adder/latest/scope/read_job"
+    answer = client.get(url, headers=admin)
+    assert (answer.status_code, answer.content) == (202, b"")
+    assert client.get(url, headers=esc_token).status_code == 401
+    endpoint = f"{API}/auth/allowed/job_endpoint/adder/latest/scope/call_job/endpoint/api/v1/x"
+    assert client.get(endpoint, headers=admin).status_code == 202
+    assert client.get(endpoint, headers=esc_token).status_code == 401
+    missing = endpoint.replace("latest", "9.9.9")
+    assert client.get(missing, headers=admin).status_code == 202  # a version to come
+    dots = endpoint.replace("v1/x", "%2E%2E/x")
+    assert client.get(dots, headers=admin).status_code == 401

@@ -1,0 +1,43 @@
+"""Transactions of requests last no longer than their endpoints."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+from fastapi.routing import iter_route_contexts
+from lifecycle.app import create_app
+from lifecycle.endpoints.dependencies import CommittingRoute, open_unit_of_work
+from racetrack_commons.testing.server import running_server
+
+CROWD = 100
+
+
+def test_more_requests_than_threads_may_write_at_the_same_moment(config, admin):
+    with running_server(create_app(config)) as url, ThreadPoolExecutor(CROWD) as pool:
+
+        def add(number: int) -> int:
+            esc = {"name": f"esc {number}"}
+            return httpx.post(
+                f"{url}/lifecycle/api/v1/escs", json=esc, headers=admin, timeout=60
+            ).status_code
+
+        assert set(pool.map(add, range(CROWD))) == {200}
+
+
+def test_each_route_that_gets_a_unit_of_work_commits_it(config):
+    writing = [
+        context.original_route
+        for context in iter_route_contexts(create_app(config).routes)
+        if any(each.call is open_unit_of_work for each in _dependencies(context.original_route))
+    ]
+
+    assert len(writing) > 20
+    assert [route.path for route in writing if not isinstance(route, CommittingRoute)] == []
+
+
+def _dependencies(route):
+    """What a route depends on, and what that depends on."""
+    waiting = [route.dependant] if hasattr(route, "dependant") else []
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting += one.dependencies

@@ -1,0 +1,118 @@
+import asyncio
+import contextlib
+import threading
+
+import pytest
+from lifecycle.event_stream.followed_logs import FollowedLog, stream_lines
+from lifecycle.testing.builders import a_job
+from lifecycle.testing.fakes import FakeStreamer
+from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
+from racetrack_commons.testing.waiting import wait_until
+
+
+async def take(events, count):
+    return [await anext(events) for _ in range(count)]
+
+
+def test_each_line_is_one_event_however_it_looks():
+    streamer = FakeStreamer(["plain", 'with "quotes"\nand a break'])
+
+    async def follow():
+        events = stream_lines(FollowedLog(a_job(), streamer, tail="5"))
+        taken = await take(events, 2)
+        await events.aclose()
+        return taken
+
+    assert asyncio.run(follow()) == [
+        'data: "plain"\n\n',
+        'data: "with \\"quotes\\"\\nand a break"\n\n',
+    ]
+
+
+def test_the_session_ends_when_the_reader_leaves():
+    streamer = FakeStreamer(["one"])
+
+    async def follow():
+        events = stream_lines(FollowedLog(a_job(), streamer, tail="5"))
+        await take(events, 1)
+        (properties,) = streamer.sessions.values()
+        await events.aclose()
+        return properties
+
+    assert asyncio.run(follow()) == {"job_name": "adder", "job_version": "0.0.1", "tail": "5"}
+    assert streamer.sessions == {}
+
+
+def test_a_session_that_opens_after_its_reader_left_is_closed():
+    streamer, may_open = FakeStreamer(["one"]), threading.Event()
+    create_session = streamer.create_session
+
+    def create_slowly(*arguments):
+        may_open.wait(10)
+        create_session(*arguments)
+
+    streamer.create_session = create_slowly
+
+    async def follow():
+        events = stream_lines(FollowedLog(a_job(), streamer))
+        reading = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading
+        may_open.set()
+        await asyncio.to_thread(wait_until, lambda: not streamer.sessions and streamer.closed)
+
+    asyncio.run(follow())
+
+
+def test_a_session_that_could_not_be_opened_is_not_closed():
+    streamer = FakeStreamer()
+
+    def fail(*_):
+        raise RuntimeError("no engine")
+
+    streamer.create_session = fail
+
+    async def follow():
+        await take(stream_lines(FollowedLog(a_job(), streamer)), 1)
+
+    with pytest.raises(RuntimeError, match="no engine"):
+        asyncio.run(follow())
+    assert streamer.closed == []
+
+
+@pytest.fixture
+def _quiet_at_once(monkeypatch):
+    monkeypatch.setattr("lifecycle.event_stream.followed_logs.KEEP_ALIVE_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("_quiet_at_once")
+def test_a_log_goes_on_where_its_job_moved_to():
+    before, after = FakeStreamer(["before"]), FakeStreamer(["after"])
+    moved = FollowedLog(a_job(), after)
+
+    async def follow():
+        events = stream_lines(FollowedLog(a_job(), before, look_again=lambda: moved))
+        taken = await take(events, 3)
+        await events.aclose()
+        return taken
+
+    assert asyncio.run(follow()) == ['data: "before"\n\n', ": alive\n\n", 'data: "after"\n\n']
+    assert (before.sessions, after.sessions) == ({}, {})
+
+
+@pytest.mark.usefixtures("_quiet_at_once")
+def test_a_stream_goes_on_without_the_database_and_ends_with_the_job():
+    answers = [ServiceUnavailable("no database"), None, EntityNotFound("no job")]
+
+    def look_again():
+        answer = answers.pop(0)
+        if answer:
+            raise answer
+
+    async def follow():
+        log = FollowedLog(a_job(), FakeStreamer(), look_again=look_again)
+        return [event async for event in stream_lines(log)]
+
+    assert asyncio.run(follow()) == [": alive\n\n"] * 3
