@@ -10,7 +10,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from image_builder.config import Config as ImageBuilderConfig
+from image_builder.config import ImageBuilderConfig
 from lifecycle.config import Config as LifecycleConfig
 from lifecycle_supervisor.config import Config as SupervisorConfig
 from pub.config import Config as PubConfig
