@@ -39,7 +39,7 @@ class SupervisorTasks:
         """List them with their intervals."""
         config = self.config
         tasks = [
-            *self._list_chores(),
+            *self._list_keeper_tasks(),
             PeriodicTask("sync-jobs", config.sync_interval_seconds, self.sync_jobs),
             PeriodicTask("forget-old-rows", config.cleaning_interval_seconds, self.forget_old_rows),
             PeriodicTask("end-leftovers", config.cleaning_interval_seconds, self.end_leftovers),
@@ -93,11 +93,11 @@ class SupervisorTasks:
         """List the job types there are; None while no plugin is loaded: then nothing is known."""
         return set(gather_job_types(self.core.plugins).by_key) or None
 
-    def _list_chores(self) -> list[PeriodicTask]:
+    def _list_keeper_tasks(self) -> list[PeriodicTask]:
         return [
-            PeriodicTask(chore.name, chore.interval_seconds, chore.run)
+            PeriodicTask(task.name, task.interval_seconds, task.run)
             for keeper in self.core.infrastructure.keepers()
-            for chore in keeper.list_chores()
+            for task in keeper.list_tasks()
         ]
 
 

@@ -8,12 +8,12 @@ from lifecycle.app import prepare_database
 from lifecycle.core import create_core
 from lifecycle.deployment.upkeep.retention import DEPLOYMENTS_AT_ONCE
 from lifecycle.deployment.wiring import create_deployments
-from lifecycle.testing.builders import a_job
 from lifecycle.testing.fakes import FakeImageBuilder
 from lifecycle_supervisor.config import Config
 from lifecycle_supervisor.tasks import SupervisorTasks, write_discovery_file
 from pydantic import SecretStr
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, JobImage, JobStatus
+from racetrack_commons.testing.builders import a_job
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def list_names(tmp_path, **settings):
         return [task.name for task in tasks.list_all()]
 
 
-def test_the_targets_there_are_bring_their_chores(tmp_path):
+def test_the_targets_there_are_bring_their_tasks(tmp_path):
     common = ["sync-jobs", "forget-old-rows", "end-leftovers", "prune-images"]
     assert list_names(tmp_path) == ["keep-processes", "end-strangers", "remove-old-logs", *common]
     assert list_names(tmp_path, built_in_targets=()) == common

@@ -14,7 +14,7 @@ from lifecycle.monitor.base import JobMonitor, LogsStreamer
 
 
 @dataclass(frozen=True)
-class Chore:
+class KeeperTask:
     """Something to do again and again."""
 
     name: str
@@ -26,7 +26,7 @@ class TargetKeeper(ABC):
     """Keeps the instances of a target running; one Supervisor calls it."""
 
     @abstractmethod
-    def list_chores(self) -> list[Chore]:
+    def list_tasks(self) -> list[KeeperTask]:
         """List what has to be done; a chore that raises is logged and done again."""
 
     @abstractmethod

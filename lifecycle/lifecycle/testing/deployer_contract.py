@@ -8,7 +8,7 @@ import pytest
 from racetrack_client.client_config.client_config import Credentials
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.manifest import Manifest
-from racetrack_client.manifest.validate import parse_manifest
+from racetrack_commons.testing.builders import a_manifest
 from racetrack_commons.testing.waiting import wait_until
 
 from lifecycle.deployer.instances import Instance, InstanceDeployer, InstanceSpec, JobCrashed
@@ -43,7 +43,7 @@ class InstanceDeployerContract:
     def test_a_started_instance_answers_as_the_deployment_that_made_it(
         self, harness: DeployerHarness
     ) -> None:
-        spec = harness.a_spec(a_manifest())
+        spec = harness.a_spec(a_contract_manifest())
         instance = harness.deployer.start_instance(spec)
 
         wait_until(lambda: harness.find_timestamp(instance.internal_name) == TIMESTAMP)
@@ -54,7 +54,7 @@ class InstanceDeployerContract:
         assert harness.deployer.has_instance(spec.instance_id)
 
     def test_starting_again_adopts_what_runs(self, harness: DeployerHarness) -> None:
-        spec = harness.a_spec(a_manifest())
+        spec = harness.a_spec(a_contract_manifest())
         first = harness.deployer.start_instance(spec)
 
         assert harness.deployer.start_instance(spec) == first
@@ -63,8 +63,8 @@ class InstanceDeployerContract:
     def test_each_replica_of_each_instance_has_an_address_of_its_own(
         self, harness: DeployerHarness
     ) -> None:
-        one = harness.deployer.start_instance(harness.a_spec(a_manifest(replicas=2)))
-        two = harness.deployer.start_instance(harness.a_spec(a_manifest()))
+        one = harness.deployer.start_instance(harness.a_spec(a_contract_manifest(replicas=2)))
+        two = harness.deployer.start_instance(harness.a_spec(a_contract_manifest()))
 
         assert one.internal_name == one.replica_internal_names[0]
         addresses = {*one.replica_internal_names, *two.replica_internal_names}
@@ -76,7 +76,9 @@ class InstanceDeployerContract:
     def test_a_stopped_instance_is_gone_and_the_other_one_serves(
         self, harness: DeployerHarness
     ) -> None:
-        old, new = (harness.deployer.start_instance(harness.a_spec(a_manifest())) for _ in range(2))
+        old, new = (
+            harness.deployer.start_instance(harness.a_spec(a_contract_manifest())) for _ in range(2)
+        )
         wait_until(lambda: harness.find_timestamp(old.internal_name))
 
         for _ in range(2):
@@ -90,7 +92,7 @@ class InstanceDeployerContract:
     def test_an_instance_that_ends_by_itself_is_told_with_its_last_words(
         self, harness: DeployerHarness
     ) -> None:
-        instance = harness.deployer.start_instance(harness.a_broken_spec(a_manifest()))
+        instance = harness.deployer.start_instance(harness.a_broken_spec(a_contract_manifest()))
 
         assert "model is missing" in wait_for_crash(harness.deployer, instance.instance_id)
 
@@ -116,8 +118,10 @@ class InstanceDeployerContract:
 
     def test_all_instances_of_a_deleted_job_are_stopped(self, harness: DeployerHarness) -> None:
         for _ in range(2):
-            harness.deployer.start_instance(harness.a_spec(a_manifest()))
-        other = harness.deployer.start_instance(harness.a_spec(a_manifest(version="0.0.2")))
+            harness.deployer.start_instance(harness.a_spec(a_contract_manifest()))
+        other = harness.deployer.start_instance(
+            harness.a_spec(a_contract_manifest(version="0.0.2"))
+        )
         assert harness.deployer.job_exists(NAME, VERSION)
 
         harness.deployer.delete_job(NAME, VERSION)
@@ -126,16 +130,9 @@ class InstanceDeployerContract:
         assert harness.deployer.list_instances() == [other]
 
 
-def a_manifest(**values: Any) -> Manifest:
+def a_contract_manifest(**values: Any) -> Manifest:
     """Make the manifest of the job that the contract is about."""
-    content = {
-        "name": NAME,
-        "version": VERSION,
-        "owner_email": "nobody@example.com",
-        "jobtype": "python3:latest",
-        "git": {"remote": "https://example.com/contract"},
-    }
-    return parse_manifest(content | values)
+    return a_manifest(**{"name": NAME, "version": VERSION} | values)
 
 
 def wait_for_crash(deployer: InstanceDeployer, instance_id: str) -> str:

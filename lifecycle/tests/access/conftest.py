@@ -23,13 +23,13 @@ from lifecycle.database.tables import (
     PermissionRow,
     UserRow,
 )
-from lifecycle.testing.builders import a_job
 from lifecycle.testing.databases import Snapshot, empty_tables
 from pydantic import SecretStr
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.auth.token import AuthTokenPayload, admin_token, encode_token
 from racetrack_commons.entities.dto import DeploymentStatus
 from racetrack_commons.testing.asgi import ask_status
+from racetrack_commons.testing.builders import a_job
 from sqlalchemy import Engine
 
 AUTH_KEY = "a key for tests, long enough for HS256"

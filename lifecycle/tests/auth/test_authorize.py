@@ -14,11 +14,11 @@ from lifecycle.auth.authorize import (
 from lifecycle.auth.permissions import Effect
 from lifecycle.database.tables import PermissionRow
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.testing.builders import a_job
 from racetrack_client.log.errors import UnauthorizedError
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.auth.token import AuthTokenPayload
 from racetrack_commons.entities.dto import JobFamilyDto
+from racetrack_commons.testing.builders import a_job
 
 CALL, READ, FULL = AuthScope.CALL_JOB, AuthScope.READ_JOB, AuthScope.FULL_ACCESS
 ADDER = a_job("adder", "0.0.1", id="adder-1")

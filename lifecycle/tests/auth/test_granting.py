@@ -6,10 +6,10 @@ from lifecycle.auth.holders import get_holder
 from lifecycle.database.dto import AuthSubjectDto
 from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.testing.builders import a_job
 from racetrack_client.log.errors import EntityNotFound, UnauthorizedError, ValidationError
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.auth.token import AuthTokenPayload
+from racetrack_commons.testing.builders import a_job
 
 CALL, FULL, ADMIN = AuthScope.CALL_JOB, AuthScope.FULL_ACCESS, AuthScope.CALL_ADMIN_API
 

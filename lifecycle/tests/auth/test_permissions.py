@@ -8,8 +8,8 @@ from lifecycle.auth.permissions import (
     permits,
 )
 from lifecycle.database.dto import PermissionDto
-from lifecycle.testing.builders import a_job
 from racetrack_commons.auth.scope import AuthScope
+from racetrack_commons.testing.builders import a_job
 
 CALL, READ, FULL = AuthScope.CALL_JOB, AuthScope.READ_JOB, AuthScope.FULL_ACCESS
 PERFORM = "/api/v1/perform"

@@ -2,8 +2,8 @@ import pytest
 from lifecycle.database.errors import ConflictingRow
 from lifecycle.database.records.tables import RECORD_TABLES, get_record_table
 from lifecycle.database.repositories.records import RecordQuery
-from lifecycle.testing.builders import a_job
 from racetrack_client.log.errors import EntityNotFound, ValidationError
+from racetrack_commons.testing.builders import a_job
 
 FAMILIES = get_record_table("registry_jobfamily")
 JOBS = get_record_table("registry_job")

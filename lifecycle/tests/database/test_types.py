@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from lifecycle.database.tables import SettingRow, UserRow
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from lifecycle.testing.builders import a_job
+from racetrack_commons.testing.builders import a_job
 from sqlalchemy.exc import StatementError
 
 

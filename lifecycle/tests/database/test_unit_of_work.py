@@ -7,9 +7,9 @@ import pytest
 from lifecycle.database.engine import connect_postgres, connect_sqlite
 from lifecycle.database.errors import UnfitValue
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.testing.builders import a_job
 from racetrack_client.log.errors import AlreadyExists, ServiceUnavailable
 from racetrack_commons.entities.dto import ChangeKind
+from racetrack_commons.testing.builders import a_job
 from sqlalchemy import Engine
 
 

@@ -2,8 +2,8 @@ import pytest
 from lifecycle.config import Config
 from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.deployer.resources import resolve_resources
-from lifecycle.testing.deployer_contract import a_manifest
 from racetrack_client.utils.quantity import Quantity
+from racetrack_commons.testing.builders import a_manifest
 
 
 def resolve(**resources):

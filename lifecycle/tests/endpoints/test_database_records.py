@@ -1,6 +1,6 @@
 import pytest
-from lifecycle.testing.builders import a_job
 from racetrack_commons.auth.scope import AuthSubjectType
+from racetrack_commons.testing.builders import a_job
 
 API = "/lifecycle/api/v1/records"
 

@@ -4,9 +4,9 @@ import pytest
 from lifecycle.database.dto import UserRights
 from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.maintenance import is_maintenance_mode
-from lifecycle.testing.builders import a_job
 from lifecycle.testing.fakes import FakeInstances, a_target
 from racetrack_commons.entities.dto import ChangeKind
+from racetrack_commons.testing.builders import a_job
 
 A_DATE = "2026-01-31T12:00:00+00:00"
 

@@ -1,5 +1,5 @@
-from lifecycle.testing.builders import a_job
 from racetrack_commons.entities.dto import JobStatus
+from racetrack_commons.testing.builders import a_job
 
 API = "/lifecycle/api/v1/job"
 

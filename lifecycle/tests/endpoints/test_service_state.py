@@ -1,6 +1,6 @@
 import pytest
 from lifecycle.maintenance import set_maintenance_mode
-from lifecycle.testing.builders import a_job
+from racetrack_commons.testing.builders import a_job
 
 
 @pytest.mark.parametrize("prefix", ["", "/lifecycle"])

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 from lifecycle.event_stream.followed_logs import FollowedLog, stream_lines
-from lifecycle.testing.builders import a_job
 from lifecycle.testing.fakes import FakeStreamer
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
+from racetrack_commons.testing.builders import a_job
 from racetrack_commons.testing.waiting import wait_until
 
 

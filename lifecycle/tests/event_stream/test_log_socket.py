@@ -5,9 +5,9 @@ import pytest
 import socketio
 from lifecycle.app import create_app
 from lifecycle.infrastructure.model import InfrastructureTarget
-from lifecycle.testing.builders import a_job
 from lifecycle.testing.fakes import FakeStreamer
 from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.testing.builders import a_job
 from racetrack_commons.testing.server import running_server
 from racetrack_commons.testing.waiting import wait_until
 

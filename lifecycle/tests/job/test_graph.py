@@ -1,8 +1,8 @@
 import pytest
 from lifecycle.database.tables import PermissionRow
 from lifecycle.job.graph import make_graph
-from lifecycle.testing.builders import a_job
 from racetrack_commons.auth.scope import AuthScope
+from racetrack_commons.testing.builders import a_job
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 import pytest
 from lifecycle.job.manifest import edit_manifest
 from lifecycle.maintenance import UnderMaintenance, set_maintenance_mode
-from lifecycle.testing.builders import a_job, a_manifest_yaml
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_commons.entities.dto import ChangeKind
+from racetrack_commons.testing.builders import a_job, a_manifest_yaml
 
 TEXT = "# written by hand\n" + a_manifest_yaml()
 

@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 from lifecycle.job.portfolio import rate_jobs
-from lifecycle.testing.builders import A_TIME, a_job
 from racetrack_commons.entities.dto import JobStatus
+from racetrack_commons.testing.builders import A_TIME, a_job
 
 DAY = 86400
 NOW = datetime.fromtimestamp(A_TIME, UTC)

@@ -1,9 +1,9 @@
 import pytest
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.job.sync import sync_jobs
-from lifecycle.testing.builders import a_job
 from lifecycle.testing.fakes import FakeInstances, FakeMonitor, a_target
 from racetrack_commons.entities.dto import JobStatus
+from racetrack_commons.testing.builders import a_job
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 from lifecycle.job.versions import find_by_alias, find_callable_by_alias, is_alias
-from lifecycle.testing.builders import a_job
 from racetrack_commons.entities.dto import JobStatus
+from racetrack_commons.testing.builders import a_job
 
 
 @pytest.mark.parametrize("alias", ["latest", "x", "1.x", "1.2.x", "1.x.x"])

@@ -14,7 +14,6 @@ import uvicorn
 from lifecycle.app import create_app as create_lifecycle
 from lifecycle.config import Config as LifecycleConfig
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.testing.builders import a_job
 from lifecycle.testing.databases import make_sqlite_template
 from pub.app import create_app
 from pub.config import Config
@@ -22,6 +21,7 @@ from pub.testing.jobs import SlowJob
 from pydantic import SecretStr
 from racetrack_commons.api.server import ServerLimits, create_server
 from racetrack_commons.auth.token import admin_token, internal_token
+from racetrack_commons.testing.builders import a_job
 from racetrack_commons.testing.waiting import free_port, wait_until
 from starlette.types import ASGIApp
 

@@ -1,4 +1,4 @@
-"""Builders of values: a test names only what matters to it."""
+"""Builders of test data: a test names only the values that matter to it."""
 
 import io
 import zipfile
@@ -7,42 +7,74 @@ from typing import Any
 
 import yaml
 from racetrack_client.manifest import Manifest
+from racetrack_client.manifest.parse import parse_manifest
 
-from racetrack_commons.entities.dto import JobDto, JobStatus
+from racetrack_commons.entities.dto import (
+    DeploymentDto,
+    DeploymentStatus,
+    DeployPayload,
+    JobDto,
+    JobStatus,
+)
 
-_MOMENT = 1769860800
+A_TIME = 1_770_000_000
+"""UNIX seconds: when jobs and deployments of tests were created, and last changed."""
 
 
-def a_manifest_dict(name: str = "adder", version: str = "1.0.0", **values: Any) -> dict[str, Any]:
-    """Make a manifest as a client sends it."""
-    return {
+def a_manifest_dict(name: str = "adder", version: str = "0.0.1", **values: Any) -> dict[str, Any]:
+    """Make a manifest as a client sends it; a value of `...` leaves the key out."""
+    content = {
         "name": name,
         "version": version,
-        "owner_email": "owner@example.com",
+        "owner_email": "sample@example.com",
         "jobtype": "python3:latest",
-        "git": {"remote": "https://git.example.com/jobs", "directory": name},
-        "jobtype_extra": {"entrypoint_path": f"{name}.py"},
-        **values,
+        "git": {"remote": "https://example.com/adder"},
+        "jobtype_extra": {"entrypoint_path": "adder.py", "entrypoint_class": "Adder"},
     }
+    return {key: value for key, value in (content | values).items() if value is not ...}
 
 
-def a_manifest(name: str = "adder", version: str = "1.0.0", **values: Any) -> Manifest:
-    """Make a manifest."""
-    return Manifest.model_validate(a_manifest_dict(name, version, **values))
+def a_manifest(name: str = "adder", version: str = "0.0.1", **values: Any) -> Manifest:
+    """Make a manifest that was checked."""
+    return parse_manifest(a_manifest_dict(name, version, **values))
 
 
-def a_job(name: str = "adder", version: str = "1.0.0", **values: Any) -> JobDto:
-    """Make a running job."""
-    manifest = values.setdefault("manifest", a_manifest(name, version))
+def a_manifest_yaml(name: str = "adder", version: str = "0.0.1", **values: Any) -> str:
+    """Write a manifest as it stands in a job.yaml."""
+    return yaml.safe_dump(a_manifest_dict(name, version, **values), sort_keys=False)
+
+
+def a_deploy_payload(manifest: dict[str, Any] | None = None, **values: Any) -> DeployPayload:
+    """Ask for a deployment of the job of a manifest."""
+    return DeployPayload(manifest=manifest or a_manifest_dict(), **values)
+
+
+def a_job(name: str = "adder", version: str = "0.0.1", **values: Any) -> JobDto:
+    """Make a running job of the target `process`."""
     defaults: dict[str, Any] = {
         "status": JobStatus.RUNNING,
-        "create_time": _MOMENT,
-        "update_time": _MOMENT,
-        "manifest_yaml": manifest and yaml.safe_dump(a_manifest_dict(name, version)),
+        "create_time": A_TIME,
+        "update_time": A_TIME,
+        "manifest_yaml": a_manifest_yaml(name, version),
+        "internal_name": "127.0.0.1:7000",
         "infrastructure_target": "process",
-        "job_type_version": "python3:3.0.0",
+        "image_tag": "2026-01-31T120000",
+        "deployed_by": "admin",
     }
-    return JobDto(name=name, version=version, **{**defaults, **values})
+    return JobDto(name=name, version=version, **defaults | values)
+
+
+def a_deployment(deployment_id: str = "deployment-1", **values: Any) -> DeploymentDto:
+    """Make a deployment that has failed."""
+    defaults: dict[str, Any] = {
+        "status": DeploymentStatus.FAILED,
+        "create_time": A_TIME,
+        "update_time": A_TIME,
+        "manifest_yaml": a_manifest_yaml(),
+        "job_name": "adder",
+        "job_version": "0.0.1",
+    }
+    return DeploymentDto(id=deployment_id, **defaults | values)
 
 
 def a_plugin_zip(

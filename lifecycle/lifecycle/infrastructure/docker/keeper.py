@@ -11,7 +11,7 @@ from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.engine_connection import EngineRefusal
 from lifecycle.infrastructure.docker.labels import JobContainer
-from lifecycle.infrastructure.model import Chore, TargetKeeper
+from lifecycle.infrastructure.model import KeeperTask, TargetKeeper
 
 logger = get_logger(__name__)
 KEEP_SECONDS = 2
@@ -59,11 +59,11 @@ class DockerKeeper(TargetKeeper):
         self._clock = clock
         self._settling_seconds = settling_seconds
 
-    def list_chores(self) -> list[Chore]:
+    def list_tasks(self) -> list[KeeperTask]:
         """Look often for what is missing: a job that is down answers nobody."""
         return [
-            Chore("keep-containers", KEEP_SECONDS, self.keep),
-            Chore("remove-leftover-containers", LEFTOVERS_SECONDS, self.remove_leftovers),
+            KeeperTask("keep-containers", KEEP_SECONDS, self.keep),
+            KeeperTask("remove-leftover-containers", LEFTOVERS_SECONDS, self.remove_leftovers),
         ]
 
     def keep(self) -> None:

@@ -18,7 +18,7 @@ _LEAST_MEMORY_BYTES = 6 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Limits:
+class ContainerLimits:
     """What a container may use, in the engine's units."""
 
     memory_bytes: int
@@ -41,7 +41,7 @@ class ContainerPlan:
     environment: dict[str, str] = field(repr=False)
     labels: dict[str, str]
     network: str
-    limits: Limits
+    limits: ContainerLimits
     port_bindings: dict[int, tuple[str, int]] = field(default_factory=dict)
     """Ports inside to addresses outside."""
 
@@ -65,10 +65,10 @@ def make_plans(spec: InstanceSpec, config: Config, images: list[str]) -> list[Co
     ]
 
 
-def make_limits(resources: JobResources) -> Limits:
+def make_limits(resources: JobResources) -> ContainerLimits:
     """Translate; CPU shares weigh containers against each other when there is not enough for all."""
     cpu_shares = int(resources.cpu_min.plain_number * _SHARES_PER_CPU)
-    return Limits(
+    return ContainerLimits(
         memory_bytes=int(resources.memory_max.plain_number),
         memory_reservation_bytes=max(_LEAST_MEMORY_BYTES, int(resources.memory_min.plain_number)),
         nano_cpus=int(resources.cpu_max.plain_number * 10**9),
@@ -77,7 +77,11 @@ def make_limits(resources: JobResources) -> Limits:
 
 
 def _make_plan(
-    spec: InstanceSpec, config: Config, images: list[str], limits: Limits, place: tuple[int, int]
+    spec: InstanceSpec,
+    config: Config,
+    images: list[str],
+    limits: ContainerLimits,
+    place: tuple[int, int],
 ) -> ContainerPlan:
     replica, index = place
     job = spec.manifest.name, spec.manifest.version

@@ -8,7 +8,7 @@ from racetrack_client.log.logs import get_logger
 
 from lifecycle.database.repositories.processes import JobProcess, ProcessState
 from lifecycle.deployer.instances import InstanceNotStarted
-from lifecycle.infrastructure.model import Chore, TargetKeeper
+from lifecycle.infrastructure.model import KeeperTask, TargetKeeper
 from lifecycle.infrastructure.process.deployer import ProcessDeployer, started_process
 from lifecycle.infrastructure.process.launch import (
     MarkedProcess,
@@ -41,12 +41,12 @@ class ProcessKeeper(TargetKeeper):
         self.uow = deployer.uow
         self.clock = deployer.clock
 
-    def list_chores(self) -> list[Chore]:
+    def list_tasks(self) -> list[KeeperTask]:
         """Look often for crashes: a job that is down answers nobody."""
         return [
-            Chore("keep-processes", KEEP_SECONDS, self.keep),
-            Chore("end-strangers", STRANGERS_SECONDS, self.end_strangers),
-            Chore("remove-old-logs", OLD_LOGS_SECONDS, self.remove_old_logs),
+            KeeperTask("keep-processes", KEEP_SECONDS, self.keep),
+            KeeperTask("end-strangers", STRANGERS_SECONDS, self.end_strangers),
+            KeeperTask("remove-old-logs", OLD_LOGS_SECONDS, self.remove_old_logs),
         ]
 
     def keep(self) -> None:

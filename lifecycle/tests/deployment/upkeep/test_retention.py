@@ -9,8 +9,8 @@ from lifecycle.deployment.upkeep.retention import (
     forget_old_deployments,
     forget_old_rows,
 )
-from lifecycle.testing.builders import a_job, a_manifest_yaml
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, JobStatus
+from racetrack_commons.testing.builders import a_job, a_manifest_yaml
 
 A_MONTH = timedelta(days=30)
 LATER_SECONDS = 31 * 24 * 3600

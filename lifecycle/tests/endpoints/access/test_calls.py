@@ -3,8 +3,8 @@ from fastapi.testclient import TestClient
 from lifecycle.app import create_app
 from lifecycle.database.tables import PublicEndpointRow
 from lifecycle.maintenance import set_maintenance_mode
-from lifecycle.testing.builders import a_job
 from racetrack_commons.entities.dto import JobStatus
+from racetrack_commons.testing.builders import a_job
 
 API = "/lifecycle/api/v1"
 CALL = f"{API}/auth/can-call-job/adder"

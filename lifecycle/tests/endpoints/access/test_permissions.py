@@ -1,5 +1,5 @@
 import pytest
-from lifecycle.testing.builders import a_job
+from racetrack_commons.testing.builders import a_job
 
 API = "/lifecycle/api/v1"
 PERMISSIONS = f"{API}/auth/permissions"

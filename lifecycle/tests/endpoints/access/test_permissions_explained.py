@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from lifecycle.app import create_app
 from lifecycle.database.tables import PermissionRow, PublicEndpointRow
 from lifecycle.maintenance import set_maintenance_mode
-from lifecycle.testing.builders import a_job
+from racetrack_commons.testing.builders import a_job
 
 API = "/lifecycle/api/v1/auth"
 PERFORM = "/api/v1/perform"

@@ -18,13 +18,13 @@ from lifecycle.infrastructure.docker.engine_connection import EngineConnection
 from lifecycle.infrastructure.docker.keeper import DockerKeeper, Failures
 from lifecycle.infrastructure.docker.labels import JobContainer
 from lifecycle.infrastructure.docker.monitor import DockerMonitor
-from lifecycle.testing.builders import a_job
 from lifecycle.testing.databases import open_sqlite_copy
-from lifecycle.testing.deployer_contract import TIMESTAMP, a_manifest
+from lifecycle.testing.deployer_contract import TIMESTAMP, a_contract_manifest
 from lifecycle.testing.tiny_job import build_tiny_image, platform_of_its_own
 from pydantic import SecretStr
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobDto
+from racetrack_commons.testing.builders import a_job
 from racetrack_commons.testing.waiting import wait_until
 
 
@@ -78,7 +78,7 @@ def make_spec(tiny_image: str) -> Callable[..., InstanceSpec]:
     """Asks for an instance of the tiny job; variables say how it goes wrong."""
 
     def make(images: int = 1, **values: object) -> InstanceSpec:
-        manifest = values.pop("manifest", None) or a_manifest()
+        manifest = values.pop("manifest", None) or a_contract_manifest()
         variables = {name.upper(): str(value) for name, value in values.items()}
         return InstanceSpec(
             instance_id=str(uuid4()),

@@ -16,7 +16,7 @@ from lifecycle.testing.deployer_contract import (
     VERSION,
     DeployerHarness,
     InstanceDeployerContract,
-    a_manifest,
+    a_contract_manifest,
     wait_for_crash,
 )
 from lifecycle.testing.tiny_job import run_docker
@@ -80,7 +80,7 @@ def names_of(deployer):
 
 def test_a_container_has_its_limits_and_no_rights_that_it_does_not_need(deployer, make_spec):
     resources = {"memory_min": "32Mi", "memory_max": "64Mi", "cpu_min": "250m", "cpu_max": "500m"}
-    instance = deployer.start_instance(make_spec(manifest=a_manifest(resources=resources)))
+    instance = deployer.start_instance(make_spec(manifest=a_contract_manifest(resources=resources)))
 
     (container,) = inspect(deployer, instance)
     host = container["HostConfig"]
@@ -144,7 +144,7 @@ def test_variables_of_the_platform_are_not_the_users(deployer, make_spec):
 
 
 def test_more_cpus_than_the_machine_has_are_no_obstacle(deployer, make_spec):
-    manifest = a_manifest(resources={"cpu_max": "999"})
+    manifest = a_contract_manifest(resources={"cpu_max": "999"})
 
     (container,) = inspect(deployer, deployer.start_instance(make_spec(manifest=manifest)))
 
@@ -152,7 +152,7 @@ def test_more_cpus_than_the_machine_has_are_no_obstacle(deployer, make_spec):
 
 
 def test_what_the_engine_refuses_is_told(deployer, make_spec):
-    manifest = a_manifest(resources={"memory_max": "1Mi"})
+    manifest = a_contract_manifest(resources={"memory_max": "1Mi"})
 
     with pytest.raises(InstanceNotStarted, match="Minimum memory limit allowed is 6MB"):
         deployer.start_instance(make_spec(manifest=manifest))
@@ -162,7 +162,7 @@ def test_the_newest_instance_has_the_name_that_people_look_for(deployer, make_sp
     old = deployer.start_instance(make_spec())
     assert names_of(deployer) == {CONTAINER_NAME}
 
-    new = deployer.start_instance(make_spec(manifest=a_manifest(replicas=2)))
+    new = deployer.start_instance(make_spec(manifest=a_contract_manifest(replicas=2)))
 
     assert names_of(deployer) == {
         CONTAINER_NAME,
@@ -177,7 +177,9 @@ def test_replicas_and_containers_find_each_other_by_names_of_their_own(
     docker_config, deployer, make_spec
 ):
     docker_config.docker_publish_host = None
-    instance = deployer.start_instance(make_spec(images=2, manifest=a_manifest(replicas=2)))
+    instance = deployer.start_instance(
+        make_spec(images=2, manifest=a_contract_manifest(replicas=2))
+    )
 
     alias = f"{CONTAINER_NAME}-{instance.instance_id[:8]}"
     assert instance.replica_internal_names == [f"{alias}:7000", f"{alias}-r1:7000"]
@@ -270,7 +272,7 @@ def test_a_container_that_ignores_sigterm_is_killed(deployer, make_spec, ask):
 
 
 def test_a_job_over_its_memory_limit_is_told_so(deployer, make_spec, ask):
-    manifest = a_manifest(resources={"memory_max": "64Mi"})
+    manifest = a_contract_manifest(resources={"memory_max": "64Mi"})
     instance = deployer.start_instance(make_spec(manifest=manifest))
     wait_until(lambda: ask(instance.internal_name))
 
@@ -304,7 +306,7 @@ def test_an_instance_that_is_kept_is_started_again_by_the_engine(deployer, make_
 
 
 def test_a_container_that_was_removed_counts_as_a_crash(deployer, make_spec):
-    instance = deployer.start_instance(make_spec(manifest=a_manifest(replicas=2)))
+    instance = deployer.start_instance(make_spec(manifest=a_contract_manifest(replicas=2)))
     deployer.engine.remove_container(inspect(deployer, instance)[0]["Id"])
 
     assert "was removed" in wait_for_crash(deployer, instance.instance_id)

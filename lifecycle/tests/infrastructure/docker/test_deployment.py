@@ -20,7 +20,8 @@ from lifecycle.testing.tiny_job import run_docker
 from prometheus_client import CollectorRegistry
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.clock import Clock
-from racetrack_commons.entities.dto import DeployPayload, JobStatus
+from racetrack_commons.entities.dto import JobStatus
+from racetrack_commons.testing.builders import a_deploy_payload, a_manifest_dict
 from racetrack_commons.testing.waiting import wait_until
 
 pytestmark = pytest.mark.docker
@@ -80,17 +81,10 @@ def deploy(services, subject, unit_of_work):
     """Deploys the tiny job; its variables say how it goes wrong. Returns the error, if there is one."""
 
     def deploy(**variables) -> str | None:
-        manifest = {
-            "name": NAME,
-            "version": VERSION,
-            "owner_email": "nobody@example.com",
-            "jobtype": "python3:latest",
-            "git": {"remote": "https://example.com/contract"},
-            "runtime_env": {name.upper(): str(value) for name, value in variables.items()},
-            "smoke_test": False,
-        }
+        runtime_env = {name.upper(): str(value) for name, value in variables.items()}
+        manifest = a_manifest_dict(NAME, VERSION, runtime_env=runtime_env, smoke_test=False)
         context = base64.b64encode(gzip.compress(b"tar")).decode()
-        payload = DeployPayload(manifest=manifest, force=True, build_context=context)
+        payload = a_deploy_payload(manifest, force=True, build_context=context)
         deployment_id = services.submitter.deploy(payload, subject)
         services.worker.run_pending()
         with unit_of_work.reading() as uow:

@@ -3,10 +3,10 @@ import dataclasses
 import pytest
 from lifecycle.database.repositories.instances import InstanceState
 from lifecycle.infrastructure.docker.keeper import DockerKeeper
-from lifecycle.testing.deployer_contract import a_manifest
+from lifecycle.testing.deployer_contract import a_contract_manifest
 from lifecycle.testing.tiny_job import run_docker
 from racetrack_commons.clock import Clock
-from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
+from racetrack_commons.testing.builders import a_deployment
 from racetrack_commons.testing.clock import FakeClock
 from racetrack_commons.testing.waiting import wait_until
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.docker
 def test_a_container_that_was_removed_comes_back(
     keeper, serve, make_spec, containers_of, ask, deployer
 ):
-    spec = make_spec(manifest=a_manifest(replicas=2), colour="blue")
+    spec = make_spec(manifest=a_contract_manifest(replicas=2), colour="blue")
     serve(spec)
     first, second = containers_of(spec.instance_id)
     run_docker("rm", "--force", first.id)
@@ -144,7 +144,7 @@ def test_containers_of_an_ended_deployment_are_removed_and_those_of_strangers_st
         deployer.start_instance(spec)
     with unit_of_work() as uow:
         for spec in (ended, fresh):
-            uow.deployments.add(a_deployment(spec), Clock().now())
+            uow.deployments.add(a_deployment(spec.instance_id), Clock().now())
 
     DockerKeeper(deployer, keeper._failures, Clock()).remove_leftovers()
     assert len(containers_of(fresh.instance_id)) == 1
@@ -156,18 +156,6 @@ def test_containers_of_an_ended_deployment_are_removed_and_those_of_strangers_st
 def removes(keeper, containers_of, spec):
     keeper.remove_leftovers()
     return not containers_of(spec.instance_id)
-
-
-def a_deployment(spec):
-    return DeploymentDto(
-        id=spec.instance_id,
-        status=DeploymentStatus.FAILED,
-        create_time=Clock().now(),
-        update_time=Clock().now(),
-        manifest_yaml="",
-        job_name=spec.manifest.name,
-        job_version=spec.manifest.version,
-    )
 
 
 def restart_policy(deployer, container):

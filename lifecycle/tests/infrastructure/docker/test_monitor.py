@@ -11,7 +11,7 @@ from lifecycle.infrastructure.docker.monitor import DockerMonitor
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.job.sync import sync_jobs
-from lifecycle.testing.deployer_contract import NAME, VERSION, a_manifest
+from lifecycle.testing.deployer_contract import NAME, VERSION, a_contract_manifest
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobStatus
 from racetrack_commons.testing.waiting import wait_until
@@ -32,7 +32,7 @@ def observe(monitor):
 
 
 def test_a_serving_job_runs_at_the_addresses_of_its_replicas(observe, serve, make_spec):
-    job = serve(make_spec(manifest=a_manifest(replicas=2)))
+    job = serve(make_spec(manifest=a_contract_manifest(replicas=2)))
 
     seen = observe()
 
@@ -64,7 +64,7 @@ def test_a_job_that_crashed_and_came_back_says_why(observe, serve, make_spec, as
 def test_a_job_that_was_killed_for_its_memory_says_so_after_the_restart_too(
     observe, serve, make_spec, ask
 ):
-    job = serve(make_spec(manifest=a_manifest(resources={"memory_max": "64Mi"})))
+    job = serve(make_spec(manifest=a_contract_manifest(resources={"memory_max": "64Mi"})))
     ask(job.internal_name, "/eat?200000000")
     wait_until(lambda: ask(job.internal_name))
 
@@ -89,7 +89,7 @@ def test_a_crash_loop_is_an_error_with_its_cause_and_the_last_words(
 def test_a_missing_replica_is_an_error_and_gets_no_calls(
     observe, serve, make_spec, containers_of, deployer
 ):
-    spec = make_spec(manifest=a_manifest(replicas=2))
+    spec = make_spec(manifest=a_contract_manifest(replicas=2))
     job = serve(spec)
     deployer.engine.remove_container(containers_of(spec.instance_id)[0].id)
 

@@ -10,7 +10,7 @@ from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import InstanceSpec
 from lifecycle.infrastructure.process.deployer import ProcessDeployer
 from lifecycle.infrastructure.process.keeper import ProcessKeeper
-from lifecycle.testing.deployer_contract import NAME, TIMESTAMP, a_manifest
+from lifecycle.testing.deployer_contract import NAME, TIMESTAMP, a_contract_manifest
 from lifecycle.testing.tiny_job import TINY_JOB
 from pydantic import SecretStr
 from racetrack_commons.clock import Clock
@@ -55,7 +55,7 @@ def make_spec(process_config: Config) -> Callable[..., InstanceSpec]:
             "environment": {"JOB_TYPE_VERSION": "1.0.0"},
         }
         (folder / "image.json").write_text(json.dumps(image))
-        manifest = values.pop("manifest", None) or a_manifest()
+        manifest = values.pop("manifest", None) or a_contract_manifest()
         return InstanceSpec(instance_id, manifest, instance_id, [], TIMESTAMP, **values)  # type: ignore[arg-type]
 
     return make

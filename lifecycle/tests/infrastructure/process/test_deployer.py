@@ -15,7 +15,7 @@ from lifecycle.testing.deployer_contract import (
     VERSION,
     DeployerHarness,
     InstanceDeployerContract,
-    a_manifest,
+    a_contract_manifest,
 )
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.testing.waiting import wait_until
@@ -105,7 +105,7 @@ def test_starting_twice_adopts_the_process_that_runs(deployer, make_spec, unit_o
 
 
 def test_two_instances_and_replicas_run_side_by_side_on_their_own_ports(deployer, make_spec):
-    one = deployer.start_instance(make_spec("one", manifest=a_manifest(replicas=2)))
+    one = deployer.start_instance(make_spec("one", manifest=a_contract_manifest(replicas=2)))
     two = deployer.start_instance(make_spec("two"))
     names = [*one.replica_internal_names, two.internal_name]
     assert len(set(names)) == 3
@@ -146,13 +146,13 @@ def test_variables_of_the_platform_are_not_the_users(deployer, make_spec):
 def test_more_memory_than_allowed_is_refused(deployer, make_spec):
     with pytest.raises(InstanceNotStarted, match="64Gi is more than this platform allows: 8Gi"):
         deployer.start_instance(
-            make_spec("one", manifest=a_manifest(resources={"memory_max": "64Gi"}))
+            make_spec("one", manifest=a_contract_manifest(resources={"memory_max": "64Gi"}))
         )
 
 
 def test_memory_is_limited(deployer, make_spec):
     deployer.start_instance(
-        make_spec("one", GREEDY, manifest=a_manifest(resources={"memory_max": "100M"}))
+        make_spec("one", GREEDY, manifest=a_contract_manifest(resources={"memory_max": "100M"}))
     )
 
     def is_refused() -> bool:

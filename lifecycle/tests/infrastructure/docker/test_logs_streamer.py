@@ -1,12 +1,9 @@
-import gc
-import threading
-
 import pytest
 from lifecycle.infrastructure.docker.logs_streamer import DockerLogsStreamer
-from lifecycle.testing.builders import a_job
-from lifecycle.testing.deployer_contract import NAME, VERSION, a_manifest
+from lifecycle.testing.deployer_contract import a_contract_manifest
 from lifecycle.testing.tiny_job import run_docker
 from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.testing.builders import a_job
 from racetrack_commons.testing.waiting import wait_until
 
 pytestmark = pytest.mark.docker
@@ -15,23 +12,6 @@ pytestmark = pytest.mark.docker
 @pytest.fixture
 def streamer(deployer, monitor, connection):
     return DockerLogsStreamer(deployer, monitor, connection)
-
-
-@pytest.fixture
-def follow(streamer):
-    """Follows the log of the job; the lines come into the list that is returned."""
-    before = set(threading.enumerate())
-    lines = []
-
-    def follow(tail=5):
-        properties = {"job_name": NAME, "job_version": VERSION, "tail": str(tail)}
-        streamer.create_session("s", properties, lambda _, line: lines.append(line))
-        return lines
-
-    yield follow
-    streamer.close_session("s")
-    wait_until(lambda: set(threading.enumerate()) <= before)
-    gc.collect()  # It would warn of a socket that was left open.
 
 
 def test_the_last_lines_are_read(monitor, serve, make_spec, ask):
@@ -45,7 +25,7 @@ def test_the_last_lines_are_read(monitor, serve, make_spec, ask):
 
 
 def test_lines_of_replicas_are_read_in_the_order_of_time(monitor, serve, make_spec, ask):
-    job = serve(make_spec(manifest=a_manifest(replicas=2)))
+    job = serve(make_spec(manifest=a_contract_manifest(replicas=2)))
     for number, word in ((1, "one"), (0, "two"), (1, "three")):
         ask(job.replica_internal_names[number], f"/say?{word}")
 
@@ -65,7 +45,7 @@ def test_a_job_without_containers_has_no_log(monitor):
 
 
 def test_new_lines_of_all_replicas_are_followed(follow, serve, make_spec, ask):
-    job = serve(make_spec(manifest=a_manifest(replicas=2)))
+    job = serve(make_spec(manifest=a_contract_manifest(replicas=2)))
     for address in job.replica_internal_names:
         ask(address, "/say?before")
     lines = follow(tail=2)

@@ -1,4 +1,3 @@
-import threading
 from datetime import UTC, datetime
 
 import httpx
@@ -6,9 +5,9 @@ import pytest
 from lifecycle.database.repositories.instances import InstanceState, JobInstance
 from lifecycle.infrastructure.process.logs_streamer import ProcessLogsStreamer
 from lifecycle.infrastructure.process.monitor import ProcessMonitor
-from lifecycle.testing.builders import a_job
-from lifecycle.testing.deployer_contract import NAME, VERSION, a_manifest
+from lifecycle.testing.deployer_contract import NAME, VERSION, a_contract_manifest
 from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.testing.builders import a_job
 from racetrack_commons.testing.waiting import wait_until
 
 
@@ -18,19 +17,8 @@ def monitor(process_config, unit_of_work):
 
 
 @pytest.fixture
-def follow(monitor, unit_of_work):
-    """Follows the log of the job; the lines come into the list that is returned."""
-    before, lines = set(threading.enumerate()), []
-    streamer = ProcessLogsStreamer(monitor, unit_of_work)
-
-    def follow(tail=5):
-        properties = {"job_name": NAME, "job_version": VERSION, "tail": str(tail)}
-        streamer.create_session("s", properties, lambda _, line: lines.append(line))
-        return lines
-
-    yield follow
-    streamer.close_session("s")
-    wait_until(lambda: set(threading.enumerate()) <= before)
+def streamer(monitor, unit_of_work):
+    return ProcessLogsStreamer(monitor, unit_of_work)
 
 
 @pytest.fixture
@@ -71,7 +59,7 @@ def say(address, word):
 
 
 def test_the_last_lines_are_read_replica_by_replica(monitor, serve, make_spec):
-    job = serve(make_spec("one", manifest=a_manifest(replicas=2)))
+    job = serve(make_spec("one", manifest=a_contract_manifest(replicas=2)))
     for number, word in ((1, "one"), (0, "two")):
         say(job.replica_internal_names[number], word)
 
@@ -85,7 +73,7 @@ def test_a_job_without_processes_has_no_log(monitor):
 
 
 def test_new_lines_of_all_replicas_are_followed(follow, serve, make_spec):
-    job = serve(make_spec("one", manifest=a_manifest(replicas=2)))
+    job = serve(make_spec("one", manifest=a_contract_manifest(replicas=2)))
     for address in job.replica_internal_names:
         say(address, "before")
     lines = follow(tail=1)
