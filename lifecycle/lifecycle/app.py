@@ -1,4 +1,4 @@
-"""The composition root: settings become parts, and parts an app."""
+"""The composition root of Lifecycle: it builds the parts from the settings, and the app from the parts."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -64,11 +64,11 @@ _ROUTERS = (
 )
 
 _EXPLAINED_FAULTS = (DeploymentFailed, SecretsUnreadable, PluginActionFailed)
-"""Errors of ours that callers may read."""
+"""Errors of this component whose text callers may read, though their status is 500."""
 
 
 def create_app(config: Config) -> FastAPI:
-    """Build Lifecycle; its background work begins when the app starts to serve."""
+    """Build the app of Lifecycle; its threads start when the app begins to serve."""
     prepare_database(config)
     core = create_core(config)
     services = create_services(core)
@@ -93,7 +93,7 @@ def create_app(config: Config) -> FastAPI:
 
 
 def prepare_database(config: Config) -> None:
-    """Bring the tables up to date, or refuse outdated ones."""
+    """Migrate the tables; raise TablesOutdated when they are outdated and the settings forbid to migrate."""
     engine = connect(config)
     try:
         if config.migrate_on_start:
@@ -105,7 +105,7 @@ def prepare_database(config: Config) -> None:
 
 
 def add_lazy_apps(app: FastAPI, services: Services) -> None:
-    """Mount the admin panel, and Socket.IO for followers of logs; their modules are loaded by name."""
+    """Mount the admin panel, and Socket.IO for followers of logs; their modules are imported at the first request."""
     panel = LazyApp(lambda: import_module(_ADMIN_PANEL).create_panel(services))
     socket = LazyApp(lambda: import_module(_LOG_SOCKET).create_log_socket(services.logs))
     app.mount("/admin", panel)
@@ -113,7 +113,7 @@ def add_lazy_apps(app: FastAPI, services: Services) -> None:
 
 
 def create_services(core: Core) -> Services:
-    """Build what routes work with."""
+    """Build the services that the routes use."""
     tokens = Tokens(core.config.auth_key, core.clock)
     authenticator = Authenticator(
         auth_key=core.config.auth_key,
@@ -149,7 +149,7 @@ def create_services(core: Core) -> Services:
 
 
 def create_users(core: Core, tokens: Tokens) -> Users:
-    """Build what people do with their accounts."""
+    """Build the use cases of user accounts."""
     limits = AttemptLimits(
         per_account=core.config.login_attempts_per_account,
         per_address=core.config.login_attempts_per_address,
@@ -161,7 +161,7 @@ def create_users(core: Core, tokens: Tokens) -> Users:
 
 
 def create_admin(core: Core, passwords: Passwords) -> None:
-    """Add the first user of a fresh installation; a generated password is shown once."""
+    """Add the first user of a fresh installation; print its password once, if it was generated."""
     config = core.config
     settings = FirstAdminSettings(config.auth_key, config.development_mode, config.admin_password)
     with core.unit_of_work.reading() as uow:
@@ -170,7 +170,7 @@ def create_admin(core: Core, passwords: Passwords) -> None:
     with core.unit_of_work() as uow:
         generated = create_first_admin(uow, settings, passwords, core.clock)
     if generated is not None:
-        # Not through the logger: logs are kept and collected.
+        # Not through the logger, because logs are kept and collected.
         print(f"User admin was created with the password {generated}: note it")  # noqa: T201
 
 

@@ -35,7 +35,7 @@ class Core:
     metrics_registry: CollectorRegistry
 
     def close(self) -> None:
-        """Stop the plugins' threads and close all connections."""
+        """Stop the threads of plugins, and close all connections."""
         self.plugins.stop()
         set_context(None)
         self.image_builder.close()

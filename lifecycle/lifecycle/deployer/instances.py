@@ -1,4 +1,4 @@
-"""The port of deployers that can hold two instances of a job side by side: the base of deployments without downtime."""
+"""The port of deployers that hold two instances of a job side by side, for deployments without downtime."""
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
@@ -13,16 +13,16 @@ class JobCrashed(RuntimeError):
 
 
 class InstanceNotStarted(RuntimeError):
-    """An instance can't be started; the message says why and what to do."""
+    """An instance can't be started; the message names the cause and the cure."""
 
 
 class ImageGone(InstanceNotStarted):
-    """The image is not there, or no longer whole: it has to be built again."""
+    """The image is missing or damaged, and has to be built again."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what}; redeploy the job to build it again")
         self.what = what
-        """What is missing."""
+        """A description of the missing image, such as `image adder:1 is gone`."""
 
 
 @dataclass(frozen=True)
@@ -57,30 +57,66 @@ class Instance:
 
 
 class InstanceDeployer(JobDeployer):
-    """A deployer that starts an instance beside the one that serves."""
+    """A deployer that starts a new instance beside the serving one.
+
+    The deployment whose id the instance has starts it, waits for it, and stops the former one only
+    when the new one serves. Each method may be called again after a crash of its caller.
+    """
 
     @abstractmethod
     def start_instance(self, spec: InstanceSpec) -> Instance:
-        """Start it, or return it when it is started already; InstanceNotStarted when that can't be.
+        """Start the instance, unless it is started already.
 
-        ImageGone when another build can mend that: the deployment then builds and asks again.
+        Returns the instance with the addresses of its replicas; it need not answer yet.
+        Raises InstanceNotStarted when it can't be started, and ImageGone when another build can
+        help: the deployment then builds the image and calls again.
+        Called when a deployment reaches its second step, also by a worker that continues it.
+        Called from the thread of the worker that carries the deployment on.
         """
 
     def keep_instance(self, instance_id: str) -> None:
-        """Start its replicas again from now on when they end: it has shown that it works. May be called again."""
+        """From now on, start replicas of the instance again when they end.
+
+        Returns nothing.
+        Raises any error when the target can't be reached; the deployment fails with it.
+        Called when the instance has shown that it works, before it serves.
+        Called from the thread of the worker that carries the deployment on.
+        """
 
     @abstractmethod
     def stop_instance(self, instance_id: str, grace_seconds: float) -> None:
-        """Ask it to end, wait so long, then force it; nothing happens when it is not there."""
+        """Ask the instance to end, wait `grace_seconds`, then kill it.
+
+        Returns nothing, also when the target does not know the instance.
+        Raises any error when the target can't be reached; the reaper tries again a minute later.
+        Called when the instance has drained, its job was deleted, or its deployment failed.
+        Called from the thread of the reaper, of an endpoint or of a deployment worker.
+        """
 
     @abstractmethod
     def has_instance(self, instance_id: str) -> bool:
-        """Tell whether the target knows the instance."""
+        """Return whether the target knows the instance.
+
+        Raises any error when the target can't be reached.
+        Called by tests and tools, when they want to know; Lifecycle itself does not call it.
+        Called from any thread.
+        """
 
     @abstractmethod
     def check_instance(self, instance_id: str) -> None:
-        """Raise JobCrashed when a replica ended, or is not there."""
+        """Check that all replicas of the instance run.
+
+        Returns nothing.
+        Raises JobCrashed when a replica has ended by itself, or the target does not know the instance.
+        Called before each round of probes while a deployment waits, and after its examples.
+        Called from the thread of the worker that carries the deployment on.
+        """
 
     @abstractmethod
     def list_instances(self) -> list[Instance]:
-        """List all instances that the target knows."""
+        """Return all instances that the target knows, perhaps none.
+
+        Raises any error when the target can't be reached.
+        Called when all instances of a deleted job are looked for, by built-in targets themselves.
+        Called from any thread.
+        """

@@ -1,4 +1,4 @@
-"""What a job may use of a machine: what its manifest asks for, within what the platform allows."""
+"""The memory and CPU of a job: what its manifest asks for, within the limits of the platform."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from lifecycle.config import Config
 from lifecycle.deployer.instances import InstanceNotStarted
 
 MIN_SHARE_OF_MAX = 4
-"""A job is promised at least this part of the memory that it may take, so that machines are not overbooked by more."""
+"""The promised memory is at least the maximum divided by this, which bounds how much a machine is overbooked."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class JobResources:
 
 @dataclass(frozen=True)
 class _Range:
-    """What a job gets of something when it says nothing."""
+    """The defaults of one resource, for manifests that do not mention it."""
 
     name: str
     default_min: Quantity
@@ -33,7 +33,7 @@ class _Range:
 
 
 def resolve_resources(manifest: Manifest, config: Config) -> JobResources:
-    """Fill in defaults; InstanceNotStarted when the job asks for more than allowed, or for nonsense."""
+    """Return the resources of a job, with defaults; raise InstanceNotStarted when it asks for zero or too much."""
     wanted = manifest.resources or ResourcesManifest()
     memory_min, memory_max = _resolve_pair(
         wanted.memory_min,
@@ -56,9 +56,9 @@ def resolve_resources(manifest: Manifest, config: Config) -> JobResources:
 def _resolve_pair(
     wanted_min: Quantity | None, wanted_max: Quantity | None, given: _Range
 ) -> tuple[Quantity, Quantity]:
-    """Choose both ends; a default gives way to what the manifest says of the other end.
+    """Return minimum and maximum; a default yields to the other end, if the manifest sets that one.
 
-    That a manifest's own two ends fit is seen to when it is parsed.
+    When the manifest sets both, its parser has checked that they fit.
     """
     at_least = given.default_min if wanted_min is None else wanted_min
     at_most = given.default_max if wanted_max is None else wanted_max

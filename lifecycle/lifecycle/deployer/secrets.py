@@ -1,4 +1,7 @@
-"""Secrets of a job."""
+"""The secrets of a job, as deployers keep them.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from dataclasses import dataclass, field
 
@@ -8,14 +11,14 @@ from racetrack_commons.redaction import SecretRedactor
 
 @dataclass
 class JobSecrets:
-    """What a job was deployed with and nobody may see."""
+    """The secret values that a job was deployed with."""
 
     git_credentials: Credentials | None
     secret_build_env: dict[str, str] = field(default_factory=dict)
     secret_runtime_env: dict[str, str] = field(default_factory=dict)
 
     def mask(self) -> SecretRedactor:
-        """Return what hides these values in texts."""
+        """Return a redactor that hides these values in texts."""
         values = [*self.secret_build_env.values(), *self.secret_runtime_env.values()]
         if self.git_credentials:
             values.append(self.git_credentials.password)

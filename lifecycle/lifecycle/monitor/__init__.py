@@ -1,1 +1,1 @@
-"""Ports through which Lifecycle watches jobs, and how their health is asked for."""
+"""Ports through which Lifecycle watches jobs, and the prober of their health."""

@@ -1,4 +1,7 @@
-"""The ports of monitors and logs streamers, as the plugins of infrastructure targets implement them."""
+"""The ports of monitors and logs streamers, as the plugins of infrastructure targets implement them.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -9,11 +12,17 @@ from lifecycle.config import Config
 
 
 class JobMonitor(ABC):
-    """Says how the jobs of one infrastructure target are."""
+    """Reports the state of the jobs on one infrastructure target; several threads call it at once."""
 
     @abstractmethod
     def list_jobs(self, config: Config) -> Iterable[JobDto]:
-        """List what runs, with status, addresses, statistics and time of the last call; cheap, called each minute."""
+        """Look at the jobs that run on the target.
+
+        Returns them with status, addresses, statistics and the time of their last call.
+        Raises any error when the target can't be reached; then its jobs keep the status they have.
+        Called every few seconds (setting `sync_interval_seconds`), so it must be cheap.
+        Called from the thread of the supervisor's task `sync-jobs`.
+        """
 
     @abstractmethod
     def check_job_condition(
@@ -23,15 +32,29 @@ class JobMonitor(ABC):
         on_job_alive: Callable[[], None] | None = None,
         logs_on_error: bool = True,
     ) -> None:
-        """Wait until the job answers calls; raise with the cause when it never will."""
+        """Wait until the job, in the version of `deployment_timestamp`, is alive and ready.
+
+        `on_job_alive` is to be called once the job is alive; `logs_on_error` asks for the last log
+        lines in the error's text.
+        Returns nothing, once the job takes calls.
+        Raises any error when it never will; the deployment fails with its text.
+        Called when a deployment has replaced the job in place.
+        Called from the thread of the worker that carries the deployment on.
+        """
 
     @abstractmethod
     def read_recent_logs(self, job: JobDto, tail: int = 20) -> str:
-        """Return the last lines that the job logged."""
+        """Read the log of the job.
+
+        Returns its last `tail` lines.
+        Raises any error when the log can't be read.
+        Called when a user asks for the log, and when a new instance did not work.
+        Called from the thread of an endpoint, or of the worker that carries the deployment on.
+        """
 
 
 class LogsStreamer(ABC):
-    """Passes new lines of a job's log on while they are written."""
+    """Passes new lines of a job's log on while they are written, to any number of sessions."""
 
     @abstractmethod
     def create_session(
@@ -40,8 +63,21 @@ class LogsStreamer(ABC):
         resource_properties: dict[str, str],
         on_next_line: Callable[[str, str], None],
     ) -> None:
-        """Begin to call `on_next_line(session_id, line)`; properties are `job_name`, `job_version`, `tail`. Must not block."""
+        """Start a session that calls `on_next_line(session_id, line)` for each line, from any thread.
+
+        The properties are `job_name`, `job_version` and perhaps `tail`, the number of earlier lines.
+        Returns nothing, at once: it must not wait for lines.
+        Raises any error when the log can't be followed; the reader is told its text.
+        Called when a reader begins to follow a log.
+        Called from a helper thread of the event loop.
+        """
 
     @abstractmethod
     def close_session(self, session_id: str) -> None:
-        """Stop it."""
+        """End the session: no line is passed on afterwards.
+
+        Returns nothing, also when the session has ended by itself.
+        Raises nothing.
+        Called when the reader has gone away, or follows the job to another target.
+        Called from the thread of the event loop, so it must not block.
+        """

@@ -1,4 +1,7 @@
-"""Reading the metrics of a job."""
+"""Reading the metrics of a job, above all the time of its last call.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from collections.abc import Iterable
 
@@ -12,7 +15,10 @@ LAST_CALL_METRIC = "last_call_timestamp"
 
 
 def scrape_metrics(metrics_url: str, headers: dict[str, str] | None = None) -> Iterable[Metric]:
-    """Fetch metrics; none when the job offers none."""
+    """Fetch and return the metrics of a job, none when it answers 404.
+
+    Raises httpx.HTTPError when the job does not answer, ValueError when the answer holds no metrics.
+    """
     response = httpx.get(
         metrics_url,
         headers=headers,
@@ -28,7 +34,7 @@ def scrape_metrics(metrics_url: str, headers: dict[str, str] | None = None) -> I
 
 
 def read_last_call_timestamp_metric(metrics: Iterable[Metric]) -> float | None:
-    """Return the UNIX seconds of the last call; None before the first."""
+    """Return the UNIX seconds of the last call, None before the first."""
     for metric in metrics:
         for sample in metric.samples if metric.name == LAST_CALL_METRIC else ():
             return sample.value or None
@@ -36,7 +42,7 @@ def read_last_call_timestamp_metric(metrics: Iterable[Metric]) -> float | None:
 
 
 def find_last_call(addresses: Iterable[str]) -> int | None:
-    """Return the UNIX seconds of the last call of any replica; those that can't be asked don't count."""
+    """Return the UNIX seconds of the last call of any replica; replicas that do not answer are left out."""
     moments = []
     for address in addresses:
         try:

@@ -1,4 +1,4 @@
-"""The secrets that travel with a deployment."""
+"""The secrets of a deployment: encrypted in its task, and kept by its target for redeployments."""
 
 from pydantic import BaseModel, Field
 from racetrack_client.client_config.client_config import Credentials as ClientCredentials
@@ -17,11 +17,11 @@ logger = get_logger(__name__)
 
 
 class SecretsLost(ValidationError):
-    """The target does not know the secrets that a job needs."""
+    """The target no longer knows the secrets that a job needs."""
 
 
 class DeploymentSecrets(BaseModel):
-    """What a job needs to know and nobody else may."""
+    """The secret values of a job; they must not reach logs or errors."""
 
     git_credentials: Credentials | None = None
     build_env: dict[str, str] = Field(default_factory=dict)
@@ -29,7 +29,7 @@ class DeploymentSecrets(BaseModel):
 
     @classmethod
     def of_payload(cls, payload: DeployPayload) -> "DeploymentSecrets":
-        """Take them out of what a client sent."""
+        """Return the secrets that a client sent."""
         secret_vars = payload.secret_vars or SecretVars()
         return cls(
             git_credentials=payload.git_credentials,
@@ -38,16 +38,16 @@ class DeploymentSecrets(BaseModel):
         )
 
     def encrypt(self, box: SecretBox) -> bytes:
-        """Make what may lie in the database."""
+        """Return the secrets as the database stores them."""
         return box.encrypt_json(self.model_dump(mode="json"))
 
     @classmethod
     def decrypt(cls, content: bytes | None, box: SecretBox) -> "DeploymentSecrets":
-        """Read what `encrypt` made; nothing kept means no secrets."""
+        """Open what `encrypt` made; None, when nothing is stored, means no secrets."""
         return cls.model_validate(box.decrypt_json(content)) if content else cls()
 
     def mask(self) -> SecretRedactor:
-        """Return what hides these values in texts."""
+        """Return a redactor that hides these values in texts."""
         values = [*self.build_env.values(), *self.runtime_env.values()]
         if self.git_credentials:
             values.append(self.git_credentials.password)
@@ -62,7 +62,7 @@ class DeploymentSecrets(BaseModel):
 def save_job_secrets(
     deployer: JobDeployer, name: str, version: str, secrets: DeploymentSecrets
 ) -> None:
-    """Let the target keep the secrets of a job for redeployments, if it can."""
+    """Make the target keep the secrets of a job for redeployments, if it can keep any."""
     with wrap_context("saving job secrets"):
         try:
             deployer.save_job_secrets(
@@ -79,9 +79,9 @@ def save_job_secrets(
 
 
 def load_job_secrets(deployer: JobDeployer, manifest: Manifest) -> DeploymentSecrets:
-    """Return what the target kept of a job; a target that keeps nothing gives none.
+    """Return the secrets that the target keeps of a job; no secrets when it keeps none.
 
-    Raises SecretsLost when the target lost them and the job needs some.
+    Raises SecretsLost when the target keeps none and the manifest names files of secrets.
     """
     with wrap_context("retrieving job secrets"):
         try:

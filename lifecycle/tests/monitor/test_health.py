@@ -1,0 +1,139 @@
+"""The prober of jobs, on its own; tests of deployments cover what it tells users."""
+
+import httpx
+import pytest
+from lifecycle.monitor import health
+from lifecycle.monitor.health import (
+    JobNotHealthy,
+    JobProber,
+    ProbePace,
+    check_until_job_is_operational,
+    quick_check_job_condition,
+)
+from racetrack_commons.testing.clock import FakeClock
+
+TIMESTAMP = 1_770_000_000
+READY = httpx.Response(200, json={"ready": True})
+
+
+@pytest.fixture
+def make_prober(clock: FakeClock):
+    """Makes a prober of replicas that answer as `answer(url)` says."""
+
+    def make(answer, count=1, demands_timestamp=False, check_running=lambda: None) -> JobProber:
+        http = httpx.Client(transport=httpx.MockTransport(lambda request: answer(request.url)))
+        pace = ProbePace(check_running, clock.advance, clock.monotonic)
+        urls = [f"http://replica-{number}" for number in range(count)]
+        return JobProber(http, urls, TIMESTAMP, pace, demands_timestamp)
+
+    return make
+
+
+def live(**content) -> httpx.Response:
+    return httpx.Response(200, json={"live": True, **content})
+
+
+def test_every_replica_is_waited_for(make_prober):
+    asked = []
+
+    def answer(url):
+        asked.append(url.host)
+        if url.host == "replica-1" and asked.count("replica-1") < 3:
+            raise httpx.ConnectError("refused")
+        return live(deployment_timestamp=TIMESTAMP)
+
+    make_prober(answer, count=2).wait_until_alive(10)
+
+    assert asked == ["replica-0", "replica-1", "replica-1", "replica-1"]
+
+
+def test_another_instance_at_the_address_is_waited_out(make_prober):
+    answers = [live(deployment_timestamp=1), live(deployment_timestamp=str(TIMESTAMP))]
+
+    make_prober(lambda _: answers.pop(0)).wait_until_alive(10)
+
+    assert answers == []
+
+
+def test_a_job_without_a_timestamp_is_refused_only_where_it_is_demanded(make_prober):
+    make_prober(lambda _: live()).wait_until_alive(10)
+
+    with pytest.raises(JobNotHealthy, match="does not say its deployment_timestamp"):
+        make_prober(lambda _: live(), demands_timestamp=True).wait_until_alive(10)
+
+
+@pytest.mark.parametrize(
+    ("response", "cause"),
+    [
+        (httpx.Response(404), "answers 404 at /live"),
+        (httpx.Response(500, json={"error": "no model"}), "initialization error: no model"),
+        (httpx.Response(500, text="boom"), "initialization error: boom"),
+        (httpx.Response(503), "initialization error: status 503"),
+        (httpx.Response(200, text="fine"), "no JSON object but 'fine'"),
+    ],
+)
+def test_a_job_that_fails_is_not_waited_for(make_prober, clock, response, cause):
+    before = clock.monotonic()
+
+    with pytest.raises(JobNotHealthy, match=cause) as caught:
+        make_prober(lambda _: response).wait_until_alive(10)
+
+    assert caught.value.hint
+    assert clock.monotonic() == before
+
+
+def test_a_job_that_breaks_down_before_it_is_ready_reports_its_error(make_prober):
+    broken = httpx.Response(500, json={"error": "out of memory"})
+
+    with pytest.raises(JobNotHealthy, match="out of memory"):
+        make_prober(lambda _: broken).wait_until_ready(10)
+
+
+def test_the_wait_ends_at_its_limit(make_prober):
+    def answer(url):
+        return live() if url.path == "/live" else httpx.Response(503)
+
+    with pytest.raises(JobNotHealthy, match=r"did not get ready within 2\.5 s"):
+        make_prober(answer).wait_until_ready(2.5)
+
+
+def test_a_dead_process_ends_the_wait(make_prober):
+    def check_running():
+        raise RuntimeError("exit code 3")
+
+    with pytest.raises(RuntimeError, match="exit code 3"):
+        make_prober(lambda _: READY, check_running=check_running).wait_until_ready(10)
+
+
+def test_plugins_learn_when_a_job_is_alive(monkeypatch):
+    told = []
+    answers = {"/live": live(deployment_timestamp=TIMESTAMP), "/ready": READY}
+    _answer(monkeypatch, lambda request: answers[request.url.path])
+
+    check_until_job_is_operational("http://job", TIMESTAMP, lambda: told.append("alive"))
+
+    assert told == ["alive"]
+
+
+def test_a_quick_check_does_not_wait(monkeypatch):
+    answers = {"/live": live(), "/ready": httpx.Response(503)}
+    _answer(monkeypatch, lambda request: answers[request.url.path])
+    with pytest.raises(JobNotHealthy, match="the job is not ready"):
+        quick_check_job_condition("http://job")
+
+    answers["/ready"] = READY
+    quick_check_job_condition("http://job")
+
+
+def test_a_quick_check_reports_why_a_job_does_not_answer(monkeypatch):
+    def refuse(request):
+        raise httpx.ConnectError("refused")
+
+    _answer(monkeypatch, refuse)
+    with pytest.raises(JobNotHealthy, match="the job does not answer: refused"):
+        quick_check_job_condition("http://job")
+
+
+def _answer(monkeypatch, answer) -> None:
+    transport = httpx.MockTransport(answer)
+    monkeypatch.setattr(health, "_open_client", lambda *_: httpx.Client(transport=transport))
