@@ -18,11 +18,11 @@ from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import FirstAdminSettings, Users, create_first_admin
 from lifecycle.config import Config
 from lifecycle.core import Core, create_core
-from lifecycle.database.encryption import SecretsUnreadable
 from lifecycle.database.engine import connect, postgres_schema
 from lifecycle.database.migrations.ensure import check_current, migrate
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.wiring import create_deployments
+from lifecycle.domain.secrets import SecretsUnreadable
 from lifecycle.endpoints import (
     async_calls,
     audit,

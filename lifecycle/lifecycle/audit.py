@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
-from lifecycle.database.dto import AuditEventDto
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.domain.audit import AuditEventDto
 
 
 class AuditEventType(StrEnum):

@@ -15,9 +15,9 @@ from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import check_superuser
 from lifecycle.database.records.tables import RecordTable, get_record_table
 from lifecycle.database.records.values import MASK
-from lifecycle.database.repositories.records import Record, RecordChange
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.deployment.requests.delete import JobDeleter
+from lifecycle.domain.record import Record, RecordChange
 
 _USERS, _TOKENS, _JOBS, _FAMILIES = (
     "auth_user",

@@ -11,8 +11,8 @@ from racetrack_commons.auth.scope import AuthSubjectType
 from racetrack_commons.auth.token import AuthTokenPayload, decode_legacy_token, decode_token
 from racetrack_commons.clock import Clock
 
-from lifecycle.database.dto import AuthSubjectDto, AuthTokenDto
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.domain.auth import AuthSubjectDto, AuthTokenDto
 
 ANONYMOUS = "anonymous"
 

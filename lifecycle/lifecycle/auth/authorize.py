@@ -22,8 +22,8 @@ from lifecycle.auth.permissions import (
     is_below,
     permits,
 )
-from lifecycle.database.dto import PermissionDto
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.domain.auth import PermissionDto
 
 NO_TOKEN_DEMANDED = Rule("auth_required", Effect.ALLOW, "no token is demanded here: anybody may")
 _PROBES = {"/live", "/ready", "/health"}

@@ -15,8 +15,8 @@ from lifecycle.auth.authorize import (
     decide_without_caller,
 )
 from lifecycle.auth.permissions import Decision, Effect, Rule, decide
-from lifecycle.database.dto import AuthSubjectDto
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.domain.auth import AuthSubjectDto
 from lifecycle.maintenance import is_maintenance_mode
 
 

@@ -17,9 +17,8 @@ from lifecycle.auth.permissions import (
     describe_permission,
     normalize_endpoint,
 )
-from lifecycle.database.dto import AuthSubjectDto, PermissionDto
-from lifecycle.database.repositories.permissions import Limits
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.domain.auth import AuthSubjectDto, PermissionDto, PermissionLimits
 
 _MAX_ENDPOINT_LENGTH = 256
 _SCOPES_OF_ENDPOINTS = (AuthScope.CALL_JOB, AuthScope.FULL_ACCESS)
@@ -55,7 +54,7 @@ def grant(
 def revoke(uow: UnitOfWork, permission_id: int, by: AuthSubject, now: datetime) -> None:
     """Take a permission back."""
     permission = uow.permissions.get(permission_id)
-    limits = Limits(
+    limits = PermissionLimits(
         job_family_id=permission.job_family_id,
         job_id=permission.job_id,
         endpoint=permission.endpoint,
@@ -66,8 +65,8 @@ def revoke(uow: UnitOfWork, permission_id: int, by: AuthSubject, now: datetime) 
     _write_event(uow, AuditEventType.PERMISSION_REVOKED, holder, permission, by, now)
 
 
-def _find_limits(uow: UnitOfWork, wanted: Grant) -> Limits:
-    limits = Limits()
+def _find_limits(uow: UnitOfWork, wanted: Grant) -> PermissionLimits:
+    limits = PermissionLimits()
     if wanted.endpoint is not None:
         limits["endpoint"] = _check_endpoint(wanted.endpoint)
     if wanted.job_version is not None:
@@ -108,7 +107,9 @@ def _check_endpoint(text: str) -> str:
     return endpoint
 
 
-def _check_may_hand_out(uow: UnitOfWork, by: AuthSubject, scope: str, limits: Limits) -> None:
+def _check_may_hand_out(
+    uow: UnitOfWork, by: AuthSubject, scope: str, limits: PermissionLimits
+) -> None:
     """Who may only call the admin API must not make themselves masters of everything, nor others less."""
     is_power = scope in (AuthScope.CALL_ADMIN_API, AuthScope.FULL_ACCESS)
     if not is_power or any(limits.values()):

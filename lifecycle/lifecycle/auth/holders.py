@@ -11,8 +11,8 @@ from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import check_scope
 from lifecycle.auth.tokens import Tokens
-from lifecycle.database.dto import AuthSubjectDto, EscDto, UserDto
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.domain.auth import AuthSubjectDto, EscDto, UserDto
 
 _KINDS = (AuthSubjectType.USER, AuthSubjectType.ESC, AuthSubjectType.JOB_FAMILY)
 

@@ -9,8 +9,8 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 
 from lifecycle.auth.passwords import Passwords
-from lifecycle.database.dto import UserDto
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lifecycle.domain.auth import UserDto
 
 logger = get_logger(__name__)
 FAILURE_SECONDS = 1.0

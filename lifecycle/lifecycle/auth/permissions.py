@@ -7,7 +7,7 @@ from enum import StrEnum
 from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import JobDto
 
-from lifecycle.database.dto import PermissionDto
+from lifecycle.domain.auth import PermissionDto
 
 PLATFORM_SCOPES = {AuthScope.CALL_ADMIN_API, AuthScope.DEPLOY_NEW_FAMILY}
 """Scopes about no job: a permission that is limited to some job does not contain them."""

@@ -11,8 +11,8 @@ from racetrack_commons.clock import Clock
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject, make_subject
-from lifecycle.database.dto import AuthSubjectDto, AuthTokenDto
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.domain.auth import AuthSubjectDto, AuthTokenDto
 
 
 @dataclass(frozen=True)

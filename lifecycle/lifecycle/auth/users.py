@@ -17,8 +17,8 @@ from lifecycle.auth.authorize import NotPermitted
 from lifecycle.auth.password_check import Credentials, PasswordCheck
 from lifecycle.auth.passwords import Passwords, check_password_strength
 from lifecycle.auth.tokens import Tokens
-from lifecycle.database.dto import UserDto, UserRights
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lifecycle.domain.auth import UserDto, UserRights
 
 REGISTERED_USER_SCOPES = (
     AuthScope.READ_JOB,

@@ -1,11 +1,9 @@
 """The port of deployers that hold two instances of a job side by side, for deployments without downtime."""
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
-
-from racetrack_client.manifest import Manifest
 
 from lifecycle.deployer.base import JobDeployer
+from lifecycle.domain.instance import Instance, InstanceSpec
 
 
 class JobCrashed(RuntimeError):
@@ -23,37 +21,6 @@ class ImageGone(InstanceNotStarted):
         super().__init__(f"{what}; redeploy the job to build it again")
         self.what = what
         """A description of the missing image, such as `image adder:1 is gone`."""
-
-
-@dataclass(frozen=True)
-class InstanceSpec:
-    """Everything that is needed to start an instance."""
-
-    instance_id: str
-    """The id of the deployment that makes it."""
-    manifest: Manifest
-    image_tag: str
-    image_names: list[str]
-    deployment_timestamp: int
-    """UNIX seconds; the job says it in `/live`."""
-    runtime_env: dict[str, str] = field(default_factory=dict)
-    secret_runtime_env: dict[str, str] = field(default_factory=dict, repr=False)
-    family_token: str = field(default="", repr=False)
-    """Token with which the job calls other jobs."""
-    plugin_env: dict[str, str] = field(default_factory=dict)
-    """Variables from plugins; they win over all others."""
-
-
-@dataclass(frozen=True)
-class Instance:
-    """A started instance."""
-
-    instance_id: str
-    job_name: str
-    job_version: str
-    internal_name: str
-    """`host:port` of its first replica, or of what balances them."""
-    replica_internal_names: list[str] = field(default_factory=list)
 
 
 class InstanceDeployer(JobDeployer):

@@ -11,9 +11,6 @@ from racetrack_commons.entities.dto import ChangeKind, DeploymentDto, Deployment
 from racetrack_commons.redaction import SecretRedactor
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
-from lifecycle.database.encryption import SecretBox
-from lifecycle.database.repositories.deployment_tasks import LeaseLost, TaskKind, TaskStep
-from lifecycle.database.repositories.instances import InstanceState, JobInstance
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.attempt.claim import Claim
@@ -23,6 +20,9 @@ from lifecycle.deployment.attempt.failure import (
     describe_failure,
 )
 from lifecycle.deployment.upkeep.reaper import InstanceReaper
+from lifecycle.domain.deployment import LeaseLost, TaskKind, TaskStep
+from lifecycle.domain.instance import InstanceState, JobInstance
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.metrics import LifecycleMetrics
 
 logger = get_logger(__name__)

@@ -11,7 +11,6 @@ from racetrack_commons.plugin.engine import PluginEngine
 
 from lifecycle.auth.tokens import Tokens
 from lifecycle.core import Core
-from lifecycle.database.repositories.deployment_tasks import TaskStep
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.requests.delete import JobDeleter
 from lifecycle.deployment.requests.redo import ExistingJobs
@@ -26,6 +25,7 @@ from lifecycle.deployment.steps.side_by_side import ExampleCaller, SideBySidePro
 from lifecycle.deployment.steps.switch import SwitchStep
 from lifecycle.deployment.upkeep.reaper import InstanceReaper, ReaperThread
 from lifecycle.deployment.worker import DeploymentWorker, WorkerSettings
+from lifecycle.domain.deployment import TaskStep
 from lifecycle.monitor.health import ProbeLimits
 
 logger = get_logger(__name__)

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 
-from lifecycle.database.repositories.deployment_tasks import DeploymentTask
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployment.attempt.claim import Claim, LeaseOwner, is_abandoned
 from lifecycle.deployment.runner import DeploymentRunner
+from lifecycle.domain.deployment import DeploymentTask
 
 logger = get_logger(__name__)
 

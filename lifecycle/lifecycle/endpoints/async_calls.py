@@ -21,7 +21,7 @@ from racetrack_commons.entities.async_calls import (
 )
 from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto, ChangeKind
 
-from lifecycle.database.repositories.async_call_leases import Claimant
+from lifecycle.domain.async_call import Claimant
 from lifecycle.endpoints.dependencies import (
     Administrator,
     CommittingRoute,

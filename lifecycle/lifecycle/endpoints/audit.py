@@ -9,8 +9,7 @@ from pydantic import BaseModel
 from racetrack_commons.entities.dto import UnixSeconds
 
 from lifecycle.audit import describe_age, explain
-from lifecycle.database.dto import AuditEventDto
-from lifecycle.database.repositories.audit import AuditFilter
+from lifecycle.domain.audit import AuditEventDto, AuditFilter
 from lifecycle.endpoints.dependencies import (
     Count,
     CurrentSubject,

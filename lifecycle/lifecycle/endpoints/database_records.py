@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from lifecycle.database.records.tables import RECORD_TABLES, RecordTable, get_record_table
-from lifecycle.database.repositories.records import RecordQuery
+from lifecycle.domain.record import RecordQuery
 from lifecycle.endpoints.dependencies import ReadingDep, ServicesDep, StaffUser
 
 router = APIRouter(prefix="/api/v1/records", tags=["API"])

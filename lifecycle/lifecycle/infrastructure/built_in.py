@@ -6,8 +6,8 @@ from typing import Protocol, cast
 from racetrack_commons.clock import Clock
 
 from lifecycle.config import BuiltInTarget, Config
-from lifecycle.database.encryption import SecretBox
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.model import InfrastructureTarget
 
 

@@ -11,10 +11,11 @@ from racetrack_commons.api.tracing import get_tracing_header_name
 from racetrack_commons.entities.dto import JobDto, JobFamilyDto
 
 from lifecycle.config import Config
-from lifecycle.database.encryption import SecretBox
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.deployer.instances import InstanceDeployer, InstanceNotStarted, InstanceSpec
+from lifecycle.deployer.instances import InstanceDeployer, InstanceNotStarted
 from lifecycle.deployer.secrets import JobSecrets
+from lifecycle.domain.instance import InstanceSpec
+from lifecycle.domain.secrets import SecretBox
 
 GRACE_SECONDS = 5
 """What the instances of a deleted job are given to end."""

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.entities.dto import JobDto
 
-from lifecycle.database.dto import AuthSubjectDto, EscDto, PermissionDto
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.domain.auth import AuthSubjectDto, EscDto, PermissionDto
 
 
 class NodeType(StrEnum):

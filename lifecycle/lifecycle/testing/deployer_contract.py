@@ -11,8 +11,9 @@ from racetrack_client.manifest import Manifest
 from racetrack_commons.testing.builders import a_manifest
 from racetrack_commons.testing.waiting import wait_until
 
-from lifecycle.deployer.instances import Instance, InstanceDeployer, InstanceSpec, JobCrashed
+from lifecycle.deployer.instances import InstanceDeployer, JobCrashed
 from lifecycle.deployer.secrets import JobSecrets
+from lifecycle.domain.instance import Instance, InstanceSpec
 
 TIMESTAMP = 1_770_000_000
 NAME, VERSION = f"contract-{uuid4().hex[:8]}", "0.0.1"

@@ -21,8 +21,9 @@ from racetrack_commons.entities.image_builder_client import BuildEvent, ImageBui
 
 from lifecycle.config import Config
 from lifecycle.deployer.base import JobDeployer
-from lifecycle.deployer.instances import Instance, InstanceDeployer, InstanceSpec, JobCrashed
+from lifecycle.deployer.instances import InstanceDeployer, JobCrashed
 from lifecycle.deployer.secrets import JobSecrets
+from lifecycle.domain.instance import Instance, InstanceSpec
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.monitor.base import JobMonitor, LogsStreamer
 

@@ -11,9 +11,6 @@ import pytest
 from fastapi import FastAPI
 from lifecycle.app import create_app
 from lifecycle.config import Config
-from lifecycle.database.repositories.deployment_tasks import TaskKind, TaskStep
-from lifecycle.database.repositories.instances import InstanceState, JobInstance
-from lifecycle.database.repositories.processes import JobProcess, ProcessState
 from lifecycle.database.tables import (
     AuthSubjectRow,
     AuthTokenRow,
@@ -23,6 +20,8 @@ from lifecycle.database.tables import (
     PermissionRow,
     UserRow,
 )
+from lifecycle.domain.deployment import TaskKind, TaskStep
+from lifecycle.domain.instance import InstanceState, JobInstance, JobProcess, ProcessState
 from lifecycle.testing.databases import Snapshot, empty_tables
 from pydantic import SecretStr
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType

@@ -3,9 +3,9 @@ import re
 
 import pytest
 from lifecycle.audit import AuditEventType
-from lifecycle.database.dto import UserRights
-from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.database.tables import AuthTokenRow, UserRow
+from lifecycle.domain.audit import AuditFilter
+from lifecycle.domain.auth import UserRights
 from racetrack_client.log.errors import UnauthorizedError
 from sqlalchemy import select
 

@@ -3,9 +3,9 @@ from lifecycle.audit import AuditEventType, explain
 from lifecycle.auth.authenticate import AuthSubject, make_subject
 from lifecycle.auth.granting import Grant, grant, revoke
 from lifecycle.auth.holders import get_holder
-from lifecycle.database.dto import AuthSubjectDto
-from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.domain.audit import AuditFilter
+from lifecycle.domain.auth import AuthSubjectDto
 from racetrack_client.log.errors import EntityNotFound, UnauthorizedError, ValidationError
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.auth.token import AuthTokenPayload

@@ -7,7 +7,7 @@ from lifecycle.auth.permissions import (
     normalize_endpoint,
     permits,
 )
-from lifecycle.database.dto import PermissionDto
+from lifecycle.domain.auth import PermissionDto
 from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.testing.builders import a_job
 

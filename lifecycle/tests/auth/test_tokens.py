@@ -5,9 +5,9 @@ from lifecycle.audit import explain
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.holders import add_esc, get_esc_holder, remove_esc
 from lifecycle.auth.tokens import Tokens
-from lifecycle.database.dto import AuthSubjectDto
-from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.domain.audit import AuditFilter
+from lifecycle.domain.auth import AuthSubjectDto
 from pydantic import SecretStr
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_commons.auth.scope import AuthSubjectType

@@ -12,9 +12,9 @@ from lifecycle.auth.users import (
     check_may_set_password,
     create_first_admin,
 )
-from lifecycle.database.dto import UserRights
-from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lifecycle.domain.audit import AuditFilter
+from lifecycle.domain.auth import UserRights
 from pydantic import SecretStr
 from racetrack_client.log.errors import (
     AlreadyExists,

@@ -9,11 +9,11 @@ import pytest
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.config import Config
 from lifecycle.core import Core
-from lifecycle.database.encryption import SecretBox
-from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployment.wiring import DeploymentServices, create_deployments
 from lifecycle.deployment.worker import WorkerSettings
+from lifecycle.domain.audit import AuditFilter
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.metrics import LifecycleMetrics
 from lifecycle.testing.fakes import (

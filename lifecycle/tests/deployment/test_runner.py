@@ -1,7 +1,7 @@
 import httpx
 import pytest
-from lifecycle.database.repositories.deployment_tasks import TaskStep
 from lifecycle.deployer.instances import InstanceNotStarted
+from lifecycle.domain.deployment import TaskStep
 from racetrack_commons.entities.dto import DeploymentStatus, DeployPayload, JobStatus, SecretVars
 
 

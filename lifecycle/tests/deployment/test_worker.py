@@ -8,9 +8,9 @@ from datetime import timedelta
 import httpx
 import pytest
 from lifecycle.database.errors import DatabaseUnavailable
-from lifecycle.database.repositories.deployment_tasks import LeaseLost, TaskStep
 from lifecycle.deployment.attempt.claim import LeaseOwner, is_abandoned
 from lifecycle.deployment.upkeep.reaper import ReaperThread
+from lifecycle.domain.deployment import LeaseLost, TaskStep
 from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import DeploymentStatus, JobStatus

@@ -5,7 +5,7 @@ from threading import Barrier
 import httpx
 import pytest
 from lifecycle.app import create_app
-from lifecycle.database.repositories.async_call_leases import Claimant
+from lifecycle.domain.async_call import Claimant
 from lifecycle.maintenance import set_maintenance_mode
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import AsyncJobCallDto

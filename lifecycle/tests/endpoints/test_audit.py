@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 from lifecycle.audit import AuditEvent, AuditEventType, describe_age, explain, write_event
-from lifecycle.database.dto import AuditEventDto
+from lifecycle.domain.audit import AuditEventDto
 from racetrack_commons.clock import Clock
 
 API = "/lifecycle/api/v1/audit"

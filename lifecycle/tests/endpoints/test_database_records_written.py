@@ -1,8 +1,8 @@
 import json
 
 import pytest
-from lifecycle.database.dto import UserRights
-from lifecycle.database.repositories.audit import AuditFilter
+from lifecycle.domain.audit import AuditFilter
+from lifecycle.domain.auth import UserRights
 from lifecycle.maintenance import is_maintenance_mode
 from lifecycle.testing.fakes import FakeInstances, a_target
 from racetrack_commons.entities.dto import ChangeKind

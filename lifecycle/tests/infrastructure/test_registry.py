@@ -1,6 +1,6 @@
 import pytest
 from lifecycle.config import BuiltInTarget
-from lifecycle.database.encryption import SecretBox
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in import load_targets
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.infrastructure.registry import InfrastructureRegistry

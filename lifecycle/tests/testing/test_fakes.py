@@ -2,7 +2,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from lifecycle.deployer.instances import InstanceSpec
+from lifecycle.domain.instance import InstanceSpec
 from lifecycle.testing.deployer_contract import TIMESTAMP, DeployerHarness, InstanceDeployerContract
 from lifecycle.testing.fakes import FakeInstances
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import httpx
 import pytest
-from lifecycle.database.repositories.async_call_leases import Claimant
+from lifecycle.domain.async_call import Claimant
 from lifecycle.maintenance import set_maintenance_mode
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import AsyncJobCallDto

@@ -1,6 +1,5 @@
 """Who runs an async call: leases that gateways claim, renew, and give back."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from racetrack_client.log.errors import AlreadyExists
@@ -13,18 +12,7 @@ from sqlalchemy.orm import Session
 from lifecycle.database.repositories.async_calls import to_dto, to_values
 from lifecycle.database.statements import execute_counting
 from lifecycle.database.tables import AsyncJobCallLeaseRow, AsyncJobCallRow
-
-
-class AsyncCallTaken(AlreadyExists):
-    """The call has ended, or another gateway runs it: whoever held it must not write any more."""
-
-
-@dataclass(frozen=True)
-class Claimant:
-    """A gateway that wants to run calls."""
-
-    holder: str
-    expires_at: datetime
+from lifecycle.domain.async_call import AsyncCallTaken, Claimant
 
 
 class AsyncCallLeaseRepository:

@@ -1,29 +1,14 @@
 """The audit log."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from lifecycle.database.dto import AuditEventDto
 from lifecycle.database.statements import execute_counting
 from lifecycle.database.tables import AuditLogEventRow
-
-
-@dataclass(frozen=True)
-class AuditFilter:
-    """Which events to list; what is None or empty does not restrict."""
-
-    job_name: str = ""
-    job_version: str = ""
-    username: str | None = None
-    """Who did it, or whom it happened to."""
-    event_type: str = ""
-    limit: int = 100
-    offset: int = 0
-    """How many of the newest to leave out."""
+from lifecycle.domain.audit import AuditEventDto, AuditFilter
 
 
 class AuditRepository:

@@ -5,8 +5,8 @@ from racetrack_commons.auth.scope import AuthSubjectType
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session, joinedload
 
-from lifecycle.database.dto import AuthSubjectDto
 from lifecycle.database.tables import AuthSubjectRow
+from lifecycle.domain.auth import AuthSubjectDto
 
 
 class AuthSubjectRepository:

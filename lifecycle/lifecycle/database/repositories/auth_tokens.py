@@ -6,8 +6,8 @@ from racetrack_client.log.errors import EntityNotFound
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lifecycle.database.dto import AuthTokenDto
 from lifecycle.database.tables import AuthTokenRow
+from lifecycle.domain.auth import AuthTokenDto
 
 
 class AuthTokenRepository:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from lifecycle.database.statements import execute_counting, insert_if_absent
 from lifecycle.database.tables import DeploymentRow, DeploymentTaskRow, JobRow, SourceBundleRow
+from lifecycle.domain.deployment import TaskStep
 
 
 class BundleRepository:
@@ -48,7 +49,7 @@ class BundleRepository:
         Tasks need theirs while they are open, and as long as they can be rolled back to.
         """
         tasks = select(DeploymentTaskRow.source_digest).where(
-            (DeploymentTaskRow.step != "ended") | DeploymentTaskRow.secrets.is_not(None),
+            (DeploymentTaskRow.step != TaskStep.ENDED) | DeploymentTaskRow.secrets.is_not(None),
             DeploymentTaskRow.source_digest.is_not(None),
         )
         jobs = (

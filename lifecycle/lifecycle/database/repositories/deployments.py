@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased, defer
 from lifecycle.database.repositories.deployment_tasks import is_open_or_restorable
 from lifecycle.database.statements import execute_counting
 from lifecycle.database.tables import DeploymentRow, DeploymentTaskRow, JobInstanceRow, JobRow
+from lifecycle.domain.deployment import TaskStep
 
 
 class DeploymentRepository:
@@ -63,7 +64,7 @@ class DeploymentRepository:
                 DeploymentRow.job_name == job_name,
                 DeploymentRow.job_version == job_version,
                 DeploymentRow.status == DeploymentStatus.IN_PROGRESS,
-                DeploymentTaskRow.step != "ended",
+                DeploymentTaskRow.step != TaskStep.ENDED,
             )
         )
         row = self._session.scalars(query.limit(1)).first()
@@ -104,7 +105,7 @@ class DeploymentRepository:
     def fail_interrupted(self, before: datetime, error: str, now: datetime) -> int:
         """Say that those failed which no worker knows of and which were last changed before that moment; count them."""
         open_tasks = select(DeploymentTaskRow.deployment_id).where(
-            DeploymentTaskRow.step != "ended"
+            DeploymentTaskRow.step != TaskStep.ENDED
         )
         statement = update(DeploymentRow).where(
             DeploymentRow.status == DeploymentStatus.IN_PROGRESS,

@@ -4,8 +4,8 @@ from racetrack_client.log.errors import AlreadyExists, EntityNotFound
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from lifecycle.database.dto import EscDto
 from lifecycle.database.tables import EscRow
+from lifecycle.domain.auth import EscDto
 
 
 class EscRepository:

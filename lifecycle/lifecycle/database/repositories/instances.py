@@ -1,41 +1,14 @@
 """Instances: the running copies of jobs."""
 
 from datetime import datetime
-from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import DeploymentStatus
 from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from lifecycle.database.tables import DeploymentRow, JobInstanceRow
-
-
-class InstanceState(StrEnum):
-    """Where an instance is in its life."""
-
-    STARTING = "starting"
-    SERVING = "serving"
-    DRAINING = "draining"
-    """Gets no new calls; is stopped when its time has come."""
-
-
-class JobInstance(BaseModel):
-    """One running copy of a job, made by one deployment whose id it has."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: str
-    job_name: str
-    job_version: str
-    infrastructure_target: str
-    state: InstanceState
-    create_time: datetime
-    internal_name: str | None = None
-    replica_internal_names: list[str] = Field(default_factory=list)
-    image_tag: str = ""
-    drain_until: datetime | None = None
+from lifecycle.domain.instance import InstanceState, JobInstance
 
 
 class InstanceRepository:

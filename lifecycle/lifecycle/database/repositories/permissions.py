@@ -1,23 +1,15 @@
 """Permissions of subjects."""
 
 from collections.abc import Collection
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.auth.scope import AuthScope
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
-from lifecycle.database.dto import PermissionDto
 from lifecycle.database.tables import JobFamilyRow, JobRow, PermissionRow
-
-
-class Limits(TypedDict, total=False):
-    """What a permission is limited to; what is None or not said does not limit it."""
-
-    job_family_id: str | None
-    job_id: str | None
-    endpoint: str | None
+from lifecycle.domain.auth import PermissionDto, PermissionLimits
 
 
 class PermissionRepository:
@@ -44,7 +36,9 @@ class PermissionRepository:
             by_subject.setdefault(permission.auth_subject_id, []).append(permission)
         return by_subject
 
-    def find(self, subject_id: str, scope: str, **limits: Unpack[Limits]) -> PermissionDto | None:
+    def find(
+        self, subject_id: str, scope: str, **limits: Unpack[PermissionLimits]
+    ) -> PermissionDto | None:
         """Find the permission with exactly these limits."""
         found = self._list(
             and_(
@@ -57,7 +51,9 @@ class PermissionRepository:
         )
         return found[0] if found else None
 
-    def grant(self, subject_id: str, scope: str, **limits: Unpack[Limits]) -> PermissionDto:
+    def grant(
+        self, subject_id: str, scope: str, **limits: Unpack[PermissionLimits]
+    ) -> PermissionDto:
         """Grant a scope on everything, or on less; once is enough."""
         found = self.find(subject_id, scope, **limits)
         if found is not None:

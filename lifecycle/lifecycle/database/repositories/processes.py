@@ -1,45 +1,13 @@
 """Processes that run jobs on this machine."""
 
 from datetime import datetime
-from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from lifecycle.database.statements import execute_counting
 from lifecycle.database.tables import JobProcessRow
-
-
-class ProcessState(StrEnum):
-    """Where a process is in its life."""
-
-    STARTING = "starting"
-    """Its port is taken for it; its pid is not known yet."""
-    STARTED = "started"
-    STOPPING = "stopping"
-    """Being ended: nobody may start it again."""
-
-
-class JobProcess(BaseModel):
-    """One replica of an instance."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: str
-    instance_id: str
-    job_name: str
-    job_version: str
-    replica: int
-    port: int
-    state: ProcessState
-    launch: bytes
-    log_path: str
-    create_time: datetime
-    pid: int | None = None
-    pid_create_time: float | None = None
-    restarts: int = 0
-    next_start_at: datetime | None = None
+from lifecycle.domain.instance import JobProcess, ProcessState
 
 
 class ProcessRepository:

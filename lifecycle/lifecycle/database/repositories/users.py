@@ -6,8 +6,8 @@ from racetrack_client.log.errors import EntityNotFound
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from lifecycle.database.dto import UserDto, UserRights
 from lifecycle.database.tables import UserRow
+from lifecycle.domain.auth import UserDto, UserRights
 
 
 class UserRepository:

@@ -51,9 +51,9 @@ class DeploymentTaskRow(Base):
         String(36), ForeignKey("registry_deployment.id", ondelete="CASCADE"), primary_key=True
     )
     kind: Mapped[Str32]
-    """deploy, build, redeploy, reprovision or move."""
+    """A `TaskKind`."""
     step: Mapped[Str32]
-    """build, provision, switch or finish."""
+    """A `TaskStep`."""
     attempt: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[Str256 | None]
     lease_expires_at: Mapped[datetime | None] = mapped_column(index=True)

@@ -19,7 +19,7 @@ class JobInstanceRow(Base):
     job_version: Mapped[Str256]
     infrastructure_target: Mapped[Str256]
     state: Mapped[Str32]
-    """starting, serving or draining."""
+    """An `InstanceState`."""
     internal_name: Mapped[Str512 | None]
     replica_internal_names: Mapped[Names]
     image_tag: Mapped[Str256]

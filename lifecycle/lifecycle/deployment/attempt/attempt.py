@@ -4,11 +4,11 @@ from racetrack_client.manifest.validate import parse_manifest
 from racetrack_client.utils.datamodel import load_yaml_map
 from racetrack_commons.entities.dto import DeploymentDto, JobDto, JobStatus
 
-from lifecycle.database.encryption import SecretBox
-from lifecycle.database.repositories.deployment_tasks import DeploymentTask
-from lifecycle.database.repositories.instances import InstanceState, JobInstance
 from lifecycle.deployment.attempt.claim import Claim
 from lifecycle.deployment.attempt.secrets import DeploymentSecrets
+from lifecycle.domain.deployment import DeploymentTask
+from lifecycle.domain.instance import InstanceState, JobInstance
+from lifecycle.domain.secrets import SecretBox
 
 
 class Attempt:

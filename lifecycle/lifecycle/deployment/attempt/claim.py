@@ -12,10 +12,10 @@ import psutil
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import DeploymentDto
 
-from lifecycle.database.repositories.deployment_tasks import DeploymentTask, Lease, LeaseLost
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.deployment.attempt.failure import DeploymentInterrupted
 from lifecycle.deployment.attempt.phases import Phase
+from lifecycle.domain.deployment import DeploymentTask, Lease, LeaseLost
 
 _CLOCK_TOLERANCE_MS = 5000  # Start times are computed from the clock, which may be set meanwhile.
 

@@ -9,9 +9,9 @@ from racetrack_client.manifest import Manifest
 from racetrack_commons.entities.dto import Credentials, DeployPayload, SecretVars
 from racetrack_commons.redaction import SecretRedactor
 
-from lifecycle.database.encryption import SecretBox
 from lifecycle.deployer.base import JobDeployer
 from lifecycle.deployer.secrets import JobSecrets
+from lifecycle.domain.secrets import SecretBox
 
 logger = get_logger(__name__)
 

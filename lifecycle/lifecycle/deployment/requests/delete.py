@@ -13,10 +13,10 @@ from racetrack_commons.plugin.core import PluginCore
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.database.repositories.instances import InstanceState, JobInstance
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.deployment.requests.enqueue import check_no_deployment
 from lifecycle.deployment.upkeep.reaper import InstanceReaper
+from lifecycle.domain.instance import InstanceState, JobInstance
 from lifecycle.maintenance import check_no_maintenance
 
 logger = get_logger(__name__)

@@ -12,8 +12,8 @@ from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import check_job, check_scope
-from lifecycle.database.repositories.deployment_tasks import DeploymentTask, TaskKind, TaskStep
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.domain.deployment import DeploymentTask, TaskKind, TaskStep
 
 
 class DeploymentInProgress(AlreadyExists):

@@ -13,12 +13,12 @@ from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobDto, JobStatus
 
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.database.encryption import SecretBox
-from lifecycle.database.repositories.deployment_tasks import TaskKind, TaskStep
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployment.attempt.phases import RECONCILER
 from lifecycle.deployment.attempt.secrets import DeploymentSecrets, load_job_secrets
 from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
+from lifecycle.domain.deployment import TaskKind, TaskStep
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.maintenance import check_no_maintenance
 

@@ -15,8 +15,6 @@ from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, Depl
 
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.config import Config
-from lifecycle.database.encryption import SecretBox
-from lifecycle.database.repositories.deployment_tasks import TaskKind, TaskStep
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.attempt.secrets import DeploymentSecrets
@@ -26,6 +24,8 @@ from lifecycle.deployment.requests.enqueue import (
     check_may_deploy,
     enqueue,
 )
+from lifecycle.domain.deployment import TaskKind, TaskStep
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.maintenance import check_no_maintenance
 

@@ -15,12 +15,12 @@ from racetrack_commons.deploy.image import get_job_image
 from racetrack_commons.entities.dto import BuildEventKind, BuildPayload, BuildResult, DeploymentDto
 from racetrack_commons.entities.image_builder_client import BuildEvent, ImageBuilderClient
 
-from lifecycle.database.repositories.deployment_tasks import TaskKind, TaskStep
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.attempt.claim import Claim
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.attempt.phases import Phase
+from lifecycle.domain.deployment import TaskKind, TaskStep
 
 logger = get_logger(__name__)
 

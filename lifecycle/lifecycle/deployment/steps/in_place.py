@@ -8,7 +8,6 @@ from racetrack_commons.entities.dto import JobDto, JobFamilyDto
 from racetrack_commons.plugin.call import safe_call
 
 from lifecycle.config import Config
-from lifecycle.database.repositories.instances import JobInstance
 from lifecycle.deployer.base import JobDeployer
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.attempt.claim import Claim
@@ -16,6 +15,7 @@ from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.attempt.phases import Phase
 from lifecycle.deployment.attempt.secrets import save_job_secrets
 from lifecycle.deployment.steps.side_by_side import make_runtime_env
+from lifecycle.domain.instance import JobInstance
 from lifecycle.infrastructure.model import InfrastructureTarget
 
 FamilyLookup = Callable[[str], JobFamilyDto]

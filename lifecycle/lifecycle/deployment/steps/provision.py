@@ -5,8 +5,6 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.deploy.resource import job_resource_name
 from racetrack_commons.entities.dto import ChangeKind, JobStatus
 
-from lifecycle.database.repositories.deployment_tasks import TaskKind, TaskStep
-from lifecycle.database.repositories.instances import JobInstance
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployer.instances import ImageGone, InstanceDeployer
 from lifecycle.deployment.attempt.attempt import Attempt
@@ -14,6 +12,8 @@ from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.attempt.phases import Phase
 from lifecycle.deployment.steps.in_place import InPlaceProvisioner
 from lifecycle.deployment.steps.side_by_side import SideBySideProvisioner, SideBySideTarget
+from lifecycle.domain.deployment import TaskKind, TaskStep
+from lifecycle.domain.instance import JobInstance
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.maintenance import is_maintenance_mode
 

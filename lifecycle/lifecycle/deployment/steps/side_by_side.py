@@ -12,11 +12,11 @@ from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest import Manifest
 from racetrack_commons.entities.dto import JobStatus
 
-from lifecycle.database.repositories.instances import JobInstance
-from lifecycle.deployer.instances import Instance, InstanceDeployer, InstanceSpec
+from lifecycle.deployer.instances import InstanceDeployer
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.attempt.phases import Phase
+from lifecycle.domain.instance import Instance, InstanceSpec, JobInstance
 from lifecycle.monitor.base import JobMonitor
 from lifecycle.monitor.health import JobNotHealthy, JobProber, ProbeLimits, ProbePace
 

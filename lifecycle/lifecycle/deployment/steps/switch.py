@@ -8,11 +8,11 @@ from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import ChangeKind, JobDto, JobStatus
 
 from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
-from lifecycle.database.repositories.deployment_tasks import TaskKind, TaskStep
-from lifecycle.database.repositories.instances import InstanceState, JobInstance
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.attempt.phases import Phase
+from lifecycle.domain.deployment import TaskKind, TaskStep
+from lifecycle.domain.instance import InstanceState, JobInstance
 
 _EVENTS: dict[TaskKind, tuple[AuditEventType, ...]] = {
     TaskKind.BUILD: (),

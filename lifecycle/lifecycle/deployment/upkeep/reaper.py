@@ -5,9 +5,9 @@ import threading
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 
-from lifecycle.database.repositories.instances import JobInstance
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import InstanceDeployer
+from lifecycle.domain.instance import JobInstance
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 
 logger = get_logger(__name__)

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from lifecycle.auth.holders import add_esc, ensure_holder, get_esc_holder, remove_esc
-from lifecycle.database.dto import EscDto
+from lifecycle.domain.auth import EscDto
 from lifecycle.endpoints.access.tokens import AuthTokenData, NewTokenPayload, to_token_data
 from lifecycle.endpoints.dependencies import (
     CommittingRoute,

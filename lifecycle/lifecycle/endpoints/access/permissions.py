@@ -16,7 +16,7 @@ from lifecycle.auth.holders import (
     get_own_or_asked_holder,
 )
 from lifecycle.auth.permissions import Effect, describe_permission, normalize_endpoint
-from lifecycle.database.dto import AuthSubjectDto, PermissionDto
+from lifecycle.domain.auth import AuthSubjectDto, PermissionDto
 from lifecycle.endpoints.dependencies import (
     Administrator,
     CommittingRoute,

@@ -8,7 +8,7 @@ from racetrack_commons.auth.scope import AuthSubjectType
 from racetrack_commons.entities.dto import UnixSeconds
 
 from lifecycle.auth.holders import ensure_holder, get_esc_holder
-from lifecycle.database.dto import AuthTokenDto
+from lifecycle.domain.auth import AuthTokenDto
 from lifecycle.endpoints.access.browser import set_auth_cookie
 from lifecycle.endpoints.dependencies import (
     Administrator,

@@ -8,7 +8,7 @@ from racetrack_commons.entities.dto import UnixSeconds
 
 from lifecycle.auth.password_check import Credentials
 from lifecycle.auth.users import RightsChange, change_rights, check_may_set_password
-from lifecycle.database.dto import UserDto
+from lifecycle.domain.auth import UserDto
 from lifecycle.endpoints.access.browser import (
     delete_auth_cookie,
     find_client_address,

@@ -8,15 +8,10 @@ from racetrack_commons.clock import Clock
 from racetrack_commons.deploy.image import get_job_image
 
 from lifecycle.config import Config
-from lifecycle.database.encryption import SecretBox
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.deployer.instances import (
-    ImageGone,
-    Instance,
-    InstanceNotStarted,
-    InstanceSpec,
-    JobCrashed,
-)
+from lifecycle.deployer.instances import ImageGone, InstanceNotStarted, JobCrashed
+from lifecycle.domain.instance import Instance, InstanceSpec
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer
 from lifecycle.infrastructure.docker import labels
 from lifecycle.infrastructure.docker.condition import describe_end, parse_condition

@@ -6,8 +6,8 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 
 from lifecycle.config import BuiltInTarget
-from lifecycle.database.repositories.instances import JobInstance
 from lifecycle.deployer.instances import InstanceNotStarted
+from lifecycle.domain.instance import JobInstance
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.engine_connection import EngineRefusal
 from lifecycle.infrastructure.docker.labels import JobContainer

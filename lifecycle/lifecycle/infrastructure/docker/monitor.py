@@ -7,7 +7,7 @@ from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import JobDto, JobStatus
 
 from lifecycle.config import BuiltInTarget, Config
-from lifecycle.database.repositories.instances import JobInstance
+from lifecycle.domain.instance import JobInstance
 from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
 from lifecycle.infrastructure.docker import labels
 from lifecycle.infrastructure.docker.deployer import DockerDeployer

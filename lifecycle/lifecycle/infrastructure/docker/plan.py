@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from racetrack_client.client.run import JOB_INTERNAL_PORT
 
 from lifecycle.config import Config
-from lifecycle.deployer.instances import InstanceSpec
 from lifecycle.deployer.resources import JobResources, resolve_resources
+from lifecycle.domain.instance import InstanceSpec
 from lifecycle.infrastructure.built_in_deployer import make_platform_variables, merge_variables
 from lifecycle.infrastructure.docker import labels
 from lifecycle.infrastructure.docker.names import make_alias, make_container_name

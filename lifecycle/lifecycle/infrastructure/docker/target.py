@@ -3,8 +3,8 @@
 from racetrack_commons.clock import Clock
 
 from lifecycle.config import BuiltInTarget, Config
-from lifecycle.database.encryption import SecretBox
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnostician
 from lifecycle.infrastructure.docker.engine_client import DockerEngine

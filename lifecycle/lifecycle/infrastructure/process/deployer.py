@@ -10,16 +10,11 @@ from racetrack_commons.clock import Clock
 from racetrack_commons.deploy.resource import job_resource_name
 
 from lifecycle.config import Config
-from lifecycle.database.encryption import SecretBox
-from lifecycle.database.repositories.processes import JobProcess, ProcessState
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.deployer.instances import (
-    Instance,
-    InstanceNotStarted,
-    InstanceSpec,
-    JobCrashed,
-)
+from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
 from lifecycle.deployer.resources import resolve_resources
+from lifecycle.domain.instance import Instance, InstanceSpec, JobProcess, ProcessState
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer, list_free_ports
 from lifecycle.infrastructure.process.environment import make_environment
 from lifecycle.infrastructure.process.image import load_image

@@ -3,7 +3,7 @@
 import os
 
 from lifecycle.config import Config
-from lifecycle.deployer.instances import InstanceSpec
+from lifecycle.domain.instance import InstanceSpec
 from lifecycle.infrastructure.built_in_deployer import make_platform_variables, merge_variables
 from lifecycle.infrastructure.process.image import ProcessImage
 from lifecycle.infrastructure.process.launch import (

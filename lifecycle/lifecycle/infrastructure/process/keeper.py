@@ -6,8 +6,8 @@ from pathlib import Path
 
 from racetrack_client.log.logs import get_logger
 
-from lifecycle.database.repositories.processes import JobProcess, ProcessState
 from lifecycle.deployer.instances import InstanceNotStarted
+from lifecycle.domain.instance import JobProcess, ProcessState
 from lifecycle.infrastructure.model import KeeperTask, TargetKeeper
 from lifecycle.infrastructure.process.deployer import ProcessDeployer, started_process
 from lifecycle.infrastructure.process.launch import (

@@ -8,8 +8,8 @@ from pathlib import Path
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
 from racetrack_client.log.logs import get_logger
 
-from lifecycle.database.repositories.processes import JobProcess
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.domain.instance import JobProcess
 from lifecycle.infrastructure.built_in_monitor import BuiltInLogsStreamer, LogReader
 from lifecycle.infrastructure.process.log_file import FollowedLog, read_last_lines
 from lifecycle.infrastructure.process.monitor import ProcessMonitor, mark_line

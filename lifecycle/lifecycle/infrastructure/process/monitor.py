@@ -8,8 +8,8 @@ from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import JobDto, JobStatus
 
 from lifecycle.config import Config
-from lifecycle.database.repositories.processes import JobProcess
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.domain.instance import JobProcess
 from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
 from lifecycle.infrastructure.process.deployer import started_process
 from lifecycle.infrastructure.process.launch import is_alive

@@ -3,8 +3,8 @@
 from racetrack_commons.clock import Clock
 
 from lifecycle.config import BuiltInTarget, Config
-from lifecycle.database.encryption import SecretBox
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.infrastructure.process.deployer import ProcessDeployer
 from lifecycle.infrastructure.process.keeper import ProcessKeeper

@@ -2,11 +2,11 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from lifecycle.database.repositories.audit import AuditFilter
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.attempt.secrets import SecretsLost
 from lifecycle.deployment.requests.enqueue import DeploymentInProgress
 from lifecycle.deployment.upkeep.retention import Retention, forget_old_rows
+from lifecycle.domain.audit import AuditFilter
 from lifecycle.testing.fakes import FakeInPlace, FakeMonitor, a_target
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_commons.entities.dto import JobStatus, SecretVars

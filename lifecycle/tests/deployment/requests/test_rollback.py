@@ -2,12 +2,12 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from lifecycle.database.repositories.audit import AuditFilter
-from lifecycle.database.repositories.deployment_tasks import TaskStep
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.requests.enqueue import DeploymentInProgress
 from lifecycle.deployment.requests.rollback import NothingToRollBackTo
 from lifecycle.deployment.upkeep.retention import Retention, forget_old_rows
+from lifecycle.domain.audit import AuditFilter
+from lifecycle.domain.deployment import TaskStep
 from lifecycle.maintenance import UnderMaintenance, set_maintenance_mode
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import SecretVars

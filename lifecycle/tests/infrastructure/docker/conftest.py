@@ -6,10 +6,9 @@ from uuid import uuid4
 import httpx
 import pytest
 from lifecycle.config import Config
-from lifecycle.database.encryption import SecretBox
-from lifecycle.database.repositories.instances import InstanceState, JobInstance
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.deployer.instances import Instance, InstanceSpec
+from lifecycle.domain.instance import Instance, InstanceSpec, InstanceState, JobInstance
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.docker import labels
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnostician

@@ -3,8 +3,8 @@ import json
 import threading
 
 import pytest
-from lifecycle.database.encryption import SecretBox
 from lifecycle.deployer.instances import ImageGone, InstanceNotStarted
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.docker import labels
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.engine_client import DockerEngine

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.core import Core
-from lifecycle.database.encryption import SecretBox
 from lifecycle.deployment.wiring import create_deployments
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.docker.target import make_target
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.job.sync import sync_jobs

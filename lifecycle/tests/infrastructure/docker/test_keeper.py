@@ -1,7 +1,7 @@
 import dataclasses
 
 import pytest
-from lifecycle.database.repositories.instances import InstanceState
+from lifecycle.domain.instance import InstanceState
 from lifecycle.infrastructure.docker.keeper import DockerKeeper
 from lifecycle.testing.deployer_contract import a_contract_manifest
 from lifecycle.testing.tiny_job import run_docker

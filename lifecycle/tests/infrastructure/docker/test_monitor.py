@@ -1,7 +1,7 @@
 import pytest
 from lifecycle.config import Config
-from lifecycle.database.repositories.instances import InstanceState
 from lifecycle.deployer.secrets import JobSecrets
+from lifecycle.domain.instance import InstanceState
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnostician
 from lifecycle.infrastructure.docker.engine_client import DockerEngine

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from lifecycle.config import Config
-from lifecycle.database.encryption import SecretBox
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.deployer.instances import InstanceSpec
+from lifecycle.domain.instance import InstanceSpec
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.process.deployer import ProcessDeployer
 from lifecycle.infrastructure.process.keeper import ProcessKeeper
 from lifecycle.testing.deployer_contract import NAME, TIMESTAMP, a_contract_manifest

@@ -6,9 +6,8 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from lifecycle.database.repositories.instances import InstanceState, JobInstance
-from lifecycle.database.repositories.processes import ProcessState
 from lifecycle.deployer.instances import InstanceNotStarted
+from lifecycle.domain.instance import InstanceState, JobInstance, ProcessState
 from lifecycle.infrastructure.process.keeper import ProcessKeeper
 from racetrack_commons.testing.waiting import wait_until
 

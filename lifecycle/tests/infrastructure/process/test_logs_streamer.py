@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from lifecycle.database.repositories.instances import InstanceState, JobInstance
+from lifecycle.domain.instance import InstanceState, JobInstance
 from lifecycle.infrastructure.process.logs_streamer import ProcessLogsStreamer
 from lifecycle.infrastructure.process.monitor import ProcessMonitor
 from lifecycle.testing.deployer_contract import NAME, VERSION, a_contract_manifest

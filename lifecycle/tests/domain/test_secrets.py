@@ -1,5 +1,5 @@
 import pytest
-from lifecycle.database.encryption import SecretBox, SecretsUnreadable
+from lifecycle.domain.secrets import SecretBox, SecretsUnreadable
 from pydantic import SecretStr
 
 

@@ -1,7 +1,7 @@
-"""Values that only Lifecycle knows, as repositories give them."""
+"""Who may do what: users, external service consumers, auth subjects, their tokens and permissions."""
 
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 from racetrack_commons.auth.scope import AuthSubjectType
@@ -85,15 +85,9 @@ class PermissionDto(RowDto):
     endpoint: str | None = None
 
 
-class AuditEventDto(RowDto):
-    """Something that somebody did."""
+class PermissionLimits(TypedDict, total=False):
+    """What a permission is limited to; what is None or not said does not limit it."""
 
-    id: str
-    version: int = 1
-    timestamp: datetime
-    event_type: str
-    properties: dict[str, Any] = Field(default_factory=dict)
-    username_executor: str | None = None
-    username_subject: str | None = None
-    job_name: str | None = None
-    job_version: str | None = None
+    job_family_id: str | None
+    job_id: str | None
+    endpoint: str | None

@@ -1,0 +1,73 @@
+"""Deployments as the worker sees them: what was asked for, the next step, and the lease to work on it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TaskKind(StrEnum):
+    """What was asked for."""
+
+    DEPLOY = "deploy"
+    BUILD = "build"
+    """Only the image."""
+    REDEPLOY = "redeploy"
+    """A new image from the same source, then as a deployment."""
+    REPROVISION = "reprovision"
+    """The same image, started anew."""
+    MOVE = "move"
+    """The same job on another infrastructure target."""
+    ROLLBACK = "rollback"
+    """Image, manifest and secrets of an earlier deployment."""
+
+
+class TaskStep(StrEnum):
+    """What is to be done next; every step can be repeated."""
+
+    BUILD = "build"
+    PROVISION = "provision"
+    SWITCH = "switch"
+    FINISH = "finish"
+    ENDED = "ended"
+
+
+class DeploymentTask(BaseModel):
+    """The worker's side of a deployment."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+    deployment_id: str
+    kind: TaskKind
+    step: TaskStep
+    created_at: datetime
+    attempt: int = 0
+    """How often it was claimed; a worker with an older number must not write any more."""
+    lease_owner: str | None = None
+    lease_expires_at: datetime | None = None
+    force: bool = False
+    build_flags: list[str] = Field(default_factory=list)
+    source_digest: str | None = None
+    """Of the source bundle; None: clone the manifest's git remote."""
+    secrets: bytes | None = None
+    """Encrypted; of ended deployments only those that can be rolled back to have any."""
+    image_kind: str = "docker"
+    image_tag: str | None = None
+    image_names: list[str] = Field(default_factory=list)
+    job_type_version: str = ""
+    auth_subject_id: str | None = None
+    """Who gets permissions on the job when this is its first deployment."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to work on a deployment, until another attempt begins."""
+
+    deployment_id: str
+    owner: str
+    attempt: int
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the deployment over; this one must not write any more."""
