@@ -12,8 +12,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from image_builder.config import ImageBuilderConfig
 from lifecycle.config import Config as LifecycleConfig
-from lifecycle_supervisor.config import Config as SupervisorConfig
-from pub.config import Config as PubConfig
+from lifecycle_supervisor.config import SupervisorConfig
+from pub.config import PubConfig
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from racetrack_client.manifest.manifest import GitManifest, Manifest, ResourcesManifest

@@ -1,3 +1,3 @@
-"""Periodic tasks over Lifecycle's domain."""
+"""The Supervisor: periodic tasks over Lifecycle's data."""
 
 __version__ = "3.0.0"

@@ -10,16 +10,16 @@ from racetrack_commons.api.server import serve
 from racetrack_commons.settings import SettingsError
 
 from lifecycle_supervisor.app import create_app
-from lifecycle_supervisor.config import Config
+from lifecycle_supervisor.config import SupervisorConfig
 
 
 def main() -> None:
-    """Run a command."""
+    """Parse the arguments and run the command."""
     parser = argparse.ArgumentParser(prog="lifecycle_supervisor", description=__doc__)
     parser.add_argument("command", nargs="?", choices=["serve", "stop-jobs"], default="serve")
     command = parser.parse_args().command
     try:
-        config = Config.load()
+        config = SupervisorConfig.load()
         configure_logs(config.log_level)
         if command == "stop-jobs":
             stop_jobs(config)
@@ -29,8 +29,8 @@ def main() -> None:
         sys.exit(f"lifecycle_supervisor: {error}")
 
 
-def stop_jobs(config: Config) -> None:
-    """End all that runs on built-in targets; what should run stays in the database."""
+def stop_jobs(config: SupervisorConfig) -> None:
+    """Stop everything that runs on built-in targets; the registry keeps the jobs, which come back at the next start."""
     core = create_core(config)
     for keeper in core.infrastructure.keepers():
         keeper.stop_all()

@@ -1,4 +1,4 @@
-"""The Supervisor, put together."""
+"""The composition root of the Supervisor."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,16 +11,16 @@ from lifecycle.deployment.worker import WorkerSettings
 from racetrack_commons.api.app import create_api_app
 from racetrack_commons.api.probes import Probes
 
-from lifecycle_supervisor.config import Config
+from lifecycle_supervisor.config import SupervisorConfig
 from lifecycle_supervisor.periodic import TaskRunner
 from lifecycle_supervisor.tasks import SupervisorTasks
 
-# New deployments belong to Lifecycle, which took them in; the Supervisor carries on those that were left behind.
+# New deployments belong to the Lifecycle that accepted them; the Supervisor carries on those that were left behind.
 LEAVE_FRESH_SECONDS = 5
 
 
-def create_app(config: Config) -> FastAPI:
-    """Make the app; its tasks begin when it starts to serve."""
+def create_app(config: SupervisorConfig) -> FastAPI:
+    """Make the app; its tasks start when the app starts to serve."""
     prepare_database(config)
     core = create_core(config)
     worker = WorkerSettings(

@@ -1,16 +1,16 @@
-"""Settings of the Supervisor: those of Lifecycle, whose domain it works on, and its own intervals."""
+"""Settings of the Supervisor: those of Lifecycle, because both work on the same data, and its own intervals."""
 
 from lifecycle.config import Config as LifecycleConfig
 
 
-class Config(LifecycleConfig):
+class SupervisorConfig(LifecycleConfig):
     """Settings of one Supervisor process."""
 
     http_port: int = 7206
-    """Port to listen on."""
+    """The port to listen on."""
     sync_interval_seconds: float = 5
-    """Seconds between looks at what infrastructure targets run."""
+    """Seconds between two comparisons of the registry with the infrastructure targets."""
     reconcile_interval_seconds: float = 600
-    """Seconds between attempts to bring lost jobs back."""
+    """Seconds between two attempts to provision lost jobs again."""
     cleaning_interval_seconds: float = 3600
-    """Seconds between removals of what nobody needs any more."""
+    """Seconds between two removals of old rows and unneeded images."""

@@ -1,4 +1,4 @@
-"""Running tasks again and again, each in a thread of its own: one that fails or hangs never holds up the others."""
+"""Running periodic tasks, each in its own thread: a task that fails or hangs never delays the others."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -13,13 +13,13 @@ STOP_SECONDS = 5
 
 @dataclass(frozen=True)
 class PeriodicTask:
-    """Something to do every so many seconds."""
+    """An action that is repeated at an interval."""
 
     name: str
     interval_seconds: float
-    run: Callable[[], object]
+    action: Callable[[], object]
     delay_seconds: float = 0
-    """Before it runs first: what needs another service, which may be starting too, can wait."""
+    """Seconds before the first run, for tasks that need another service, which may be starting, too."""
 
 
 class TaskRunner:
@@ -35,7 +35,7 @@ class TaskRunner:
         )
 
     def start(self) -> None:
-        """Begin, each task at once or after its delay."""
+        """Start a thread for each task; the task runs after its delay."""
         for task in self._tasks:
             thread = threading.Thread(
                 target=self._repeat, args=(task,), name=task.name, daemon=True
@@ -44,15 +44,15 @@ class TaskRunner:
             thread.start()
 
     def stop(self) -> None:
-        """Let running tasks end."""
+        """Wait up to `STOP_SECONDS` for each running task, and start no further runs."""
         self._stopping.set()
         for thread in self._threads:
             thread.join(STOP_SECONDS)
 
     def run_once(self, task: PeriodicTask) -> None:
-        """Run a task; what it raises is logged and counted."""
+        """Run a task once; log and count its exceptions."""
         try:
-            task.run()
+            task.action()
         except Exception as error:
             self._failures.labels(task.name).inc()
             logger.error(f"task {task.name} failed: {error}", exc_info=error)

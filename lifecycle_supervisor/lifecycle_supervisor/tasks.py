@@ -1,4 +1,4 @@
-"""What the Supervisor does again and again."""
+"""The periodic tasks of the Supervisor, and the file in which Prometheus finds the jobs to scrape."""
 
 import os
 import tempfile
@@ -20,23 +20,23 @@ from racetrack_commons.deploy.resource import job_resource_name
 from racetrack_commons.entities.dto import JobDto, JobStatus
 from racetrack_commons.plugin.job_types import gather_job_types
 
-from lifecycle_supervisor.config import Config
+from lifecycle_supervisor.config import SupervisorConfig
 from lifecycle_supervisor.periodic import PeriodicTask
 
 IMAGE_BUILDER_STARTS_SECONDS = 60
-"""So long it may take after the Supervisor has started."""
+"""Seconds that the Image Builder may take to start after the Supervisor."""
 
 
 @dataclass(frozen=True)
 class SupervisorTasks:
-    """The tasks, over the same domain as Lifecycle's."""
+    """The tasks, which work on the same data as Lifecycle."""
 
-    config: Config
+    config: SupervisorConfig
     core: Core
     deployments: DeploymentServices
 
     def list_all(self) -> list[PeriodicTask]:
-        """List them with their intervals."""
+        """List the tasks with their intervals."""
         config = self.config
         tasks = [
             *self._list_keeper_tasks(),
@@ -56,9 +56,9 @@ class SupervisorTasks:
         return tasks
 
     def sync_jobs(self) -> None:
-        """Bring the registry in line with what runs, and tell Prometheus where."""
+        """Update the registry to the state of the targets, and write the addresses of jobs for Prometheus."""
         core = self.core
-        job_types = self._list_job_types()
+        job_types = self._find_job_types()
         result = sync_jobs(core.unit_of_work, core.infrastructure, self.config, job_types)
         with core.unit_of_work.reading() as uow:
             jobs = uow.jobs.list_all()
@@ -69,7 +69,7 @@ class SupervisorTasks:
         write_discovery_file(self.config.plugins_dir / "metrics/sd_config_jobs.yaml", jobs)
 
     def forget_old_rows(self) -> None:
-        """Remove rows that nobody needs any more."""
+        """Remove rows that are older than their retention."""
         now, retention = self.core.clock.now(), Retention.of_config(self.config)
         with self.core.unit_of_work() as uow:
             forget_old_rows(uow, now, retention)
@@ -79,18 +79,18 @@ class SupervisorTasks:
                 are_left = forget_old_deployments(uow, now, retention) > 0
 
     def prune_images(self) -> None:
-        """Tell the Image Builder which images are needed, so that it may remove others."""
+        """Tell the Image Builder which images are needed; it removes the others."""
         with self.core.unit_of_work.reading() as uow:
             needed = uow.images.list_needed()
         self.core.image_builder.prune(needed)
 
     def end_leftovers(self) -> None:
-        """End what nobody is at any more."""
+        """Mark as failed the attempts that no process carries on."""
         with self.core.unit_of_work() as uow:
             end_leftovers(uow, self.core.clock.now())
 
-    def _list_job_types(self) -> set[str] | None:
-        """List the job types there are; None while no plugin is loaded: then nothing is known."""
+    def _find_job_types(self) -> set[str] | None:
+        """Return the available job types; None while no plugin is loaded, because nothing is known then."""
         return set(gather_job_types(self.core.plugins).by_key) or None
 
     def _list_keeper_tasks(self) -> list[PeriodicTask]:
@@ -102,7 +102,7 @@ class SupervisorTasks:
 
 
 def write_discovery_file(path: Path, jobs: list[JobDto]) -> None:
-    """Write the file whole or not at all; it stays as it is when nothing changed."""
+    """Replace the file in one step, unless its content is the same."""
     text = yaml.safe_dump(
         [_describe(job) for job in jobs if job.status != JobStatus.LOST and job.internal_name]
     )

@@ -9,7 +9,7 @@ from lifecycle.core import create_core
 from lifecycle.deployment.upkeep.retention import DEPLOYMENTS_AT_ONCE
 from lifecycle.deployment.wiring import create_deployments
 from lifecycle.testing.fakes import FakeImageBuilder
-from lifecycle_supervisor.config import Config
+from lifecycle_supervisor.config import SupervisorConfig
 from lifecycle_supervisor.tasks import SupervisorTasks, write_discovery_file
 from pydantic import SecretStr
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, JobImage, JobStatus
@@ -18,8 +18,8 @@ from racetrack_commons.testing.builders import a_job
 
 @contextmanager
 def supervising(tmp_path, **settings):
-    """Gives the tasks of a Supervisor, and the fake Image Builder that they know."""
-    config = Config(
+    """Yield the tasks of a Supervisor, and the fake Image Builder that they call."""
+    config = SupervisorConfig(
         auth_key=SecretStr("a key for tests, long enough for HS256"),
         secret_key=SecretStr("another key for tests"),
         db_type="sqlite",
@@ -59,7 +59,7 @@ def test_the_image_builder_learns_which_images_are_needed(tmp_path):
             uow.jobs.save(a_job("adder", "1.0.0", image_tag="today"))
         (task,) = [each for each in tasks.list_all() if each.name == "prune-images"]
 
-        task.run()
+        task.action()
 
     assert builder.needed == [JobImage(job_name="adder", image_tag="today")]
     assert task.delay_seconds > 0

@@ -8,17 +8,17 @@ from racetrack_commons.api.server import ServerLimits, serve
 from racetrack_commons.settings import SettingsError
 
 from pub.app import create_app
-from pub.config import Config
+from pub.config import PubConfig
 
 
 def main() -> None:
     """Read the settings and serve."""
     try:
-        config = Config.load()
+        config = PubConfig.load()
     except SettingsError as error:
         sys.exit(f"pub can't start: {error}")
     configure_logs(config.log_level, structured=config.log_structured)
-    # Calls are limited by the app, which says so to callers; idle connections are not calls.
+    # The app limits calls and tells callers so; a limit of connections would count idle ones, too.
     limits = ServerLimits(grace_seconds=config.shutdown_grace_seconds, connections=None)
     stopping = asyncio.Event()
     app = create_app(config, stopping=stopping)

@@ -1,4 +1,4 @@
-"""The gateway, put together."""
+"""The composition root of the gateway: from its settings to one ASGI app, with the work that runs beside requests."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,12 +14,12 @@ from racetrack_commons.entities.async_calls_client import AsyncCallsClient
 from racetrack_commons.entities.lifecycle_client import LifecycleClient
 
 from pub.async_calls.attempt import AttemptMaker
-from pub.async_calls.poll import AsyncCallPoller, Ends
-from pub.async_calls.report import Ending
+from pub.async_calls.poll import AsyncCallPoller, Completions
+from pub.async_calls.report import OutcomeReporter
 from pub.async_calls.runner import AsyncCallRunner
 from pub.async_calls.start import AsyncCallStarter
-from pub.changes import ChangeWatcher
-from pub.config import Config
+from pub.changes import ChangeFollower
+from pub.config import PubConfig
 from pub.endpoints.async_calls import AsyncCallRoutes
 from pub.metrics import PubMetrics
 from pub.proxy.connect import JobConnector, Replicas
@@ -28,64 +28,64 @@ from pub.proxy.forward import HttpForwarder
 from pub.proxy.headers import HeaderRules
 from pub.proxy.upstream import UpstreamClient
 from pub.proxy.websocket import WebSocketForwarder
-from pub.routing.cache import Epochs
-from pub.routing.fetcher import Questioner
-from pub.routing.resolver import Answers
+from pub.routing.cache import Generations
+from pub.routing.fetcher import RouteFetcher
+from pub.routing.resolver import RouteResolver
 
 
 @dataclass(frozen=True)
-class Core:
-    """What calls of both kinds go through."""
+class GatewayParts:
+    """The objects that direct calls and async calls share."""
 
-    config: Config
+    config: PubConfig
     clock: Clock
     metrics: PubMetrics
     lifecycle: LifecycleClient
-    questioner: Questioner
-    answers: Answers
+    fetcher: RouteFetcher
+    resolver: RouteResolver
     upstream: UpstreamClient
     connector: JobConnector
     rules: HeaderRules
 
 
 @dataclass(frozen=True)
-class AsyncCalls:
-    """What serves async calls."""
+class AsyncCallParts:
+    """The objects that only async calls need."""
 
     runner: AsyncCallRunner
-    ends: Ends
+    completions: Completions
     routes: AsyncCallRoutes
     stopping: asyncio.Event
 
 
 def create_app(
-    config: Config, clock: Clock | None = None, stopping: asyncio.Event | None = None
+    config: PubConfig, clock: Clock | None = None, stopping: asyncio.Event | None = None
 ) -> Proxy:
-    """Make the ASGI app of one PUB process; `stopping` is set when the server begins to stop."""
+    """Make the ASGI app of one PUB process; the server sets `stopping` when it begins to stop."""
     registry = create_registry()
-    core = _create_core(config, clock or Clock(), PubMetrics(registry))
-    async_calls = _create_async_calls(core, stopping or asyncio.Event())
+    parts = _create_parts(config, clock or Clock(), PubMetrics(registry))
+    async_calls = _create_async_calls(parts, stopping or asyncio.Event())
     api = create_api_app(
         title="PUB",
         base_path=f"/{config.service_name}",
-        probes=create_probes(config, core.answers, core.metrics),
+        probes=create_probes(config, parts.resolver, parts.metrics),
         registry=registry,
-        lifespan=lambda _: _run(core, async_calls),
+        lifespan=lambda _: _work_in_background(parts, async_calls),
     )
     api.include_router(async_calls.routes.router())
-    return _create_proxy(core, api)
+    return _create_proxy(parts, api)
 
 
-def create_probes(config: Config, answers: Answers, metrics: PubMetrics) -> Probes:
-    """Make the probes; a gateway that never reached Lifecycle knows no caller and is not ready."""
+def create_probes(config: PubConfig, resolver: RouteResolver, metrics: PubMetrics) -> Probes:
+    """Make the probes; a gateway that never reached Lifecycle can authorize no caller and is not ready."""
 
     async def live() -> ProbeAnswer:
         return ProbeAnswer({"live": True})
 
     async def ready() -> ProbeAnswer:
-        # Once met, Lifecycle may go away: the callers that are known go on calling.
+        # Readiness survives an outage of Lifecycle: callers whose decisions are cached keep calling.
         return ProbeAnswer(
-            {"ready": answers.has_met_lifecycle}, 200 if answers.has_met_lifecycle else 503
+            {"ready": resolver.has_met_lifecycle}, 200 if resolver.has_met_lifecycle else 503
         )
 
     async def health() -> ProbeAnswer:
@@ -102,52 +102,56 @@ def create_probes(config: Config, answers: Answers, metrics: PubMetrics) -> Prob
     return Probes("pub", live, ready, health)
 
 
-def _create_core(config: Config, clock: Clock, metrics: PubMetrics) -> Core:
+def _create_parts(config: PubConfig, clock: Clock, metrics: PubMetrics) -> GatewayParts:
     lifecycle = LifecycleClient(
         config.lifecycle_url,
         config.lifecycle_auth_token.get_secret_value(),
         config.lifecycle_timeout_seconds,
     )
-    epochs = Epochs()
-    questioner = Questioner(lifecycle, epochs, clock, metrics)
-    answers = Answers(questioner, epochs, config, clock, metrics)
-    return Core(
+    generations = Generations()
+    fetcher = RouteFetcher(lifecycle, generations, clock, metrics)
+    resolver = RouteResolver(fetcher, generations, config, clock, metrics)
+    return GatewayParts(
         config=config,
         clock=clock,
         metrics=metrics,
         lifecycle=lifecycle,
-        questioner=questioner,
-        answers=answers,
+        fetcher=fetcher,
+        resolver=resolver,
         upstream=UpstreamClient(config.connect_timeout_seconds, config.response_timeout_seconds),
-        connector=JobConnector(answers, Replicas(clock), metrics, is_debug=config.auth_debug),
+        connector=JobConnector(resolver, Replicas(clock), metrics, is_debug=config.auth_debug),
         rules=HeaderRules(config.request_tracing_header, config.caller_name_header),
     )
 
 
-def _create_async_calls(core: Core, stopping: asyncio.Event) -> AsyncCalls:
-    store, ends = AsyncCallsClient(core.lifecycle), Ends()
-    config, metrics = core.config, core.metrics
-    attempts = AttemptMaker(core.connector, core.upstream, core.rules, config, metrics)
-    ending = Ending(store, config, metrics)
-    runner = AsyncCallRunner(store, attempts, ending, config, core.clock, metrics)
-    starter = AsyncCallStarter(core.connector, core.rules, store, runner, config, metrics)
-    poller = AsyncCallPoller(store, ends, core.answers, stopping, config, core.clock)
+def _create_async_calls(parts: GatewayParts, stopping: asyncio.Event) -> AsyncCallParts:
+    store, completions = AsyncCallsClient(parts.lifecycle), Completions()
+    config, metrics = parts.config, parts.metrics
+    attempts = AttemptMaker(parts.connector, parts.upstream, parts.rules, config, metrics)
+    reporter = OutcomeReporter(store, config, metrics)
+    runner = AsyncCallRunner(store, attempts, reporter, config, parts.clock, metrics)
+    starter = AsyncCallStarter(parts.connector, parts.rules, store, runner, config, metrics)
+    poller = AsyncCallPoller(store, completions, parts.resolver, stopping, config, parts.clock)
     routes = AsyncCallRoutes(starter, poller, config, metrics)
-    return AsyncCalls(runner, ends, routes, stopping)
+    return AsyncCallParts(runner, completions, routes, stopping)
 
 
-def _create_proxy(core: Core, api: FastAPI) -> Proxy:
-    parts = (core.connector, core.upstream, core.rules, core.metrics)
-    http, websocket = HttpForwarder(*parts), WebSocketForwarder(*parts)
-    return Proxy(api, http, websocket, core.config, core.metrics)
+def _create_proxy(parts: GatewayParts, api: FastAPI) -> Proxy:
+    shared = (parts.connector, parts.upstream, parts.rules, parts.metrics)
+    http, websocket = HttpForwarder(*shared), WebSocketForwarder(*shared)
+    return Proxy(api, http, websocket, parts.config, parts.metrics)
 
 
 @asynccontextmanager
-async def _run(core: Core, async_calls: AsyncCalls) -> AsyncIterator[None]:
-    watcher = ChangeWatcher(core.lifecycle, core.answers, async_calls.ends)
-    working = [asyncio.create_task(each) for each in (watcher.run(), async_calls.runner.run())]
-    # Polls are requests that the server waits for: they must hear of the end before it does.
-    finishing = asyncio.create_task(_finish(core, async_calls))
+async def _work_in_background(
+    parts: GatewayParts, async_calls: AsyncCallParts
+) -> AsyncIterator[None]:
+    """Follow changes and run async calls while the app serves; then finish and close the connections."""
+    follower = ChangeFollower(parts.lifecycle, parts.resolver, async_calls.completions)
+    loops = (follower.follow_changes(), async_calls.runner.renew_and_claim())
+    working = [asyncio.create_task(each) for each in loops]
+    # Polls are open requests that the server waits for: they must be answered before the server can stop.
+    finishing = asyncio.create_task(_finish(parts, async_calls))
     yield
     async_calls.stopping.set()
     await finishing
@@ -155,12 +159,12 @@ async def _run(core: Core, async_calls: AsyncCalls) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-    await core.questioner.close()
-    await core.upstream.close()
-    await core.lifecycle.close()
+    await parts.fetcher.close()
+    await parts.upstream.close()
+    await parts.lifecycle.close()
 
 
-async def _finish(core: Core, async_calls: AsyncCalls) -> None:
+async def _finish(parts: GatewayParts, async_calls: AsyncCallParts) -> None:
     await async_calls.stopping.wait()
-    async_calls.ends.announce_all()
-    await async_calls.runner.finish(core.config.shutdown_grace_seconds)
+    async_calls.completions.announce_all()
+    await async_calls.runner.finish(parts.config.shutdown_grace_seconds)

@@ -1,4 +1,4 @@
-"""Following Lifecycle's changes, so that what is remembered is true within milliseconds."""
+"""Lifecycle's stream of changes: it invalidates cached decisions and wakes pollers of async calls within milliseconds."""
 
 import asyncio
 
@@ -7,28 +7,30 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.entities.dto import ChangeEvent, ChangeKind
 from racetrack_commons.entities.lifecycle_client import LifecycleClient
 
-from pub.async_calls.poll import Ends
-from pub.routing.resolver import Answers
+from pub.async_calls.poll import Completions
+from pub.routing.resolver import RouteResolver
 
 logger = get_logger(__name__)
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
 
 
-class ChangeWatcher:
-    """Follows the stream of changes for ever, and comes back to it when it breaks."""
+class ChangeFollower:
+    """Follows the stream of changes, and connects again whenever it breaks."""
 
-    def __init__(self, lifecycle: LifecycleClient, answers: Answers, ends: Ends) -> None:
+    def __init__(
+        self, lifecycle: LifecycleClient, resolver: RouteResolver, completions: Completions
+    ) -> None:
         self._lifecycle = lifecycle
-        self._answers = answers
-        self._ends = ends
+        self._resolver = resolver
+        self._completions = completions
         self._pause_seconds = FIRST_PAUSE_SECONDS
         self._last_problem: str | None = None
 
-    async def run(self) -> None:
-        """Watch until cancelled."""
+    async def follow_changes(self) -> None:
+        """Follow the stream until the task is cancelled."""
         while True:
-            problem = await self._follow()
+            problem = await self._follow_once()
             if problem != self._last_problem:
                 logger.warning(
                     f"changes of permissions are asked for every second, Lifecycle's stream is broken: {problem}"
@@ -37,8 +39,8 @@ class ChangeWatcher:
             await asyncio.sleep(self._pause_seconds)
             self._pause_seconds = min(self._pause_seconds * 2, LONGEST_PAUSE_SECONDS)
 
-    async def _follow(self) -> str:
-        """Follow one stream to its end and tell what ended it."""
+    async def _follow_once(self) -> str:
+        """Follow one connection to its end; return the reason why it ended."""
         try:
             async for change in self._lifecycle.changes():
                 if change is None:
@@ -52,21 +54,21 @@ class ChangeWatcher:
         except httpx.HTTPError as error:
             return type(error).__name__
         except Exception as error:
-            # Without this loop revoked callers would go on calling.
+            # The loop must survive: without it, revoked callers would keep their access.
             logger.exception("following Lifecycle's changes failed")
             return type(error).__name__
         finally:
-            self._answers.stop_watching()
+            self._resolver.stop_watching()
         return "it ended"
 
     def _note(self, change: ChangeEvent) -> None:
         if change.kind == ChangeKind.ASYNC_CALL and change.subject:
-            self._ends.announce(change.subject)
-        self._answers.note_change(change)
+            self._completions.announce(change.subject)
+        self._resolver.note_change(change)
 
     def _begin(self) -> None:
-        self._answers.start_watching()
-        self._ends.announce_all()
+        self._resolver.start_watching()
+        self._completions.announce_all()
         self._pause_seconds = FIRST_PAUSE_SECONDS
         if self._last_problem is not None:
             logger.info("Lifecycle's stream of changes is back")

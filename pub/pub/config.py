@@ -4,60 +4,60 @@ from pydantic import Field, SecretStr
 from racetrack_commons.settings import Settings
 
 
-class Config(Settings):
+class PubConfig(Settings):
     """Settings of one PUB process."""
 
     http_addr: str = "0.0.0.0"  # noqa: S104 - a service in a container listens on all its addresses
-    """Address to listen on."""
+    """The address to listen on."""
     pub_port: int = 7205
-    """Port to listen on."""
+    """The port to listen on."""
     service_name: str = Field(default="pub", pattern=r"^[A-Za-z0-9_-]+$")
-    """Prefix of the routes; they also stand without it."""
+    """The prefix of all routes; each route is served without the prefix, too."""
     log_structured: bool = False
-    """Log JSON lines."""
+    """True if log records are written as JSON lines."""
     lifecycle_url: str = "http://127.0.0.1:7202/lifecycle"
-    """Where Lifecycle answers."""
+    """The URL of Lifecycle."""
     lifecycle_auth_token: SecretStr = SecretStr("")
-    """Token of this service at Lifecycle."""
+    """The token of this service at Lifecycle."""
     lifecycle_timeout_seconds: float = Field(default=10, gt=0)
-    """How long Lifecycle may take to answer."""
+    """Seconds that Lifecycle may take to answer."""
     auth_required: bool = True
-    """Shown by /health; Lifecycle decides."""
+    """The value that /health shows; Lifecycle decides who may call."""
     auth_debug: bool = False
-    """Tell denied callers why."""
+    """True if a 401 tells the caller the reason."""
     request_tracing_header: str = "X-Request-Tracing-Id"
-    """Header with the id that follows a call through jobs."""
+    """The header with the id that follows a call through jobs."""
     caller_name_header: str = "X-Caller-Name"
-    """Header that tells jobs who calls."""
+    """The header that tells a job its caller."""
     lifecycle_cache_ttl_min: float = Field(default=60, ge=0)
-    """Seconds for which an answer of Lifecycle is good while its changes arrive."""
+    """Seconds for which a decision of Lifecycle is valid while the stream of changes is connected."""
     lifecycle_cache_ttl_max: float = Field(default=600, ge=0)
-    """Seconds for which an answer is used when Lifecycle can't be asked."""
+    """Seconds for which a decision is used while Lifecycle does not answer."""
     cache_size: int = Field(default=20_000, ge=1)
-    """Answers that are remembered at most."""
+    """The most decisions of Lifecycle that are cached."""
     connect_timeout_seconds: float = Field(default=5, gt=0)
-    """How long connecting to a job may take."""
+    """Seconds that connecting to a job may take."""
     response_timeout_seconds: float | None = Field(default=None, gt=0)
-    """How long a job may take to begin its answer; by default as long as it needs."""
+    """Seconds that a job may take to begin its answer; without a value, there is no limit."""
     max_concurrent_calls: int = Field(default=10_000, ge=1)
-    """More calls at once are refused with 503."""
+    """The most calls at once; further calls are refused with 503."""
     shutdown_grace_seconds: int = Field(default=30, ge=0)
-    """How long running calls may take after the gateway was told to stop."""
+    """Seconds that running calls may take after the gateway was told to stop."""
     async_max_attempts: int = Field(default=2, ge=1)
-    """How often an async call is sent when the job can't be reached or answers 404."""
+    """The most attempts of an async call whose job can't be reached or answers 404."""
     async_task_retry_interval: float = Field(default=10, ge=0, le=3600)
     """Seconds between two attempts of an async call."""
     async_max_running: int = Field(default=100, ge=1)
-    """Async calls that run here at once; more of them wait in the database."""
+    """The most async calls that one gateway runs at once; further calls wait in the database."""
     async_max_body_bytes: int = Field(default=16 * 1024**2, ge=0)
-    """Larger bodies of async calls are refused with 413, and larger answers are failures."""
+    """The largest body of an async call, else 413, and of its answer, else the call fails."""
     async_call_timeout_seconds: float = Field(default=7200, gt=0)
-    """How long one attempt of an async call may take."""
+    """Seconds that one attempt of an async call may take."""
     async_poll_seconds: float = Field(default=30, ge=0)
-    """How long a poll waits for the end of an async call."""
+    """Seconds that a poll waits for an async call to complete."""
     async_keep_seconds: float = Field(default=30, ge=0, le=86400)
-    """How long the end of an async call can be asked for again."""
+    """Seconds for which the answer of an async call can be fetched again."""
     async_lease_seconds: float = Field(default=15, ge=1, le=3600)
-    """How long an async call waits for a gateway that vanished, before another one runs it again."""
+    """Seconds until an async call whose gateway vanished is run by another gateway."""
     async_look_seconds: float = Field(default=1, gt=0)
-    """How often a gateway looks for async calls that nobody runs."""
+    """Seconds between two looks for async calls that no gateway runs."""

@@ -1,4 +1,4 @@
-"""Metrics of the gateway. Their names carry no `_total`: dashboards of older installations ask for them as they are."""
+"""Metrics of the gateway. Their names carry no `_total`: dashboards of older installations query them without it."""
 
 from collections.abc import Iterable
 
@@ -41,7 +41,7 @@ _LABELLED = {
 
 
 class PubMetrics(Collector):
-    """Counters by their contract names."""
+    """The counters of the gateway, by their contract names, and the histogram of call times."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._plain: dict[str, float] = dict.fromkeys(_PLAIN, 0.0)
@@ -56,23 +56,23 @@ class PubMetrics(Collector):
         )
 
     def count(self, name: str, by: float = 1) -> None:
-        """Add to a counter."""
+        """Add `by` to a counter."""
         self._plain[name] += by
 
     def count_for(self, name: str, *labels: str, by: float = 1) -> None:
-        """Add to a counter of a job: its name and version, then perhaps a status code."""
+        """Add `by` to a counter of a job; `labels` are its name and version, then a status code where there is one."""
         values = self._labelled[name]
         values[labels] = values.get(labels, 0) + by
 
     def note_call(self, name: str, version: str, seconds: float) -> None:
-        """Note that a call has ended."""
+        """Count a call that has ended, and the seconds it took."""
         self.count_for("pub_job_proxy_requests_done", name, version)
         self.count("pub_overall_job_proxy_response_time", seconds)
         self.count_for("pub_job_call_response_time", name, version, by=seconds)
         self._response_time.labels(name, version).observe(seconds)
 
     def collect(self) -> Iterable[Metric]:
-        """Yield the counters."""
+        """Yield the counters, as prometheus_client asks for them."""
         for name, value in self._plain.items():
             metric = Metric(name, _PLAIN[name], "unknown")
             metric.add_sample(name, {}, value)

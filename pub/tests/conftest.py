@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from pub.app import create_app
-from pub.config import Config
+from pub.config import PubConfig
 from pub.testing.jobs import FakeJob
 from pub.testing.lifecycle import FakeLifecycle
 from pydantic import SecretStr
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[ASGIApp], str]]:
-    """Serve an app until the end of the test; gives its URL."""
+    """A function that serves an app until the end of the test and returns its URL."""
     with running_servers() as serve:
         yield serve
 
@@ -38,7 +38,7 @@ def lifecycle(serve: Callable[[ASGIApp], str]) -> FakeLifecycle:
 
 @pytest.fixture
 def start_job(serve: Callable[[ASGIApp], str]) -> Callable[[ASGIApp], str]:
-    """Serve an app; gives its address."""
+    """A function that serves an app and returns its address."""
     return lambda job: serve(job).removeprefix("http://")
 
 
@@ -52,7 +52,7 @@ def job(lifecycle: FakeLifecycle, start_job: Callable[[ASGIApp], str]) -> FakeJo
 
 @pytest.fixture
 def start_raw_job(resources: ExitStack, lifecycle: FakeLifecycle) -> Callable[..., str]:
-    """Serve each connection by a function of the socket; Lifecycle says that the job is there."""
+    """A function that serves each connection by a function of the socket, at the address that Lifecycle knows."""
 
     def start(serve: Callable[[socket.socket], Any], port: int = 0) -> str:
         listener = socket.create_server(("127.0.0.1", port))
@@ -89,10 +89,10 @@ def clock() -> FakeClock:
 def start_pub(
     serve: Callable[[ASGIApp], str], resources: ExitStack, lifecycle: FakeLifecycle
 ) -> Callable[..., httpx.Client]:
-    """Start a gateway with settings; gives a client of it, logged in."""
+    """A function that starts a gateway with settings and returns a client with a token."""
 
     def start(clock: FakeClock | None = None, **settings: Any) -> httpx.Client:
-        config = Config(
+        config = PubConfig(
             lifecycle_url=lifecycle.url,
             lifecycle_auth_token=SecretStr("internal"),
             development_mode=True,
@@ -114,7 +114,7 @@ def pub(start_pub: Callable[..., httpx.Client]) -> httpx.Client:
 
 @pytest.fixture
 def connect(pub: httpx.Client, resources: ExitStack) -> Callable[[], socket.socket]:
-    """Open a raw connection to the gateway."""
+    """A function that opens a raw connection to the gateway."""
 
     def connect() -> socket.socket:
         address = (pub.base_url.host, pub.base_url.port)

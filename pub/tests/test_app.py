@@ -1,6 +1,6 @@
 import httpx
 from pub.app import create_app
-from pub.config import Config
+from pub.config import PubConfig
 from racetrack_commons.testing.server import api_client
 from racetrack_commons.testing.waiting import free_port, wait_until
 
@@ -57,7 +57,7 @@ def test_probes_answer_with_and_without_the_prefix(pub, job):
 
 def test_a_gateway_that_never_met_lifecycle_is_alive_but_not_ready():
     url = f"http://127.0.0.1:{free_port()}/lifecycle"
-    with api_client(create_app(Config(lifecycle_url=url, development_mode=True))) as pub:
+    with api_client(create_app(PubConfig(lifecycle_url=url, development_mode=True))) as pub:
         assert pub.get("/live").status_code == 200
         assert pub.get("/ready").status_code == 503
         unknown = pub.get("/pub/job/adder/latest/x")

@@ -1,1 +1,1 @@
-"""Calls that are accepted now and answered later: kept in Lifecycle's database, run by whichever gateway holds their lease."""
+"""Async calls: accepted at once and answered later. Lifecycle stores them; the gateway that holds the lease runs them."""

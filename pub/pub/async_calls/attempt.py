@@ -1,4 +1,4 @@
-"""One attempt of an async call: the way to the job is that of any other call."""
+"""One attempt of an async call, and its possible outcomes; the call takes the same way to the job as a direct call."""
 
 import asyncio
 import time
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from racetrack_commons.entities.bodies import decode_body
 from racetrack_commons.entities.dto import AsyncJobCallDto
 
-from pub.config import Config
+from pub.config import PubConfig
 from pub.metrics import PubMetrics
 from pub.proxy.connect import Connected, JobConnector
 from pub.proxy.errors import CallFailed
 from pub.proxy.forward import SAFE_METHODS
 from pub.proxy.headers import HeaderRules
 from pub.proxy.upstream import UpstreamClient, UpstreamError, UpstreamRequest, UpstreamResponse
-from pub.routing.route import JobPath, Question, Route
+from pub.routing.route import JobPath, Route, RouteQuery
 
 _UNAVAILABLE = 503
 _NOT_FOUND = 404
@@ -23,22 +23,22 @@ _LONGEST_SHOWN = 1000
 
 
 class AnswerTooLarge(Exception):
-    """The job answers more than is kept."""
+    """The job's answer is larger than Lifecycle may store."""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """The job answered, whatever it was."""
+    """The job gave an answer that ends the call, whatever its status."""
 
     status: int
     headers: dict[str, str]
-    """Folded."""
+    """The headers, folded by `fold`."""
     body: bytes
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The job gave no answer that counts."""
+    """The job gave no answer that ends the call."""
 
     error: str
     is_retriable: bool
@@ -46,7 +46,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Postponed:
-    """The job was not asked, because that could not have gone well now."""
+    """The job was not called, because it or Lifecycle is not available at the moment."""
 
     reason: str
     seconds: float
@@ -57,16 +57,16 @@ Outcome = Answered | Failed | Postponed
 
 @dataclass(frozen=True)
 class AttemptMaker:
-    """Sends async calls to their jobs."""
+    """Sends stored calls to their jobs."""
 
     connector: JobConnector
     upstream: UpstreamClient
     rules: HeaderRules
-    config: Config
+    config: PubConfig
     metrics: PubMetrics
 
     async def make(self, call: AsyncJobCallDto) -> Outcome:
-        """Send a call, and tell what came of it."""
+        """Send a call once and return the outcome of this attempt."""
         seconds = self.config.async_call_timeout_seconds
         try:
             async with asyncio.timeout(seconds):
@@ -87,8 +87,8 @@ class AttemptMaker:
 
     async def _send(self, call: AsyncJobCallDto) -> Answered:
         started = time.perf_counter()
-        question = self._question(call)
-        route = await self.connector.authorize(question)
+        query = self._make_query(call)
+        route = await self.connector.authorize(query)
         self.metrics.count_for("pub_job_proxy_requests_started", route.name, route.version)
         headers = unfold(call.request_headers)
         body = decode_body(call.request_body, call.body_encoding) or None
@@ -98,7 +98,7 @@ class AttemptMaker:
             return await self.upstream.send(address, request)
 
         is_safe = call.request_method in SAFE_METHODS
-        connected = await self.connector.connect(question, route, send, is_repeatable=is_safe)
+        connected = await self.connector.connect(query, route, send, is_repeatable=is_safe)
         try:
             answer = await self._read(connected, self._tracing_id(call))
         finally:
@@ -106,13 +106,13 @@ class AttemptMaker:
         self._count(route, answer, time.perf_counter() - started)
         return answer
 
-    def _question(self, call: AsyncJobCallDto) -> Question:
-        """Ask as the service itself: the caller was allowed to start the call, and its token is not kept."""
+    def _make_query(self, call: AsyncJobCallDto) -> RouteQuery:
+        """Make the query with the gateway's own token: the caller was authorized at the start, its token is not stored."""
         token = self.config.lifecycle_auth_token.get_secret_value()
         headers = {self.config.request_tracing_header: self._tracing_id(call)}
         path = call.request_url.partition("?")[0]
         path = path.removeprefix(f"/pub/job/{call.job_name}/{call.job_version}")
-        return Question(JobPath(call.job_name, call.job_version, path), token, headers)
+        return RouteQuery(JobPath(call.job_name, call.job_version, path), token, headers)
 
     def _tracing_id(self, call: AsyncJobCallDto) -> str:
         return call.request_headers.get(self.config.request_tracing_header.lower(), call.id)
@@ -138,7 +138,7 @@ class AttemptMaker:
 
 
 def fold(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Put the values of each name together; no value can hold a line feed."""
+    """Join the values of each name with line feeds, as Lifecycle stores them; no header value can hold a line feed."""
     folded: dict[str, str] = {}
     for name, value in headers:
         key = name.lower()
@@ -147,19 +147,19 @@ def fold(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def unfold(folded: dict[str, str]) -> list[tuple[str, str]]:
-    """Take the values apart again."""
+    """Split the stored headers into pairs of name and value again."""
     return [(name, value) for name, values in folded.items() for value in values.split("\n")]
 
 
 def _judge(failure: CallFailed) -> Outcome:
-    """Tell what may go well a little later, what may go well another time, and what never will."""
+    """Turn a failure of the gateway into an outcome: postponed, retriable, or final."""
     if failure.status == _UNAVAILABLE:
         return Postponed(failure.error, failure.retry_after or 1)
     return Failed(failure.error, is_retriable=isinstance(failure.__cause__, UpstreamError | None))
 
 
 def _judge_answer(answer: Answered) -> Outcome:
-    """404 is no answer: jobs give it while they initialise."""
+    """Turn an answer into an outcome; a 404 is a failure, because jobs answer it while they initialise."""
     if answer.status != _NOT_FOUND:
         return answer
     text = answer.body[:_LONGEST_SHOWN].decode(errors="replace")

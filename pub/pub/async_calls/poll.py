@@ -1,4 +1,4 @@
-"""Waiting for the end of an async call, at any gateway."""
+"""Polling: waiting for an async call to complete, at any gateway."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,25 +11,25 @@ from racetrack_commons.entities.async_calls_client import AsyncCallsClient
 from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
-from pub.config import Config
-from pub.routing.resolver import Answers
+from pub.config import PubConfig
+from pub.routing.resolver import RouteResolver
 
 logger = get_logger(__name__)
-# Ends are announced; looking again is for announcements that get lost.
+# The stream of changes announces completions; these pauses are for announcements that get lost.
 _WATCHED_PAUSE_SECONDS = 10.0
 _UNWATCHED_PAUSE_SECONDS = 1.0
 _ONGOING = AsyncCallStatus.ONGOING
 
 
-class Ends:
-    """Who waits for which call."""
+class Completions:
+    """The pollers that wait for calls of this gateway's callers to complete, woken by the stream of changes."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, set[asyncio.Event]] = {}
 
     @contextmanager
     def expect(self, call_id: str) -> Iterator[asyncio.Event]:
-        """Give an event that is set when the call may have ended, as long as the block runs."""
+        """Yield an event that is set whenever the call may have completed, while the block runs."""
         event = asyncio.Event()
         events = self._waiting.setdefault(call_id, set())
         events.add(event)
@@ -41,47 +41,47 @@ class Ends:
                 self._waiting.pop(call_id, None)
 
     def announce(self, call_id: str) -> None:
-        """Wake those who wait for one call."""
+        """Wake the pollers of one call."""
         for event in self._waiting.get(call_id, ()):
             event.set()
 
     def announce_all(self) -> None:
-        """Wake everybody: word of an end may have been missed, or waiting is over."""
+        """Wake all pollers, because announcements may have been missed or the gateway stops."""
         for call_id in self._waiting:
             self.announce(call_id)
 
 
 @dataclass(frozen=True)
 class AsyncCallPoller:
-    """Reads how calls stand."""
+    """Reads the status of calls, and waits for their completion."""
 
     store: AsyncCallsClient
-    ends: Ends
-    answers: Answers
+    completions: Completions
+    resolver: RouteResolver
     stopping: asyncio.Event
-    config: Config
+    config: PubConfig
     clock: Clock
 
     async def get_status(self, call_id: str) -> AsyncCallStatus:
-        """Tell how a call stands; LifecycleError 404 when there is none, LifecycleUnreachable."""
+        """Return the status of a call; raise LifecycleError 404 when it does not exist, or LifecycleUnreachable."""
         return await self.store.get_status(call_id)
 
     async def wait(self, call_id: str) -> AsyncJobCallDto | None:
-        """Return a call once it has ended, None when it has not in time.
+        """Return a call once it has completed or failed; None when it has not within `async_poll_seconds`.
 
-        LifecycleError 404 when there is none; LifecycleUnreachable when nothing could be learned in time.
+        Raises LifecycleError 404 when the call does not exist, LifecycleUnreachable when Lifecycle did not answer in time.
         """
         deadline = self.clock.monotonic() + self.config.async_poll_seconds
-        with self.ends.expect(call_id) as ended:
+        with self.completions.expect(call_id) as completed:
             while True:
-                ended.clear()
+                completed.clear()
                 status = await self._try_to_read(call_id)
                 if status not in (None, _ONGOING):
                     return await self._deliver(call_id)
                 left = deadline - self.clock.monotonic()
                 if left <= 0 or self.stopping.is_set():
                     break
-                await _wait(ended, min(left, self._pause(status)))
+                await _wait(completed, min(left, self._pause(status)))
         if status is None:
             raise LifecycleUnreachable("Lifecycle does not tell how the call stands")
         return None
@@ -97,7 +97,7 @@ class AsyncCallPoller:
             return None
 
     def _pause(self, status: AsyncCallStatus | None) -> float:
-        is_heard = self.answers.is_watched and status is not None
+        is_heard = self.resolver.is_watched and status is not None
         return _WATCHED_PAUSE_SECONDS if is_heard else _UNWATCHED_PAUSE_SECONDS
 
     async def _deliver(self, call_id: str) -> AsyncJobCallDto:

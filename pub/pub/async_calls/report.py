@@ -1,4 +1,4 @@
-"""Telling Lifecycle what became of an async call, however long it takes to reach it."""
+"""Reporting the outcome of an async call to Lifecycle, repeated until Lifecycle has answered."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
 from pub.async_calls.attempt import Answered, Failed, Outcome
-from pub.config import Config
+from pub.config import PubConfig
 from pub.metrics import PubMetrics
 
 logger = get_logger(__name__)
@@ -22,32 +22,32 @@ _SERVER_ERROR = 500
 
 
 @dataclass
-class Running:
-    """A call that runs here."""
+class RunningCall:
+    """An async call that this gateway runs."""
 
     call: AsyncJobCallDto
     holder: str
     task: asyncio.Task[None] | None = None
     is_over: bool = False
-    """Whether the job has answered, or failed to: only Lifecycle has yet to be told."""
+    """True if the attempt has ended and only the report to Lifecycle is left."""
     is_given_back: bool = False
 
     def cancel(self) -> None:
-        """End the attempt."""
+        """Cancel the attempt."""
         if self.task is not None:
             self.task.cancel()
 
 
 @dataclass(frozen=True)
-class Ending:
-    """Ends calls in Lifecycle."""
+class OutcomeReporter:
+    """Ends, releases and gives back calls in Lifecycle."""
 
     store: AsyncCallsClient
-    config: Config
+    config: PubConfig
     metrics: PubMetrics
 
-    async def tell(self, running: Running, outcome: Outcome) -> None:
-        """Let a call end or wait for another attempt, by what came of this one."""
+    async def report(self, running: RunningCall, outcome: Outcome) -> None:
+        """End the call or release it for another attempt, according to the outcome of this attempt."""
         call = running.call
         if isinstance(outcome, Answered):
             await self._end(running, lambda: _answered(running, outcome))
@@ -63,15 +63,17 @@ class Ending:
         else:
             await self._end(running, lambda: _failed(running, outcome.error))
 
-    async def give_back(self, running: Running) -> None:
-        """Let another gateway run the call at once; when that can't be said, the lease runs out."""
+    async def give_back(self, running: RunningCall) -> None:
+        """Release the call for other gateways at once; if Lifecycle can't be told, the lease expires by itself."""
         release = AsyncCallRelease(holder=running.holder, claimable_after_seconds=0)
         try:
             await self.store.release(running.call.id, release)
         except (LifecycleError, LifecycleUnreachable) as error:
             logger.warning(f"async call {running.call.id} could not be given back: {error}")
 
-    async def _release(self, running: Running, seconds: float, error: str | None = None) -> None:
+    async def _release(
+        self, running: RunningCall, seconds: float, error: str | None = None
+    ) -> None:
         def release() -> Awaitable[None]:
             wish = AsyncCallRelease(
                 holder=running.holder, claimable_after_seconds=seconds, error=error
@@ -80,7 +82,7 @@ class Ending:
 
         await _insist(running, release)
 
-    async def _end(self, running: Running, make: Callable[[], AsyncCallEnd]) -> None:
+    async def _end(self, running: RunningCall, make: Callable[[], AsyncCallEnd]) -> None:
         call = running.call
         refusal = await _insist(running, lambda: self.store.end(call.id, make()))
         if refusal is not None:
@@ -89,8 +91,13 @@ class Ending:
         self.metrics.count_for("pub_async_job_calls_done", call.job_name, call.job_version)
 
 
-async def _insist(running: Running, send: Callable[[], Awaitable[None]]) -> LifecycleError | None:
-    """Send until Lifecycle has understood; return its refusal. Calls that are somebody else's by now are left to them."""
+async def _insist(
+    running: RunningCall, send: Callable[[], Awaitable[None]]
+) -> LifecycleError | None:
+    """Repeat `send` until Lifecycle has answered; return its refusal, or None.
+
+    A call that another gateway holds by now is left to that gateway.
+    """
     pauses = list(_PAUSES_SECONDS)
     while True:
         try:
@@ -108,7 +115,7 @@ async def _insist(running: Running, send: Callable[[], Awaitable[None]]) -> Life
         await asyncio.sleep(pauses.pop(0) if len(pauses) > 1 else pauses[0])
 
 
-def _answered(running: Running, answer: Answered) -> AsyncCallEnd:
+def _answered(running: RunningCall, answer: Answered) -> AsyncCallEnd:
     encoding = choose_encoding(answer.body)
     return AsyncCallEnd(
         holder=running.holder,
@@ -120,5 +127,5 @@ def _answered(running: Running, answer: Answered) -> AsyncCallEnd:
     )
 
 
-def _failed(running: Running, error: str) -> AsyncCallEnd:
+def _failed(running: RunningCall, error: str) -> AsyncCallEnd:
     return AsyncCallEnd(holder=running.holder, status=AsyncCallStatus.FAILED, error=error)

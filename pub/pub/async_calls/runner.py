@@ -1,4 +1,4 @@
-"""Running async calls: those started here, and those that no other gateway runs any more."""
+"""Running async calls under leases: calls started at this gateway, and calls whose gateway vanished."""
 
 import asyncio
 import socket
@@ -14,12 +14,12 @@ from racetrack_commons.entities.dto import AsyncJobCallDto
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
 from pub.async_calls.attempt import AttemptMaker
-from pub.async_calls.report import Ending, Running
-from pub.config import Config
+from pub.async_calls.report import OutcomeReporter, RunningCall
+from pub.config import PubConfig
 from pub.metrics import PubMetrics
 
 logger = get_logger(__name__)
-# Each may bring a body.
+# Each claimed call brings its body, so few are claimed at once.
 _CLAIMED_AT_ONCE = 10
 _RENEWALS_IN_A_LEASE = 5
 _LAST_WORDS_SECONDS = 3
@@ -27,24 +27,24 @@ _LAST_WORDS_SECONDS = 3
 
 @dataclass
 class AsyncCallRunner:
-    """Runs calls under leases, and renews them; of one call only the holder of its lease may tell the end."""
+    """Runs calls and renews their leases; only the holder of a call's lease may report its outcome."""
 
     store: AsyncCallsClient
     attempts: AttemptMaker
-    ending: Ending
-    config: Config
+    reporter: OutcomeReporter
+    config: PubConfig
     clock: Clock
     metrics: PubMetrics
-    _running: dict[str, Running] = field(default_factory=dict)
+    _running: dict[str, RunningCall] = field(default_factory=dict)
     _reserved: set[str] = field(default_factory=set)
-    """Holders of leases that Lifecycle is being told of."""
+    """The holders of leases that are being stored in Lifecycle."""
     _renewed_at: float = 0.0
     _is_stopping: bool = False
     _problem: str | None = None
     _claims_from: float = 0.0
 
     def reserve(self) -> AsyncCallLease | None:
-        """Make a lease for one call that is about to run here; None when there is no room."""
+        """Reserve room for one call and return its lease; None when the gateway is full or stops."""
         if self._is_stopping or self._room <= 0:
             return None
         lease = self._make_lease()
@@ -52,28 +52,28 @@ class AsyncCallRunner:
         return lease
 
     def forgo(self, lease: AsyncCallLease | None) -> None:
-        """Give up what was reserved."""
+        """Give up a reservation; None is ignored."""
         if lease is not None:
             self._reserved.discard(lease.holder)
 
     def begin(self, call: AsyncJobCallDto, lease: AsyncCallLease) -> None:
-        """Run a call whose lease this gateway has."""
+        """Start to run a call whose lease this gateway holds."""
         self.forgo(lease)
         known = self._running.get(call.id)
         if known is not None:
-            # Its lease ran out while Lifecycle was away, and nobody else took it.
+            # Its lease expired while Lifecycle was away, and no other gateway claimed it.
             known.holder = lease.holder
             return
-        running = Running(call, lease.holder)
+        running = RunningCall(call, lease.holder)
         self._running[call.id] = running
-        running.task = asyncio.create_task(self._run(running))
+        running.task = asyncio.create_task(self._attempt_and_report(running))
 
-    async def run(self) -> None:
-        """Renew leases, and look for calls that nobody runs, until cancelled."""
+    async def renew_and_claim(self) -> None:
+        """Renew leases and claim calls that no gateway runs, until the task is cancelled."""
         while True:
-            problem = await self._look()
+            problem = await self._renew_and_claim_once()
             if problem is not None:
-                # Others could not renew their leases either: they get the time to, once Lifecycle is back.
+                # Other gateways could not renew their leases either: they get time to do so once Lifecycle is back.
                 patience = min(
                     self.config.lifecycle_timeout_seconds, self.config.async_lease_seconds
                 )
@@ -86,7 +86,7 @@ class AsyncCallRunner:
             await asyncio.sleep(self.config.async_look_seconds)
 
     async def finish(self, seconds: float) -> None:
-        """Begin nothing more; let what runs end in that time, and give the rest back."""
+        """Start no more calls; let running ones end within `seconds`, and give the others back."""
         self._is_stopping = True
         if tasks := self._tasks():
             logger.info(f"{len(tasks)} async calls may end within {seconds:g} s")
@@ -111,10 +111,10 @@ class AsyncCallRunner:
     def _tasks(self) -> "list[asyncio.Task[None]]":
         return [each.task for each in self._running.values() if each.task is not None]
 
-    async def _look(self) -> str | None:
-        """Do what is to be done; tell what prevents it."""
+    async def _renew_and_claim_once(self) -> str | None:
+        """Renew leases, then claim calls; return what prevented it, or None."""
         try:
-            # Renewing comes first: leases that ran out while Lifecycle was away are nobody else's yet.
+            # Renewing comes first: leases that expired while Lifecycle was away can still be renewed until they are claimed.
             await self._renew()
             if not self._is_stopping and self.clock.monotonic() >= self._claims_from:
                 await self._claim()
@@ -123,7 +123,7 @@ class AsyncCallRunner:
         except LifecycleError as error:
             return f"Lifecycle says {error.status}: {error}"
         except Exception as error:
-            # Without this loop leases of running calls would run out.
+            # The loop must survive: without it, the leases of running calls would expire.
             logger.exception("looking after async calls failed")
             return type(error).__name__
         return None
@@ -149,7 +149,7 @@ class AsyncCallRunner:
         self._count(claimed)
         for call in claimed:
             if self._is_stopping:
-                await self.ending.give_back(Running(call, lease.holder))
+                await self.reporter.give_back(RunningCall(call, lease.holder))
             else:
                 self.begin(call, lease)
 
@@ -163,18 +163,18 @@ class AsyncCallRunner:
             why = "its gateway vanished" if call.is_abandoned else f"after: {call.error}"
             logger.info(f"async call {call.id} runs again, attempt {call.attempts}, {why}")
 
-    async def _run(self, running: Running) -> None:
+    async def _attempt_and_report(self, running: RunningCall) -> None:
         try:
             outcome = await self.attempts.make(running.call)
             running.is_over = True
-            await self.ending.tell(running, outcome)
+            await self.reporter.report(running, outcome)
         except asyncio.CancelledError:
             if running.is_given_back:
-                await self.ending.give_back(running)
+                await self.reporter.give_back(running)
         except Exception:
             logger.exception(f"async call {running.call.id} failed, it is left to others")
             self.metrics.count("pub_panic_errors")
             running.is_given_back = True
-            await self.ending.give_back(running)
+            await self.reporter.give_back(running)
         finally:
             self._running.pop(running.call.id, None)

@@ -1,4 +1,4 @@
-"""Accepting an async call: once its caller has the id, it is committed."""
+"""Accepting an async call: when the caller gets its id, the call is committed in Lifecycle's database."""
 
 import uuid
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from racetrack_commons.entities.lifecycle_client import LifecycleError, Lifecycl
 
 from pub.async_calls.attempt import fold
 from pub.async_calls.runner import AsyncCallRunner
-from pub.config import Config
+from pub.config import PubConfig
 from pub.metrics import PubMetrics
-from pub.proxy.call import Call, find_header
+from pub.proxy.call import Call, read_header
 from pub.proxy.connect import JobConnector
 from pub.proxy.errors import CallFailed
 from pub.proxy.headers import HeaderRules, job_target
@@ -27,18 +27,18 @@ _LONGEST_SHOWN_PATH = 512
 
 @dataclass(frozen=True)
 class AsyncCallStarter:
-    """Keeps calls in Lifecycle, and runs them here when there is room."""
+    """Stores calls in Lifecycle, and runs them at this gateway when there is room."""
 
     connector: JobConnector
     rules: HeaderRules
     store: AsyncCallsClient
     runner: AsyncCallRunner
-    config: Config
+    config: PubConfig
     metrics: PubMetrics
 
     async def start(self, call: Call) -> AsyncJobCallDto:
-        """Accept a call; CallFailed when it may not be made, or can't be kept."""
-        route = await self.connector.authorize(call.question)
+        """Accept a call and return its stored form; raise CallFailed when it is not allowed or can't be stored."""
+        route = await self.connector.authorize(call.route_query)
         kept = self._describe(call, route, await self._read_body(call))
         lease = self.runner.reserve()
         if lease is not None:
@@ -66,7 +66,7 @@ class AsyncCallStarter:
 
     async def _read_body(self, call: Call) -> bytes:
         most = self.config.async_max_body_bytes
-        length = find_header(call.headers, b"content-length")
+        length = read_header(call.headers, b"content-length")
         if length.isdecimal() and int(length) > most:
             raise _too_large(most)
         chunks: list[bytes] = []
@@ -83,7 +83,7 @@ class AsyncCallStarter:
         return b"".join(chunks)
 
     def _describe(self, call: Call, route: Route, body: bytes) -> AsyncJobCallDto:
-        """Describe the call as the job shall get it: without the caller's token."""
+        """Make the stored form of the call: the request as the job will get it, without the caller's token."""
         encoding = choose_encoding(body)
         return AsyncJobCallDto(
             id=str(uuid.uuid4()),

@@ -1,1 +1,1 @@
-"""What PUB answers itself."""
+"""Routes that PUB answers itself: those of async calls."""

@@ -1,4 +1,4 @@
-"""The end of an async call as the poller gets it."""
+"""Responses about async calls: their status, the job's own answer, and failures."""
 
 import uuid
 from datetime import UTC, datetime
@@ -14,19 +14,19 @@ from starlette.responses import JSONResponse, Response
 from pub.async_calls.attempt import unfold
 
 STATUS_HEADER = "X-Racetrack-Task-Status"
-"""Tells a job's own 202, 408 or 504 from a poll that was too early."""
+"""The header that distinguishes a job's own 202, 408 or 504 from a poll that came too early."""
 _BODILESS = (204, 304)
 _BAD_GATEWAY = 502
 
 
 class TaskState(BaseModel):
-    """How an async call stands."""
+    """The status of an async call."""
 
     task_id: str
     status: AsyncCallStatus
 
 
-_POLL_RESPONSES: dict[int | str, dict[str, Any]] = {
+POLL_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The job's own answer; its status may be any other, too",
         "content": {"*/*": {}},
@@ -37,32 +37,32 @@ _POLL_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def present_end(call: AsyncJobCallDto) -> Response:
-    """Make the job's own answer, or tell why there is none."""
+def answer_poll(call: AsyncJobCallDto) -> Response:
+    """Make the job's own answer of a completed call, or describe why a failed call has none."""
     if call.status is AsyncCallStatus.COMPLETED:
         return _replay(call)
     return JSONResponse(_describe_failure(call), 500, headers={STATUS_HEADER: call.status})
 
 
-def _show_ongoing(task_id: str, retry_after: int) -> Response:
+def answer_ongoing(task_id: str, retry_after: int) -> Response:
     headers = {"Retry-After": str(retry_after)}
-    return _show(task_id, AsyncCallStatus.ONGOING, 202, headers)
+    return answer_status(task_id, AsyncCallStatus.ONGOING, 202, headers)
 
 
-def _show(
+def answer_status(
     task_id: str, status: AsyncCallStatus, code: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
     content = {"task_id": task_id, "status": status}
     return JSONResponse(content, code, headers={STATUS_HEADER: status, **(headers or {})})
 
 
-def _fail_to_read(error: LifecycleError, what: str) -> Response:
+def answer_read_error(error: LifecycleError, what: str) -> Response:
     if error.status == 404:
-        return _fail(404, "Task not found in Lifecycle: Async task not found")
-    return _fail(500, f"Failed to {what}: {error}")
+        return answer_error(404, "Task not found in Lifecycle: Async task not found")
+    return answer_error(500, f"Failed to {what}: {error}")
 
 
-def _fail(status: int, error: str, headers: dict[str, str] | None = None) -> Response:
+def answer_error(status: int, error: str, headers: dict[str, str] | None = None) -> Response:
     content = {"error": error, "requestId": current_tracing_id.get() or str(uuid.uuid4())}
     return JSONResponse(content, status, headers=headers)
 
@@ -71,7 +71,7 @@ def _replay(call: AsyncJobCallDto) -> Response:
     body = decode_body(call.response_body, call.body_encoding)
     response = Response(body, status_code=call.response_status_code or _BAD_GATEWAY)
     headers = unfold(call.response_headers or {})
-    # The length is that of the body that was kept: answers to HEAD tell another.
+    # The length must be that of the stored body; an answer to HEAD tells another one.
     passed = [(name, value) for name, value in headers if name != "content-length"]
     if response.status_code not in _BODILESS:
         passed.append(("content-length", str(len(body))))

@@ -1,4 +1,4 @@
-"""Routes of async calls. Who knows an id may read the end of the call: ids are random, and older clients poll without a token."""
+"""Routes of async calls. Knowing an id is enough to read the answer: ids are random, and older clients poll without a token."""
 
 import re
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ from starlette.types import Scope
 
 from pub.async_calls.poll import AsyncCallPoller
 from pub.async_calls.start import AsyncCallStarter
-from pub.config import Config
+from pub.config import PubConfig
 from pub.endpoints.async_call_responses import (
-    _POLL_RESPONSES,
+    POLL_RESPONSES,
     TaskState,
-    _fail,
-    _fail_to_read,
-    _show,
-    _show_ongoing,
-    present_end,
+    answer_error,
+    answer_ongoing,
+    answer_poll,
+    answer_read_error,
+    answer_status,
 )
 from pub.metrics import PubMetrics
 from pub.proxy.call import Call, read_call
@@ -41,13 +41,13 @@ _ID = re.compile(r"[0-9A-Za-z-]{1,36}")
 
 
 class AsyncCallRoutes:
-    """Starts calls, and answers those who ask for their end."""
+    """The routes that start async calls, show their status, and return their answers."""
 
     def __init__(
         self,
         starter: AsyncCallStarter,
         poller: AsyncCallPoller,
-        config: Config,
+        config: PubConfig,
         metrics: PubMetrics,
     ) -> None:
         self._starter = starter
@@ -57,7 +57,7 @@ class AsyncCallRoutes:
         self._at_once = 0
 
     def router(self) -> APIRouter:
-        """Return the routes."""
+        """Return a router with all routes."""
         router = APIRouter(tags=["async calls"])
         for path, parameters in _NEW_PATHS.items():
             self._add_start(router, path, parameters)
@@ -65,7 +65,7 @@ class AsyncCallRoutes:
             "/async/task/{task_id}/status", self.show_status, response_model=TaskState
         )
         router.add_api_route(
-            "/async/task/{task_id}/poll", self.poll, responses=_POLL_RESPONSES, response_model=None
+            "/async/task/{task_id}/poll", self.poll, responses=POLL_RESPONSES, response_model=None
         )
         return router
 
@@ -85,10 +85,10 @@ class AsyncCallRoutes:
         router.add_api_route(path, self.start, methods=others, include_in_schema=False)
 
     async def start(self, request: Request) -> Response:
-        """Accept a call of a job, whose answer is asked for later."""
+        """Accept a call of a job; its answer is fetched later, by its id."""
         call = read_call(_without_new(request.scope), request.receive, _never_send, self._config)
         if call is None:
-            return _fail(404, "Async Job Call request error: this is no path of a job")
+            return answer_error(404, "Async Job Call request error: this is no path of a job")
         self._at_once += 1
         try:
             if self._at_once > self._config.max_concurrent_calls:
@@ -99,35 +99,35 @@ class AsyncCallRoutes:
         finally:
             self._at_once -= 1
         headers = {call.tracing_header: call.tracing_id}
-        return _show(kept.id, kept.status, 201, headers)
+        return answer_status(kept.id, kept.status, 201, headers)
 
     async def show_status(self, task_id: str) -> Response:
-        """Tell how a call stands, at once."""
+        """Return the status of a call at once."""
         try:
             _check_id(task_id)
-            return _show(task_id, await self._poller.get_status(task_id))
+            return answer_status(task_id, await self._poller.get_status(task_id))
         except LifecycleError as error:
-            return _fail_to_read(error, "check async task in task storage")
+            return answer_read_error(error, "check async task in task storage")
         except LifecycleUnreachable:
             text = "Failed to check async task in task storage: Lifecycle does not answer"
-            return _fail(503, text, {"Retry-After": "2"})
+            return answer_error(503, text, {"Retry-After": "2"})
 
     async def poll(self, task_id: str) -> Response:
-        """Return the job's own answer, waiting for it up to half a minute; 202 when that was too short."""
+        """Return the job's own answer, waiting for it up to half a minute; 202 when it takes longer."""
         self._at_once += 1
         try:
             _check_id(task_id)
             if self._at_once > self._config.max_concurrent_calls:
-                return _show_ongoing(task_id, retry_after=5)
+                return answer_ongoing(task_id, retry_after=5)
             call = await self._poller.wait(task_id)
         except LifecycleError as error:
-            return _fail_to_read(error, "look up the async task in Lifecycle")
+            return answer_read_error(error, "look up the async task in Lifecycle")
         except LifecycleUnreachable:
             text = "Failed to look up the async task in Lifecycle: it does not answer, poll again"
-            return _fail(504, text, {"Retry-After": "2"})
+            return answer_error(504, text, {"Retry-After": "2"})
         finally:
             self._at_once -= 1
-        return present_end(call) if call else _show_ongoing(task_id, retry_after=0)
+        return answer_poll(call) if call else answer_ongoing(task_id, retry_after=0)
 
     def _refuse(self, call: Call, failure: CallFailed, request: Request) -> Response:
         if failure.status != 404:
@@ -150,7 +150,7 @@ def _describe(parameter: str) -> dict[str, Any]:
 
 
 def _without_new(scope: Scope) -> Scope:
-    """Let the path be that of a call which is answered at once; jobs make links of it."""
+    """Return the scope with the path of a direct call, from which jobs make links."""
     raw: bytes = scope.get("raw_path") or b""
     return {**scope, "raw_path": raw.replace(_NEW.encode(), b"", 1)}
 

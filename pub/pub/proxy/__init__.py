@@ -1,1 +1,1 @@
-"""The way of a call from the caller to the job and back."""
+"""The way of a call from its caller to the job and back."""

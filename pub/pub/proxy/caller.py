@@ -1,4 +1,4 @@
-"""The caller's side of a call: its body, and whether it is still there."""
+"""The caller's side of a call: the body of its request, and noticing that it disconnected."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,25 +7,25 @@ from typing import Self
 
 from starlette.types import Message, Receive
 
-# Calls that are there at two looks are watched: most end sooner, and need no task that waits for the caller's leaving.
+# Most calls end between two looks and need no task that waits for a disconnect; the others are watched.
 LOOK_SECONDS = 0.25
 
 
-class CallerLeft(Exception):
-    """The caller closed its connection before it had the whole answer."""
+class CallerDisconnected(Exception):
+    """The caller closed its connection before it had received the whole answer."""
 
 
 class CallerBody:
-    """The body of a call. What came with the head is kept, the rest streams once."""
+    """The body of a call; the chunk that came with the head is kept, the rest can be streamed once."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._first: bytes | None = None
         self._read_whole = asyncio.Event()
-        self.has_caller_left = False
+        self.is_disconnected = False
 
     async def open(self, *, is_present: bool) -> None:
-        """Take what is there already."""
+        """Read the first chunk of the body, if there is a body."""
         if not is_present:
             self._read_whole.set()
             return
@@ -33,20 +33,20 @@ class CallerBody:
         self._first = message.get("body", b"")
 
     def content(self) -> bytes | AsyncIterator[bytes] | None:
-        """Return the body to send: bytes when all of it is there, and None when the call has none."""
+        """Return the body to send: bytes when it has arrived completely, None when the call has no body."""
         return self._first if self._first is None or self._read_whole.is_set() else self._stream()
 
-    def check_caller_is_there(self) -> None:
-        """Raise CallerLeft once the caller is known to have left."""
-        if self.has_caller_left:
-            raise CallerLeft
+    def check_connected(self) -> None:
+        """Raise CallerDisconnected if the caller is known to have disconnected."""
+        if self.is_disconnected:
+            raise CallerDisconnected
 
-    async def wait_for_departure(self) -> None:
-        """Return when the caller leaves."""
+    async def wait_for_disconnect(self) -> None:
+        """Wait until the caller disconnects."""
         await self._read_whole.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self.has_caller_left = True
+        self.is_disconnected = True
 
     async def _stream(self) -> AsyncIterator[bytes]:
         yield self._first or b""
@@ -56,36 +56,36 @@ class CallerBody:
     async def _next(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            self.has_caller_left = True
-            raise CallerLeft
+            self.is_disconnected = True
+            raise CallerDisconnected
         if not message.get("more_body"):
             self._read_whole.set()
         return message
 
 
-class Departures:
-    """Ends long calls when their callers leave: `with departures.watch(body):` raises CallerLeft."""
+class DisconnectWatcher:
+    """Cancels long calls when their callers disconnect: `with watcher.watch(body):` raises CallerDisconnected."""
 
     def __init__(self) -> None:
-        self._young: set[DepartureWatch] = set()
+        self._young: set[DisconnectWatch] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def watch(self, body: CallerBody) -> "DepartureWatch":
-        """Make the watch of one call, whose block the departure ends."""
-        return DepartureWatch(body, self)
+    def watch(self, body: CallerBody) -> "DisconnectWatch":
+        """Return the context manager whose block is cancelled when the caller disconnects."""
+        return DisconnectWatch(body, self)
 
-    def add(self, call: "DepartureWatch") -> None:
-        """Begin to watch a call in a while, unless it is over by then."""
+    def add(self, call: "DisconnectWatch") -> None:
+        """Register a call; it is watched from the second look on, unless it has ended by then."""
         self._young.add(call)
         if self._timer is None:
             self._wait()
 
-    def remove(self, call: "DepartureWatch") -> None:
-        """Forget a call that is over."""
+    def remove(self, call: "DisconnectWatch") -> None:
+        """Forget a call that has ended."""
         self._young.discard(call)
 
     def _wait(self) -> None:
-        # One timer for all calls: one for each would cost more than the rest of the watch.
+        # One timer serves all calls: a timer for each call would cost more than the rest of the watch.
         self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
@@ -99,21 +99,21 @@ class Departures:
             self._wait()
 
 
-class DepartureWatch:
-    """The watch of one call."""
+class DisconnectWatch:
+    """The context manager of one call, which waits for the caller's disconnect once the call is long."""
 
-    def __init__(self, body: CallerBody, departures: Departures) -> None:
+    def __init__(self, body: CallerBody, disconnects: DisconnectWatcher) -> None:
         self._body = body
-        self._departures = departures
+        self._watcher = disconnects
         self._call: asyncio.Task[object] | None = None
         self._watch: asyncio.Task[None] | None = None
         self.is_long = False
-        """Whether the call was there already at the last look."""
+        """True if the call was running already at the last look."""
 
     def __enter__(self) -> Self:
-        """Begin to watch, in a while."""
+        """Register the current task as the call to cancel."""
         self._call = asyncio.current_task()
-        self._departures.add(self)
+        self._watcher.add(self)
         return self
 
     def __exit__(
@@ -122,19 +122,19 @@ class DepartureWatch:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop watching."""
-        self._departures.remove(self)
+        """Stop watching; turn a cancellation by this watch into CallerDisconnected."""
+        self._watcher.remove(self)
         if self._watch is not None:
             self._watch.cancel()
-        if self._body.has_caller_left and kind is asyncio.CancelledError and self._call is not None:
+        if self._body.is_disconnected and kind is asyncio.CancelledError and self._call is not None:
             self._call.uncancel()
-            raise CallerLeft from error
+            raise CallerDisconnected from error
 
     def begin(self) -> None:
-        """Watch from now on."""
+        """Start the task that waits for the caller's disconnect."""
         self._watch = asyncio.get_running_loop().create_task(self._wait())
 
     async def _wait(self) -> None:
-        await self._body.wait_for_departure()
+        await self._body.wait_for_disconnect()
         if self._call is not None:
             self._call.cancel()

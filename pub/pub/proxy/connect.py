@@ -1,4 +1,4 @@
-"""Finding a job and reaching it, also while it moves."""
+"""Reaching a job: authorizing its caller, choosing a replica, and trying again while the job moves or restarts."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -9,7 +9,7 @@ from racetrack_commons.clock import Clock
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
 from pub.metrics import PubMetrics
-from pub.proxy.errors import behind_a_gateway, lost_sight, refused, unknown, unreachable
+from pub.proxy.errors import behind_a_gateway, moved_during_outage, refused, unknown, unreachable
 from pub.proxy.upstream import (
     ConnectionBroken,
     ConnectionRefused,
@@ -18,11 +18,11 @@ from pub.proxy.upstream import (
     ResponseTimedOut,
     UpstreamError,
 )
-from pub.routing.resolver import Answers
-from pub.routing.route import Question, Route
+from pub.routing.resolver import RouteResolver
+from pub.routing.route import Route, RouteQuery
 
 Opened = TypeVar("Opened")
-# A job that is restarted at its address is back within this time, or not soon.
+# A job that restarts at its address usually answers within the sum of these pauses, or not soon.
 RESTART_PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.4)
 EJECTED_SECONDS = 5.0
 GIVEN_UP_SECONDS = 1.0
@@ -30,7 +30,7 @@ GIVEN_UP_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Connected(Generic[Opened]):
-    """What was opened, and where."""
+    """An opened answer or WebSocket, and the replica that it came from."""
 
     route: Route
     address: str
@@ -38,7 +38,7 @@ class Connected(Generic[Opened]):
 
 
 class Replicas:
-    """Takes replicas in turn; one that refused a connection sits out for a while."""
+    """Chooses replicas in turn; one that refused a connection is left out for a while."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -46,8 +46,8 @@ class Replicas:
         self._ejected: dict[str, float] = {}
         self._given_up: dict[str, float] = {}
 
-    def choose(self, route: Route, tried: Collection[str] = ()) -> str | None:
-        """Return an address that was not tried yet, better one that works; None when there is none."""
+    def find_address(self, route: Route, tried: Collection[str] = ()) -> str | None:
+        """Return an address that was not tried yet, preferably not an ejected one; None when all were tried."""
         if len(route.addresses) == 1:
             return None if route.addresses[0] in tried else route.addresses[0]
         untried = [address for address in route.addresses if address not in tried]
@@ -55,21 +55,21 @@ class Replicas:
         addresses = healthy or untried
         if not addresses:
             return None
-        # Each job takes turns of its own: with one counter two jobs called alternately would stick to one replica each.
+        # Each job has its own counter: with a shared one, two jobs called alternately would stick to one replica each.
         turn = self._turns.get((route.name, route.version), -1) + 1
         self._turns[route.name, route.version] = turn
         return addresses[turn % len(addresses)]
 
     def eject(self, address: str) -> None:
-        """Let an address sit out."""
+        """Leave an address out for `EJECTED_SECONDS`, unless no other is left."""
         self._note(self._ejected, address, EJECTED_SECONDS)
 
     def give_up(self, address: str) -> None:
-        """Note that waiting for the address was in vain: the next callers need not wait too."""
+        """Note that waiting for a restart at the address failed: later calls do not wait for it, too."""
         self._note(self._given_up, address, GIVEN_UP_SECONDS)
 
     def is_given_up(self, address: str) -> bool:
-        """Whether waiting for the address is in vain."""
+        """Return whether a wait for this address failed in the last `GIVEN_UP_SECONDS`."""
         return self._is_in(self._given_up, address)
 
     def _note(self, moments: dict[str, float], address: str, seconds: float) -> None:
@@ -84,14 +84,14 @@ class Replicas:
 
 @dataclass
 class _Attempts:
-    """How often a call may still be sent."""
+    """The attempts that are left for one call."""
 
     tried: set[str]
     pauses: list[float]
     may_repeat_sent: bool
 
     def may_follow(self, error: UpstreamError) -> bool:
-        """Decide whether to try again: at once when nothing was sent, once when repeating does no harm."""
+        """Return whether another attempt may follow: always when nothing was sent, else once if repeating is safe."""
         if error.is_unsent:
             return True
         may_repeat = isinstance(error, ConnectionBroken) and self.may_repeat_sent
@@ -100,20 +100,20 @@ class _Attempts:
 
 
 class JobConnector:
-    """Sends a call to where its job is; asks again when nobody is there."""
+    """Authorizes calls and opens connections to their jobs; resolves the route again when the address is dead."""
 
     def __init__(
-        self, answers: Answers, replicas: Replicas, metrics: PubMetrics, *, is_debug: bool
+        self, resolver: RouteResolver, replicas: Replicas, metrics: PubMetrics, *, is_debug: bool
     ) -> None:
-        self._answers = answers
+        self._resolver = resolver
         self._replicas = replicas
         self._metrics = metrics
         self._is_debug = is_debug
 
-    async def authorize(self, question: Question) -> Route:
-        """Return where the job is, or raise why the caller may not call it."""
+    async def authorize(self, query: RouteQuery) -> Route:
+        """Return the route of the job; raise CallFailed when the caller may not call it or the job can't be reached."""
         try:
-            route = await self._answers.get(question)
+            route = await self._resolver.resolve(query)
         except LifecycleError as error:
             raise refused(error, is_debug=self._is_debug) from error
         except LifecycleUnreachable as error:
@@ -124,17 +124,18 @@ class JobConnector:
 
     async def connect(
         self,
-        question: Question,
+        query: RouteQuery,
         route: Route,
         open_: Callable[[Route, str], Awaitable[Opened]],
         *,
         is_repeatable: bool,
     ) -> Connected[Opened]:
-        """Open something at the job's address. A refused connection means that the job moved or restarts.
+        """Call `open_` with the route and a replica's address until an attempt succeeds; raise CallFailed when none does.
 
-        What is repeatable may be sent once more even when the job may have seen it.
+        A refused connection means that the job moved or restarts. A repeatable call is sent once more even when the job
+        may have seen it.
         """
-        address = self._replicas.choose(route)
+        address = self._replicas.find_address(route)
         attempts = _Attempts(set(), list(RESTART_PAUSES_SECONDS), is_repeatable)
         if address is not None and self._replicas.is_given_up(address):
             attempts.pauses.clear()
@@ -144,25 +145,25 @@ class JobConnector:
                 return Connected(route, address, await open_(route, address))
             except UpstreamError as caught:
                 error = caught
-                self._note(question, error)
+                self._note(query, error)
             if not attempts.may_follow(error):
                 break
             attempts.tried.add(address)
             self._replicas.eject(address)
-            route, address = await self._look_again(question, route, error, attempts)
-        if self._answers.is_lifecycle_away:
-            raise lost_sight(route) from error
+            route, address = await self._look_again(query, route, error, attempts)
+        if self._resolver.is_lifecycle_away:
+            raise moved_during_outage(route) from error
         raise unreachable(route, error) from error
 
     async def _look_again(
-        self, question: Question, route: Route, error: UpstreamError, attempts: _Attempts
+        self, query: RouteQuery, route: Route, error: UpstreamError, attempts: _Attempts
     ) -> tuple[Route, str | None]:
-        """Return where the job is now; at its old address only after a pause, as long as there is one."""
-        address = self._replicas.choose(route, attempts.tried)
+        """Return the current route and the next address to try: a tried one only after a pause; None to give up."""
+        address = self._replicas.find_address(route, attempts.tried)
         if address is None:
-            self._answers.doubt(question.job.name)
-            route = await self.authorize(question)
-            address = self._replicas.choose(route, attempts.tried)
+            self._resolver.doubt(query.job.name)
+            route = await self.authorize(query)
+            address = self._replicas.find_address(route, attempts.tried)
         if address is None and not isinstance(error, ConnectionTimedOut):
             if not attempts.pauses:
                 for given_up in route.addresses:
@@ -170,16 +171,16 @@ class JobConnector:
                 return route, None
             await asyncio.sleep(attempts.pauses.pop(0))
             attempts.tried.clear()
-            self._answers.doubt(question.job.name)
-            route = await self.authorize(question)
-            address = self._replicas.choose(route)
+            self._resolver.doubt(query.job.name)
+            route = await self.authorize(query)
+            address = self._replicas.find_address(route)
         return route, address
 
-    def _note(self, question: Question, error: UpstreamError) -> None:
+    def _note(self, query: RouteQuery, error: UpstreamError) -> None:
         self._metrics.count("pub_job_proxy_errors")
         if isinstance(error, Misdirected):
-            # The caller may have to send this call again itself; then the next one must not go astray, too.
-            self._answers.doubt(question.job.name)
+            # This call may not be repeatable, but the next one must get the job's new address.
+            self._resolver.doubt(query.job.name)
         if isinstance(error, ConnectionRefused | Misdirected):
             self._metrics.count("pub_job_proxy_connection_refused_errors")
         elif isinstance(error, ConnectionTimedOut | ResponseTimedOut):

@@ -1,9 +1,9 @@
-"""The way in: a raw ASGI app that takes job calls and leaves everything else to the service's other routes."""
+"""The entrance of the gateway: a raw ASGI app that forwards job calls and leaves all other requests to FastAPI."""
 
 from racetrack_client.log.logs import get_logger
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pub.config import Config
+from pub.config import PubConfig
 from pub.metrics import PubMetrics
 from pub.proxy.call import Call, read_call
 from pub.proxy.errors import CallFailed, broken, overloaded
@@ -14,14 +14,14 @@ logger = get_logger(__name__)
 
 
 class Proxy:
-    """Passes job calls on, and answers those that fail."""
+    """Forwards job calls, and answers those that fail; `other` is the app of all other requests."""
 
     def __init__(
         self,
         other: ASGIApp,
         http: HttpForwarder,
         websocket: WebSocketForwarder,
-        config: Config,
+        config: PubConfig,
         metrics: PubMetrics,
     ) -> None:
         self._other = other
@@ -32,7 +32,7 @@ class Proxy:
         self._calls = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Answer one request, as the ASGI server calls it."""
         call = None
         if scope["type"] in ("http", "websocket"):
             call = read_call(scope, receive, send, self._config)
@@ -41,22 +41,22 @@ class Proxy:
             return
         self._calls += 1
         try:
-            await self._serve(call)
+            await self._forward_or_refuse(call)
         finally:
             self._calls -= 1
 
-    async def _serve(self, call: Call) -> None:
+    async def _forward_or_refuse(self, call: Call) -> None:
         try:
             if self._calls > self._config.max_concurrent_calls:
                 raise overloaded()
             forwarder = self._http if call.scope["type"] == "http" else self._websocket
-            await forwarder.serve(call)
+            await forwarder.forward(call)
         except CallFailed as failure:
             await self._fail(call, failure)
         except Exception:
             self._metrics.count("pub_panic_errors")
             logger.exception(f"{call} failed", extra={"id": call.tracing_id})
-            # When an answer is on its way already, the server raises here and drops the connection, which is right.
+            # Once an answer has begun, this send raises and the server drops the connection: the caller sees a broken answer.
             await self._fail(call, broken())
 
     async def _fail(self, call: Call, failure: CallFailed) -> None:

@@ -1,4 +1,4 @@
-"""The gateway's own answers. They never show internal addresses."""
+"""The error answers that the gateway itself gives to callers. They never show internal addresses."""
 
 import json
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from racetrack_commons.entities.dto import JobStatus
 from racetrack_commons.entities.lifecycle_client import LifecycleError
 
-from pub.proxy.call import Call, find_header
+from pub.proxy.call import Call, read_header
 from pub.proxy.upstream import ConnectionTimedOut, Misdirected, ResponseTimedOut, UpstreamError
 from pub.routing.route import Route
 
@@ -15,7 +15,7 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass
 class CallFailed(Exception):
-    """The call ends here, with this answer."""
+    """A call that ends with an error answer of the gateway."""
 
     status: int
     error: str
@@ -23,7 +23,7 @@ class CallFailed(Exception):
     retry_after: int | None = None
 
     def render(self, call: Call) -> tuple[Headers, bytes]:
-        """Return headers and body, its keys sorted."""
+        """Return the headers and the JSON body of the answer; the keys of the body are sorted."""
         content = {"error": self.error, "requestId": call.tracing_id} | self.details
         body = json.dumps(content, sort_keys=True).encode()
         headers = [
@@ -31,8 +31,8 @@ class CallFailed(Exception):
             (b"content-length", str(len(body)).encode()),
             (call.tracing_header.lower().encode(), call.tracing_id.encode()),
         ]
-        if find_header(call.headers, b"expect"):
-            # The body that the caller announced was not asked for: what it sends next may be either that or another request.
+        if read_header(call.headers, b"expect"):
+            # The caller announced a body that was never asked for: its next bytes could be that body or another request.
             headers.append((b"connection", b"close"))
         if self.retry_after is not None:
             headers.append((b"retry-after", str(self.retry_after).encode()))
@@ -40,7 +40,7 @@ class CallFailed(Exception):
 
 
 def refused(error: LifecycleError, *, is_debug: bool) -> CallFailed:
-    """Lifecycle's refusal as the caller sees it."""
+    """Make the answer for a call that Lifecycle refused; `is_debug` adds the reason to a 401."""
     cause = f"Authorizing Job caller: {error}"
     if error.status == 401:
         shown = f": {cause}" if is_debug else ""
@@ -54,24 +54,24 @@ def refused(error: LifecycleError, *, is_debug: bool) -> CallFailed:
 
 
 def unknown() -> CallFailed:
-    """Lifecycle can't be asked and nothing is remembered."""
+    """Make the answer for a call without a cached decision while Lifecycle does not answer."""
     return CallFailed(
         503, "Proxy request error: Lifecycle does not answer now, try again", retry_after=2
     )
 
 
 def overloaded() -> CallFailed:
-    """The gateway has as much to do as it may."""
+    """Make the answer for a call beyond the limit of concurrent calls."""
     return CallFailed(503, "Proxy request error: too many calls at once, try again", retry_after=1)
 
 
 def broken() -> CallFailed:
-    """The gateway itself failed."""
+    """Make the answer for a fault of the gateway itself."""
     return CallFailed(500, "Proxy request error: internal error, see PUB's log for this requestId")
 
 
 def unreachable(route: Route, error: UpstreamError | None) -> CallFailed:
-    """The job did not answer."""
+    """Make the answer for a job that did not answer; `error` is None when it has no address."""
     details = _describe(route)
     if route.status == JobStatus.STARTING:
         return CallFailed(
@@ -86,8 +86,8 @@ def unreachable(route: Route, error: UpstreamError | None) -> CallFailed:
     return CallFailed(502, f"Reverse proxy error: {cause} ({hint})", details)
 
 
-def lost_sight(route: Route) -> CallFailed:
-    """The job is not where it was, and Lifecycle, who knows where it is, can't be asked."""
+def moved_during_outage(route: Route) -> CallFailed:
+    """Make the answer for a job that left its address while Lifecycle can't be asked for the new one."""
     return CallFailed(
         503,
         "Reverse proxy error: the job moved or died while Lifecycle does not answer, try again",
@@ -97,7 +97,7 @@ def lost_sight(route: Route) -> CallFailed:
 
 
 def no_websocket(route: Route, status: int) -> CallFailed:
-    """The job answered a WebSocket's handshake with a plain status."""
+    """Make the answer for a WebSocket whose handshake the job answered with a plain status."""
     return CallFailed(
         status if status >= 400 else 502,
         f"Reverse proxy error: the job does not accept a WebSocket here, it answered {status}",
@@ -106,7 +106,7 @@ def no_websocket(route: Route, status: int) -> CallFailed:
 
 
 def behind_a_gateway(route: Route) -> CallFailed:
-    """The job is where this gateway can't reach it."""
+    """Make the answer for a job that this gateway can't reach, because it is behind a remote gateway."""
     return CallFailed(
         502,
         "Reverse proxy error: jobs behind remote gateways can't be called yet",

@@ -1,4 +1,4 @@
-"""Passing HTTP calls on: streaming both ways, and never a truncated answer that looks whole."""
+"""Forwarding of HTTP calls: body and answer stream, and a truncated answer never looks complete."""
 
 import time
 from dataclasses import dataclass, field
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from racetrack_client.log.logs import get_logger
 
 from pub.metrics import PubMetrics
-from pub.proxy.call import Call, find_header
-from pub.proxy.caller import CallerBody, CallerLeft, Departures
+from pub.proxy.call import Call, read_header
+from pub.proxy.caller import CallerBody, CallerDisconnected, DisconnectWatcher
 from pub.proxy.connect import Connected, JobConnector
 from pub.proxy.headers import HeaderRules, job_target
 from pub.proxy.upstream import UpstreamClient, UpstreamError, UpstreamRequest, UpstreamResponse
@@ -19,25 +19,25 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 @dataclass(frozen=True)
 class HttpForwarder:
-    """Passes HTTP calls on."""
+    """Forwards HTTP calls to their jobs."""
 
     connector: JobConnector
     upstream: UpstreamClient
     rules: HeaderRules
     metrics: PubMetrics
-    departures: Departures = field(default_factory=Departures)
+    disconnects: DisconnectWatcher = field(default_factory=DisconnectWatcher)
 
-    async def serve(self, call: Call) -> None:
-        """Pass a call on; CallFailed when the job can't answer it."""
+    async def forward(self, call: Call) -> None:
+        """Forward a call and stream the answer; raise CallFailed when the job can't answer."""
         started = time.perf_counter()
-        route = await self.connector.authorize(call.question)
+        route = await self.connector.authorize(call.route_query)
         self.metrics.count_for("pub_job_proxy_requests", route.name, route.version)
         body = CallerBody(call.receive)
         try:
-            with self.departures.watch(body):
+            with self.disconnects.watch(body):
                 connected = await self._send(call, route, body)
                 end = await self._answer(call, connected)
-        except CallerLeft:
+        except CallerDisconnected:
             self.metrics.count("pub_job_proxy_context_canceled_errors")
             end = "- the caller left"
         finally:
@@ -57,15 +57,17 @@ class HttpForwarder:
             try:
                 return await self.upstream.send(address, request)
             except UpstreamError:
-                # Half a body breaks the connection to the job, too: what counts is who began.
-                body.check_caller_is_there()
+                # A caller that disconnects inside its body breaks the connection to the job, too: blame the caller.
+                body.check_connected()
                 raise
 
         is_repeatable = call.method in SAFE_METHODS and isinstance(content, bytes | None)
-        return await self.connector.connect(call.question, route, send, is_repeatable=is_repeatable)
+        return await self.connector.connect(
+            call.route_query, route, send, is_repeatable=is_repeatable
+        )
 
     async def _answer(self, call: Call, connected: Connected[UpstreamResponse]) -> str:
-        """Stream the answer to the caller, and tell how that ended."""
+        """Stream the answer to the caller; return the status and, if the answer broke off, a remark for the log."""
         response, route = connected.opened, connected.route
         status = str(response.status)
         self.metrics.count_for("pub_job_proxy_response_codes", route.name, route.version, status)
@@ -81,7 +83,7 @@ class HttpForwarder:
                     {"type": "http.response.body", "body": chunk, "more_body": not is_whole}
                 )
         except UpstreamError:
-            # Returning without the end of the body makes the server drop the caller's connection.
+            # Returning before the end of the body makes the server drop the caller's connection.
             self.metrics.count("pub_job_proxy_errors")
             self.metrics.count("pub_job_proxy_connection_broken_errors")
             return f"{status}, the answer broke off, the caller's connection is dropped"
@@ -91,5 +93,5 @@ class HttpForwarder:
 
 
 def _has_body(call: Call) -> bool:
-    length = find_header(call.headers, b"content-length")
-    return length not in ("", "0") or bool(find_header(call.headers, b"transfer-encoding"))
+    length = read_header(call.headers, b"content-length")
+    return length not in ("", "0") or bool(read_header(call.headers, b"transfer-encoding"))

@@ -1,8 +1,8 @@
-"""Which headers pass, in both directions."""
+"""The rules for headers in both directions: which pass, which are dropped, and which the gateway sets."""
 
 from urllib.parse import urlsplit
 
-from pub.proxy.call import AUTH_NAMES, Call, Headers, find_header, remove_auth_cookies
+from pub.proxy.call import AUTH_NAMES, Call, Headers, read_header, remove_auth_cookies
 from pub.proxy.upstream import JOB_HEADER, UpstreamResponse
 from pub.routing.route import Route
 
@@ -32,13 +32,13 @@ _NEVER_TO_JOBS = (
         JOB_HEADER.lower().encode(),
     }
 )
-# The server in front of the gateway's app dates each answer itself.
+# The ASGI server sets the date of each answer itself.
 _NEVER_TO_CALLERS = _HOP_BY_HOP | {b"date"}
 _BODILESS = {204, 304}
 
 
 class HeaderRules:
-    """Passes headers on by the names that the settings give."""
+    """Makes the headers for jobs and callers; the settings name the tracing header and the caller header."""
 
     def __init__(self, tracing_header: str, caller_header: str) -> None:
         self._tracing_header = tracing_header
@@ -49,13 +49,16 @@ class HeaderRules:
         self._never_to_callers = _NEVER_TO_CALLERS | {self._tracing_name}
 
     def to_job(self, call: Call, route: Route) -> list[tuple[str, str]]:
-        """Make the job's request headers: no tokens, no claims of the caller about itself; who forwards, and to whom."""
+        """Make the headers of the request to the job.
+
+        Tokens and the caller's claims about itself are dropped; the authorized caller and forwarding headers are added.
+        """
         headers = call.headers
         left_out = self._never_to_jobs | _named_by_connection(headers)
         passed = []
         for name, value in headers:
             if name in left_out or (b"_" in name and name.replace(b"_", b"-") in left_out):
-                continue  # WSGI servers take an underscore for a hyphen.
+                continue  # WSGI servers treat underscores in names as hyphens.
             if name != b"cookie":
                 passed.append((name.decode("latin-1"), _decode(value)))
             elif kept := remove_auth_cookies(value):
@@ -70,11 +73,11 @@ class HeaderRules:
     def to_caller(
         self, response: UpstreamResponse, address: str, tracing_id: str
     ) -> list[tuple[bytes, bytes]]:
-        """Make the caller's response headers: redirects to the job itself become relative."""
+        """Make the headers of the answer to the caller; redirects to the job's own address become relative."""
         headers = [(name.lower(), value) for name, value in response.headers]
         left_out = self._never_to_callers | _named_by_connection(headers)
         if response.status in _BODILESS:
-            # There it tells the length of another answer, but the server would insist on the bytes.
+            # Such an answer tells the length of another one, but the server would insist on that many bytes.
             left_out |= {b"content-length"}
         passed = [
             (name, _relative(value, address) if name == b"location" else value)
@@ -86,7 +89,7 @@ class HeaderRules:
 
 
 def job_target(call: Call, route: Route) -> str:
-    """Return the path and query that the job gets: its exact version, the rest as the caller wrote it."""
+    """Return the path and query for the job: its exact version, the rest as the caller wrote it."""
     return f"/pub/job/{route.name}/{route.version}{call.job.path}{call.query}"
 
 
@@ -98,9 +101,9 @@ def _forwarded(call: Call) -> list[tuple[str, str]]:
         ("X-Forwarded-For", ", ".join([*before, client[0] if client else "unknown"])),
         (
             "X-Forwarded-Host",
-            find_header(headers, b"x-forwarded-host") or find_header(headers, b"host"),
+            read_header(headers, b"x-forwarded-host") or read_header(headers, b"host"),
         ),
-        ("X-Forwarded-Proto", find_header(headers, b"x-forwarded-proto") or scheme),
+        ("X-Forwarded-Proto", read_header(headers, b"x-forwarded-proto") or scheme),
         ("X-Forwarded-Prefix", call.prefix),
     ]
 
@@ -115,7 +118,7 @@ def _named_by_connection(headers: Headers) -> set[bytes]:
 
 
 def _decode(value: bytes) -> str:
-    """Decode for the HTTP client, which encodes as UTF-8; older encodings become it."""
+    """Decode a header for the HTTP client, which encodes as UTF-8; other encodings are read as Latin-1."""
     try:
         return value.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,7 @@
-"""Connections to jobs: pooled, streaming both ways; nothing is followed, decoded or kept."""
+"""The HTTP client for jobs: connections are pooled, bodies stream; no redirects, decoding or cookies.
+
+Its errors are the ways in which a job fails to answer; their texts are shown to callers and hold no addresses.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping
@@ -10,15 +13,15 @@ from multidict import CIMultiDict
 from yarl import URL
 
 Opened = TypeVar("Opened")
-# Shorter than the patience of any common server (gunicorn 2 s, others 5 s and more), so that no call meets a closing connection.
+# Shorter than the keep-alive of any common server (gunicorn 2 s, others 5 s and more): no call meets a connection being closed.
 IDLE_SECONDS = 1.5
 JOB_HEADER = "X-Racetrack-Job"
-"""Tells the job wrapper which job is meant, `<name> <version>`; its refusal names who answers."""
+"""The header that names the called job, `<name> <version>`; in a refusal of a job wrapper it names the refusing job."""
 MISDIRECTED = 421
 DNS_SECONDS = 2
 LONGEST_HEADER_BYTES = 64 * 1024
 LONGEST_MESSAGE_BYTES = 16 * 1024 * 1024
-# What most calls are; a middleware for them would cost, and prevent nothing.
+# aiohttp never repeats these methods: for them, the middleware against repetition would only cost time.
 _NEVER_REPEATED = {"POST", "PATCH"}
 _AIOHTTP_ADDS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
@@ -28,25 +31,25 @@ class UpstreamError(Exception):
 
     text = "connection broken to a target job"
     is_unsent = False
-    """Whether the job can't have seen any of the call, and all of it is still here."""
+    """True if the job can't have seen any of the call, and the whole call can be sent again."""
 
 
 class ConnectionRefused(UpstreamError):
-    """Nobody listens where the job should be."""
+    """No process listens at the job's address."""
 
     text = "connection refused to a target job"
     is_unsent = True
 
 
 class ConnectionTimedOut(UpstreamError):
-    """The machine of the job does not react."""
+    """The machine of the job did not react in time."""
 
     text = "connecting to a target job timed out"
     is_unsent = True
 
 
 class Misdirected(UpstreamError):
-    """Another job answers at the address by now, and refused the call."""
+    """Another job has taken over the address, and refused the call."""
 
     text = "another job answers where a target job was"
 
@@ -56,7 +59,7 @@ class Misdirected(UpstreamError):
 
 
 class ConnectionBroken(UpstreamError):
-    """The connection ended before the answer did."""
+    """The connection ended before the answer was complete."""
 
 
 class ResponseTimedOut(UpstreamError):
@@ -66,7 +69,7 @@ class ResponseTimedOut(UpstreamError):
 
 
 class HandshakeRefused(Exception):
-    """The job answered, with a plain status instead of a WebSocket."""
+    """The job answered a WebSocket's handshake with a plain status."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"status {status}")
@@ -75,17 +78,17 @@ class HandshakeRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """A call as the job gets it."""
+    """A call as it is sent to the job."""
 
     method: str
     target: str
-    """Path and query, with their escapes."""
+    """The path and query, with their escapes."""
     headers: list[tuple[str, str]]
     body: bytes | AsyncIterator[bytes] | None
 
 
 class UpstreamResponse:
-    """A job's answer, whose body is still to be read."""
+    """The head of a job's answer, whose body is still to be read."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
@@ -93,7 +96,7 @@ class UpstreamResponse:
         self.headers = response.raw_headers
 
     async def read(self) -> tuple[bytes, bool]:
-        """Return what has arrived of the body, waiting for some, and whether that was the end."""
+        """Wait for the next chunk of the body; return it, and whether it was the last."""
         content = self._response.content
         try:
             return await content.readany(), content.at_eof()
@@ -101,12 +104,12 @@ class UpstreamResponse:
             raise _translate(error) from error
 
     def close(self) -> None:
-        """Give the connection back, or close it when the body was not read to its end."""
+        """Return the connection to the pool, or close it when the body was not read to its end."""
         self._response.release()
 
 
 class UpstreamClient:
-    """Sends calls to jobs."""
+    """Sends calls to jobs over pooled connections."""
 
     def __init__(
         self, connect_timeout_seconds: float, response_timeout_seconds: float | None = None
@@ -116,7 +119,7 @@ class UpstreamClient:
         self._open_session: aiohttp.ClientSession | None = None
 
     async def send(self, address: str, request: UpstreamRequest) -> UpstreamResponse:
-        """Send a call and return the head of the answer."""
+        """Send a call and return the head of the answer; raise UpstreamError when the job does not answer."""
         answer = self._session().request(
             request.method,
             URL(f"http://{address}{request.target}", encoded=True),
@@ -134,7 +137,7 @@ class UpstreamClient:
     async def open_websocket(
         self, address: str, target: str, headers: list[tuple[str, str]], protocols: list[str]
     ) -> aiohttp.ClientWebSocketResponse:
-        """Shake hands with a job; HandshakeRefused when it wants no WebSocket there."""
+        """Open a WebSocket; raise HandshakeRefused when the job answers with a plain status, or UpstreamError."""
         handshake = self._session().ws_connect(
             URL(f"http://{address}{target}", encoded=True),
             headers=CIMultiDict(headers),
@@ -144,7 +147,7 @@ class UpstreamClient:
         return await self._open(address, handshake)
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close the pool and its connections."""
         if self._open_session is not None:
             await self._open_session.close()
 
@@ -166,7 +169,7 @@ class UpstreamClient:
         return self._open_session
 
     async def _open(self, address: str, opening: Awaitable[Opened]) -> Opened:
-        """Limit how long the job may take, and say in our words what went wrong."""
+        """Await an answer within the response timeout; translate the errors of aiohttp."""
         try:
             if self._response_timeout_seconds is None:
                 return await opening
@@ -185,7 +188,7 @@ class UpstreamClient:
             raise translated from error
 
     def _forget_if_unreached(self, problem: UpstreamError, address: str) -> None:
-        """Forget what a name meant that led nowhere: another container may have taken it over."""
+        """Drop the cached DNS entry of an unreachable address: the name may belong to another container now."""
         if not problem.is_unsent:
             return
         connector = self._session().connector
@@ -197,7 +200,7 @@ class UpstreamClient:
 async def _send_once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Translate errors before aiohttp sees them: it would send the call again, and that is not for it to decide."""
+    """Translate errors before aiohttp sees them: it would repeat the call, which only JobConnector may decide."""
     try:
         return await handler(request)
     except (aiohttp.ClientError, OSError) as error:
@@ -208,7 +211,7 @@ _SEND_ONCE = (_send_once,)
 
 
 def _is_misdirected(status: int, headers: Mapping[str, str]) -> bool:
-    # A job may use this status for purposes of its own; only our job wrapper says which job refuses.
+    # A job may use status 421 for its own purposes; only the job wrapper adds the header.
     return status == MISDIRECTED and JOB_HEADER in headers
 
 

@@ -1,4 +1,4 @@
-"""Passing WebSockets on: authorized once, then messages both ways until either side closes."""
+"""Forwarding of WebSockets: authorized once, then messages pass both ways until either side closes."""
 
 import asyncio
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from pub.routing.route import Route
 
 logger = get_logger(__name__)
 WebSocket = aiohttp.ClientWebSocketResponse
-# Close codes that stand for the lack of one, and that no side may send.
+# Close codes that mean "no code was sent"; neither side may send them.
 _UNSENDABLE = {1005, 1006, 1015}
 _GOING_AWAY = 1001
 _INTERNAL_ERROR = 1011
@@ -24,17 +24,17 @@ _INTERNAL_ERROR = 1011
 
 @dataclass(frozen=True)
 class WebSocketForwarder:
-    """Passes WebSockets on."""
+    """Forwards WebSockets to their jobs."""
 
     connector: JobConnector
     upstream: UpstreamClient
     rules: HeaderRules
     metrics: PubMetrics
 
-    async def serve(self, call: Call) -> None:
-        """Shake hands with the job, then with the caller; CallFailed when the job does not want to."""
+    async def forward(self, call: Call) -> None:
+        """Open the job's WebSocket, then accept the caller's; raise CallFailed when the job accepts none."""
         await call.receive()  # the request to connect
-        route = await self.connector.authorize(call.question)
+        route = await self.connector.authorize(call.route_query)
         labels = (route.name, route.version)
         self.metrics.count_for("pub_job_proxy_requests", *labels)
         self.metrics.count_for("pub_job_proxy_requests_started", *labels)
@@ -60,7 +60,9 @@ class WebSocketForwarder:
                 address, job_target(call, route), headers, call.scope.get("subprotocols", [])
             )
 
-        return await self.connector.connect(call.question, route, open_socket, is_repeatable=True)
+        return await self.connector.connect(
+            call.route_query, route, open_socket, is_repeatable=True
+        )
 
 
 async def _serve_both(call: Call, socket: WebSocket) -> None:
@@ -71,13 +73,13 @@ async def _serve_both(call: Call, socket: WebSocket) -> None:
         )
         await _exchange(call, socket)
     except OSError:
-        pass  # The caller left without a word; the server raises at the next message for it.
+        pass  # The caller disconnected without a close frame; the server raises at the next message to it.
     finally:
         await socket.close(code=_GOING_AWAY)
 
 
 async def _exchange(call: Call, socket: WebSocket) -> None:
-    """Pass messages until one side closes; then close the other."""
+    """Pass messages both ways until one side closes; then close the other side."""
     to_job = asyncio.create_task(_pass_to_job(call, socket))
     to_caller = asyncio.create_task(_pass_to_caller(call, socket))
     tasks = (to_job, to_caller)

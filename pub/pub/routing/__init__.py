@@ -1,1 +1,1 @@
-"""Who may call which job, and where it is: Lifecycle's answers, remembered."""
+"""Routing: which route a call takes, and whether its caller may call; Lifecycle decides, and its decisions are cached."""

@@ -1,4 +1,7 @@
-"""Answers that were given, and since which change they may be wrong."""
+"""The cache of Lifecycle's decisions, and the two facts that tell whether a cached decision still holds.
+
+A change of a job or of permissions begins a new generation; an outage of Lifecycle lets older decisions stand in.
+"""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -8,100 +11,104 @@ from racetrack_commons.entities.lifecycle_client import LifecycleError
 
 from pub.routing.route import Key, Route
 
-_FIRST_SECONDS = 0.5
-_LONGEST_SECONDS = 5.0
-Epoch = tuple[int, int]
-"""Digest of the question: short, whatever callers send, and without their tokens."""
+Generation = tuple[int, int]
+"""The number of changes so far that concern everything, and of those that concern one job family."""
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What Lifecycle said: a route, or why not."""
+class Decision:
+    """Lifecycle's answer to one query: a route, or a refusal."""
 
     result: Route | LifecycleError
     asked_at: float
-    epoch: Epoch
+    generation: Generation
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the caller may not call."""
+        """True if the caller may not call."""
         return isinstance(self.result, LifecycleError)
 
 
-class Epochs:
-    """Counts changes, of each job family and of everything: an answer of an older epoch must be asked for again."""
+class Generations:
+    """Counts changes, per job family and overall: a decision of an older generation must be asked for again."""
 
     def __init__(self) -> None:
         self._of_all = 0
         self._of_family: dict[str, int] = {}
 
-    def of(self, family: str) -> Epoch:
-        """Return the epoch in which an answer about the family is given now."""
+    def current(self, family: str) -> Generation:
+        """Return the generation to which a decision about the family belongs now."""
         return (self._of_all, self._of_family.get(family, 0))
 
     def advance(self, family: str) -> None:
-        """Note a change of one family."""
+        """Begin a new generation of one family, because something about it changed."""
         self._of_family[family] = self._of_family.get(family, 0) + 1
 
     def advance_all(self) -> None:
-        """Note a change that concerns everything."""
+        """Begin a new generation of all families, because a change concerns every decision."""
         self._of_all += 1
         self._of_family.clear()
 
 
-class Memory:
-    """The answers of late, the least used forgotten first; refusals can't push out routes."""
+class DecisionCache:
+    """Recent decisions by key; the least recently used is evicted first, and refusals never evict routes."""
 
     def __init__(self, size: int) -> None:
-        self._routes: OrderedDict[Key, Answer] = OrderedDict()
-        self._refusals: OrderedDict[Key, Answer] = OrderedDict()
+        self._routes: OrderedDict[Key, Decision] = OrderedDict()
+        self._refusals: OrderedDict[Key, Decision] = OrderedDict()
         self._size = size
 
-    def find(self, key: Key) -> Answer | None:
-        """Return the last answer."""
-        for answers in (self._routes, self._refusals):
-            if answer := answers.get(key):
-                answers.move_to_end(key)
-                return answer
+    def find(self, key: Key) -> Decision | None:
+        """Return the latest decision about a key, or None."""
+        for decisions in (self._routes, self._refusals):
+            if decision := decisions.get(key):
+                decisions.move_to_end(key)
+                return decision
         return None
 
-    def keep(self, key: Key, answer: Answer) -> None:
-        """Remember an answer in place of the last one."""
+    def keep(self, key: Key, decision: Decision) -> None:
+        """Store a decision in place of the earlier one about the same key."""
         self._routes.pop(key, None)
         self._refusals.pop(key, None)
-        answers = self._refusals if answer.is_refusal else self._routes
-        answers[key] = answer
-        while len(answers) > (max(1, self._size // 10) if answer.is_refusal else self._size):
-            answers.popitem(last=False)
+        decisions = self._refusals if decision.is_refusal else self._routes
+        size = max(1, self._size // 10) if decision.is_refusal else self._size
+        decisions[key] = decision
+        while len(decisions) > size:
+            decisions.popitem(last=False)
 
     def __len__(self) -> int:
         return len(self._routes) + len(self._refusals)
 
 
 class Outage:
-    """After a question that was not answered Lifecycle is left alone for a while, longer each time."""
+    """A circuit breaker for Lifecycle: after an unanswered query, further queries pause, longer each time.
+
+    Only queries with a cached decision that may stand in are held back; all others are sent during the pause, too.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._until = 0.0
-        self._seconds = _FIRST_SECONDS
+        self._paused_until = 0.0
+        self._pause_seconds = _FIRST_PAUSE_SECONDS
         self.has_begun = False
-        """Whether Lifecycle has not spoken since a question was not answered."""
+        """True if Lifecycle has been silent since a query was not answered."""
 
     @property
-    def is_on(self) -> bool:
-        """Whether not to ask now those questions whose last answer is still known."""
-        return self._clock.monotonic() < self._until
+    def is_pausing(self) -> bool:
+        """True if queries whose cached decision may stand in are not sent now."""
+        return self._clock.monotonic() < self._paused_until
 
     def begin(self) -> None:
         """Note that Lifecycle did not answer."""
         self.has_begun = True
-        if not self.is_on:
-            self._until = self._clock.monotonic() + self._seconds
-            self._seconds = min(self._seconds * 2, _LONGEST_SECONDS)
+        if not self.is_pausing:
+            self._paused_until = self._clock.monotonic() + self._pause_seconds
+            self._pause_seconds = min(self._pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
 
     def end(self) -> None:
-        """Note that Lifecycle spoke."""
+        """Note that Lifecycle answered, or sent a change."""
         self.has_begun = False
-        self._until = 0.0
-        self._seconds = _FIRST_SECONDS
+        self._paused_until = 0.0
+        self._pause_seconds = _FIRST_PAUSE_SECONDS

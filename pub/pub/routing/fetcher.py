@@ -1,4 +1,4 @@
-"""Asking Lifecycle whether a caller may call an endpoint, and where the job is."""
+"""Fetching decisions from Lifecycle: one request for all calls that wait for the same decision."""
 
 import asyncio
 
@@ -10,54 +10,58 @@ from racetrack_commons.entities.lifecycle_client import (
 )
 
 from pub.metrics import PubMetrics
-from pub.routing.cache import Answer, Epoch, Epochs
-from pub.routing.route import Key, Question, Route
+from pub.routing.cache import Decision, Generation, Generations
+from pub.routing.route import Key, Route, RouteQuery
 
-_MAINTENANCE = ("", "UnderMaintenance")
+_MAINTENANCE_TYPES = ("", "UnderMaintenance")
 
 
-class Questioner:
-    """Asks once for all who wait for the same answer."""
+class RouteFetcher:
+    """Sends queries to Lifecycle; calls with the same query share one request."""
 
     def __init__(
-        self, lifecycle: LifecycleClient, epochs: Epochs, clock: Clock, metrics: PubMetrics
+        self,
+        lifecycle: LifecycleClient,
+        generations: Generations,
+        clock: Clock,
+        metrics: PubMetrics,
     ) -> None:
         self._lifecycle = lifecycle
-        self._epochs = epochs
+        self._generations = generations
         self._clock = clock
         self._metrics = metrics
-        self._asking: dict[Key, tuple[Epoch, asyncio.Task[Answer]]] = {}
+        self._fetching: dict[Key, tuple[Generation, asyncio.Task[Decision]]] = {}
 
-    def ask(self, question: Question) -> "asyncio.Task[Answer]":
-        """Begin to ask, or join those who wait; LifecycleUnreachable when there is no answer."""
-        key, epoch = question.key, self._epochs.of(question.job.name)
-        # An answer that was on its way when something changed may be wrong already.
-        if (asking := self._asking.get(key)) and asking[0] == epoch:
-            return asking[1]
-        task = asyncio.create_task(self._ask(question, epoch))
-        self._asking[key] = (epoch, task)
+    def fetch(self, query: RouteQuery) -> "asyncio.Task[Decision]":
+        """Start a request, or join the one that runs; the task raises LifecycleUnreachable without a decision."""
+        key, generation = query.key, self._generations.current(query.job.name)
+        # A request that was sent before a change may bring a decision that is outdated already.
+        if (fetching := self._fetching.get(key)) and fetching[0] == generation:
+            return fetching[1]
+        task = asyncio.create_task(self._fetch(query, generation))
+        self._fetching[key] = (generation, task)
         task.add_done_callback(lambda done: self._forget(key, done))
         return task
 
     async def close(self) -> None:
-        """Give up all questions."""
-        tasks = [task for _, task in self._asking.values()]
+        """Cancel all requests."""
+        tasks = [task for _, task in self._fetching.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _forget(self, key: Key, done: "asyncio.Task[Answer]") -> None:
-        if (asking := self._asking.get(key)) and asking[1] is done:
-            del self._asking[key]
+    def _forget(self, key: Key, done: "asyncio.Task[Decision]") -> None:
+        if (fetching := self._fetching.get(key)) and fetching[1] is done:
+            del self._fetching[key]
         if not done.cancelled():
-            # Those who waited may have left; without this line Python would complain then.
+            # All waiting calls may be gone; asyncio warns about an exception that was never retrieved.
             done.exception()
 
-    async def _ask(self, question: Question, epoch: Epoch) -> Answer:
+    async def _fetch(self, query: RouteQuery, generation: Generation) -> Decision:
         started = self._clock.monotonic()
         self._metrics.count("pub_lifecycle_calls")
         try:
-            route = await self._find_route(question)
+            route = await self._ask_lifecycle(query)
         except LifecycleError as refusal:
             self._metrics.count("pub_auth_failed")
             if refusal.status != 404:
@@ -66,24 +70,27 @@ class Questioner:
                 raise LifecycleUnreachable(
                     f"Lifecycle answered {refusal.status}: {refusal}"
                 ) from refusal
-            return Answer(refusal, started, epoch)
+            return Decision(refusal, started, generation)
         except LifecycleUnreachable:
             self._metrics.count("pub_auth_failed")
             self._metrics.count("pub_lifecycle_errors")
             raise
         self._metrics.count("pub_auth_successful")
         self._metrics.count("pub_lifecycle_call_time", self._clock.monotonic() - started)
-        return Answer(route, started, epoch)
+        return Decision(route, started, generation)
 
-    async def _find_route(self, question: Question) -> Route:
-        job = question.job
+    async def _ask_lifecycle(self, query: RouteQuery) -> Route:
+        job = query.job
         answer = await self._lifecycle.can_call_job(
-            job.name, job.version, job.path, question.token, question.headers
+            job.name, job.version, job.path, query.token, query.headers
         )
         return Route.read(answer)
 
 
 def _is_fault(refusal: LifecycleError) -> bool:
-    """Tell an outage from a decision: in maintenance mode nobody may call, with a locked database those may who could."""
-    is_maintenance = refusal.status == 503 and refusal.type in _MAINTENANCE
+    """Return whether Lifecycle failed instead of deciding.
+
+    Maintenance mode is a decision against all callers; a locked database is a fault, which cached decisions outlast.
+    """
+    is_maintenance = refusal.status == 503 and refusal.type in _MAINTENANCE_TYPES
     return refusal.status >= 500 and not is_maintenance

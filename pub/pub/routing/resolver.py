@@ -1,4 +1,4 @@
-"""Lifecycle's answers to "may this caller call that endpoint, and where is the job", remembered and forgotten."""
+"""Resolving a call to its route: from the cache of Lifecycle's decisions, or by asking Lifecycle."""
 
 import asyncio
 
@@ -6,11 +6,11 @@ from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import ChangeEvent, ChangeKind
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
-from pub.config import Config
+from pub.config import PubConfig
 from pub.metrics import PubMetrics
-from pub.routing.cache import Answer, Epochs, Memory, Outage
-from pub.routing.fetcher import Questioner
-from pub.routing.route import Question, Route
+from pub.routing.cache import Decision, DecisionCache, Generations, Outage
+from pub.routing.fetcher import RouteFetcher
+from pub.routing.route import Route, RouteQuery
 
 UNWATCHED_TTL_SECONDS = 1.0
 REFUSAL_TTL_SECONDS = 1.0
@@ -18,94 +18,98 @@ PATIENCE_SECONDS = 1.0
 DOUBT_SECONDS = 0.05
 
 
-class Answers:
-    """Knows who may call what; asks Lifecycle when it does not."""
+class RouteResolver:
+    """Resolves queries to routes, and decides how long each decision of Lifecycle may be used."""
 
     def __init__(
         self,
-        questioner: Questioner,
-        epochs: Epochs,
-        config: Config,
+        fetcher: RouteFetcher,
+        generations: Generations,
+        config: PubConfig,
         clock: Clock,
         metrics: PubMetrics,
     ) -> None:
-        self._questioner = questioner
-        self._epochs = epochs
+        self._fetcher = fetcher
+        self._generations = generations
         self._config = config
         self._clock = clock
         self._metrics = metrics
-        self._memory = Memory(config.cache_size)
+        self._cache = DecisionCache(config.cache_size)
         self._outage = Outage(clock)
         self._is_watched = False
         self._doubted_at: dict[str, float] = {}
         self.has_met_lifecycle = False
-        """Whether Lifecycle ever answered."""
+        """True if Lifecycle has answered at least once."""
 
     @property
     def is_lifecycle_away(self) -> bool:
-        """Whether answers may be out of date, because Lifecycle can't be asked."""
+        """True if routes may be outdated, because Lifecycle does not answer."""
         return self._outage.has_begun
 
     @property
     def is_watched(self) -> bool:
-        """Whether changes arrive."""
+        """True if the stream of changes is connected."""
         return self._is_watched
 
-    async def get(self, question: Question) -> Route:
-        """Return where the job is; LifecycleError refuses, LifecycleUnreachable when nobody knows."""
-        known = self._memory.find(question.key)
-        if known is not None and self._is_fresh(known, question.job.name):
+    async def resolve(self, query: RouteQuery) -> Route:
+        """Return the route of the job.
+
+        Raises LifecycleError when Lifecycle refuses the call, LifecycleUnreachable when no usable decision is known.
+        """
+        known = self._cache.find(query.key)
+        if known is not None and self._is_fresh(known, query.job.name):
             self._metrics.count("pub_lifecycle_cache_retrieved_responses")
-            answer = known
+            decision = known
         else:
-            answer = await self._ask(question, known)
-        if isinstance(answer.result, LifecycleError):
-            # A new one: raising adds a traceback to an exception, and this one is raised often.
-            raise LifecycleError(answer.result.status, answer.result.error, answer.result.type)
-        return answer.result
+            decision = await self._decide(query, known)
+        if isinstance(decision.result, LifecycleError):
+            # A new error each time: raising adds a traceback to an exception, and a cached one would collect them.
+            refusal = decision.result
+            raise LifecycleError(refusal.status, refusal.error, refusal.type)
+        return decision.result
 
     def start_watching(self) -> None:
-        """Changes arrive from now on; what came before may have been missed."""
+        """Note that the stream of changes is connected; earlier changes may have been missed."""
         self.has_met_lifecycle = True
         self._is_watched = True
-        self._epochs.advance_all()
+        self._generations.advance_all()
         self._outage.end()
 
     def stop_watching(self) -> None:
-        """Changes arrive no more: answers are good for a moment only."""
+        """Note that the stream of changes is broken; decisions are valid for a second only."""
         self._is_watched = False
 
     def note_change(self, change: ChangeEvent) -> None:
-        """Ask again about what a change touches, before the next use."""
+        """Invalidate the decisions that a change concerns."""
         self._outage.end()
         if change.kind == ChangeKind.ASYNC_CALL:
             return
         if change.kind == ChangeKind.JOB and change.subject:
-            self._epochs.advance(change.subject)
+            self._generations.advance(change.subject)
         else:
-            self._epochs.advance_all()
+            self._generations.advance_all()
 
     def doubt(self, family: str) -> None:
-        """Ask again about a job that is not where the answers say; once for all who find out at the same time."""
+        """Invalidate the routes of a family whose job was not where they lead; at most once in `DOUBT_SECONDS`."""
         now = self._clock.monotonic()
         if now - self._doubted_at.get(family, -DOUBT_SECONDS) >= DOUBT_SECONDS:
             self._doubted_at[family] = now
-            self._epochs.advance(family)
+            self._generations.advance(family)
 
-    def _is_fresh(self, answer: Answer, family: str) -> bool:
-        if answer.epoch != self._epochs.of(family):
+    def _is_fresh(self, decision: Decision, family: str) -> bool:
+        if decision.generation != self._generations.current(family):
             return False
         ttl = self._config.lifecycle_cache_ttl_min if self._is_watched else UNWATCHED_TTL_SECONDS
-        ttl = min(ttl, REFUSAL_TTL_SECONDS) if answer.is_refusal else ttl
-        return self._clock.monotonic() - answer.asked_at < ttl
+        ttl = min(ttl, REFUSAL_TTL_SECONDS) if decision.is_refusal else ttl
+        return self._clock.monotonic() - decision.asked_at < ttl
 
-    async def _ask(self, question: Question, known: Answer | None) -> Answer:
+    async def _decide(self, query: RouteQuery, known: Decision | None) -> Decision:
         fallback = known if known is not None and self._is_usable(known) else None
-        if fallback is not None and self._outage.is_on:
+        if fallback is not None and self._outage.is_pausing:
             return self._recover(fallback)
         try:
-            async with asyncio.timeout(self._patience(question, fallback)):
-                answer = await asyncio.shield(self._questioner.ask(question))
+            async with asyncio.timeout(self._patience(query, fallback)):
+                decision = await asyncio.shield(self._fetcher.fetch(query))
         except (LifecycleUnreachable, TimeoutError) as error:
             self._outage.begin()
             if fallback is None:
@@ -113,19 +117,21 @@ class Answers:
             return self._recover(fallback)
         self.has_met_lifecycle = True
         self._outage.end()
-        self._memory.keep(question.key, answer)
-        return answer
+        self._cache.keep(query.key, decision)
+        return decision
 
-    def _is_usable(self, answer: Answer) -> bool:
-        """Tell whether an old answer may stand in while Lifecycle is away."""
-        age = self._clock.monotonic() - answer.asked_at
-        return not answer.is_refusal and age < self._config.lifecycle_cache_ttl_max
+    def _is_usable(self, decision: Decision) -> bool:
+        """Return whether an expired decision may stand in while Lifecycle does not answer."""
+        age = self._clock.monotonic() - decision.asked_at
+        return not decision.is_refusal and age < self._config.lifecycle_cache_ttl_max
 
-    def _patience(self, question: Question, fallback: Answer | None) -> float:
-        """Say how long to wait: a known change is worth more than a passed time."""
-        is_changed = fallback is None or fallback.epoch != self._epochs.of(question.job.name)
+    def _patience(self, query: RouteQuery, fallback: Decision | None) -> float:
+        """Return the seconds to wait for Lifecycle: longer after a known change than after a mere expiry."""
+        is_changed = fallback is None or fallback.generation != self._generations.current(
+            query.job.name
+        )
         return self._config.lifecycle_timeout_seconds if is_changed else PATIENCE_SECONDS
 
-    def _recover(self, fallback: Answer) -> Answer:
+    def _recover(self, fallback: Decision) -> Decision:
         self._metrics.count("pub_lifecycle_cache_recovered_failed_responses")
         return fallback

@@ -1,4 +1,4 @@
-"""What the gateway keeps of Lifecycle's answer."""
+"""The values of routing: a job's path in a URL, the query to Lifecycle about it, and the route that Lifecycle returns."""
 
 import hashlib
 import re
@@ -9,6 +9,7 @@ from racetrack_commons.auth.endpoint_path import has_dot_segments
 from racetrack_commons.entities.dto import JobCallAuthData
 
 Key = bytes
+"""The digest of a query: short, whatever callers send, and without their tokens."""
 _JOB_PATH = re.compile(r"/(?:job|fatman)/([^/]+)/([^/]+)(?:/*(/.*))?", re.DOTALL)
 _LONGEST_NAME = 512
 _UNSAFE_SEGMENT = re.compile(r"[/\\\x00-\x20\x7f]")
@@ -17,26 +18,26 @@ _DOTS = {".", ".."}
 
 @dataclass(frozen=True, slots=True)
 class JobPath:
-    """Where a call goes."""
+    """The target that a caller names: a job, a version or an alias of it, and a path of that job."""
 
     name: str
     version: str
     path: str
-    """The rest, with its escapes; empty or beginning with one slash."""
+    """The path inside the job, with its escapes; empty or beginning with one slash."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """May the holder of the token call this path?"""
+class RouteQuery:
+    """The query to Lifecycle: may the holder of the token call this path, and where is the job?"""
 
     job: JobPath
     token: str = field(repr=False)
     headers: dict[str, str]
-    """Go to Lifecycle with the question: the tracing id."""
+    """The headers that Lifecycle gets with the query: the tracing id."""
 
     @property
     def key(self) -> Key:
-        """What the answer depends on."""
+        """The key under which the decision is cached; it covers everything that the decision depends on."""
         job = self.job
         # Neither names, nor escaped paths, nor tokens hold a NUL.
         parts = "\0".join((job.name, job.version, job.path, self.token))
@@ -45,21 +46,21 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a job is, and who calls it."""
+    """The addresses of a job, and the name of the caller."""
 
     name: str
     version: str
-    """The exact one."""
+    """The exact version, not an alias."""
     status: str
     addresses: tuple[str, ...]
-    """`host:port` of each replica; none when the job is nowhere."""
+    """`host:port` of each replica; empty when the job has no address."""
     caller: str | None
     is_remote: bool = False
-    """Whether the job is behind a gateway of its own."""
+    """True if the job can only be reached through a remote gateway."""
 
     @classmethod
     def read(cls, answer: JobCallAuthData) -> "Route":
-        """Keep what calling needs; thousands of routes are remembered."""
+        """Take the fields that a call needs; thousands of routes are cached."""
         job = answer.job
         single = [job.internal_name] if job.internal_name else []
         return cls(
@@ -73,7 +74,7 @@ class Route:
 
 
 def parse_job_path(raw_path: str, prefix: str) -> JobPath | None:
-    """Read `[/pub]/job/{name}/{version}{path}`; None when it is no job path."""
+    """Parse `[/pub]/job/{name}/{version}{path}` as raw text, with its escapes; return None for other paths."""
     path = raw_path.removeprefix(prefix) if raw_path.startswith(f"{prefix}/") else raw_path
     match = _JOB_PATH.fullmatch(path)
     if match is None:
@@ -90,5 +91,5 @@ def _is_name(part: str) -> bool:
 
 
 def _is_ambiguous(path: str) -> bool:
-    # Lifecycle would be asked about another endpoint than the job may serve.
+    # The job could resolve the dots: Lifecycle would be asked about another endpoint than the job serves.
     return ("." in path or "%" in path) and has_dot_segments(unquote(path))

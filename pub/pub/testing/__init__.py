@@ -1,1 +1,1 @@
-"""Stand-ins for what the gateway talks to, over real sockets."""
+"""Fakes of Lifecycle and of jobs, which the gateway reaches over real sockets."""

@@ -1,4 +1,4 @@
-"""A stand-in for a job's server."""
+"""Fakes of jobs: one that echoes its requests, and one that is slow or fails when told to."""
 
 import asyncio
 import threading
@@ -10,15 +10,15 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 
 class FakeJob:
-    """Tells what it got, and echoes messages of WebSockets; `/hold` streams until its caller leaves, `/redirect` moves."""
+    """A job that describes each request and echoes WebSocket messages; `/hold` streams until its caller disconnects."""
 
     def __init__(self, name: str = "one") -> None:
         self.name = name
         self.calls = 0
         self.left = 0
-        """How many callers left while they held."""
+        """The number of callers that disconnected from `/hold`."""
         self.closes: list[tuple[int, str]] = []
-        """Code and reason of each closed WebSocket."""
+        """The code and reason of each closed WebSocket."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -80,12 +80,12 @@ class FakeJob:
 
 
 class SlowJob:
-    """Answers by the last segment of the path; `/hold` when it is let go, `/<number>` with that status."""
+    """A job that answers by the last segment of the path: `/hold` waits for `let_go`, `/<number>` has that status."""
 
     def __init__(self) -> None:
         self.calls = 0
         self.failures = 0
-        """So many of the next calls break off."""
+        """The number of next calls whose answers break off."""
         self.let_go = threading.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""A stand-in for Lifecycle, as far as the gateway knows it."""
+"""A fake of the part of Lifecycle that the gateway uses: authorization of calls, and the stream of changes."""
 
 import asyncio
 import json
@@ -20,16 +20,16 @@ A_JOB = {
 
 
 class FakeLifecycle:
-    """Answers can-call-job for the job adder and streams changes. Only the token `good` may call, `/open` anybody."""
+    """A Lifecycle with the job adder. Only the tokens `good` and `internal` may call it; `/open` is public."""
 
     def __init__(self) -> None:
         self.url = ""
         self.address: str | None = None
-        """Where the job is."""
+        """The address of the job."""
         self.asked: list[dict[str, str]] = []
-        """Each question: `path`, `token`, and the headers."""
+        """The queries so far: `path`, `token`, and the headers of each."""
         self.status = 200
-        """Another one makes every question fail with it."""
+        """The status of every answer; any other than 200 is an error."""
         self.error_type: str | None = None
         self.job_status = "running"
         self.replicas: list[str] = []
@@ -39,9 +39,9 @@ class FakeLifecycle:
         self.delay_seconds = 0.0
         self.changes: list[dict[str, Any]] = []
         self.sent = 0
-        """How many changes all streams have told of."""
+        """The number of changes that were sent over all streams."""
         self.streams = 0
-        """How often the stream of changes was opened."""
+        """The number of times that the stream of changes was opened."""
         self.app = Starlette(
             routes=[
                 Route(
@@ -53,7 +53,7 @@ class FakeLifecycle:
         )
 
     def announce(self, kind: str, subject: str | None = None) -> None:
-        """Tell those who follow the changes about one."""
+        """Send a change to all open streams."""
         self.changes.append({"id": len(self.changes) + 1, "kind": kind, "subject": subject})
 
     async def _answer(self, request: Request) -> Response:

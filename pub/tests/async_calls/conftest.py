@@ -16,7 +16,7 @@ from lifecycle.config import Config as LifecycleConfig
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.testing.databases import make_sqlite_template
 from pub.app import create_app
-from pub.config import Config
+from pub.config import PubConfig
 from pub.testing.jobs import SlowJob
 from pydantic import SecretStr
 from racetrack_commons.api.server import ServerLimits, create_server
@@ -52,7 +52,7 @@ class Served:
 
 @dataclass
 class RealLifecycle:
-    """Lifecycle on its database; it may go away and come back."""
+    """Lifecycle on its database; a test may stop it and start it again."""
 
     config: LifecycleConfig
     port: int = field(default_factory=free_port)
@@ -154,7 +154,7 @@ def start_gateway(
             "async_lease_seconds": 1,
             "shutdown_grace_seconds": 1,
         }
-        config = Config(
+        config = PubConfig(
             lifecycle_url=lifecycle.url,
             lifecycle_auth_token=SecretStr(internal_token("pub", AUTH_KEY)),
             development_mode=True,

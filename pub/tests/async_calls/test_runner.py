@@ -1,4 +1,4 @@
-"""Async calls whose gateway, job or Lifecycle goes away."""
+"""Async calls whose gateway, job or Lifecycle becomes unavailable."""
 
 import threading
 import uuid
@@ -188,7 +188,7 @@ def test_a_job_that_refuses_connections_is_tried_so_often(start_gateway, lifecyc
 
 
 def add_call(lifecycle, path, lease_seconds=None, job_name="adder") -> str:
-    """Put a call into the database, as a gateway that vanished would leave it, or one without room."""
+    """Store a call as a vanished gateway would leave it, or, without a lease, as a gateway without room."""
     call = AsyncJobCallDto(
         id=str(uuid.uuid4()),
         status="ongoing",
@@ -225,7 +225,7 @@ def expiry(lifecycle, task_id):
 
 
 def requests_at_once(gateway):
-    """Count them, that of the metrics included."""
+    """Count the open requests of a gateway, including the one for its metrics."""
     lines = gateway.client.get("/metrics").text.splitlines()
     counts = dict(line.split() for line in lines if line.startswith("commons_requests_"))
     started, done = counts["commons_requests_started_total"], counts["commons_requests_done_total"]

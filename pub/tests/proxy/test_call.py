@@ -1,7 +1,7 @@
 import socket
 
 import pytest
-from pub.proxy.call import find_token, remove_auth_cookies
+from pub.proxy.call import read_token, remove_auth_cookies
 
 URL = "/pub/job/adder/latest"
 
@@ -166,7 +166,7 @@ def read_all(connection: socket.socket) -> bytes:
     ],
 )
 def test_the_first_token_in_the_order_of_the_contract_counts(headers, token):
-    assert find_token(headers) == token
+    assert read_token(headers) == token
 
 
 def test_cookies_that_hold_tokens_are_removed():

@@ -102,7 +102,7 @@ def test_jobs_behind_remote_gateways_are_refused(pub, lifecycle, job):
 
 @contextmanager
 def calling(pub):
-    """Call the job from some threads as long as the block runs; gives the statuses."""
+    """Call the job from four threads while the block runs; yield the list of statuses."""
     statuses, stop = [], threading.Event()
 
     def call():
@@ -127,7 +127,9 @@ def answer(connection):
 
 def test_each_job_takes_its_own_turns(clock):
     replicas = Replicas(clock)
-    chosen = [(replicas.choose(a_route("a")), replicas.choose(a_route("b"))) for _ in range(2)]
+    chosen = [
+        (replicas.find_address(a_route("a")), replicas.find_address(a_route("b"))) for _ in range(2)
+    ]
     assert {first for first, _ in chosen} == {"one", "two"}
     assert {second for _, second in chosen} == {"one", "two"}
 
@@ -135,24 +137,24 @@ def test_each_job_takes_its_own_turns(clock):
 def test_an_ejected_replica_sits_out_for_a_while(clock):
     replicas = Replicas(clock)
     replicas.eject("one")
-    assert {replicas.choose(a_route()) for _ in range(4)} == {"two"}
+    assert {replicas.find_address(a_route()) for _ in range(4)} == {"two"}
     clock.advance(EJECTED_SECONDS)
-    assert {replicas.choose(a_route()) for _ in range(4)} == {"one", "two"}
+    assert {replicas.find_address(a_route()) for _ in range(4)} == {"one", "two"}
 
 
 def test_ejected_replicas_are_better_than_none(clock):
     replicas = Replicas(clock)
     replicas.eject("one")
     replicas.eject("two")
-    assert replicas.choose(a_route()) is not None
+    assert replicas.find_address(a_route()) is not None
 
 
 def test_what_was_tried_is_not_chosen(clock):
     replicas = Replicas(clock)
-    assert replicas.choose(a_route(), {"one"}) == "two"
-    assert replicas.choose(a_route(), {"one", "two"}) is None
-    assert replicas.choose(a_route(addresses=("one",)), {"one"}) is None
-    assert replicas.choose(a_route(addresses=())) is None
+    assert replicas.find_address(a_route(), {"one"}) == "two"
+    assert replicas.find_address(a_route(), {"one", "two"}) is None
+    assert replicas.find_address(a_route(addresses=("one",)), {"one"}) is None
+    assert replicas.find_address(a_route(addresses=())) is None
 
 
 def test_an_address_is_given_up_for_a_moment(clock):

@@ -76,7 +76,7 @@ def test_more_calls_than_allowed_are_503(start_pub, job):
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
 
 
-def test_an_announced_body_that_nobody_wants_ends_the_connection(connect, lifecycle):
+def test_an_announced_body_that_is_not_wanted_ends_the_connection(connect, lifecycle):
     connection = connect()
     connection.sendall(
         f"POST {URL} HTTP/1.1\r\nHost: pub\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n".encode()

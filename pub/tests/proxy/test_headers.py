@@ -20,13 +20,13 @@ def test_the_job_learns_the_caller_but_not_the_token(pub, job):
     assert ours == {"x-racetrack-job": "adder 0.0.2"}
 
 
-def test_nobody_can_claim_to_be_a_caller_at_a_public_endpoint(pub, job):
+def test_callers_can_not_claim_to_be_others_at_a_public_endpoint(pub, job):
     headers = {"X-Racetrack-Auth": "", "X-Caller-Name": "User mallory"}
     seen = pub.get("/pub/job/adder/latest/open", headers=headers).json()["headers"]
     assert "x-caller-name" not in seen
 
 
-def test_nobody_can_claim_to_be_a_caller_by_underscores(pub, job):
+def test_callers_can_not_claim_to_be_others_by_underscores(pub, job):
     headers = {
         "X_Caller_Name": "User mallory",
         "X-Caller_Name": "User mallory",

@@ -1,4 +1,4 @@
-"""Calls that meet another job at an address that was their job's; the jobs are served by the real job wrapper."""
+"""Calls that reach another job at the former address of theirs; the jobs are served by the real job wrapper."""
 
 import json
 
@@ -13,7 +13,7 @@ URL = "/pub/job/adder/latest/api/v1/perform"
 
 
 class Namer:
-    """Says which job was called, and keeps what with."""
+    """A job that answers its name and keeps the payloads."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -31,7 +31,7 @@ def stranger() -> Namer:
 
 @pytest.fixture
 def move(lifecycle, start_job):
-    """Let a stranger take the address of the job; Lifecycle says where the job is once somebody met the stranger."""
+    """Let a stranger take the address of the job; Lifecycle knows the new address once a call has met the stranger."""
 
     def move(stranger: Namer, name: str = "other", version: str = "0.0.2") -> Namer:
         job = Namer("job")

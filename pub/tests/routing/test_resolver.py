@@ -8,7 +8,7 @@ URL = "/pub/job/adder/latest/x"
 
 @pytest.fixture
 def start_watched_pub(start_pub, lifecycle):
-    """Start a gateway that follows the changes already."""
+    """Start a gateway, and wait until it follows the stream of changes."""
 
     def start(**settings):
         pub = start_pub(**settings)
