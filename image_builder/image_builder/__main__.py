@@ -11,14 +11,13 @@ from typing import Annotated
 
 import pydantic
 import typer
+from racetrack_client.entities import DeployPayload, ImageKind
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.log.logs import configure_logs
 from racetrack_commons.api.server import serve as serve_app
-from racetrack_commons.entities.dto import DeployPayload
 from racetrack_commons.plugin.engine import PluginEngine
 
 from image_builder.app import create_app
-from image_builder.build_request import ImageKind
 from image_builder.config import ImageBuilderConfig
 from image_builder.job_type.catalog import PluginJobTypes
 from image_builder.local import LocalBuild, LocalBuilder

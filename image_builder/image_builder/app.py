@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from racetrack_client.entities import ImageKind
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.api.app import ApiOptions, create_api_app
 from racetrack_commons.api.metrics import create_registry
@@ -16,7 +17,6 @@ from racetrack_commons.entities.dto import JobImage
 from starlette.concurrency import run_in_threadpool
 
 from image_builder import __version__
-from image_builder.build_request import ImageKind
 from image_builder.config import ImageBuilderConfig
 from image_builder.docker.docker_backend import create_docker_backend
 from image_builder.endpoints.dependencies import ImageBuilderServices

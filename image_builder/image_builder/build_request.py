@@ -3,24 +3,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import pydantic
+from racetrack_client.entities import Credentials, ImageKind
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import Manifest
-from racetrack_commons.entities.dto import BuildPayload, Credentials
+from racetrack_commons.entities.dto import BuildPayload
 
 _PATH_COMPONENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _NO_CACHE = "--no-cache"
-
-
-class ImageKind(StrEnum):
-    """The kind of image that a build makes."""
-
-    DOCKER = "docker"
-    """Container images."""
-    PROCESS = "process"
-    """A directory with the source of a job, beside a virtual environment."""
 
 
 @dataclass(frozen=True)

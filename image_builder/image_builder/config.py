@@ -4,9 +4,8 @@ import os
 from pathlib import Path
 
 from pydantic import Field, SecretStr
+from racetrack_client.entities import ImageKind
 from racetrack_commons.settings import CommaSeparated, Settings
-
-from image_builder.build_request import ImageKind
 
 
 class ImageBuilderConfig(Settings):

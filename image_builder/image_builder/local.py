@@ -10,18 +10,14 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from racetrack_client.client.pack import pack_directory
 from racetrack_client.client.secret_vars import read_secret_vars
+from racetrack_client.entities import DeployPayload, ImageKind
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.load import load_manifest
 from racetrack_client.manifest.parse import parse_manifest
-from racetrack_commons.entities.dto import (
-    BuildEventKind,
-    BuildPayload,
-    BuildResult,
-    DeployPayload,
-)
+from racetrack_commons.entities.dto import BuildEventKind, BuildPayload, BuildResult
 
 from image_builder.app import create_builder
-from image_builder.build_request import ImageKind, parse_request
+from image_builder.build_request import parse_request
 from image_builder.config import ImageBuilderConfig
 from image_builder.job_type.catalog import JobTypeCatalog
 from image_builder.pipeline.builds import Build
@@ -100,7 +96,7 @@ class LocalBuilder:
         A process image is preferred, because it needs no Docker engine; job types without a recipe get Docker images.
         Raises LocalBuildFailed when the build fails.
         """
-        secrets = payload.secret_vars.build_env if payload.secret_vars else {}
+        secrets = payload.get_secret_vars().build_env
         job_type = parse_manifest(payload.manifest).get_jobtype()
         return self.build(
             BuildPayload(

@@ -1,6 +1,6 @@
 import pytest
-from image_builder.build_request import ImageKind
 from image_builder.config import ImageBuilderConfig
+from racetrack_client.entities import ImageKind
 from racetrack_commons.settings import SettingsError
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from image_builder.build_request import ImageKind
 from image_builder.config import ImageBuilderConfig
 from image_builder.job_type.catalog import PluginJobTypes
 from image_builder.job_type.template import (
@@ -21,6 +20,7 @@ from image_builder.job_type.template import (
 )
 from image_builder.local import LocalBuild, LocalBuilder
 from image_builder.testing.docker_engine import docker, platform_of_its_own
+from racetrack_client.entities import ImageKind
 from racetrack_client.plugin.bundle import bundle_plugin, load_plugin_manifest
 from racetrack_commons.plugin.engine import PluginEngine
 from racetrack_commons.testing.waiting import wait_until

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from racetrack_client.entities import DockerLabel
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobImage
@@ -16,7 +17,6 @@ from racetrack_commons.entities.dto import JobImage
 from image_builder.config import ImageBuilderConfig
 from image_builder.docker.docker_cli import DockerCli, DockerRefused, EngineImage
 from image_builder.docker.docker_image_maker import DockerImageMaker, ImageSettings
-from image_builder.docker.image_content import PLATFORM_LABEL
 from image_builder.docker.push import RegistryPusher
 from image_builder.job_type.template import TemplateRenderer
 from image_builder.metrics import BuilderMetrics
@@ -37,7 +37,7 @@ class DockerImagePruner:
 
         Raises DockerUnavailable when the engine goes away meanwhile.
         """
-        images = self.docker.list_images({PLATFORM_LABEL: self.platform})
+        images = self.docker.list_images({DockerLabel.PLATFORM: self.platform})
         used = self.docker.list_used_images()
         # Images that were tagged after this time are left alone: a deployment may be about to need them.
         recently = now - (now - before) / 4

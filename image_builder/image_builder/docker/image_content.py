@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from racetrack_client.entities import DockerComponent, DockerLabel
+
 from image_builder.docker.build_drivers import BuildDriver, ImageBuild
 from image_builder.docker.build_failure import explain_failure
 from image_builder.docker.docker_cli import DockerRefused, DockerUnavailable
@@ -13,21 +15,6 @@ from image_builder.image_maker import BuildInputs
 from image_builder.running.programs import CommandFailed
 from image_builder.running.progress import BuildProgress
 from image_builder.source.source_tree import digest_tree
-
-COMPONENT_LABEL = "racetrack-component"
-
-PLATFORM_LABEL = "racetrack-platform"
-
-JOB_NAME_LABEL = "job-name"
-
-JOB_VERSION_LABEL = "job-version"
-
-DIGEST_LABEL = "racetrack-content-digest"
-
-JOB = "job"
-
-JOBTYPE = "jobtype"
-"""The component label of images that hold a job type's files or the base of its images."""
 
 _NOT_CONTENT = frozenset({"__pycache__"})
 """Directories that Python adds to a plugin when it is imported."""
@@ -82,17 +69,21 @@ def make_job_labels(inputs: BuildInputs, platform: str, digest: str) -> dict[str
     """Return the labels that mark an image as ours and as one of a job."""
     manifest = inputs.request.manifest
     return {
-        COMPONENT_LABEL: JOB,
-        PLATFORM_LABEL: platform,
-        JOB_NAME_LABEL: manifest.name,
-        JOB_VERSION_LABEL: manifest.version,
-        DIGEST_LABEL: digest,
+        DockerLabel.COMPONENT: DockerComponent.JOB,
+        DockerLabel.PLATFORM: platform,
+        DockerLabel.JOB_NAME: manifest.name,
+        DockerLabel.JOB_VERSION: manifest.version,
+        DockerLabel.CONTENT_DIGEST: digest,
     }
 
 
 def make_jobtype_labels(platform: str, digest: str) -> dict[str, str]:
     """Return the labels that mark an image as ours and as a part of a job type."""
-    return {COMPONENT_LABEL: JOBTYPE, PLATFORM_LABEL: platform, DIGEST_LABEL: digest}
+    return {
+        DockerLabel.COMPONENT: DockerComponent.JOBTYPE,
+        DockerLabel.PLATFORM: platform,
+        DockerLabel.CONTENT_DIGEST: digest,
+    }
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from racetrack_client.entities import ImageKind
 from racetrack_client.log.context_error import ContextError
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import Manifest
 from racetrack_commons.plugin.core import PluginCore
 from racetrack_commons.plugin.engine import PluginEngine
 from racetrack_commons.plugin.job_types import JobType, gather_job_types, resolve_job_type
-
-from image_builder.build_request import ImageKind
 
 
 class JobTypeCatalog(ABC):

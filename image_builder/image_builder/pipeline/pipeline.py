@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from racetrack_client.entities import ImageKind
 from racetrack_client.log.errors import ValidationError
+from racetrack_client.manifest.rules import DEPRECATED_KEYS
 from racetrack_commons.entities.dto import BuildResult
 from racetrack_commons.plugin.job_types import JobType
 
-from image_builder.build_request import BuildRequest, ImageKind
+from image_builder.build_request import BuildRequest
 from image_builder.image_maker import BuildInputs, ImageMaker, MadeImages
 from image_builder.job_type.catalog import JobTypeCatalog
 from image_builder.pipeline.consistency import find_manifest_difference
@@ -19,14 +21,6 @@ from image_builder.source.git import GitSource
 from image_builder.source.source_tree import TAR_VERSION, Source, SourceLimits
 
 _MANIFEST_FILE = "job.yaml"
-
-_DEPRECATED = {
-    "lang": "jobtype",
-    "golang": "jobtype_extra",
-    "python": "jobtype_extra",
-    "docker": "jobtype_extra",
-    "wrapper_properties": "jobtype_extra",
-}
 
 
 @dataclass(frozen=True)
@@ -113,7 +107,7 @@ def _describe_source(request: BuildRequest) -> str:
 
 
 def _warn_of_deprecated_keys(request: BuildRequest, progress: BuildProgress) -> None:
-    for key, successor in _DEPRECATED.items():
+    for key, successor in DEPRECATED_KEYS.items():
         if getattr(request.manifest, key) is not None:
             progress.warn(f"manifest key {key!r} is deprecated; use {successor!r}")
 

@@ -11,37 +11,20 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
+from racetrack_client.entities import IMAGE_FILE, SOURCE_DIRECTORY, ProcessImage
 from racetrack_commons.entities.dto import JobImage
 
-SOURCE = "source"
-_IMAGE_FILE = "image.json"
 _LOCK = ".lock"
 _BY_DIGEST = ".by-digest"
 _LONGEST_MAKING_SECONDS = 3600
-
-
-@dataclass(frozen=True)
-class ProcessImage:
-    """What `image.json` says."""
-
-    job_name: str
-    job_version: str
-    image_tag: str
-    content_digest: str
-    """Of all that decides what the job does: source, job type, environment, variables."""
-    job_type_version: str
-    python: str
-    command: Sequence[str]
-    environment: Mapping[str, str]
-    workdir: str = SOURCE
 
 
 @dataclass(frozen=True)
@@ -60,7 +43,7 @@ class ImageStore:
             known_tag = pointer.read_text() if pointer.is_file() else ""
             for each in filter(None, (tag, known_tag)):
                 if self._has_content(job_name, each, content_digest):
-                    os.utime(self.locate(job_name, each) / _IMAGE_FILE)
+                    os.utime(self.locate(job_name, each) / IMAGE_FILE)
                     return each
         return None
 
@@ -75,8 +58,8 @@ class ImageStore:
         with self._locked():
             temporary.mkdir(parents=True)
         try:
-            shutil.move(source, temporary / SOURCE)
-            (temporary / _IMAGE_FILE).write_text(json.dumps(asdict(image), indent=2))
+            shutil.move(source, temporary / SOURCE_DIRECTORY)
+            (temporary / IMAGE_FILE).write_text(image.model_dump_json(indent=2))
             _replace(temporary, directory)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -88,7 +71,7 @@ class ImageStore:
         for directory in self._list_directories():
             if JobImage(job_name=directory.parent.name, image_tag=directory.name) in needed:
                 with contextlib.suppress(FileNotFoundError):
-                    os.utime(directory / _IMAGE_FILE)
+                    os.utime(directory / IMAGE_FILE)
             elif self._remove(directory, before):
                 removed.append(f"{directory.parent.name}:{directory.name}")
         for job in _list_visible(self.root):
@@ -111,7 +94,10 @@ class ImageStore:
     def _has_content(self, job_name: str, tag: str, content_digest: str) -> bool:
         directory = self.locate(job_name, tag)
         image = _read_image(directory)
-        return image.get("content_digest") == content_digest and (directory / SOURCE).is_dir()
+        return (
+            image.get("content_digest") == content_digest
+            and (directory / SOURCE_DIRECTORY).is_dir()
+        )
 
     def _list_directories(self) -> list[Path]:
         return [image for job in _list_visible(self.root) for image in _list_visible(job)]
@@ -167,14 +153,14 @@ def _list_visible(directory: Path) -> Iterator[Path]:
 def _read_image(directory: Path) -> dict[str, Any]:
     """Return the content of `image.json`; an empty dict when it is damaged or missing."""
     try:
-        image: dict[str, Any] = json.loads((directory / _IMAGE_FILE).read_bytes())
+        image: dict[str, Any] = json.loads((directory / IMAGE_FILE).read_bytes())
     except (OSError, ValueError):
         return {}
     return image
 
 
 def _last_needed(directory: Path) -> float:
-    file = directory / _IMAGE_FILE
+    file = directory / IMAGE_FILE
     try:
         return (file if file.exists() else directory).stat().st_mtime
     except FileNotFoundError:

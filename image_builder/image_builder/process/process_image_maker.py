@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from racetrack_client.entities import ProcessImage
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import GitManifest, Manifest
 from racetrack_commons.plugin.job_type_definition import ProcessRecipe
@@ -17,7 +18,7 @@ from image_builder.job_type.template import (
     make_template_variables,
 )
 from image_builder.process.entrypoint import check_entrypoint
-from image_builder.process.image_store import ImageStore, ProcessImage
+from image_builder.process.image_store import ImageStore
 from image_builder.process.recipe import (
     render_recipe,
     specify_job_environment,
@@ -131,6 +132,10 @@ def _describe_image(
             "JOB_TYPE_VERSION": inputs.job_type.version,
         },
     )
-    content = {**asdict(image), "image_tag": "", "source": digest_tree(inputs.source.directory)}
+    content = {
+        **image.model_dump(),
+        "image_tag": "",
+        "source": digest_tree(inputs.source.directory),
+    }
     digest = hashlib.sha256(json.dumps([environment_digest, content], sort_keys=True).encode())
-    return replace(image, content_digest=digest.hexdigest())
+    return image.model_copy(update={"content_digest": digest.hexdigest()})

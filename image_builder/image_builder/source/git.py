@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import GitManifest
-from racetrack_commons.entities.dto import Credentials
 
 from image_builder.running.programs import Command, CommandFailed
 from image_builder.running.progress import BuildProgress

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from racetrack_client.entities import ImageKind
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import Manifest
 from racetrack_client.plugin.plugin_manifest import PluginManifest
@@ -22,7 +23,6 @@ from racetrack_commons.plugin.job_type_definition import (
 from racetrack_commons.plugin.job_types import JobType
 from racetrack_commons.plugin.plugin_data import PluginData
 
-from image_builder.build_request import ImageKind
 from image_builder.job_type.catalog import JobTypeCatalog
 
 RECIPE: dict[str, Any] = {
@@ -117,7 +117,7 @@ def a_payload(
         manifest=manifest or a_manifest(),
         tag=tag,
         deployment_id=deployment_id,
-        image_kind=fields.pop("image_kind", "process"),
+        image_kind=fields.pop("image_kind", ImageKind.PROCESS),
         build_context=fields.pop(
             "build_context", pack({"adder.py": ADDER} if files is None else files)
         ),

@@ -1,9 +1,9 @@
 import os
 
 import pytest
-from image_builder.build_request import ImageKind
 from image_builder.testing.builders import ADDER, FakeJobTypes, a_job_type
 from image_builder.testing.docker_engine import platform_of_its_own
+from racetrack_client.entities import ImageKind
 from racetrack_commons.plugin.job_type_definition import ImageDefinition, ImageSource
 
 TEMPLATE = """FROM debian:trixie-slim

@@ -1,9 +1,10 @@
 import zipfile
 
 import pytest
-from image_builder.build_request import ImageKind, parse_manifest_types
+from image_builder.build_request import parse_manifest_types
 from image_builder.job_type.catalog import PluginJobTypes
 from image_builder.testing.builders import a_manifest
+from racetrack_client.entities import ImageKind
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.plugin.job_type_definition import ImageSource
 

@@ -5,7 +5,7 @@ Plugins import this module: its names are frozen (docs/plugins.md).
 
 from dataclasses import dataclass, field
 
-from racetrack_client.client_config.client_config import Credentials
+from racetrack_client.entities import Credentials
 from racetrack_commons.redaction import SecretRedactor
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
+from racetrack_client.entities import ImageKind
 
 
 class TaskKind(StrEnum):
@@ -52,7 +53,7 @@ class DeploymentTask(BaseModel):
     """Of the source bundle; None: clone the manifest's git remote."""
     secrets: bytes | None = None
     """Encrypted; of ended deployments only those that can be rolled back to have any."""
-    image_kind: str = "docker"
+    image_kind: str = ImageKind.DOCKER
     image_tag: str | None = None
     image_names: list[str] = Field(default_factory=list)
     job_type_version: str = ""

@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
-from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, DeployPayload
+from racetrack_client.entities import DeployPayload
+from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 
 from lifecycle.auth.authorize import NotPermitted, list_visible_deployments
 from lifecycle.endpoints.dependencies import (

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from racetrack_client.client_config.client_config import Credentials
+from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.manifest import Manifest
 from racetrack_commons.api.tracing import get_tracing_header_name

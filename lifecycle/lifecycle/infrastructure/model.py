@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
+from racetrack_client.entities import ImageKind
 
 from lifecycle.deployer.base import JobDeployer
 from lifecycle.monitor.base import JobMonitor, LogsStreamer
@@ -45,7 +46,7 @@ class InfrastructureTarget(BaseModel):
     logs_streamer: LogsStreamer | None = None
     remote_gateway_url: str | None = None
     remote_gateway_token: str | None = None
-    image_kind: str = "docker"
-    """Kind of the images that it runs, in Image Builder's words; those of plugins run containers."""
+    image_kind: str = ImageKind.DOCKER
+    """The `ImageKind` that it runs; the targets of plugins run containers, unless they say otherwise."""
     keeper: TargetKeeper | None = None
     """What the Supervisor has to do for it; None: it needs no looking after."""

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from racetrack_client.client_config.client_config import Credentials
+from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.manifest import Manifest
 from racetrack_commons.testing.builders import a_manifest

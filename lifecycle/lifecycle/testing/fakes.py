@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from racetrack_client.entities import ImageKind
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.manifest import Manifest
 from racetrack_commons.entities.dto import (
@@ -229,7 +230,7 @@ class FakeInPlace(JobDeployer):
 
 
 def a_target(
-    deployer: JobDeployer, monitor: JobMonitor | None = None, image_kind: str = "process"
+    deployer: JobDeployer, monitor: JobMonitor | None = None, image_kind: str = ImageKind.PROCESS
 ) -> InfrastructureTarget:
     """Make a target of fakes."""
     return InfrastructureTarget(

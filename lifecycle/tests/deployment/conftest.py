@@ -24,9 +24,10 @@ from lifecycle.testing.fakes import (
     a_target,
 )
 from prometheus_client import CollectorRegistry
+from racetrack_client.entities import DeployPayload
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.clock import Clock
-from racetrack_commons.entities.dto import DeploymentDto, DeployPayload, JobDto
+from racetrack_commons.entities.dto import DeploymentDto, JobDto
 from racetrack_commons.testing.clock import FakeClock
 
 LEASE_SECONDS = 15

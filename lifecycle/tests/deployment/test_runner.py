@@ -2,7 +2,8 @@ import httpx
 import pytest
 from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.domain.deployment import TaskStep
-from racetrack_commons.entities.dto import DeploymentStatus, DeployPayload, JobStatus, SecretVars
+from racetrack_client.entities import DeployPayload, SecretVars
+from racetrack_commons.entities.dto import DeploymentStatus, JobStatus
 
 
 def test_a_deployed_job_runs_and_its_deployment_is_done(platform):

@@ -12,11 +12,8 @@ from urllib.parse import urlsplit
 from racetrack_client.client.pack import pack_directory
 from racetrack_client.client.secret_vars import read_secret_vars
 from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, Environment, Session
-from racetrack_client.client_config.client_config import (
-    ClientConfig,
-    Credentials,
-    default_config_path,
-)
+from racetrack_client.client_config.client_config import ClientConfig, default_config_path
+from racetrack_client.entities import Credentials, DeployPayload, SecretVars
 from racetrack_client.manifest.load import (
     Overrides,
     find_manifest_path,
@@ -94,32 +91,31 @@ def send_deploy_request(  # noqa: PLR0913 scripts call it with these names
     options = DeployOptions(force, build_context_method, "--no-cache" in build_flags)
     source = JobSource.load(Path(workdir), extra_vars)
     _manifest, payload = make_payload(source, options, session)
-    deployment = session.call("POST", "deploy", payload)
+    deployment = session.call("POST", "deploy", payload.model_dump())
     follow_deployment(session, deployment["id"], lambda _deployment: None)
 
 
 def make_payload(
     source: JobSource, options: DeployOptions, session: Session
-) -> tuple[Manifest, dict[str, Any]]:
+) -> tuple[Manifest, DeployPayload]:
     """Validate the job and make the body of the deploy call."""
     content, directory = source.content, source.directory
     manifest = parse_manifest(content)
     secret_files = [
         name for name in (manifest.secret_build_env_file, manifest.secret_runtime_env_file) if name
     ]
-    return manifest, {
-        "manifest": content,
-        "git_credentials": _find_credentials(manifest.git.remote, session.config.git_credentials),
-        "secret_vars": {
-            "build_env": read_secret_vars(directory, manifest.secret_build_env_file),
-            "runtime_env": read_secret_vars(directory, manifest.secret_runtime_env_file),
-        },
-        "build_context": _pack(directory, manifest, secret_files)
-        if _is_local(options, manifest, session)
-        else None,
-        "force": options.force,
-        "build_flags": ["--no-cache"] if options.no_cache else [],
-    }
+    is_local = _is_local(options, manifest, session)
+    return manifest, DeployPayload(
+        manifest=content,
+        git_credentials=_find_credentials(manifest.git.remote, session.config.git_credentials),
+        secret_vars=SecretVars(
+            build_env=read_secret_vars(directory, manifest.secret_build_env_file),
+            runtime_env=read_secret_vars(directory, manifest.secret_runtime_env_file),
+        ),
+        build_context=_pack(directory, manifest, secret_files) if is_local else None,
+        force=options.force,
+        build_flags=["--no-cache"] if options.no_cache else [],
+    )
 
 
 def follow_deployment(
@@ -181,7 +177,7 @@ def _pack(directory: Path, manifest: Manifest, secret_files: list[str]) -> str:
     return base64.b64encode(pack_directory(directory, secret_files)).decode()
 
 
-def _find_credentials(remote: str, known: dict[str, Credentials]) -> dict[str, str] | None:
+def _find_credentials(remote: str, known: dict[str, Credentials]) -> Credentials | None:
     parts = urlsplit(remote)
     for key in (
         remote,
@@ -190,5 +186,5 @@ def _find_credentials(remote: str, known: dict[str, Credentials]) -> dict[str, s
         parts.netloc,
     ):
         if key.rstrip("/") in known:
-            return known[key.rstrip("/")].model_dump()
+            return known[key.rstrip("/")]
     return None

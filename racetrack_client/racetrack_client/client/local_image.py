@@ -11,6 +11,7 @@ from typing import Any
 
 from racetrack_client.client.deploy import DeploymentError, follow_deployment
 from racetrack_client.client.session import Session
+from racetrack_client.entities import DeployPayload
 from racetrack_client.log.errors import ValidationError
 
 
@@ -27,11 +28,15 @@ def has_builder() -> bool:
     return importlib.util.find_spec("image_builder") is not None
 
 
-def build_here(payload: dict[str, Any]) -> LocalImage:
+def build_here(payload: DeployPayload) -> LocalImage:
     """Build on this machine, without any server; the builder tells its progress on standard error."""
     command = [sys.executable, "-m", "image_builder", "make-image"]
     done = subprocess.run(
-        command, input=json.dumps(payload), stdout=subprocess.PIPE, text=True, check=False
+        command,
+        input=json.dumps(payload.model_dump()),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise DeploymentError("the image was not built, see above")
@@ -41,10 +46,10 @@ def build_here(payload: dict[str, Any]) -> LocalImage:
 
 
 def build_remotely(
-    session: Session, payload: dict[str, Any], on_progress: Callable[[dict[str, Any]], None]
+    session: Session, payload: DeployPayload, on_progress: Callable[[dict[str, Any]], None]
 ) -> LocalImage:
     """Let Lifecycle build a container image."""
-    started = session.call("POST", "build", payload, timeout_seconds=600)
+    started = session.call("POST", "build", payload.model_dump(), timeout_seconds=600)
     deployment = follow_deployment(session, started["id"], on_progress)
     return LocalImage(_get_only_one([deployment.get("image_name") or ""]))
 

@@ -1,6 +1,5 @@
 """A job that runs on this machine, in the foreground, until it ends or the user ends it."""
 
-import json
 import shutil
 import signal
 import socket
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from racetrack_client.client.local_image import LocalImage
 from racetrack_client.client.run import JOB_INTERNAL_PORT
+from racetrack_client.entities import DockerLabel, ProcessImage, job_resource_name
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.manifest.manifest import Manifest
 
@@ -67,13 +67,12 @@ def check_port(port: int) -> None:
 
 def run_process(job: LocalJob, directory: Path, environment: Mapping[str, str]) -> None:
     """Run an image of a process, described by its image.json; `environment` is that of the user."""
-    image = json.loads((directory / "image.json").read_text())
-    places = {"{python}": image["python"], "{host}": HOST, "{port}": str(job.port)}
-    command = job.command or [places.get(part, part) for part in image["command"]]
+    image = ProcessImage.load(directory)
+    command = job.command or image.fill_command(HOST, job.port)
     inherited = {name: value for name, value in environment.items() if name in _PASSED_ON}
-    inherited["PATH"] = f"{Path(image['python']).parent}:{inherited.get('PATH', '')}"
-    variables = {**image.get("environment", {}), "PYTHONUNBUFFERED": "1", **job.variables}
-    _run_to_its_end(command, directory / image.get("workdir", "source"), inherited | variables)
+    inherited["PATH"] = f"{Path(image.python).parent}:{inherited.get('PATH', '')}"
+    variables = {**image.environment, "PYTHONUNBUFFERED": "1", **job.variables}
+    _run_to_its_end(command, directory / image.workdir, inherited | variables)
 
 
 def run_container(job: LocalJob, image: str, environment: Mapping[str, str]) -> None:
@@ -107,9 +106,10 @@ def _make_docker_command(docker: str, job: LocalJob, image: str) -> list[str]:
     command = [docker, "run", "--rm", "--init"]
     if sys.stdin.isatty():
         command += ["--interactive", "--tty"]
-    command += ["--name", f"local-job-{name}-v-{version}".replace(".", "-")]
+    command += ["--name", f"local-{job_resource_name(name, version)}"]
     command += ["--publish", f"{HOST}:{job.port}:{JOB_INTERNAL_PORT}"]
-    command += ["--label", f"job-name={name}", "--label", f"job-version={version}"]
+    command += ["--label", f"{DockerLabel.JOB_NAME}={name}"]
+    command += ["--label", f"{DockerLabel.JOB_VERSION}={version}"]
     # Only names: docker takes the values from its own environment, where no list of processes shows them.
     for variable in _get_variables(job):
         command += ["--env", variable]

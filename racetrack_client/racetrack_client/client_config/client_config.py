@@ -13,14 +13,18 @@ import pydantic
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import ValidationError
 
-
-class Credentials(BaseModel):
-    """User name and password, or token, of a git host."""
-
-    username: str
-    password: str = Field(repr=False)
+__all__ = [
+    "ClientConfig",
+    "Credentials",
+    "changing_config",
+    "default_config_path",
+    "is_open_to_others",
+    "load_config",
+    "save_config",
+]
 
 
 class ClientConfig(BaseModel):

@@ -16,7 +16,7 @@ from racetrack_client.commands.options import (
     ScopeOption,
     print_data,
 )
-from racetrack_client.utils.scope import AuthScope
+from racetrack_client.entities import AuthScope
 
 auth_app = typer.Typer(no_args_is_help=True, help="Show and change who may do what, and why.")
 app = typer.Typer()

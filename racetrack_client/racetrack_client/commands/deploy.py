@@ -68,10 +68,10 @@ def deploy(  # noqa: PLR0913 each is an option of the command
     options = DeployOptions(force, build_context, no_cache)
     manifest, payload = make_payload(source, options, session)
     warn_of_deprecations(source.content)
-    origin = _describe_origin(manifest, payload["build_context"])
+    origin = _describe_origin(manifest, payload.build_context)
     say(f"deploying {manifest.name} {manifest.version} to {session.lifecycle_url} from {origin}")
     progress = Progress(sys.stderr)
-    deployment_id = session.call("POST", "deploy", payload, timeout_seconds=600)["id"]
+    deployment_id = session.call("POST", "deploy", payload.model_dump(), timeout_seconds=600)["id"]
     log = BuildLog(session, deployment_id, progress.write_through) if build_logs else None
     deployment = watch_deployment(session, deployment_id, progress, timeout, log)
     say(f"{manifest.name} {manifest.version} is deployed after {progress.elapsed_seconds:.1f} s")

@@ -13,7 +13,7 @@ from racetrack_client.commands.completion import (
     complete_job_version,
     complete_remote,
 )
-from racetrack_client.utils.scope import AuthScope
+from racetrack_client.entities import AuthScope
 
 
 class Output(StrEnum):

@@ -18,9 +18,9 @@ from racetrack_client.commands.options import (
     say,
 )
 from racetrack_client.commands.table import format_table
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.utils.request import EndpointUnknown
-from racetrack_client.utils.scope import AuthScope
 
 app = typer.Typer()
 

@@ -3,7 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -26,6 +26,7 @@ from racetrack_client.commands.deploy import warn_of_deprecations
 from racetrack_client.commands.opening import open_session, read_variables
 from racetrack_client.commands.options import ExtraVars, Remote, say
 from racetrack_client.commands.progress import Progress
+from racetrack_client.entities import DeployPayload
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.load import parse_extra_vars
 
@@ -71,7 +72,7 @@ def run_local(
     manifest, payload = make_payload(source, options, session)
     warn_of_deprecations(source.content)
     image = build_here(payload) if is_here else _build_remotely(session, payload)
-    job = LocalJob(manifest, port, command, payload["secret_vars"]["runtime_env"])
+    job = LocalJob(manifest, port, command, payload.get_secret_vars().runtime_env)
     say(f"{manifest.name} {manifest.version} starts at {job.url}; Ctrl-C ends it")
     run_image(job, image, read_variables())
 
@@ -83,7 +84,7 @@ def _split_command(text: str) -> list[str]:
         raise ValidationError(f"--cmd {text!r} is no command: {str(error).lower()}") from error
 
 
-def _build_remotely(session: Session, payload: dict[str, Any]) -> LocalImage:
+def _build_remotely(session: Session, payload: DeployPayload) -> LocalImage:
     progress = Progress(sys.stderr)
     try:
         return build_remotely(session, payload, progress.update)

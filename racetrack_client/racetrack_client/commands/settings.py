@@ -9,7 +9,6 @@ import yaml
 
 from racetrack_client.client.login import check_token, log_in
 from racetrack_client.client_config.auth import forget_user_auth, set_user_auth
-from racetrack_client.client_config.client_config import Credentials
 from racetrack_client.commands.completion import complete_remote
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
@@ -19,6 +18,7 @@ from racetrack_client.commands.options import (
     print_data,
     say,
 )
+from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.utils.url import resolve_lifecycle_url
 

@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from racetrack_client.entities import job_resource_name
 from racetrack_client.utils.quantity import Quantity
 
 MAX_RESOURCE_NAME_LENGTH = 63
 """Containers, services and hosts are named after the job, and a DNS label is no longer."""
 MAX_REPLICAS = 50
 EXTRA_KEYS = ("jobtype_extra", "python", "golang", "wrapper_properties")
+"""The key of what the job type needs to know, and its deprecated names; at most one of them may be given."""
 
 DEPRECATED_KEYS = {
     "lang": "jobtype",
@@ -66,7 +68,7 @@ def _check_name_and_version(content: dict[str, Any]) -> Errors:
     if isinstance(version, str):
         yield from _check_version(version)
     if isinstance(name, str) and isinstance(version, str):
-        resource_name = f"job-{name}-v-{version}".replace(".", "-")
+        resource_name = job_resource_name(name, version)
         if len(resource_name) > MAX_RESOURCE_NAME_LENGTH:
             yield (
                 "name",

@@ -16,7 +16,8 @@ from racetrack_client.client.deploy import (
     send_deploy_request,
 )
 from racetrack_client.client.session import Environment, Session
-from racetrack_client.client_config.client_config import ClientConfig, Credentials
+from racetrack_client.client_config.client_config import ClientConfig
+from racetrack_client.entities import Credentials
 from racetrack_client.manifest.parse import ManifestError
 from racetrack_client.utils.request import RequestError, ResponseError
 
@@ -45,7 +46,7 @@ def a_session(url: str, tmp_path: Path, config: ClientConfig | None = None) -> S
 
 
 def payload_of(job: Path, session: Session, **options: Any) -> dict[str, Any]:
-    return make_payload(JobSource.load(job, {}), DeployOptions(**options), session)[1]
+    return make_payload(JobSource.load(job, {}), DeployOptions(**options), session)[1].model_dump()
 
 
 def test_the_payload_has_the_merged_manifest_the_secrets_and_the_files(job: Path, tmp_path: Path):

@@ -10,11 +10,11 @@ from racetrack_client.client_config.auth import (
 )
 from racetrack_client.client_config.client_config import (
     ClientConfig,
-    Credentials,
     changing_config,
     load_config,
     save_config,
 )
+from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import ValidationError
 
 

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from racetrack_client.utils.scope import AuthScope
+from racetrack_client.entities import AuthScope
 
 __all__ = ["AuthScope", "AuthSubjectType"]
 

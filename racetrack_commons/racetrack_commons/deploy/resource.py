@@ -1,6 +1,8 @@
-"""Name of what runs a job on its infrastructure target."""
+"""Names of what runs a job on its infrastructure target.
 
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
-def job_resource_name(name: str, version: str) -> str:
-    """Return `job-<name>-v-<version>`, dots as dashes."""
-    return f"job-{name}-v-{version}".replace(".", "-")
+from racetrack_client.entities import job_resource_name
+
+__all__ = ["job_resource_name"]

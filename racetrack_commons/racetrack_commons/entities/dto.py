@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from racetrack_client.entities import Credentials, ImageKind
 from racetrack_client.manifest import Manifest
 
 
@@ -103,32 +104,6 @@ class DeploymentDto(BaseModel):
     job: JobDto | None = None
 
 
-class Credentials(BaseModel):
-    """What git asks for."""
-
-    username: str
-    password: str
-
-
-class SecretVars(BaseModel):
-    """Secret variables of a job, from the files that its manifest names."""
-
-    build_env: dict[str, str] = Field(default_factory=dict)
-    runtime_env: dict[str, str] = Field(default_factory=dict)
-
-
-class DeployPayload(BaseModel):
-    """Body of `POST /api/v1/deploy` and `/api/v1/build`."""
-
-    manifest: dict[str, Any]
-    git_credentials: Credentials | None = None
-    secret_vars: SecretVars | None = None
-    build_context: str | None = None
-    """Base64 of a gzip-compressed tar of the job's directory; null means: clone `git.remote`."""
-    force: bool | None = None
-    build_flags: list[str] = Field(default_factory=list)
-
-
 class BuildPayload(BaseModel):
     """Body of the Image Builder's `POST /api/v1/build` and `/api/v1/build/sse`."""
 
@@ -139,8 +114,8 @@ class BuildPayload(BaseModel):
     secret_build_env: dict[str, str] | None = None
     build_context: str | None = None
     build_flags: list[str] = Field(default_factory=list)
-    image_kind: str = "docker"
-    """`docker`: container images; `process`: a directory with source and environment."""
+    image_kind: str = ImageKind.DOCKER
+    """An `ImageKind`; a kind that the builder does not know is refused with 400."""
     job_type_version: str | None = None
     """The resolved job type, when Lifecycle has resolved it; null: the builder does."""
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from racetrack_client.entities import ImageKind
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.log.logs import get_logger
 from racetrack_client.utils.semver import SemanticVersionPattern, find_latest
@@ -51,7 +52,7 @@ class JobType:
 
     def can_run_as(self, kind: str) -> bool:
         """Return whether jobs can run on a kind of target: `docker` needs images, `process` a recipe."""
-        return self.process is not None if kind == "process" else bool(self.images)
+        return self.process is not None if kind == ImageKind.PROCESS else bool(self.images)
 
     def __str__(self) -> str:
         return f"{self.name}:{self.version}"

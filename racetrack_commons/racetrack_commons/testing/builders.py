@@ -6,16 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import yaml
+from racetrack_client.entities import DeployPayload
 from racetrack_client.manifest import Manifest
 from racetrack_client.manifest.parse import parse_manifest
 
-from racetrack_commons.entities.dto import (
-    DeploymentDto,
-    DeploymentStatus,
-    DeployPayload,
-    JobDto,
-    JobStatus,
-)
+from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, JobDto, JobStatus
 
 A_TIME = 1_770_000_000
 """UNIX seconds: when jobs and deployments of tests were created, and last changed."""

@@ -1,12 +1,11 @@
 """The secrets of a deployment: encrypted in its task, and kept by its target for redeployments."""
 
 from pydantic import BaseModel, Field
-from racetrack_client.client_config.client_config import Credentials as ClientCredentials
+from racetrack_client.entities import Credentials, DeployPayload
 from racetrack_client.log.context_error import wrap_context
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest import Manifest
-from racetrack_commons.entities.dto import Credentials, DeployPayload, SecretVars
 from racetrack_commons.redaction import SecretRedactor
 
 from lifecycle.deployer.base import JobDeployer
@@ -30,7 +29,7 @@ class DeploymentSecrets(BaseModel):
     @classmethod
     def of_payload(cls, payload: DeployPayload) -> "DeploymentSecrets":
         """Return the secrets that a client sent."""
-        secret_vars = payload.secret_vars or SecretVars()
+        secret_vars = payload.get_secret_vars()
         return cls(
             git_credentials=payload.git_credentials,
             build_env=secret_vars.build_env,
@@ -69,7 +68,7 @@ def save_job_secrets(
                 name,
                 version,
                 JobSecrets(
-                    git_credentials=_to_client_credentials(secrets),
+                    git_credentials=secrets.git_credentials,
                     secret_build_env=secrets.build_env,
                     secret_runtime_env=secrets.runtime_env,
                 ),
@@ -97,21 +96,7 @@ def load_job_secrets(deployer: JobDeployer, manifest: Manifest) -> DeploymentSec
                 ) from e
             return DeploymentSecrets()
     return DeploymentSecrets(
-        git_credentials=_to_git_credentials(kept),
+        git_credentials=kept.git_credentials,
         build_env=kept.secret_build_env,
         runtime_env=kept.secret_runtime_env,
     )
-
-
-def _to_git_credentials(kept: JobSecrets) -> Credentials | None:
-    credentials = kept.git_credentials
-    if credentials is None:
-        return None
-    return Credentials(username=credentials.username, password=credentials.password)
-
-
-def _to_client_credentials(secrets: DeploymentSecrets) -> ClientCredentials | None:
-    credentials = secrets.git_credentials
-    if credentials is None:
-        return None
-    return ClientCredentials(username=credentials.username, password=credentials.password)

@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from racetrack_client.entities import DeployPayload
 from racetrack_client.log.errors import ServiceUnavailable, ValidationError
 from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest.validate import parse_manifest
 from racetrack_commons.clock import Clock
-from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, DeployPayload
+from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.config import Config

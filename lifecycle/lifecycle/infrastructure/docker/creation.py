@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+from racetrack_client.entities import DockerLabel
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 
 from lifecycle.config import Config
 from lifecycle.deployer.instances import ImageGone, InstanceNotStarted
 from lifecycle.infrastructure.built_in_deployer import list_free_ports
-from lifecycle.infrastructure.docker import labels
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
 from lifecycle.infrastructure.docker.engine_connection import CONFLICT, NOT_FOUND, EngineRefusal
 from lifecycle.infrastructure.docker.labels import JobContainer
@@ -97,7 +97,7 @@ class ContainerCreator:
         )
 
     def _is_of_job(self, holder: dict[str, Any], plan: ContainerPlan) -> bool:
-        marks = (labels.PLATFORM, labels.JOB_NAME, labels.JOB_VERSION)
+        marks = (DockerLabel.PLATFORM, DockerLabel.JOB_NAME, DockerLabel.JOB_VERSION)
         known = holder["Config"]["Labels"]
         return all(known.get(mark) == plan.labels[mark] for mark in marks)
 
@@ -123,7 +123,7 @@ def _check_is_conflict(refusal: EngineRefusal) -> None:
 
 
 def _is_of_plan(holder: dict[str, Any], plan: ContainerPlan) -> bool:
-    marks = (labels.PLATFORM, labels.INSTANCE, labels.REPLICA, labels.CONTAINER)
+    marks = (DockerLabel.PLATFORM, DockerLabel.INSTANCE, DockerLabel.REPLICA, DockerLabel.CONTAINER)
     known = holder["Config"]["Labels"]
     is_ending = holder["State"]["Status"] in _ENDING
     return not is_ending and all(known.get(mark) == plan.labels[mark] for mark in marks)
@@ -131,11 +131,11 @@ def _is_of_plan(holder: dict[str, Any], plan: ContainerPlan) -> bool:
 
 def _alias_of(known: dict[str, str]) -> str:
     return make_alias(
-        known[labels.JOB_NAME],
-        known[labels.JOB_VERSION],
-        known[labels.INSTANCE],
-        int(known[labels.REPLICA]),
-        int(known[labels.CONTAINER]),
+        known[DockerLabel.JOB_NAME],
+        known[DockerLabel.JOB_VERSION],
+        known[DockerLabel.INSTANCE],
+        int(known[DockerLabel.REPLICA]),
+        int(known[DockerLabel.CONTAINER]),
     )
 
 

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import TypeAdapter
+from racetrack_client.entities import DockerLabel
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 from racetrack_commons.deploy.image import get_job_image
@@ -13,7 +14,6 @@ from lifecycle.deployer.instances import ImageGone, InstanceNotStarted, JobCrash
 from lifecycle.domain.instance import Instance, InstanceSpec
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer
-from lifecycle.infrastructure.docker import labels
 from lifecycle.infrastructure.docker.condition import describe_end, parse_condition
 from lifecycle.infrastructure.docker.creation import ContainerCreator
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
@@ -66,7 +66,7 @@ class DockerDeployer(BuiltInDeployer):
 
     def keep_instance(self, instance_id: str) -> None:
         """Let the engine start its containers again from now on."""
-        for container in self.list_containers({labels.INSTANCE: instance_id}):
+        for container in self.list_containers({DockerLabel.INSTANCE: instance_id}):
             self.engine.keep_running(container.id)
 
     def stop_instance(self, instance_id: str, grace_seconds: float) -> None:
@@ -77,11 +77,11 @@ class DockerDeployer(BuiltInDeployer):
 
     def has_instance(self, instance_id: str) -> bool:
         """Tell whether there is a container of it."""
-        return bool(self.list_containers({labels.INSTANCE: instance_id}))
+        return bool(self.list_containers({DockerLabel.INSTANCE: instance_id}))
 
     def check_instance(self, instance_id: str) -> None:
         """Raise JobCrashed with cause and last log lines when a container has ended, or is gone."""
-        containers = self.list_containers({labels.INSTANCE: instance_id})
+        containers = self.list_containers({DockerLabel.INSTANCE: instance_id})
         if not containers or len(containers) < containers[0].size:
             raise JobCrashed("a container of the job was removed")
         for container in containers:
@@ -130,11 +130,11 @@ class DockerDeployer(BuiltInDeployer):
             self._ensure_image(image)
         known = {
             (container.replica, container.index): container
-            for container in self.list_containers({labels.INSTANCE: spec.instance_id})
+            for container in self.list_containers({DockerLabel.INSTANCE: spec.instance_id})
         }
         for plan in plans:
             self._creator.ensure_running(plan, known.get((plan.replica, plan.index)))
-        started = _describe(self.list_containers({labels.INSTANCE: spec.instance_id}))
+        started = _describe(self.list_containers({DockerLabel.INSTANCE: spec.instance_id}))
         logger.info(f"job {started.job_name} {started.job_version} runs at {started.internal_name}")
         return started
 
@@ -159,7 +159,7 @@ class DockerDeployer(BuiltInDeployer):
             raise InstanceNotStarted(what) from refusal
 
     def _remove(self, instance_id: str, grace_seconds: float) -> None:
-        containers = self.list_containers({labels.INSTANCE: instance_id})
+        containers = self.list_containers({DockerLabel.INSTANCE: instance_id})
         self.stop_containers(containers, grace_seconds)
         for container in containers:
             self.engine.remove_container(container.id)

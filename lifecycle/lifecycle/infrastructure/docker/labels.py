@@ -3,20 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-COMPONENT = "racetrack-component"
-PLATFORM = "racetrack-platform"
-JOB_NAME = "job-name"
-JOB_VERSION = "job-version"
-INSTANCE = "racetrack-instance"
-REPLICA = "racetrack-replica"
-CONTAINER = "racetrack-container"
-SIZE = "racetrack-instance-size"
-ADDRESS = "racetrack-address"
+from racetrack_client.entities import DockerComponent, DockerLabel
 
 
 def platform_labels(platform: str) -> dict[str, str]:
     """Return what all containers and networks of jobs have in common."""
-    return {COMPONENT: "job", PLATFORM: platform}
+    return {DockerLabel.COMPONENT: DockerComponent.JOB, DockerLabel.PLATFORM: platform}
 
 
 @dataclass(frozen=True)
@@ -48,13 +40,13 @@ def parse_container(summary: dict[str, Any]) -> JobContainer | None:
             id=summary["Id"],
             state=summary["State"],
             created=summary["Created"],
-            job_name=labels[JOB_NAME],
-            job_version=labels[JOB_VERSION],
-            instance_id=labels[INSTANCE],
-            replica=int(labels[REPLICA]),
-            index=int(labels[CONTAINER]),
-            size=int(labels[SIZE]),
-            address=labels[ADDRESS],
+            job_name=labels[DockerLabel.JOB_NAME],
+            job_version=labels[DockerLabel.JOB_VERSION],
+            instance_id=labels[DockerLabel.INSTANCE],
+            replica=int(labels[DockerLabel.REPLICA]),
+            index=int(labels[DockerLabel.CONTAINER]),
+            size=int(labels[DockerLabel.SIZE]),
+            address=labels[DockerLabel.ADDRESS],
         )
     except (KeyError, ValueError):
         return None

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from racetrack_client.entities import DockerLabel
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import JobDto, JobStatus
 
 from lifecycle.config import BuiltInTarget, Config
 from lifecycle.domain.instance import JobInstance
 from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
-from lifecycle.infrastructure.docker import labels
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnosis, Diagnostician
 from lifecycle.infrastructure.docker.keeper import Failures
@@ -59,7 +59,10 @@ class DockerMonitor(BuiltInMonitor):
 
     def list_containers(self, job: JobDto) -> list[JobContainer]:
         """List the containers of the instance that the job is at, or else of the newest one; EntityNotFound."""
-        wanted = {labels.JOB_NAME: job.name, labels.JOB_VERSION: job.version}
+        wanted: dict[str, str] = {
+            DockerLabel.JOB_NAME: job.name,
+            DockerLabel.JOB_VERSION: job.version,
+        }
         containers = self._deployer.list_containers(wanted)
         if not containers:
             raise EntityNotFound(f"{job} has no log: there is no container of it")

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field, replace
 
 from racetrack_client.client.run import JOB_INTERNAL_PORT
+from racetrack_client.entities import DockerLabel
 
 from lifecycle.config import Config
 from lifecycle.deployer.resources import JobResources, resolve_resources
 from lifecycle.domain.instance import InstanceSpec
 from lifecycle.infrastructure.built_in_deployer import make_platform_variables, merge_variables
-from lifecycle.infrastructure.docker import labels
+from lifecycle.infrastructure.docker.labels import platform_labels
 from lifecycle.infrastructure.docker.names import make_alias, make_container_name
 
 _SHARES_PER_CPU = 1024
@@ -47,7 +48,7 @@ class ContainerPlan:
 
     def published_at(self, host: str, port: int) -> "ContainerPlan":
         """Let it be reached at a port of the machine as well, where it then is looked for."""
-        address = {labels.ADDRESS: f"{host}:{port}"}
+        address = {DockerLabel.ADDRESS: f"{host}:{port}"}
         return replace(
             self,
             labels=self.labels | address,
@@ -100,14 +101,14 @@ def _make_plan(
         image=images[index],
         environment=merge_variables(spec, of_platform),
         labels={
-            **labels.platform_labels(config.platform_name),
-            labels.JOB_NAME: spec.manifest.name,
-            labels.JOB_VERSION: spec.manifest.version,
-            labels.INSTANCE: spec.instance_id,
-            labels.REPLICA: str(replica),
-            labels.CONTAINER: str(index),
-            labels.SIZE: str(spec.manifest.replicas * len(images)),
-            labels.ADDRESS: f"{main_alias}:{JOB_INTERNAL_PORT}",
+            **platform_labels(config.platform_name),
+            DockerLabel.JOB_NAME: spec.manifest.name,
+            DockerLabel.JOB_VERSION: spec.manifest.version,
+            DockerLabel.INSTANCE: spec.instance_id,
+            DockerLabel.REPLICA: str(replica),
+            DockerLabel.CONTAINER: str(index),
+            DockerLabel.SIZE: str(spec.manifest.replicas * len(images)),
+            DockerLabel.ADDRESS: f"{main_alias}:{JOB_INTERNAL_PORT}",
         },
         network=config.docker_network,
         limits=limits,

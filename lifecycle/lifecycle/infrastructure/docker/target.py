@@ -1,5 +1,6 @@
 """The target `docker`, put together."""
 
+from racetrack_client.entities import ImageKind
 from racetrack_commons.clock import Clock
 
 from lifecycle.config import BuiltInTarget, Config
@@ -29,6 +30,6 @@ def make_target(
         job_deployer=deployer,
         job_monitor=monitor,
         logs_streamer=DockerLogsStreamer(deployer, monitor, connection),
-        image_kind="docker",
+        image_kind=ImageKind.DOCKER,
         keeper=DockerKeeper(deployer, failures, clock),
     )

@@ -154,9 +154,8 @@ class ProcessDeployer(BuiltInDeployer):
     def _make_process(self, spec: InstanceSpec, replica: int, port: int) -> JobProcess:
         manifest, process_id = spec.manifest, str(uuid.uuid4())
         image, workdir = load_image(self.config.images_dir, manifest.name, spec.image_tag)
-        places = {"{python}": image.python, "{host}": self.config.job_host, "{port}": str(port)}
         launch = Launch(
-            command=[places.get(part, part) for part in image.command],
+            command=image.fill_command(self.config.job_host, port),
             workdir=str(workdir),
             environment={
                 **make_environment(spec, image, self.config),

@@ -2,10 +2,11 @@
 
 import os
 
+from racetrack_client.entities import ProcessImage
+
 from lifecycle.config import Config
 from lifecycle.domain.instance import InstanceSpec
 from lifecycle.infrastructure.built_in_deployer import make_platform_variables, merge_variables
-from lifecycle.infrastructure.process.image import ProcessImage
 from lifecycle.infrastructure.process.launch import (
     DATA_VARIABLE,
     INSTANCE_VARIABLE,

@@ -1,5 +1,6 @@
 """The target `process`, put together."""
 
+from racetrack_client.entities import ImageKind
 from racetrack_commons.clock import Clock
 
 from lifecycle.config import BuiltInTarget, Config
@@ -23,6 +24,6 @@ def make_target(
         job_deployer=deployer,
         job_monitor=monitor,
         logs_streamer=ProcessLogsStreamer(monitor, unit_of_work),
-        image_kind="process",
+        image_kind=ImageKind.PROCESS,
         keeper=ProcessKeeper(deployer),
     )

@@ -8,8 +8,9 @@ from lifecycle.deployment.requests.enqueue import DeploymentInProgress
 from lifecycle.deployment.upkeep.retention import Retention, forget_old_rows
 from lifecycle.domain.audit import AuditFilter
 from lifecycle.testing.fakes import FakeInPlace, FakeMonitor, a_target
+from racetrack_client.entities import SecretVars
 from racetrack_client.log.errors import EntityNotFound, ValidationError
-from racetrack_commons.entities.dto import JobStatus, SecretVars
+from racetrack_commons.entities.dto import JobStatus
 
 RETENTION = Retention(5, async_calls=timedelta(hours=4))
 

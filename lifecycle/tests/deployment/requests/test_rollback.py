@@ -9,8 +9,8 @@ from lifecycle.deployment.upkeep.retention import Retention, forget_old_rows
 from lifecycle.domain.audit import AuditFilter
 from lifecycle.domain.deployment import TaskStep
 from lifecycle.maintenance import UnderMaintenance, set_maintenance_mode
+from racetrack_client.entities import SecretVars
 from racetrack_client.log.errors import EntityNotFound
-from racetrack_commons.entities.dto import SecretVars
 
 RETENTION = Retention(5, async_calls=timedelta(hours=4))
 

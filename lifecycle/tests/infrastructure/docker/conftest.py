@@ -9,7 +9,6 @@ from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.domain.instance import Instance, InstanceSpec, InstanceState, JobInstance
 from lifecycle.domain.secrets import SecretBox
-from lifecycle.infrastructure.docker import labels
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnostician
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
@@ -21,6 +20,7 @@ from lifecycle.testing.databases import open_sqlite_copy
 from lifecycle.testing.deployer_contract import TIMESTAMP, a_contract_manifest
 from lifecycle.testing.tiny_job import build_tiny_image, platform_of_its_own
 from pydantic import SecretStr
+from racetrack_client.entities import DockerLabel
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobDto
 from racetrack_commons.testing.builders import a_job
@@ -169,7 +169,7 @@ def serve(
 @pytest.fixture
 def containers_of(deployer: DockerDeployer) -> Callable[[str], list[JobContainer]]:
     """Lists the containers of an instance."""
-    return lambda instance_id: deployer.list_containers({labels.INSTANCE: instance_id})
+    return lambda instance_id: deployer.list_containers({DockerLabel.INSTANCE: instance_id})
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import threading
 import pytest
 from lifecycle.deployer.instances import ImageGone, InstanceNotStarted
 from lifecycle.domain.secrets import SecretBox
-from lifecycle.infrastructure.docker import labels
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
 from lifecycle.infrastructure.docker.engine_connection import EngineConnection, EngineUnavailable
+from lifecycle.infrastructure.docker.labels import platform_labels
 from lifecycle.infrastructure.docker.plan import make_plans
 from lifecycle.testing.deployer_contract import (
     NAME,
@@ -20,6 +20,7 @@ from lifecycle.testing.deployer_contract import (
     wait_for_crash,
 )
 from lifecycle.testing.tiny_job import run_docker
+from racetrack_client.entities import DockerLabel
 from racetrack_commons.clock import Clock
 from racetrack_commons.testing.waiting import wait_until
 
@@ -53,7 +54,7 @@ class TestDockerDeployer(InstanceDeployerContract):
 
 def inspect(deployer, instance):
     """Inspect the containers of an instance."""
-    wanted = {labels.INSTANCE: instance.instance_id}
+    wanted = {DockerLabel.INSTANCE: instance.instance_id}
     return [deployer.engine.find_container(each.id) for each in deployer.list_containers(wanted)]
 
 
@@ -67,7 +68,7 @@ def variables_in(texts):
 
 def create_by_hand(deployer, spec, port):
     """Create the container of an instance as a service does that is killed right afterwards."""
-    of_platform = labels.platform_labels(deployer.config.platform_name)
+    of_platform = platform_labels(deployer.config.platform_name)
     deployer.engine.ensure_network(deployer.config.docker_network, of_platform)
     (plan,) = make_plans(spec, deployer.config, spec.image_names)
     return deployer.engine.create_container(plan.name, plan.published_at("127.0.0.1", port))
