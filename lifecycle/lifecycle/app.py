@@ -35,7 +35,7 @@ from lifecycle.endpoints import (
     service_state,
 )
 from lifecycle.endpoints.access import calls, escs, permissions, tokens, users
-from lifecycle.endpoints.dependencies import Services
+from lifecycle.endpoints.dependencies import LifecycleServices
 from lifecycle.endpoints.plugin_admin import PluginActionFailed
 from lifecycle.endpoints.service_state import HealthProbes
 from lifecycle.event_stream.changes import ChangeFeed, JobEvents
@@ -104,7 +104,7 @@ def prepare_database(config: Config) -> None:
         engine.dispose()
 
 
-def add_lazy_apps(app: FastAPI, services: Services) -> None:
+def add_lazy_apps(app: FastAPI, services: LifecycleServices) -> None:
     """Mount the admin panel, and Socket.IO for followers of logs; their modules are imported at the first request."""
     panel = LazyApp(lambda: import_module(_ADMIN_PANEL).create_panel(services))
     socket = LazyApp(lambda: import_module(_LOG_SOCKET).create_log_socket(services.logs))
@@ -112,7 +112,7 @@ def add_lazy_apps(app: FastAPI, services: Services) -> None:
     app.mount("/socket.io", socket)
 
 
-def create_services(core: Core) -> Services:
+def create_services(core: Core) -> LifecycleServices:
     """Build the services that the routes use."""
     tokens = Tokens(core.config.auth_key, core.clock)
     authenticator = Authenticator(
@@ -124,7 +124,7 @@ def create_services(core: Core) -> Services:
     )
     users = create_users(core, tokens)
     deployments = create_deployments(core)
-    return Services(
+    return LifecycleServices(
         config=core.config,
         clock=core.clock,
         unit_of_work=core.unit_of_work,
@@ -175,7 +175,7 @@ def create_admin(core: Core, passwords: Passwords) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _work_in_background(core: Core, services: Services) -> AsyncIterator[None]:
+async def _work_in_background(core: Core, services: LifecycleServices) -> AsyncIterator[None]:
     threads = core.config.http_worker_thread_pool
     if threads is not None:
         to_thread.current_default_thread_limiter().total_tokens = threads

@@ -84,7 +84,7 @@ def write_event(uow: UnitOfWork, event: AuditEvent, now: datetime) -> None:
     )
 
 
-def explain(event: AuditEventDto) -> str:
+def describe_event(event: AuditEventDto) -> str:
     """Tell in one line what happened, also when a newer release wrote the event."""
     executor, owner = event.username_executor or "somebody", event.username_subject
     names = _Names({key: str(value) for key, value in event.properties.items()})

@@ -10,7 +10,7 @@ from lifecycle.admin.login import PanelUser
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.database.records.changes import describe_changes, describe_key
 from lifecycle.database.tables import Base
-from lifecycle.endpoints.dependencies import Services
+from lifecycle.endpoints.dependencies import LifecycleServices
 
 
 class AuditedView(ModelView):
@@ -28,7 +28,7 @@ class AuditedView(ModelView):
     exporters = ()
     importers = ()
 
-    def __init__(self, model: type[Base], services: Services) -> None:
+    def __init__(self, model: type[Base], services: LifecycleServices) -> None:
         super().__init__(model)
         self.services = services
 

@@ -14,13 +14,13 @@ from starlette_admin.auth import AdminUser, AuthProvider
 from starlette_admin.exceptions import LoginFailed
 from starlette_admin.helpers import index_url, safe_redirect_url
 
-from lifecycle.auth.password_check import Credentials
+from lifecycle.auth.password_check import LoginCredentials
 from lifecycle.endpoints.access.browser import (
     delete_auth_cookie,
-    find_client_address,
     set_auth_cookie,
+    trace_client_address,
 )
-from lifecycle.endpoints.dependencies import Services
+from lifecycle.endpoints.dependencies import LifecycleServices
 
 
 @dataclass
@@ -33,7 +33,7 @@ class PanelUser(AdminUser):
 class StaffLogin(AuthProvider):
     """Lets in whoever is active and staff; the cookie is the one that the platform's log-in sets."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: LifecycleServices) -> None:
         super().__init__()
         self._services = services
 
@@ -45,8 +45,8 @@ class StaffLogin(AuthProvider):
         request: Request,
     ) -> Response:
         """Check the password and set the cookie; raises LoginFailed."""
-        address = find_client_address(request, self._services.config.trusted_proxies)
-        credentials = Credentials(username, password, address)
+        address = trace_client_address(request, self._services.config.trusted_proxies)
+        credentials = LoginCredentials(username, password, address)
         token = await run_in_threadpool(self._log_in, credentials)
         fallback = index_url(request)
         target = safe_redirect_url(request.query_params.get("next") or fallback, request, fallback)
@@ -65,7 +65,7 @@ class StaffLogin(AuthProvider):
         token = unquote(request.cookies.get(AUTH_HEADER, ""))
         return await run_in_threadpool(self._find_staff_user, token)
 
-    def _log_in(self, credentials: Credentials) -> str:
+    def _log_in(self, credentials: LoginCredentials) -> str:
         try:
             profile = self._services.users.log_in(credentials)
         except (UnauthorizedError, TooManyRequests) as error:

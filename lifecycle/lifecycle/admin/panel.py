@@ -13,12 +13,12 @@ from lifecycle.admin.overview import make_overview
 from lifecycle.admin.security import SecurityHeaders
 from lifecycle.admin.transaction import TransactionMiddleware
 from lifecycle.admin.views import make_views
-from lifecycle.endpoints.dependencies import Services
+from lifecycle.endpoints.dependencies import LifecycleServices
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def create_panel(services: Services) -> ASGIApp:
+def create_panel(services: LifecycleServices) -> ASGIApp:
     """Make the panel; mount it anywhere, its links follow the mount."""
     # It tells at INFO what it is made of, and at WARNING of each visitor who is not logged in.
     logging.getLogger("starlette_admin").setLevel(logging.ERROR)

@@ -29,7 +29,7 @@ from lifecycle.database.tables import (
     TrashJobRow,
     UserRow,
 )
-from lifecycle.endpoints.dependencies import Services
+from lifecycle.endpoints.dependencies import LifecycleServices
 
 _VIEWS: tuple[tuple[type[AuditedView], type[Base]], ...] = (
     (JobView, JobRow),
@@ -48,6 +48,6 @@ _VIEWS: tuple[tuple[type[AuditedView], type[Base]], ...] = (
 )
 
 
-def make_views(services: Services) -> list[AuditedView]:
+def make_views(services: LifecycleServices) -> list[AuditedView]:
     """Make a view of each table that people may see."""
     return [view(row, services) for view, row in _VIEWS]

@@ -94,7 +94,7 @@ class Authenticator:
             return AuthSubject(AuthSubjectType.INTERNAL, payload.subject, payload=payload)
         with self.reading() as uow:
             stored = uow.auth_tokens.find(token)
-            subject = find_subject(uow, stored, self.clock.now())
+            subject = require_subject(uow, stored, self.clock.now())
         if stored is not None:
             self._note_use(stored)
         return subject
@@ -115,7 +115,7 @@ class Authenticator:
                 uow.auth_tokens.note_use(stored.id, now)
 
 
-def find_subject(uow: UnitOfWork, stored: AuthTokenDto | None, now: datetime) -> AuthSubject:
+def require_subject(uow: UnitOfWork, stored: AuthTokenDto | None, now: datetime) -> AuthSubject:
     """Return who holds a stored token, if it and its holder are valid; raises InvalidToken."""
     if stored is None:
         raise InvalidToken("this auth token is not known here (any more): log in again")

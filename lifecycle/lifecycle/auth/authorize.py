@@ -1,6 +1,7 @@
 """What a caller may do: permissions against scopes, jobs and endpoints."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from racetrack_client.log.errors import UnauthorizedError
 from racetrack_commons.auth.endpoint_path import has_dot_segments
@@ -26,6 +27,7 @@ from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.auth import PermissionDto
 
 NO_TOKEN_DEMANDED = Rule("auth_required", Effect.ALLOW, "no token is demanded here: anybody may")
+_Item = TypeVar("_Item", JobDto, JobFamilyDto)
 _PROBES = {"/live", "/ready", "/health"}
 
 
@@ -102,22 +104,15 @@ def list_permitted_jobs(
     uow: UnitOfWork, subject: AuthSubject, scope: AuthScope, jobs: Iterable[JobDto]
 ) -> list[JobDto]:
     """Keep the jobs that the caller may do this to."""
-    special = _decide_without_permissions(subject, scope)
-    if special is not None:
-        return list(jobs) if special.effect is Effect.ALLOW else []
-    permissions = _list_permissions(uow, subject)
-    return [job for job in jobs if permits(permissions, Wanted(scope, job.name, job))]
+    return _list_permitted(uow, subject, [(job, Wanted(scope, job.name, job)) for job in jobs])
 
 
 def list_permitted_families(
     uow: UnitOfWork, subject: AuthSubject, scope: AuthScope, families: Iterable[JobFamilyDto]
 ) -> list[JobFamilyDto]:
     """Keep the families that the caller may do this to; single jobs don't show their family."""
-    special = _decide_without_permissions(subject, scope)
-    if special is not None:
-        return list(families) if special.effect is Effect.ALLOW else []
-    permissions = _list_permissions(uow, subject)
-    return [family for family in families if permits(permissions, Wanted(scope, family.name))]
+    wanted = [(family, Wanted(scope, family.name)) for family in families]
+    return _list_permitted(uow, subject, wanted)
 
 
 def list_visible_deployments(
@@ -134,6 +129,20 @@ def list_visible_deployments(
         if deployment.deployed_by == subject.name
         or (deployment.job_name, deployment.job_version) in readable
     ]
+
+
+def _list_permitted(
+    uow: UnitOfWork, subject: AuthSubject, wanted: Sequence[tuple[_Item, Wanted]]
+) -> list[_Item]:
+    permissions = _list_permissions(uow, subject)
+    return [item for item, each in wanted if _may(subject, permissions, each)]
+
+
+def _may(subject: AuthSubject, permissions: Sequence[PermissionDto], wanted: Wanted) -> bool:
+    special = _decide_without_permissions(subject, wanted.scope)
+    if special is not None:
+        return special.effect is Effect.ALLOW
+    return permits(permissions, wanted)
 
 
 def _ask(uow: UnitOfWork, subject: AuthSubject, wanted: Wanted) -> Iterator[Rule]:

@@ -21,7 +21,7 @@ from lifecycle.maintenance import is_maintenance_mode
 
 
 @dataclass(frozen=True)
-class Question:
+class AccessQuestion:
     """May somebody do something?"""
 
     holder: AuthSubjectDto
@@ -35,13 +35,15 @@ class Question:
     """With one leading slash; None: it is about the job as a whole."""
 
 
-def explain(uow: UnitOfWork, question: Question, now: datetime, *, auth_required: bool) -> Decision:
+def explain(
+    uow: UnitOfWork, question: AccessQuestion, now: datetime, *, auth_required: bool
+) -> Decision:
     """Return the rules up to the one that decides; `auth_required` is the setting of that name."""
     return decide(_ask(uow, question, now, auth_required=auth_required))
 
 
 def _ask(
-    uow: UnitOfWork, question: Question, now: datetime, *, auth_required: bool
+    uow: UnitOfWork, question: AccessQuestion, now: datetime, *, auth_required: bool
 ) -> Iterator[Rule]:
     if question.endpoint is not None and is_maintenance_mode(uow):
         yield Rule("maintenance", Effect.DENY, "nothing is called in maintenance mode")
@@ -54,7 +56,7 @@ def _ask(
     yield from _ask_about_permissions(uow, question)
 
 
-def _describe_job(question: Question) -> Rule:
+def _describe_job(question: AccessQuestion) -> Rule:
     if question.job is not None:
         return Rule("job", Effect.CONTINUE, f"it is about job {question.job}")
     asked = f"{question.job_name} {question.job_version}"
@@ -74,7 +76,7 @@ def _ask_about_holder(uow: UnitOfWork, holder: AuthSubjectDto, now: datetime) ->
     yield Rule("token", Effect.CONTINUE if valid else Effect.DENY, reason)
 
 
-def _ask_about_permissions(uow: UnitOfWork, question: Question) -> Iterator[Rule]:
+def _ask_about_permissions(uow: UnitOfWork, question: AccessQuestion) -> Iterator[Rule]:
     subject = make_subject(question.holder)
     if question.job is None or question.endpoint is None:
         decision = decide_job(uow, subject, question.scope, question.job_name, question.job)

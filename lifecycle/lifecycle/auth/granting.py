@@ -40,7 +40,7 @@ def grant(
 ) -> PermissionDto:
     """Grant somebody a permission, and return it; one that is there already stays as it is."""
     _check_makes_sense(wanted)
-    limits = _find_limits(uow, wanted)
+    limits = _resolve_limits(uow, wanted)
     _check_may_hand_out(uow, by, wanted.scope, limits)
     holder = ensure_holder(uow, holder)
     present = uow.permissions.find(holder.id, wanted.scope, **limits)
@@ -65,12 +65,12 @@ def revoke(uow: UnitOfWork, permission_id: int, by: AuthSubject, now: datetime) 
     _write_event(uow, AuditEventType.PERMISSION_REVOKED, holder, permission, by, now)
 
 
-def _find_limits(uow: UnitOfWork, wanted: Grant) -> PermissionLimits:
+def _resolve_limits(uow: UnitOfWork, wanted: Grant) -> PermissionLimits:
     limits = PermissionLimits()
     if wanted.endpoint is not None:
-        limits["endpoint"] = _check_endpoint(wanted.endpoint)
+        limits["endpoint"] = _require_endpoint(wanted.endpoint)
     if wanted.job_version is not None:
-        limits["job_id"] = _find_job_id(uow, wanted.job_name, wanted.job_version)
+        limits["job_id"] = _get_job_id(uow, wanted.job_name, wanted.job_version)
     elif wanted.job_name:
         limits["job_family_id"] = uow.families.get(wanted.job_name).id
     return limits
@@ -85,7 +85,7 @@ def _check_makes_sense(wanted: Grant) -> None:
         raise ValidationError(f"{wanted.scope} can't be limited to an endpoint: only calls can")
 
 
-def _find_job_id(uow: UnitOfWork, name: str | None, version: str) -> str | None:
+def _get_job_id(uow: UnitOfWork, name: str | None, version: str) -> str | None:
     if not name:
         raise ValidationError(f"name the job whose version {version} is meant")
     job = uow.jobs.find(name, version)
@@ -96,7 +96,7 @@ def _find_job_id(uow: UnitOfWork, name: str | None, version: str) -> str | None:
     return job.id
 
 
-def _check_endpoint(text: str) -> str:
+def _require_endpoint(text: str) -> str:
     if not text or not text.isprintable():
         raise ValidationError("name an endpoint such as /api/v1/perform, or none for all of them")
     endpoint = normalize_endpoint(text)

@@ -25,7 +25,7 @@ def get_holder(uow: UnitOfWork, text: str) -> AuthSubjectDto:
     """
     kind, separator, name = text.partition(":")
     kinds = [known for known in _KINDS if known == kind] if separator else []
-    found = list(_find(uow, name, kinds) if kinds else _find(uow, text, _KINDS))
+    found = list(_collect_called(uow, name, kinds) if kinds else _collect_called(uow, text, _KINDS))
     if not found:
         raise EntityNotFound(f"there is no user, ESC or job family {text}")
     if len(found) > 1:
@@ -89,7 +89,9 @@ def remove_esc(uow: UnitOfWork, esc_id: str, by: AuthSubject, now: datetime) -> 
     _write_event(uow, AuditEventType.ESC_DELETED, esc, by, now)
 
 
-def _find(uow: UnitOfWork, name: str, kinds: Sequence[AuthSubjectType]) -> Iterator[AuthSubjectDto]:
+def _collect_called(
+    uow: UnitOfWork, name: str, kinds: Sequence[AuthSubjectType]
+) -> Iterator[AuthSubjectDto]:
     if AuthSubjectType.USER in kinds and (user := uow.users.find(name)):
         yield _of_user(uow, user)
     if AuthSubjectType.ESC in kinds:

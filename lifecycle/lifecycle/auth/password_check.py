@@ -26,7 +26,7 @@ class TooManyAttempts(TooManyRequests):
 
 
 @dataclass(frozen=True)
-class Credentials:
+class LoginCredentials:
     """What somebody types."""
 
     username: str
@@ -47,7 +47,7 @@ class AttemptLimits:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class LoginAttempt:
     """Somebody at an address wants to be a user."""
 
     username: str
@@ -68,10 +68,10 @@ class PasswordCheck:
     limits: AttemptLimits
     clock: Clock
 
-    def check(self, credentials: Credentials) -> UserDto:
+    def require_user(self, credentials: LoginCredentials) -> UserDto:
         """Return the active user whose password it is; raises WrongCredentials, TooManyAttempts."""
         begun_at = self.clock.monotonic()
-        attempt = Attempt(credentials.username, credentials.address)
+        attempt = LoginAttempt(credentials.username, credentials.address)
         with self.unit_of_work() as uow:
             begin_attempt(uow, self.limits, attempt, self.clock.now())
             user = uow.users.find(credentials.username)
@@ -87,7 +87,7 @@ class PasswordCheck:
         self._settle(attempt, user, credentials.password)
         return user
 
-    def _settle(self, attempt: Attempt, user: UserDto, password: str) -> None:
+    def _settle(self, attempt: LoginAttempt, user: UserDto, password: str) -> None:
         outdated = self.passwords.is_outdated(user.password)
         better = self.passwords.hash(password) if outdated else None
         with self.unit_of_work() as uow:
@@ -96,7 +96,9 @@ class PasswordCheck:
                 uow.users.set_password(user.username, better)
 
 
-def begin_attempt(uow: UnitOfWork, limits: AttemptLimits, attempt: Attempt, now: datetime) -> None:
+def begin_attempt(
+    uow: UnitOfWork, limits: AttemptLimits, attempt: LoginAttempt, now: datetime
+) -> None:
     """Note an attempt before its password is looked at; raises TooManyAttempts.
 
     It counts as failed until `forget_attempts`, so a hundred at once are a hundred.
@@ -104,18 +106,18 @@ def begin_attempt(uow: UnitOfWork, limits: AttemptLimits, attempt: Attempt, now:
     uow.login_attempts.lock()
     since = now - limits.window
     as_anybody = uow.login_attempts.list_times(since, attempt.address)
-    _check(as_anybody, limits.per_address, since)
+    _check_below_limit(as_anybody, limits.per_address, since)
     as_this = uow.login_attempts.list_times(since, attempt.address, attempt.account)
-    _check(as_this, limits.per_account, since)
+    _check_below_limit(as_this, limits.per_account, since)
     uow.login_attempts.add(attempt.account, attempt.address, now)
 
 
-def forget_attempts(uow: UnitOfWork, attempt: Attempt) -> None:
+def forget_attempts(uow: UnitOfWork, attempt: LoginAttempt) -> None:
     """Forget what failed before: they knew the password after all."""
     uow.login_attempts.forget(attempt.account, attempt.address)
 
 
-def _check(times: list[datetime], most: int, since: datetime) -> None:
+def _check_below_limit(times: list[datetime], most: int, since: datetime) -> None:
     if len(times) < most:
         return
     seconds = (times[-most] - since).total_seconds()

@@ -28,7 +28,7 @@ class Tokens:
         """Sign and store another token of the subject."""
         return uow.auth_tokens.add(subject.id, self.sign(subject), expiry_time, self.clock.now())
 
-    def ensure(self, uow: UnitOfWork, subject: AuthSubjectDto) -> str:
+    def ensure_valid(self, uow: UnitOfWork, subject: AuthSubjectDto) -> str:
         """Return the newest token of the subject that is valid, created if there was none."""
         now = self.clock.now()
         for token in uow.auth_tokens.list_of_subject(subject.id):
@@ -62,7 +62,7 @@ class Tokens:
         """Make every token that somebody has invalid, give a new one for each, return a valid one."""
         self._replace_all(uow, holder)
         self._write_event(uow, AuditEventType.TOKENS_REGENERATED, holder, by, {})
-        return self.ensure(uow, holder)
+        return self.ensure_valid(uow, holder)
 
     def regenerate_all(
         self, uow: UnitOfWork, subject_type: AuthSubjectType, by: AuthSubject

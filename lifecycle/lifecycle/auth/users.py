@@ -14,7 +14,7 @@ from racetrack_commons.clock import Clock
 from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import NotPermitted
-from lifecycle.auth.password_check import Credentials, PasswordCheck
+from lifecycle.auth.password_check import LoginCredentials, PasswordCheck
 from lifecycle.auth.passwords import Passwords, check_password_strength
 from lifecycle.auth.tokens import Tokens
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -55,14 +55,14 @@ class Users:
     tokens: Tokens
     clock: Clock
 
-    def log_in(self, credentials: Credentials) -> UserProfile:
+    def log_in(self, credentials: LoginCredentials) -> UserProfile:
         """Check the password and return a token; raises WrongCredentials, TooManyAttempts."""
-        user = self.password_check.check(credentials)
+        user = self.password_check.require_user(credentials)
         now = self.clock.now()
         with self.unit_of_work() as uow:
             uow.users.note_login(user.username, now)
             subject = uow.auth_subjects.ensure_of_user(user.id)
-            token = self.tokens.ensure(uow, subject)
+            token = self.tokens.ensure_valid(uow, subject)
             write_event(uow, AuditEvent(AuditEventType.USER_LOGGED_IN, user.username), now)
         return UserProfile(user.username, token, user.is_staff)
 
@@ -82,10 +82,10 @@ class Users:
                 uow.permissions.grant(subject.id, scope)
             write_event(uow, AuditEvent(AuditEventType.USER_REGISTERED, username), now)
 
-    def change_password(self, credentials: Credentials, new: str) -> None:
+    def change_password(self, credentials: LoginCredentials, new: str) -> None:
         """Replace the password of a user who knows the old one."""
         check_password_strength(new, credentials.username)
-        self.password_check.check(credentials)
+        self.password_check.require_user(credentials)
         self._set_password(credentials.username, new, executor=credentials.username)
 
     def set_password(self, username: str, new: str, executor: str) -> None:

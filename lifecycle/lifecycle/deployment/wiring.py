@@ -163,4 +163,6 @@ class JobFamilies:
         """Return the token with which jobs of that family call others."""
         with self._unit_of_work() as uow:
             family = uow.families.ensure(name)
-            return self._tokens.ensure(uow, uow.auth_subjects.ensure_of_family(family.id or ""))
+            return self._tokens.ensure_valid(
+                uow, uow.auth_subjects.ensure_of_family(family.id or "")
+            )

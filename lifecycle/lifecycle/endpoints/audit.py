@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 from racetrack_commons.entities.dto import UnixSeconds
 
-from lifecycle.audit import describe_age, explain
+from lifecycle.audit import describe_age, describe_event
 from lifecycle.domain.audit import AuditEventDto, AuditFilter
 from lifecycle.endpoints.dependencies import (
     Count,
@@ -54,7 +54,7 @@ class ActivityPayload(BaseModel):
     events: list[ExplainedEvent]
 
 
-def get_audit_filter(
+def read_audit_filter(
     job_name: str = "",
     job_version: str = "",
     event_type: str = "",
@@ -65,7 +65,7 @@ def get_audit_filter(
     return AuditFilter(job_name, job_version, event_type=event_type, limit=limit, offset=offset)
 
 
-WantedEvents = Annotated[AuditFilter, Depends(get_audit_filter)]
+WantedEvents = Annotated[AuditFilter, Depends(read_audit_filter)]
 
 
 @router.get("/activity")
@@ -112,5 +112,5 @@ def _list_events(events: list[AuditEventDto]) -> list[AuditLogEventDto]:
 def _explain(event: AuditEventDto, now: datetime) -> ExplainedEvent:
     age = (now - event.timestamp).total_seconds()
     return ExplainedEvent(
-        **event.model_dump(), explanation=explain(event), time_ago=describe_age(age)
+        **event.model_dump(), explanation=describe_event(event), time_ago=describe_age(age)
     )

@@ -36,7 +36,7 @@ from lifecycle.records import Records
 
 
 @dataclass(frozen=True)
-class Services:
+class LifecycleServices:
     """The parts of a running Lifecycle."""
 
     config: Config
@@ -54,13 +54,13 @@ class Services:
     records: Records
 
 
-def get_services(request: Request) -> Services:
+def get_services(request: Request) -> LifecycleServices:
     """Return what the composition root made."""
-    services: Services = request.app.state.services
+    services: LifecycleServices = request.app.state.services
     return services
 
 
-ServicesDep = Annotated[Services, Depends(get_services)]
+ServicesDep = Annotated[LifecycleServices, Depends(get_services)]
 Count = Annotated[int, Query(ge=0, le=2**31 - 1)]
 """How many rows or lines, in a query; databases and deques have no larger numbers."""
 
@@ -102,12 +102,12 @@ NotInMaintenance = Depends(check_maintenance)
 """For routes that change jobs: `dependencies=[NotInMaintenance]`."""
 
 
-def get_auth_token(request: Request) -> str | None:
+def read_auth_token(request: Request) -> str | None:
     """Return the token that the request shows."""
     return find_auth_token(request.headers)
 
 
-AuthToken = Annotated[str | None, Depends(get_auth_token)]
+AuthToken = Annotated[str | None, Depends(read_auth_token)]
 
 
 def authenticate(token: AuthToken, services: ServicesDep) -> AuthSubject:
@@ -119,39 +119,39 @@ KnownSubject = Annotated[AuthSubject, Depends(authenticate)]
 """No guard yet: the token is valid, but a service's may be limited to scopes."""
 
 
-def get_subject(subject: KnownSubject) -> AuthSubject:
+def require_unlimited_subject(subject: KnownSubject) -> AuthSubject:
     """Return who calls, whoever it is."""
     check_internal_unlimited(subject)
     return subject
 
 
-CurrentSubject = Annotated[AuthSubject, Depends(get_subject)]
+CurrentSubject = Annotated[AuthSubject, Depends(require_unlimited_subject)]
 """Guard `any`: any valid token."""
 
 
-def get_user(subject: CurrentSubject) -> AuthSubject:
+def require_user(subject: CurrentSubject) -> AuthSubject:
     """Return the user who calls."""
     if subject.subject_type is not AuthSubjectType.USER:
         raise NotPermitted("only users may do this, not services, ESCs or job families")
     return subject
 
 
-UserSubject = Annotated[AuthSubject, Depends(get_user)]
+UserSubject = Annotated[AuthSubject, Depends(require_user)]
 """Guard `user`."""
 
 
-def get_service(subject: CurrentSubject) -> AuthSubject:
+def require_service(subject: CurrentSubject) -> AuthSubject:
     """Return the service that calls."""
     if not subject.is_internal and not subject.is_unlimited:
         raise NotPermitted("only services of the platform may do this")
     return subject
 
 
-ServiceSubject = Annotated[AuthSubject, Depends(get_service)]
+ServiceSubject = Annotated[AuthSubject, Depends(require_service)]
 """Guard `service`."""
 
 
-def get_staff_user(user: UserSubject, services: ServicesDep) -> AuthSubject:
+def require_staff_user(user: UserSubject, services: ServicesDep) -> AuthSubject:
     """Return the staff user who calls."""
     if user.is_unlimited:
         return user
@@ -162,7 +162,7 @@ def get_staff_user(user: UserSubject, services: ServicesDep) -> AuthSubject:
     return user
 
 
-StaffUser = Annotated[AuthSubject, Depends(get_staff_user)]
+StaffUser = Annotated[AuthSubject, Depends(require_staff_user)]
 """Guard `staff`."""
 
 

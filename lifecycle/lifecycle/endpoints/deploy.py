@@ -70,7 +70,7 @@ def list_deployments(
     return list_visible_deployments(uow, subject, newest)
 
 
-def get_readable_deployment(
+def require_readable_deployment(
     deploy_id: str, subject: KnownSubject, uow: ReadingDep
 ) -> DeploymentDto:
     """Return a deployment, or refuse who may not see it."""
@@ -82,7 +82,9 @@ def get_readable_deployment(
     return deployment
 
 
-ReadableDeployment = Annotated[DeploymentDto, Depends(get_readable_deployment, scope="function")]
+ReadableDeployment = Annotated[
+    DeploymentDto, Depends(require_readable_deployment, scope="function")
+]
 
 
 @router.get("/deploy/{deploy_id}")

@@ -13,8 +13,8 @@ from lifecycle.auth.authorize import check_job
 from lifecycle.endpoints.dependencies import (
     AuthToken,
     Count,
+    LifecycleServices,
     ReadableJob,
-    Services,
     ServicesDep,
 )
 from lifecycle.endpoints.presenting import LogsPayload, keep_tail, strip_colours
@@ -45,7 +45,7 @@ BuildLogs = Annotated[str, Depends(read_build_logs)]
 
 def read_runtime_logs(job: ReadableJob, services: ServicesDep, tail: Count = 20) -> str:
     """Return the last lines that a job logged."""
-    monitor = _find_target(job, services).job_monitor
+    monitor = _get_target(job, services).job_monitor
     if monitor is None:
         raise ServiceUnavailable(f"the infrastructure target of job {job} shows no logs")
     with wrap_context(f"reading the log of job {job}"):
@@ -92,5 +92,5 @@ def get_plain_build_logs(logs: BuildLogs, tail: Count = 0) -> str:
     return strip_colours(keep_tail(logs, tail))
 
 
-def _find_target(job: JobDto, services: Services) -> InfrastructureTarget:
+def _get_target(job: JobDto, services: LifecycleServices) -> InfrastructureTarget:
     return services.infrastructure.get(job.infrastructure_target or "")

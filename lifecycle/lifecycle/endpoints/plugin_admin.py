@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.endpoints.dependencies import Services, ServicesDep, StaffUser
+from lifecycle.endpoints.dependencies import LifecycleServices, ServicesDep, StaffUser
 
 router = APIRouter(prefix="/api/v1/plugin", tags=["API"])
 
@@ -123,7 +123,7 @@ def run_plugin(
 
 
 def _install(
-    services: Services, staff: AuthSubject, filename: str, content: bytes, *, replace: bool
+    services: LifecycleServices, staff: AuthSubject, filename: str, content: bytes, *, replace: bool
 ) -> PluginManifest:
     manifest = services.plugins.upload_plugin(filename, content, replace=replace)
     event = AuditEventType.PLUGIN_INSTALLED
@@ -140,7 +140,11 @@ def _to_json(result: Any, plugin_name: str) -> Any:
 
 
 def _write_audit(
-    services: Services, staff: AuthSubject, event_type: AuditEventType, name: str, version: str
+    services: LifecycleServices,
+    staff: AuthSubject,
+    event_type: AuditEventType,
+    name: str,
+    version: str,
 ) -> None:
     properties = {"plugin_name": name, "plugin_version": version}
     event = AuditEvent(event_type, executor=staff.name, properties=properties)

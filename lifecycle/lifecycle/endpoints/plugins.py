@@ -11,7 +11,7 @@ from racetrack_client.plugin.plugin_manifest import PluginManifest
 from racetrack_commons.plugin.core import PluginCore
 from racetrack_commons.plugin.job_types import gather_job_types
 
-from lifecycle.endpoints.dependencies import ReadingDep, Services, ServicesDep
+from lifecycle.endpoints.dependencies import LifecycleServices, ReadingDep, ServicesDep
 from lifecycle.infrastructure.registry import PluginTargets
 
 router = APIRouter(prefix="/api/v1/plugin", tags=["API"])
@@ -116,12 +116,12 @@ def download_plugin(plugin_name: str, plugin_version: str, services: ServicesDep
     return ZipResponse(package, filename=f"{plugin_name}-{plugin_version}.zip")
 
 
-def _list_job_types(services: Services) -> Given:
+def _list_job_types(services: LifecycleServices) -> Given:
     job_types = gather_job_types(services.plugins).by_key
     return [(job_type.plugin.plugin_manifest, key) for key, job_type in job_types.items()]
 
 
-def _list_targets(services: Services) -> Given:
+def _list_targets(services: LifecycleServices) -> Given:
     targets = PluginTargets(services.plugins).list_all()
     return [(target.plugin.plugin_manifest, target.name) for target in targets]
 
@@ -136,6 +136,6 @@ def _count(
     return sorted(groups.items())
 
 
-def _built_in_plugin(name: str, services: Services) -> PluginManifest:
+def _built_in_plugin(name: str, services: LifecycleServices) -> PluginManifest:
     version = services.config.git_version
     return PluginManifest(name=name, version=version, category="infrastructure")

@@ -19,11 +19,11 @@ class LogsPayload(BaseModel):
 def with_pub_url(job: JobDto, config: Config) -> JobDto:
     """Say where the job can be called."""
     return job.model_copy(
-        update={"pub_url": f"{find_pub_url(config)}/job/{job.name}/{job.version}"}
+        update={"pub_url": f"{make_pub_url(config)}/job/{job.name}/{job.version}"}
     )
 
 
-def find_pub_url(config: Config) -> str:
+def make_pub_url(config: Config) -> str:
     """Return where callers reach PUB."""
     if config.cluster_fqdn:
         return f"https://{config.racetrack_subdomain}.{config.cluster_fqdn}/pub"

@@ -24,14 +24,14 @@ _MOST_WAITING_LINES = 10_000
 
 
 @dataclass(frozen=True)
-class FollowedLog:
+class FollowedJobLog:
     """The log of a job, and who reads it from the infrastructure target."""
 
     job: JobDto
     streamer: LogsStreamer
     tail: str | None = None
     """How many of the last lines come first; None: as the target likes."""
-    look_again: Callable[[], "FollowedLog | None"] = lambda: None
+    look_again: Callable[[], "FollowedJobLog | None"] = lambda: None
     """Finds where the log of a job that moved to another target goes on; EntityNotFound when the job is gone."""
 
     def describe(self) -> dict[str, str]:
@@ -50,7 +50,7 @@ class LogSources:
     allow_anonymous: bool
     """Older clients show no token when they follow a log."""
 
-    def find(self, properties: Any, token: str | None) -> FollowedLog:
+    def open_requested(self, properties: Any, token: str | None) -> FollowedJobLog:
         """Find the log that `{"job_name": …, "job_version": …, "tail": …}` means."""
         if not isinstance(properties, dict) or not properties.get("job_name"):
             raise ValidationError("name the job: resource_properties must have job_name")
@@ -59,23 +59,23 @@ class LogSources:
         tail = properties.get("tail")
         if tail is not None and not str(tail).isdecimal():
             raise ValidationError(f"tail must be a number of lines, not {tail!r}")
-        job = self._find_job(name, version, token)
+        job = self._require_readable_job(name, version, token)
         return self.open(job, None if tail is None else str(tail))
 
-    def open(self, job: JobDto, tail: str | None) -> FollowedLog:
+    def open(self, job: JobDto, tail: str | None) -> FollowedJobLog:
         """Find the log of a job; ServiceUnavailable when its target can't follow logs."""
         streamer = self.infrastructure.get(job.infrastructure_target or "").logs_streamer
         if streamer is None:
             raise ServiceUnavailable(f"the infrastructure target of job {job} can't follow logs")
-        return FollowedLog(job, streamer, tail, lambda: self._find_moved(job, tail))
+        return FollowedJobLog(job, streamer, tail, lambda: self._find_moved(job, tail))
 
-    def _find_moved(self, job: JobDto, tail: str | None) -> FollowedLog | None:
+    def _find_moved(self, job: JobDto, tail: str | None) -> FollowedJobLog | None:
         with self.unit_of_work.reading() as uow:
             now = uow.jobs.get(job.name, job.version)
         has_moved = now.infrastructure_target != job.infrastructure_target
         return self.open(now, tail) if has_moved else None
 
-    def _find_job(self, name: str, version: str, token: str | None) -> JobDto:
+    def _require_readable_job(self, name: str, version: str, token: str | None) -> JobDto:
         is_checked = bool(token) or not self.allow_anonymous
         subject = self.authenticator.authenticate(token) if is_checked else None
         with self.unit_of_work.reading() as uow:
@@ -85,12 +85,12 @@ class LogSources:
         return check_found(job, name, version)
 
 
-async def follow_lines(log: FollowedLog, session_id: str) -> AsyncGenerator[str | None]:
+async def follow_lines(log: FollowedJobLog, session_id: str) -> AsyncGenerator[str | None]:
     """Yield each line, wherever the job moves, until the reader leaves; None when nothing was logged for a while.
 
     EntityNotFound when the job is gone.
     """
-    followed: FollowedLog | None = log
+    followed: FollowedJobLog | None = log
     while followed is not None:
         moved_to = None
         async with contextlib.aclosing(_follow_on_target(followed, session_id)) as lines:
@@ -104,7 +104,7 @@ async def follow_lines(log: FollowedLog, session_id: str) -> AsyncGenerator[str 
         followed = moved_to
 
 
-async def stream_lines(log: FollowedLog) -> AsyncGenerator[str]:
+async def stream_lines(log: FollowedJobLog) -> AsyncGenerator[str]:
     """Yield each line as a server-sent event, until the reader leaves or the job is gone."""
     with contextlib.suppress(EntityNotFound):
         async with contextlib.aclosing(follow_lines(log, str(uuid4()))) as lines:
@@ -112,7 +112,7 @@ async def stream_lines(log: FollowedLog) -> AsyncGenerator[str]:
                 yield ": alive\n\n" if line is None else f"data: {json.dumps(line)}\n\n"
 
 
-async def _follow_on_target(log: FollowedLog, session_id: str) -> AsyncGenerator[str | None]:
+async def _follow_on_target(log: FollowedJobLog, session_id: str) -> AsyncGenerator[str | None]:
     lines: asyncio.Queue[str] = asyncio.Queue(_MOST_WAITING_LINES)
     loop = asyncio.get_running_loop()
 

@@ -11,7 +11,7 @@ from racetrack_commons.auth.headers import AUTH_HEADER
 from socketio.exceptions import TimeoutError as NotAcknowledged
 from starlette.types import ASGIApp
 
-from lifecycle.event_stream.followed_logs import FollowedLog, LogSources, follow_lines
+from lifecycle.event_stream.followed_logs import FollowedJobLog, LogSources, follow_lines
 
 logger = get_logger(__name__)
 
@@ -54,7 +54,9 @@ class LogSocket:
             return self._session_ids[sid]
         properties = data.get("resource_properties") if isinstance(data, dict) else None
         try:
-            log = await asyncio.to_thread(self._sources.find, properties, self._tokens.get(sid))
+            log = await asyncio.to_thread(
+                self._sources.open_requested, properties, self._tokens.get(sid)
+            )
         except Exception as error:  # noqa: BLE001 - whatever it is, the reader must learn of it
             self._start(sid, self._refuse(sid, error))
             return None
@@ -70,7 +72,7 @@ class LogSocket:
         if task := self._tasks.pop(sid, None):
             task.cancel()
 
-    async def _send(self, sid: str, log: FollowedLog, session_id: str) -> None:
+    async def _send(self, sid: str, log: FollowedJobLog, session_id: str) -> None:
         try:
             async with contextlib.aclosing(follow_lines(log, session_id)) as lines:
                 async for line in lines:

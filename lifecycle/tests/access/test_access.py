@@ -8,15 +8,10 @@ from typing import Any
 
 import pytest
 from fastapi.routing import iter_route_contexts
+from racetrack_commons.testing.builders import a_manifest_dict
 
 TABLES = Path(__file__).parents[3] / "docs" / "access.md"
-MANIFEST = {
-    "name": "adder",
-    "version": "0.0.2",
-    "owner_email": "sample@example.com",
-    "jobtype": "python3:latest",
-    "git": {"remote": "https://example.com/adder"},
-}
+MANIFEST = a_manifest_dict("adder", "0.0.2")
 PATH_VALUES = {
     "job_name": "adder",
     "job_version": "0.0.1",

@@ -1,5 +1,5 @@
 import pytest
-from lifecycle.audit import AuditEventType, explain
+from lifecycle.audit import AuditEventType, describe_event
 from lifecycle.auth.authenticate import AuthSubject, make_subject
 from lifecycle.auth.granting import Grant, grant, revoke
 from lifecycle.auth.holders import get_holder
@@ -39,7 +39,7 @@ def helper(uow: UnitOfWork, clock) -> AuthSubject:
 
 def sentences(uow: UnitOfWork) -> list[str]:
     uow.session.flush()
-    return [explain(event) for event in uow.audit.list_newest(AuditFilter())]
+    return [describe_event(event) for event in uow.audit.list_newest(AuditFilter())]
 
 
 @pytest.mark.parametrize(

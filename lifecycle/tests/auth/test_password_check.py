@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from lifecycle.auth.password_check import (
     FAILURE_SECONDS,
-    Credentials,
+    LoginCredentials,
     TooManyAttempts,
 )
 from lifecycle.auth.users import Users
@@ -15,14 +15,14 @@ from racetrack_client.log.errors import UnauthorizedError
 ANNA, PASSWORD = "anna@example.com", "correct horse"
 
 
-def as_anna(password: str = PASSWORD, address: str = "192.0.2.1") -> Credentials:
-    return Credentials(ANNA, password, address)
+def as_anna(password: str = PASSWORD, address: str = "192.0.2.1") -> LoginCredentials:
+    return LoginCredentials(ANNA, password, address)
 
 
 @pytest.mark.parametrize(("name", "password"), [(ANNA, "wrong"), ("nobody", PASSWORD)])
 def test_wrong_credentials_are_refused_alike(users: Users, anna: str, clock, name, password):
     with pytest.raises(UnauthorizedError, match="wrong username or password"):
-        users.log_in(Credentials(name, password, "192.0.2.1"))
+        users.log_in(LoginCredentials(name, password, "192.0.2.1"))
     assert clock.sleeps == [FAILURE_SECONDS]
 
 
@@ -68,7 +68,7 @@ def test_a_right_password_forgets_the_wrong_ones(users: Users, anna: str):
 def test_guessing_many_users_from_one_address_ends_too(users: Users, anna: str):
     for number in range(5):
         with pytest.raises(UnauthorizedError):
-            users.log_in(Credentials(f"user-{number}", PASSWORD, "192.0.2.1"))
+            users.log_in(LoginCredentials(f"user-{number}", PASSWORD, "192.0.2.1"))
     with pytest.raises(TooManyAttempts):
         users.log_in(as_anna())
 

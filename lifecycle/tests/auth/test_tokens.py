@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from lifecycle.audit import explain
+from lifecycle.audit import describe_event
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.holders import add_esc, get_esc_holder, remove_esc
 from lifecycle.auth.tokens import Tokens
@@ -28,7 +28,8 @@ def shop(uow: UnitOfWork, tokens: Tokens) -> AuthSubjectDto:
 def events(uow: UnitOfWork) -> list[tuple[str, str | None]]:
     uow.session.flush()
     return [
-        (explain(event), event.username_subject) for event in uow.audit.list_newest(AuditFilter())
+        (describe_event(event), event.username_subject)
+        for event in uow.audit.list_newest(AuditFilter())
     ]
 
 
@@ -58,7 +59,7 @@ def test_issued_and_revoked_tokens_are_audited_without_their_text(uow, tokens, s
     assert uow.auth_tokens.find(token.token) is None
     uow.session.flush()
     written = uow.audit.list_newest(AuditFilter())
-    assert [explain(event) for event in written[:2]] == [
+    assert [describe_event(event) for event in written[:2]] == [
         "admin took a token from ESC shop",
         "admin gave ESC shop a token",
     ]

@@ -1,8 +1,8 @@
 import pytest
-from lifecycle.audit import AuditEventType, explain
+from lifecycle.audit import AuditEventType, describe_event
 from lifecycle.auth.authenticate import ANONYMOUS_SUBJECT, AuthSubject, make_subject
 from lifecycle.auth.password_check import (
-    Credentials,
+    LoginCredentials,
 )
 from lifecycle.auth.users import (
     FirstAdminSettings,
@@ -29,8 +29,8 @@ KEY = SecretStr("a key for tests, long enough for HS256")
 ANNA, PASSWORD = "anna@example.com", "correct horse"
 
 
-def as_anna(password: str = PASSWORD, address: str = "192.0.2.1") -> Credentials:
-    return Credentials(ANNA, password, address)
+def as_anna(password: str = PASSWORD, address: str = "192.0.2.1") -> LoginCredentials:
+    return LoginCredentials(ANNA, password, address)
 
 
 def list_events(unit_of_work: UnitOfWorkFactory) -> list[tuple[str, str | None, str | None]]:
@@ -109,8 +109,8 @@ def create_admin(unit_of_work, passwords, clock, password=None, *, development=F
         return create_first_admin(uow, settings, passwords, clock)
 
 
-def as_admin(password: str) -> Credentials:
-    return Credentials("admin", password, "192.0.2.1")
+def as_admin(password: str) -> LoginCredentials:
+    return LoginCredentials("admin", password, "192.0.2.1")
 
 
 def test_the_first_admin_of_a_development_machine_is_known(users, unit_of_work, passwords, clock):
@@ -184,7 +184,7 @@ def test_staff_activates_users(uow: UnitOfWork, inactive_anna, staff, clock):
     uow.session.flush()
     [event] = uow.audit.list_newest(AuditFilter())
     assert event.properties == {"before": {"is_active": False}, "after": {"is_active": True}}
-    assert explain(event) == "staff changed the rights of anna: is_active = true"
+    assert describe_event(event) == "staff changed the rights of anna: is_active = true"
 
 
 def test_what_is_so_already_is_no_change(uow: UnitOfWork, inactive_anna, staff, clock):

@@ -13,9 +13,11 @@ from racetrack_commons.testing.server import running_server
 from racetrack_commons.testing.waiting import wait_until
 from sqlalchemy import event
 
-CALLS = "/lifecycle/api/v1/job/async/call"
-KEPT_CALL = {
-    "id": "11111111-2222-3333-4444-555555555555",
+API = "/lifecycle/api/v1/job/async"
+CALLS = f"{API}/call"
+ID = "11111111-2222-3333-4444-555555555555"
+CALL = {
+    "id": ID,
     "status": "ongoing",
     "started_at": 1_770_000_000,
     "ended_at": None,
@@ -24,15 +26,21 @@ KEPT_CALL = {
     "job_version": "0.0.1",
     "job_path": "/api/v1/perform",
     "request_method": "POST",
-    "request_url": "/pub/async/new/job/adder/0.0.1/api/v1/perform?" + "x" * 1000,
-    "request_headers": {"Content-Type": "application/json"},
-    "request_body": '{"numbers": [40, 2], "ä": "€"}',
+    "request_url": "/pub/job/adder/0.0.1/api/v1/perform?x=1",
+    "request_headers": {"cookie": "session=secret"},
+    "request_body": "[40, 2]",
     "response_status_code": None,
     "response_headers": None,
     "response_body": "",
     "attempts": 1,
-    "pub_instance_addr": "10.0.0.1:7005",
+    "pub_instance_addr": "",
     "retriable_error": False,
+}
+KEPT_CALL = CALL | {
+    "request_url": "/pub/async/new/job/adder/0.0.1/api/v1/perform?" + "x" * 1000,
+    "request_headers": {"Content-Type": "application/json"},
+    "request_body": '{"numbers": [40, 2], "ä": "€"}',
+    "pub_instance_addr": "10.0.0.1:7005",
 }
 DONE = KEPT_CALL | {
     "status": "completed",
@@ -41,7 +49,14 @@ DONE = KEPT_CALL | {
     "response_headers": {"Content-Type": "application/json"},
     "response_body": "42",
 }
-PATH = f"{CALLS}/{KEPT_CALL['id']}"
+PATH = f"{CALLS}/{ID}"
+ENDED = {
+    "status": "completed",
+    "response_status_code": 200,
+    "response_headers": {"set-cookie": "a=1\nb=2"},
+    "response_body": "/wA=",
+    "body_encoding": "base64",
+}
 
 
 def test_a_call_is_kept_changed_and_forgotten(client, internal):
@@ -131,37 +146,6 @@ def test_a_call_that_did_not_change_is_not_written(uow):
 
     uow.async_calls.save(AsyncJobCallDto(**DONE))
     assert [text for text in statements if text.startswith("UPDATE")]
-
-
-API = "/lifecycle/api/v1/job/async"
-ID = "11111111-2222-3333-4444-555555555555"
-CALL = {
-    "id": ID,
-    "status": "ongoing",
-    "started_at": 1_770_000_000,
-    "ended_at": None,
-    "error": None,
-    "job_name": "adder",
-    "job_version": "0.0.1",
-    "job_path": "/api/v1/perform",
-    "request_method": "POST",
-    "request_url": "/pub/job/adder/0.0.1/api/v1/perform?x=1",
-    "request_headers": {"cookie": "session=secret"},
-    "request_body": "[40, 2]",
-    "response_status_code": None,
-    "response_headers": None,
-    "response_body": "",
-    "attempts": 1,
-    "pub_instance_addr": "",
-    "retriable_error": False,
-}
-ENDED = {
-    "status": "completed",
-    "response_status_code": 200,
-    "response_headers": {"set-cookie": "a=1\nb=2"},
-    "response_body": "/wA=",
-    "body_encoding": "base64",
-}
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from lifecycle.audit import AuditEvent, AuditEventType, describe_age, explain, write_event
+from lifecycle.audit import AuditEvent, AuditEventType, describe_age, describe_event, write_event
 from lifecycle.domain.audit import AuditEventDto
 from racetrack_commons.clock import Clock
 
@@ -86,7 +86,7 @@ def test_events_are_filtered_by_their_type(client, admin):
 
 @pytest.mark.parametrize("event_type", AuditEventType)
 def test_every_type_of_event_has_a_sentence_of_its_own(event_type):
-    text = explain(make_event(event_type, job_name="adder", job_version="0.0.1"))
+    text = describe_event(make_event(event_type, job_name="adder", job_version="0.0.1"))
 
     assert text.startswith("anna ")
     assert event_type not in text
@@ -108,7 +108,7 @@ def test_every_type_of_event_has_a_sentence_of_its_own(event_type):
     ],
 )
 def test_events_of_other_releases_are_explained_too(event, text):
-    assert explain(make_event(**event)) == text
+    assert describe_event(make_event(**event)) == text
 
 
 def make_event(event_type, **values):

@@ -208,7 +208,7 @@ def test_staff_that_is_no_superuser_writes_no_tables_of_power(
         rights = UserRights(is_active=True, is_staff=True, is_superuser=False)
         uow.users.set_rights("ann@example.com", rights)
         subject = uow.auth_subjects.find_of_user(uow.users.get("ann@example.com").id)
-        headers = {"X-Racetrack-Auth": services.tokens.ensure(uow, subject)}
+        headers = {"X-Racetrack-Auth": services.tokens.ensure_valid(uow, subject)}
     ann = staff_with(headers)
 
     assert ann.list(table) is not None

@@ -3,16 +3,10 @@ import gzip
 
 import pytest
 from lifecycle.testing.fakes import FakeImageBuilder, FakeInstances, FakeMonitor, a_target
+from racetrack_commons.testing.builders import a_manifest_dict
 from racetrack_commons.testing.waiting import wait_until
 
-MANIFEST = {
-    "name": "adder",
-    "version": "0.0.1",
-    "owner_email": "sample@example.com",
-    "jobtype": "python3:latest",
-    "git": {"remote": "https://example.com/adder"},
-    "smoke_test": False,
-}
+MANIFEST = a_manifest_dict("adder", "0.0.1", smoke_test=False)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import contextlib
 import threading
 
 import pytest
-from lifecycle.event_stream.followed_logs import FollowedLog, stream_lines
+from lifecycle.event_stream.followed_logs import FollowedJobLog, stream_lines
 from lifecycle.testing.fakes import FakeStreamer
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
 from racetrack_commons.testing.builders import a_job
@@ -18,7 +18,7 @@ def test_each_line_is_one_event_however_it_looks():
     streamer = FakeStreamer(["plain", 'with "quotes"\nand a break'])
 
     async def follow():
-        events = stream_lines(FollowedLog(a_job(), streamer, tail="5"))
+        events = stream_lines(FollowedJobLog(a_job(), streamer, tail="5"))
         taken = await take(events, 2)
         await events.aclose()
         return taken
@@ -33,7 +33,7 @@ def test_the_session_ends_when_the_reader_leaves():
     streamer = FakeStreamer(["one"])
 
     async def follow():
-        events = stream_lines(FollowedLog(a_job(), streamer, tail="5"))
+        events = stream_lines(FollowedJobLog(a_job(), streamer, tail="5"))
         await take(events, 1)
         (properties,) = streamer.sessions.values()
         await events.aclose()
@@ -54,7 +54,7 @@ def test_a_session_that_opens_after_its_reader_left_is_closed():
     streamer.create_session = create_slowly
 
     async def follow():
-        events = stream_lines(FollowedLog(a_job(), streamer))
+        events = stream_lines(FollowedJobLog(a_job(), streamer))
         reading = asyncio.ensure_future(anext(events))
         await asyncio.sleep(0)
         reading.cancel()
@@ -75,7 +75,7 @@ def test_a_session_that_could_not_be_opened_is_not_closed():
     streamer.create_session = fail
 
     async def follow():
-        await take(stream_lines(FollowedLog(a_job(), streamer)), 1)
+        await take(stream_lines(FollowedJobLog(a_job(), streamer)), 1)
 
     with pytest.raises(RuntimeError, match="no engine"):
         asyncio.run(follow())
@@ -90,10 +90,10 @@ def _quiet_at_once(monkeypatch):
 @pytest.mark.usefixtures("_quiet_at_once")
 def test_a_log_goes_on_where_its_job_moved_to():
     before, after = FakeStreamer(["before"]), FakeStreamer(["after"])
-    moved = FollowedLog(a_job(), after)
+    moved = FollowedJobLog(a_job(), after)
 
     async def follow():
-        events = stream_lines(FollowedLog(a_job(), before, look_again=lambda: moved))
+        events = stream_lines(FollowedJobLog(a_job(), before, look_again=lambda: moved))
         taken = await take(events, 3)
         await events.aclose()
         return taken
@@ -112,7 +112,7 @@ def test_a_stream_goes_on_without_the_database_and_ends_with_the_job():
             raise answer
 
     async def follow():
-        log = FollowedLog(a_job(), FakeStreamer(), look_again=look_again)
+        log = FollowedJobLog(a_job(), FakeStreamer(), look_again=look_again)
         return [event async for event in stream_lines(log)]
 
     assert asyncio.run(follow()) == [": alive\n\n"] * 3

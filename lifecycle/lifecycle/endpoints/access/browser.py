@@ -39,7 +39,7 @@ def delete_auth_cookie(response: Response, config: Config) -> None:
     response.delete_cookie(AUTH_HEADER, samesite="lax", domain=_find_domain(config))
 
 
-def find_client_address(request: Request, trusted_proxies: Sequence[Network]) -> str:
+def trace_client_address(request: Request, trusted_proxies: Sequence[Network]) -> str:
     """Return the address of the client, or the network of an IPv6 one.
 
     `X-Forwarded-For` counts from its end on, as long as those who wrote it are trusted.

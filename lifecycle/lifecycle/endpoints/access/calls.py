@@ -1,6 +1,9 @@
 """Routes that answer PUB: who may call which job."""
 
-from fastapi import APIRouter
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response
 from racetrack_client.log.errors import UnauthorizedError
 from racetrack_commons.auth.scope import AuthScope
@@ -9,16 +12,16 @@ from racetrack_commons.entities.dto import JobCallAuthData, JobDto
 from lifecycle.auth.authenticate import AuthSubject, InvalidToken
 from lifecycle.auth.authorize import (
     check_allowed,
-    check_job,
     decide_endpoint,
     decide_wanted,
     decide_without_caller,
 )
 from lifecycle.auth.permissions import Effect, Wanted, normalize_endpoint
+from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.endpoints.dependencies import (
     AuthToken,
+    LifecycleServices,
     ReadingDep,
-    Services,
     ServicesDep,
 )
 from lifecycle.endpoints.presenting import with_pub_url
@@ -45,30 +48,32 @@ def can_call_job(
         if decision.effect is not Effect.CONTINUE:
             check_allowed(decision)
             return _to_answer(job, None, services)
-        caller = _check_caller(job, path, token, services)
+        caller = _require_permitted_caller(job, path, token, services)
         return _to_answer(job, caller.caller, services)
     except UnauthorizedError as error:
         return _refuse(error, services)
+
+
+@dataclass(frozen=True)
+class ScopeOnJob:
+    """The part of the path that names a scope and a job."""
+
+    job_name: str
+    job_version: str
+    scope: AuthScope
+
+
+AskedScope = Annotated[ScopeOnJob, Depends()]
 
 
 @router.get(
     "/allowed/job/{job_name}/{job_version}/scope/{scope}", status_code=202, response_class=Response
 )
 def is_allowed_on_job(
-    job_name: str,
-    job_version: str,
-    scope: AuthScope,
-    token: AuthToken,
-    services: ServicesDep,
-    uow: ReadingDep,
+    asked: AskedScope, token: AuthToken, services: ServicesDep, uow: ReadingDep
 ) -> Response:
     """Tell whether the holder of the token has the scope on a job."""
-    try:
-        subject = services.authenticator.authenticate(token)
-        check_job(uow, subject, job_name, find_job(uow, job_name, job_version), scope)
-    except UnauthorizedError as error:
-        return _refuse(error, services)
-    return Response(status_code=202)
+    return _answer_with_status(uow, asked, None, token, services)
 
 
 @router.get(
@@ -76,27 +81,33 @@ def is_allowed_on_job(
     status_code=202,
     response_class=Response,
 )
-def is_allowed_on_endpoint(  # noqa: PLR0913 - four of them are the path
-    job_name: str,
-    job_version: str,
-    scope: AuthScope,
-    endpoint: str,
-    token: AuthToken,
-    services: ServicesDep,
-    uow: ReadingDep,
+def is_allowed_on_endpoint(
+    asked: AskedScope, endpoint: str, token: AuthToken, services: ServicesDep, uow: ReadingDep
 ) -> Response:
     """Tell whether the holder of the token has the scope on an endpoint of a job."""
+    return _answer_with_status(uow, asked, normalize_endpoint(endpoint), token, services)
+
+
+def _answer_with_status(
+    uow: UnitOfWork,
+    asked: ScopeOnJob,
+    endpoint: str | None,
+    token: str | None,
+    services: LifecycleServices,
+) -> Response:
     try:
         subject = services.authenticator.authenticate(token)
-        job = find_job(uow, job_name, job_version)
-        wanted = Wanted(scope, job_name, job, normalize_endpoint(endpoint))
+        job = find_job(uow, asked.job_name, asked.job_version)
+        wanted = Wanted(asked.scope, asked.job_name, job, endpoint)
         check_allowed(decide_wanted(uow, subject, wanted))
     except UnauthorizedError as error:
         return _refuse(error, services)
     return Response(status_code=202)
 
 
-def _check_caller(job: JobDto, path: str, token: str | None, services: Services) -> AuthSubject:
+def _require_permitted_caller(
+    job: JobDto, path: str, token: str | None, services: LifecycleServices
+) -> AuthSubject:
     # Not inside the unit of work of whoever calls: a thread that holds one connection and waits
     # for another can wait forever for threads that do the same.
     subject = services.authenticator.authenticate(token)
@@ -105,7 +116,7 @@ def _check_caller(job: JobDto, path: str, token: str | None, services: Services)
     return subject
 
 
-def _refuse(error: UnauthorizedError, services: Services) -> Response:
+def _refuse(error: UnauthorizedError, services: LifecycleServices) -> Response:
     """Say no; why, only where `auth_debug` is on: these answers reach whoever calls jobs."""
     if services.config.auth_debug:
         reason = str(error)
@@ -116,7 +127,7 @@ def _refuse(error: UnauthorizedError, services: Services) -> Response:
     return JSONResponse({"error": reason}, status_code=401)
 
 
-def _to_answer(job: JobDto, caller: str | None, services: Services) -> JobCallAuthData:
+def _to_answer(job: JobDto, caller: str | None, services: LifecycleServices) -> JobCallAuthData:
     target = services.infrastructure.targets().get(job.infrastructure_target or "")
     return JobCallAuthData(
         job=with_pub_url(job, services.config),

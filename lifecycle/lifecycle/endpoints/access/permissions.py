@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 
-from lifecycle.auth.explain import Question, explain
+from lifecycle.auth.explain import AccessQuestion, explain
 from lifecycle.auth.granting import Grant, grant, revoke
 from lifecycle.auth.holders import (
     ensure_holder,
@@ -143,7 +143,7 @@ def allow_job_family(
 ) -> None:
     """Grant the jobs of one family a scope on all versions of another."""
     holder = ensure_holder(uow, get_family_holder(uow, source_family_name))
-    services.tokens.ensure(uow, holder)
+    services.tokens.ensure_valid(uow, holder)
     grant(uow, holder, Grant(scope, target_family_name), by, services.clock.now())
 
 
@@ -157,7 +157,7 @@ def explain_decision(
     """Tell the rules that allow somebody something, or deny it; administrators may ask about anybody."""
     find = find_job_to_call if query.scope is AuthScope.CALL_JOB else find_job
     job = find(uow, query.job, query.version)
-    question = Question(
+    question = AccessQuestion(
         holder=get_own_or_asked_holder(uow, caller, query.subject),
         scope=query.scope,
         job_name=query.job,

@@ -118,7 +118,7 @@ def get_esc_token(
 ) -> TokenPayload:
     """Show a token of an ESC, created if it has none."""
     holder = ensure_holder(uow, get_esc_holder(uow, esc_id))
-    return TokenPayload(token=services.tokens.ensure(uow, holder))
+    return TokenPayload(token=services.tokens.ensure_valid(uow, holder))
 
 
 @router.post("/token/user/all/regenerate")

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field, SecretStr
 from racetrack_commons.entities.dto import UnixSeconds
 
-from lifecycle.auth.password_check import Credentials
+from lifecycle.auth.password_check import LoginCredentials
 from lifecycle.auth.users import RightsChange, change_rights, check_may_set_password
 from lifecycle.domain.auth import UserDto
 from lifecycle.endpoints.access.browser import (
     delete_auth_cookie,
-    find_client_address,
     set_auth_cookie,
+    trace_client_address,
 )
 from lifecycle.endpoints.dependencies import (
     AuthToken,
@@ -77,12 +77,12 @@ class PasswordPayload(BaseModel):
     new_password: PasswordText
 
 
-def get_client_address(request: Request, services: ServicesDep) -> str:
+def read_client_address(request: Request, services: ServicesDep) -> str:
     """Return where the caller is."""
-    return find_client_address(request, services.config.trusted_proxies)
+    return trace_client_address(request, services.config.trusted_proxies)
 
 
-ClientAddress = Annotated[str, Depends(get_client_address)]
+ClientAddress = Annotated[str, Depends(read_client_address)]
 
 
 @router.get("/validate_user_auth")
@@ -100,7 +100,7 @@ def log_in(
 ) -> UserProfileDto:
     """Log in with name and password."""
     password = payload.password.get_secret_value()
-    profile = services.users.log_in(Credentials(payload.username, password, address))
+    profile = services.users.log_in(LoginCredentials(payload.username, password, address))
     set_auth_cookie(response, profile.token, services.config)
     return UserProfileDto(username=profile.username, token=profile.token, is_staff=profile.is_staff)
 
@@ -128,7 +128,7 @@ def change_password(
 ) -> None:
     """Replace the password of the user who calls."""
     old, new = payload.old_password.get_secret_value(), payload.new_password.get_secret_value()
-    services.users.change_password(Credentials(user.name, old, address), new)
+    services.users.change_password(LoginCredentials(user.name, old, address), new)
 
 
 @router.get("")

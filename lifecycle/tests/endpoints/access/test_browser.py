@@ -2,7 +2,7 @@ from ipaddress import ip_network
 
 import pytest
 from fastapi import Request
-from lifecycle.endpoints.access.browser import find_client_address
+from lifecycle.endpoints.access.browser import trace_client_address
 
 TRUSTED = (ip_network("127.0.0.0/8"), ip_network("10.1.0.0/16"))
 
@@ -25,4 +25,4 @@ TRUSTED = (ip_network("127.0.0.0/8"), ip_network("10.1.0.0/16"))
 def test_the_client_is_whom_trusted_proxies_name(peer, forwarded, expected):
     headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
     request = Request({"type": "http", "client": (peer, 1), "headers": headers})
-    assert find_client_address(request, TRUSTED) == expected
+    assert trace_client_address(request, TRUSTED) == expected

@@ -117,7 +117,7 @@ def test_denied_callers_of_jobs_are_told_why_when_the_settings_say_so(config, is
     with app.state.services.unit_of_work() as uow:
         uow.jobs.save(a_job("adder", "0.0.1"))
         esc = uow.auth_subjects.ensure_of_esc(uow.escs.add("caller", None).id)
-        headers = {"X-Racetrack-Auth": app.state.services.tokens.ensure(uow, esc)}
+        headers = {"X-Racetrack-Auth": app.state.services.tokens.ensure_valid(uow, esc)}
     with TestClient(app) as client:
         answer = client.get(f"{CALL}/0.0.1/x", headers=headers)
         assert (answer.status_code, answer.json()) == (401, {"error": expected})

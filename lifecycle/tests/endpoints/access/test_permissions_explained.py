@@ -26,7 +26,7 @@ def esc_token(client, app_uow) -> str:
             ),
         ]
         uow.session.add_all(rows)
-        return client.app.state.services.tokens.ensure(uow, esc)
+        return client.app.state.services.tokens.ensure_valid(uow, esc)
 
 
 @pytest.fixture
