@@ -1,4 +1,4 @@
-"""The audit log: what is written when somebody does something."""
+"""The audit log: its events, and the sentences in which people read them."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from lifecycle.domain.audit import AuditEventDto
 
 
 class AuditEventType(StrEnum):
-    """What may have been done."""
+    """The kinds of actions that the audit log records."""
 
     JOB_DEPLOYED = "job_deployed"
     JOB_REDEPLOYED = "job_redeployed"
@@ -45,20 +45,20 @@ class AuditEventType(StrEnum):
 
 @dataclass(frozen=True)
 class AuditEvent:
-    """What somebody did."""
+    """An action of a user or service, to be written to the audit log."""
 
     event_type: AuditEventType
     executor: str | None
     owner: str | None = None
-    """Whom it happened to: who deployed the job before, whose password it is."""
+    """The user whom the action affects: the previous deployer of a job, the owner of a password."""
     job_name: str | None = None
     job_version: str | None = None
     properties: dict[str, Any] = field(default_factory=dict)
-    """JSON; of changes `before` and `after`."""
+    """Values for JSON; those of a change are `before` and `after`."""
 
 
 def describe_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the properties of an event: `before` and `after`, with nothing but what differs."""
+    """Return the properties of a change, `before` and `after`, with only the fields that differ; empty if none does."""
     changed = [key for key in after if before.get(key) != after[key]]
     if not changed:
         return {}
@@ -69,7 +69,7 @@ def describe_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict
 
 
 def write_event(uow: UnitOfWork, event: AuditEvent, now: datetime) -> None:
-    """Write what somebody did."""
+    """Write an event to the audit log."""
     uow.audit.add(
         AuditEventDto(
             id=str(uuid4()),
@@ -85,7 +85,7 @@ def write_event(uow: UnitOfWork, event: AuditEvent, now: datetime) -> None:
 
 
 def describe_event(event: AuditEventDto) -> str:
-    """Tell in one line what happened, also when a newer release wrote the event."""
+    """Describe an event in one line, even one that a newer release wrote."""
     executor, owner = event.username_executor or "somebody", event.username_subject
     names = _Names({key: str(value) for key, value in event.properties.items()})
     names |= {"executor": executor, "subject": owner or "somebody"}
@@ -100,7 +100,7 @@ def describe_event(event: AuditEventDto) -> str:
 
 
 def describe_age(seconds: float) -> str:
-    """Tell how long ago something was."""
+    """Describe how long ago an event was."""
     if seconds < 0:
         return ""
     if seconds < 10:
@@ -140,11 +140,11 @@ _SENTENCES: dict[str, str] = {
     AuditEventType.MAINTENANCE_BEGUN: "{executor} began maintenance",
     AuditEventType.MAINTENANCE_ENDED: "{executor} ended maintenance",
 }
-"""`subject` is whom it happened to; what is not named here is a property of the event."""
+"""`executor`, `subject`, `job` and `changes` are made from the event; the other names are its properties."""
 
 
 class _Names(dict[str, str]):
-    """Names whatever an event of another release did not say."""
+    """Replaces properties that an event of another release lacks."""
 
     def __missing__(self, key: str) -> str:
         return f"some {key.replace('_', ' ')}"

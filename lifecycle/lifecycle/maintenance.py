@@ -12,12 +12,12 @@ class UnderMaintenance(ServiceUnavailable):
 
 
 def is_maintenance_mode(uow: UnitOfWork) -> bool:
-    """Tell whether maintenance mode is on: only the JSON value `true` counts."""
+    """Return whether maintenance mode is on: only the JSON value `true` turns it on."""
     return uow.settings.find(_SETTING) is True
 
 
 def check_no_maintenance(uow: UnitOfWork) -> None:
-    """Refuse to go on in maintenance mode."""
+    """Raise UnderMaintenance while maintenance mode is on."""
     if is_maintenance_mode(uow):
         raise UnderMaintenance("Racetrack is under maintenance, try again later")
 

@@ -1,4 +1,4 @@
-"""Who calls: from the text of a token to a subject."""
+"""Authentication: the text of a token leads to the subject that calls."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -18,34 +18,34 @@ ANONYMOUS = "anonymous"
 
 
 class InvalidToken(UnauthorizedError):
-    """The caller shows no token, or one that does not count."""
+    """The request carries no token, or one that is not valid."""
 
 
 @dataclass(frozen=True)
 class AuthSubject:
-    """Who calls."""
+    """The caller of a request: a user, an ESC, a job family or a service of the platform."""
 
     subject_type: AuthSubjectType
     name: str
     """Name of the user, id of the ESC, name of the family or service."""
     id: str | None = None
-    """Of the stored subject; services and anonymous callers have none."""
+    """The id of the stored subject; services and anonymous callers have none."""
     display_name: str = ""
     payload: AuthTokenPayload | None = None
-    """Claims of the token that a service shows."""
+    """Claims in the token of a service; None for other callers."""
     is_anonymous: bool = False
-    """Somebody without a token, where none is demanded."""
+    """The request carries no valid token, and the settings demand none."""
     is_unlimited: bool = False
-    """No token is demanded: whoever calls may do everything."""
+    """The settings demand no token, so the caller may do everything."""
 
     @property
     def is_internal(self) -> bool:
-        """Tell whether it is a service of the platform."""
+        """True if the caller is a service of the platform."""
         return self.subject_type is AuthSubjectType.INTERNAL
 
     @property
     def caller(self) -> str | None:
-        """Say who it is, as jobs and logs are told; services are not named."""
+        """The caller's name in jobs and logs; None for services and anonymous callers."""
         kinds = {
             AuthSubjectType.USER: "User",
             AuthSubjectType.ESC: "ESC",
@@ -58,7 +58,7 @@ class AuthSubject:
 
     @property
     def description(self) -> str:
-        """Say who it is, in messages about what was refused."""
+        """The caller's name in messages about refusals."""
         return self.caller or f"service {self.name}"
 
 
@@ -69,7 +69,7 @@ ANONYMOUS_SUBJECT = AuthSubject(
 
 @dataclass(frozen=True)
 class Authenticator:
-    """Finds out who shows a token."""
+    """Finds the subject that the token of a request belongs to."""
 
     auth_key: SecretStr
     clock: Clock
@@ -78,7 +78,7 @@ class Authenticator:
     auth_required: bool = True
 
     def authenticate(self, token: str | None) -> AuthSubject:
-        """Return who shows the token; raises InvalidToken."""
+        """Return the subject that the token belongs to; raises InvalidToken."""
         if self.auth_required:
             return self._authenticate(token)
         try:
@@ -116,7 +116,7 @@ class Authenticator:
 
 
 def require_subject(uow: UnitOfWork, stored: AuthTokenDto | None, now: datetime) -> AuthSubject:
-    """Return who holds a stored token, if it and its holder are valid; raises InvalidToken."""
+    """Return the holder of a stored token; raises InvalidToken unless the token and its holder are valid."""
     if stored is None:
         raise InvalidToken("this auth token is not known here (any more): log in again")
     fault = find_token_fault(stored, now)
@@ -134,19 +134,19 @@ def require_subject(uow: UnitOfWork, stored: AuthTokenDto | None, now: datetime)
 
 
 def find_token_fault(stored: AuthTokenDto, now: datetime) -> str | None:
-    """Say why a stored token does not count; None: it does."""
+    """Return why a stored token is not valid, or None if it is."""
     if not stored.active:
         return "was revoked"
     return None if stored.is_valid(now) else "has expired"
 
 
 def find_account_fault(holder: AuthSubjectDto) -> str | None:
-    """Say why somebody's tokens do not count; None: they do."""
+    """Return why the tokens of a holder are not valid, or None if they are."""
     return None if holder.is_active else f"user {holder.name} is not active"
 
 
 def make_subject(holder: AuthSubjectDto) -> AuthSubject:
-    """Describe a stored subject as a caller."""
+    """Convert a stored subject to a caller."""
     return AuthSubject(
         holder.subject_type, holder.name, id=holder.id or None, display_name=holder.display_name
     )

@@ -1,4 +1,4 @@
-"""What a caller may do: permissions against scopes, jobs and endpoints."""
+"""Authorization: decisions about the scopes that a caller has on jobs and endpoints."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
@@ -36,20 +36,20 @@ class NotPermitted(UnauthorizedError):
 
 
 def check_internal_unlimited(subject: AuthSubject) -> None:
-    """Refuse a service whose token is limited to scopes, where no scope is asked for."""
+    """Refuse services whose token is limited to scopes, on routes that ask for no scope."""
     if subject.is_unlimited or subject.payload is None or subject.payload.allows(None):
         return
     raise NotPermitted(f"the token of service {subject.name} is limited to other scopes")
 
 
 def check_scope(uow: UnitOfWork, subject: AuthSubject, scope: AuthScope) -> None:
-    """Refuse a caller without any permission of that scope."""
+    """Refuse callers without any permission of the scope."""
     if not has_scope(uow, subject, scope):
         raise NotPermitted(f"{subject.description} lacks the permission {scope}")
 
 
 def has_scope(uow: UnitOfWork, subject: AuthSubject, scope: AuthScope) -> bool:
-    """Tell whether the caller has the scope, on something at least."""
+    """Return whether the caller has the scope on at least one job or endpoint."""
     if scope in PLATFORM_SCOPES:
         return has_global_scope(uow, subject, scope)
     special = _decide_without_permissions(subject, scope)
@@ -59,19 +59,19 @@ def has_scope(uow: UnitOfWork, subject: AuthSubject, scope: AuthScope) -> bool:
 
 
 def has_global_scope(uow: UnitOfWork, subject: AuthSubject, scope: AuthScope) -> bool:
-    """Tell whether the caller has the scope on everything."""
+    """Return whether the caller has the scope on everything."""
     return decide(_ask(uow, subject, Wanted(scope))).is_allowed
 
 
 def check_job(
     uow: UnitOfWork, subject: AuthSubject, job_name: str, job: JobDto | None, scope: AuthScope
 ) -> None:
-    """Refuse a caller who may not do this to the job; None: a version that does not exist yet."""
+    """Refuse callers without the scope on the job; `job` is None for a version that does not exist yet."""
     check_allowed(decide_job(uow, subject, scope, job_name, job))
 
 
 def check_allowed(decision: Decision) -> None:
-    """Refuse what was not allowed."""
+    """Raise NotPermitted unless the decision allows the request."""
     if not decision.is_allowed:
         raise NotPermitted(decision.reason)
 
@@ -79,38 +79,38 @@ def check_allowed(decision: Decision) -> None:
 def decide_job(
     uow: UnitOfWork, subject: AuthSubject, scope: AuthScope, job_name: str, job: JobDto | None
 ) -> Decision:
-    """Decide about a job; None: a version that does not exist yet."""
+    """Decide about the scope on a job; `job` is None for a version that does not exist yet."""
     return decide(_ask(uow, subject, Wanted(scope, job_name, job)))
 
 
 def decide_endpoint(
     uow: UnitOfWork, subject: AuthSubject, scope: AuthScope, job: JobDto, endpoint: str
 ) -> Decision:
-    """Decide about one endpoint (`/api/v1/perform`) of a job."""
+    """Decide about the scope on one endpoint (`/api/v1/perform`) of a job."""
     return decide_wanted(uow, subject, Wanted(scope, job.name, job, endpoint))
 
 
 def decide_wanted(uow: UnitOfWork, subject: AuthSubject, wanted: Wanted) -> Decision:
-    """Decide about anything."""
+    """Decide whether the caller may do what is wanted."""
     return decide(_ask(uow, subject, wanted))
 
 
 def decide_without_caller(uow: UnitOfWork, job: JobDto, endpoint: str) -> Decision:
-    """Decide what can be decided without knowing who calls; CONTINUE: a token is needed."""
+    """Decide about a call before its caller is known; the effect is CONTINUE if a token is needed."""
     return decide(_ask_without_caller(uow, job, endpoint))
 
 
 def list_permitted_jobs(
     uow: UnitOfWork, subject: AuthSubject, scope: AuthScope, jobs: Iterable[JobDto]
 ) -> list[JobDto]:
-    """Keep the jobs that the caller may do this to."""
+    """Keep the jobs on which the caller has the scope."""
     return _list_permitted(uow, subject, [(job, Wanted(scope, job.name, job)) for job in jobs])
 
 
 def list_permitted_families(
     uow: UnitOfWork, subject: AuthSubject, scope: AuthScope, families: Iterable[JobFamilyDto]
 ) -> list[JobFamilyDto]:
-    """Keep the families that the caller may do this to; single jobs don't show their family."""
+    """Keep the families on which the caller has the scope; a permission on a single job does not show its family."""
     wanted = [(family, Wanted(scope, family.name)) for family in families]
     return _list_permitted(uow, subject, wanted)
 
@@ -166,7 +166,7 @@ def _match(permission: PermissionDto, wanted: Wanted) -> Rule:
 
 
 def _decide_without_permissions(subject: AuthSubject, scope: AuthScope) -> Rule | None:
-    """Decide about those whom stored permissions don't bind; None: they decide."""
+    """Decide about callers to which stored permissions don't apply; None for all other callers."""
     if subject.is_unlimited:
         return NO_TOKEN_DEMANDED
     if subject.payload is None:

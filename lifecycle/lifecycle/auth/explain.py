@@ -1,4 +1,4 @@
-"""Why somebody may do something to a job, or may not: the rules that decide, asked in the same order."""
+"""Explanations of decisions about jobs: the rules that decide, asked in the same order as for a request."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ from lifecycle.maintenance import is_maintenance_mode
 
 @dataclass(frozen=True)
 class AccessQuestion:
-    """May somebody do something?"""
+    """A question whether a holder has a scope on a job or one of its endpoints."""
 
     holder: AuthSubjectDto
     scope: AuthScope
     job_name: str
     job_version: str
-    """As it was asked: perhaps an alias."""
+    """The version as it was asked for, perhaps an alias."""
     job: JobDto | None
-    """What name and version mean now."""
+    """The job to which name and version resolve now; None if there is none."""
     endpoint: str | None = None
-    """With one leading slash; None: it is about the job as a whole."""
+    """An endpoint with one leading slash; None means the job as a whole."""
 
 
 def explain(

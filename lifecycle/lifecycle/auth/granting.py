@@ -1,4 +1,4 @@
-"""Granting permissions and taking them back."""
+"""Granting and revoking permissions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,6 +6,7 @@ from datetime import datetime
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_commons.auth.endpoint_path import has_dot_segments
 from racetrack_commons.auth.scope import AuthScope
+from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject, make_subject
@@ -26,19 +27,19 @@ _SCOPES_OF_ENDPOINTS = (AuthScope.CALL_JOB, AuthScope.FULL_ACCESS)
 
 @dataclass(frozen=True)
 class Grant:
-    """A scope, and what it is limited to; what is None does not limit it."""
+    """A permission to grant: a scope and its limits; a field that is None sets no limit."""
 
     scope: AuthScope
     job_name: str | None = None
     job_version: str | None = None
-    """An exact one; None: all versions, also those to come."""
+    """An exact version; None means all versions, including future ones."""
     endpoint: str | None = None
 
 
 def grant(
     uow: UnitOfWork, holder: AuthSubjectDto, wanted: Grant, by: AuthSubject, now: datetime
 ) -> PermissionDto:
-    """Grant somebody a permission, and return it; one that is there already stays as it is."""
+    """Grant a permission to a holder and return it; a permission that exists already stays as it is."""
     _check_makes_sense(wanted)
     limits = _resolve_limits(uow, wanted)
     _check_may_hand_out(uow, by, wanted.scope, limits)
@@ -52,7 +53,7 @@ def grant(
 
 
 def revoke(uow: UnitOfWork, permission_id: int, by: AuthSubject, now: datetime) -> None:
-    """Take a permission back."""
+    """Revoke a permission."""
     permission = uow.permissions.get(permission_id)
     limits = PermissionLimits(
         job_family_id=permission.job_family_id,
@@ -70,7 +71,7 @@ def _resolve_limits(uow: UnitOfWork, wanted: Grant) -> PermissionLimits:
     if wanted.endpoint is not None:
         limits["endpoint"] = _require_endpoint(wanted.endpoint)
     if wanted.job_version is not None:
-        limits["job_id"] = _get_job_id(uow, wanted.job_name, wanted.job_version)
+        limits["job_id"] = _get_job(uow, wanted.job_name, wanted.job_version).id
     elif wanted.job_name:
         limits["job_family_id"] = uow.families.get(wanted.job_name).id
     return limits
@@ -85,7 +86,7 @@ def _check_makes_sense(wanted: Grant) -> None:
         raise ValidationError(f"{wanted.scope} can't be limited to an endpoint: only calls can")
 
 
-def _get_job_id(uow: UnitOfWork, name: str | None, version: str) -> str | None:
+def _get_job(uow: UnitOfWork, name: str | None, version: str) -> JobDto:
     if not name:
         raise ValidationError(f"name the job whose version {version} is meant")
     job = uow.jobs.find(name, version)
@@ -93,7 +94,7 @@ def _get_job_id(uow: UnitOfWork, name: str | None, version: str) -> str | None:
         raise EntityNotFound(
             f"there is no job {name} {version}: name an exact version, or none for all versions"
         )
-    return job.id
+    return job
 
 
 def _require_endpoint(text: str) -> str:
@@ -110,7 +111,7 @@ def _require_endpoint(text: str) -> str:
 def _check_may_hand_out(
     uow: UnitOfWork, by: AuthSubject, scope: str, limits: PermissionLimits
 ) -> None:
-    """Who may only call the admin API must not make themselves masters of everything, nor others less."""
+    """A caller with only `call_admin_api` must not escalate its own rights or anyone else's, nor revoke full ones."""
     is_power = scope in (AuthScope.CALL_ADMIN_API, AuthScope.FULL_ACCESS)
     if not is_power or any(limits.values()):
         return

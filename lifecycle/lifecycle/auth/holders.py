@@ -1,4 +1,4 @@
-"""Holders of tokens and permissions, by the names that people give them."""
+"""Holders of tokens and permissions: users, ESCs and job families, by the names that people give them."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -18,10 +18,10 @@ _KINDS = (AuthSubjectType.USER, AuthSubjectType.ESC, AuthSubjectType.JOB_FAMILY)
 
 
 def get_holder(uow: UnitOfWork, text: str) -> AuthSubjectDto:
-    """Return who is meant by `anna@example.com`, the name or id of an ESC, or the name of a job family.
+    """Return the user `anna@example.com`, the ESC with this name or id, or the job family with this name.
 
-    `user:`, `esc:` or `job_family:` before it says which kind, where several have the name;
-    ValidationError when it does not say enough.
+    A prefix `user:`, `esc:` or `job_family:` selects the kind if several holders share the name.
+    Raises EntityNotFound if no holder has the name, and ValidationError if several have it.
     """
     kind, separator, name = text.partition(":")
     kinds = [known for known in _KINDS if known == kind] if separator else []
@@ -37,7 +37,7 @@ def get_holder(uow: UnitOfWork, text: str) -> AuthSubjectDto:
 def get_own_or_asked_holder(
     uow: UnitOfWork, caller: AuthSubject, wanted: str | None
 ) -> AuthSubjectDto:
-    """Return whom a question is about: the caller, or anybody where an administrator asks."""
+    """Return the caller as a holder, or the holder called `wanted`, if an administrator asks for another one."""
     own_name = f"{caller.subject_type}:{caller.name}"
     if caller.id is not None and wanted in (None, own_name, caller.name, caller.display_name):
         return uow.auth_subjects.get(caller.id)
@@ -50,17 +50,17 @@ def get_own_or_asked_holder(
 
 
 def get_esc_holder(uow: UnitOfWork, esc_id: str) -> AuthSubjectDto:
-    """Return an ESC as a holder; EntityNotFound."""
+    """Return an ESC as a holder; raises EntityNotFound."""
     return _of_esc(uow, uow.escs.get(esc_id))
 
 
 def get_family_holder(uow: UnitOfWork, family_name: str) -> AuthSubjectDto:
-    """Return a job family as a holder; EntityNotFound."""
+    """Return a job family as a holder; raises EntityNotFound."""
     return _of_family(uow, uow.families.get(family_name))
 
 
 def ensure_holder(uow: UnitOfWork, holder: AuthSubjectDto) -> AuthSubjectDto:
-    """Return the holder with its row, added if it held nothing yet."""
+    """Return the holder with the id of its row, which is added if the holder has none."""
     if holder.id:
         return holder
     match holder.subject_type:
@@ -75,7 +75,7 @@ def ensure_holder(uow: UnitOfWork, holder: AuthSubjectDto) -> AuthSubjectDto:
 def add_esc(
     uow: UnitOfWork, name: str, esc_id: str | None, tokens: Tokens, by: AuthSubject
 ) -> EscDto:
-    """Add an ESC, with a token; AlreadyExists when its id is taken."""
+    """Add an ESC with a token; raises AlreadyExists if its id is taken."""
     esc = uow.escs.add(name, esc_id)
     tokens.create(uow, uow.auth_subjects.ensure_of_esc(esc.id))
     _write_event(uow, AuditEventType.ESC_CREATED, esc, by, tokens.clock.now())
@@ -83,7 +83,7 @@ def add_esc(
 
 
 def remove_esc(uow: UnitOfWork, esc_id: str, by: AuthSubject, now: datetime) -> None:
-    """Remove an ESC, with its tokens and permissions."""
+    """Remove an ESC with its tokens and permissions."""
     esc = uow.escs.get(esc_id)
     uow.escs.remove(esc_id)
     _write_event(uow, AuditEventType.ESC_DELETED, esc, by, now)

@@ -1,4 +1,4 @@
-"""Finding out whether somebody knows the password of a user."""
+"""The check of a user's password at login, with limits on guesses, which all processes count together in the database."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -14,54 +14,53 @@ from lifecycle.domain.auth import UserDto
 
 logger = get_logger(__name__)
 FAILURE_SECONDS = 1.0
-"""How long each refusal takes: longer than the slowest hash, so it tells nothing about the user."""
+"""The duration of each refusal: longer than the slowest hash, so it tells nothing about the user."""
 
 
 class WrongCredentials(UnauthorizedError):
-    """Nobody may log in with this name and password."""
+    """The username or the password is wrong, or the user is not active."""
 
 
 class TooManyAttempts(TooManyRequests):
-    """Whoever it is guesses passwords, or has forgotten one."""
+    """Too many attempts to log in failed within the time window."""
 
 
 @dataclass(frozen=True)
 class LoginCredentials:
-    """What somebody types."""
+    """The username and password of a login, and the address of the client."""
 
     username: str
     password: str = field(repr=False)
     address: str
-    """Where they are."""
 
 
 @dataclass(frozen=True)
 class AttemptLimits:
-    """How often log-in may fail within `window`."""
+    """The number of attempts to log in that may fail within `window`."""
 
     per_account: int = 10
-    """One address, as one user. Not one user from anywhere: strangers could lock an admin out."""
+    """For one user from one address. A limit for one user from all addresses would let strangers lock an admin out."""
     per_address: int = 100
-    """One address, as anybody."""
+    """For all users from one address."""
     window: timedelta = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
 class LoginAttempt:
-    """Somebody at an address wants to be a user."""
+    """An attempt to log in as a user from an address."""
 
     username: str
     address: str
 
     @property
     def account(self) -> str:
-        """The name as it is stored."""
+        """The username's hash, under which the database stores the attempt."""
         return hashlib.sha256(self.username.strip().casefold().encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class PasswordCheck:
-    """Compares between two transactions: it takes long, and the database has others to serve."""
+    """Compares hashes between two transactions: a hash takes long, and an open transaction would block others."""
 
     unit_of_work: UnitOfWorkFactory
     passwords: Passwords
@@ -69,7 +68,7 @@ class PasswordCheck:
     clock: Clock
 
     def require_user(self, credentials: LoginCredentials) -> UserDto:
-        """Return the active user whose password it is; raises WrongCredentials, TooManyAttempts."""
+        """Return the active user with this password; raises WrongCredentials or TooManyAttempts."""
         begun_at = self.clock.monotonic()
         attempt = LoginAttempt(credentials.username, credentials.address)
         with self.unit_of_work() as uow:
@@ -99,9 +98,9 @@ class PasswordCheck:
 def begin_attempt(
     uow: UnitOfWork, limits: AttemptLimits, attempt: LoginAttempt, now: datetime
 ) -> None:
-    """Note an attempt before its password is looked at; raises TooManyAttempts.
+    """Record an attempt before its password is checked; raises TooManyAttempts.
 
-    It counts as failed until `forget_attempts`, so a hundred at once are a hundred.
+    The attempt counts as failed until `forget_attempts`, so simultaneous guesses all count.
     """
     uow.login_attempts.lock()
     since = now - limits.window
@@ -113,7 +112,7 @@ def begin_attempt(
 
 
 def forget_attempts(uow: UnitOfWork, attempt: LoginAttempt) -> None:
-    """Forget what failed before: they knew the password after all."""
+    """Delete the failed attempts of a client that then knew the password."""
     uow.login_attempts.forget(attempt.account, attempt.address)
 
 

@@ -1,4 +1,4 @@
-"""How passwords are kept."""
+"""Passwords: the check of their strength, and their hashes."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ MAX_PASSWORD_LENGTH = 1024
 _FEWEST_DISTINCT = 4
 _SHORTEST_NAME = 4
 _MOST_DECORATION = 4
-"""`Password2024!` is `password` with so many characters around it."""
+"""The most characters around a common password that don't make it a strong one, as in `Password2024`."""
 _ROWS = (
     "abcdefghijklmnopqrstuvwxyz",
     "0123456789",
@@ -27,7 +27,7 @@ _ROWS = (
 )
 _LOOK_ALIKES = str.maketrans("0134578@$!", "oieastbasi")
 _MOST_AT_ONCE = 2
-"""Each takes 19 MiB and a core for a while; whoever sends many passwords waits."""
+"""The number of hashes computed at once: each takes 19 MiB and a core, so further ones wait."""
 _OLDER_ALGORITHM = "pbkdf2_sha256"
 
 
@@ -36,7 +36,7 @@ class WeakPassword(ValidationError):
 
 
 def check_password_strength(password: str, username: str = "") -> None:
-    """Refuse a password that is easy to guess."""
+    """Refuse passwords that are easy to guess."""
     if not password:
         raise WeakPassword("the password is empty")
     if len(password) < MIN_PASSWORD_LENGTH:
@@ -63,12 +63,12 @@ class Passwords:
         self._turns = threading.BoundedSemaphore(_MOST_AT_ONCE)
 
     def hash(self, password: str) -> str:
-        """Hash a password, to be stored."""
+        """Return the hash of a password, to be stored."""
         with self._turns:
             return self._hasher.hash(password)
 
     def is_correct(self, password: str, stored: str | None) -> bool:
-        """Tell whether it is the password; without a stored hash it takes as long and is not."""
+        """Return whether the password matches the stored hash; without a hash, return False after the same time."""
         with self._turns:
             if stored is None:
                 self._verify(password, self._dummy_hash)
@@ -78,7 +78,7 @@ class Passwords:
             return self._verify(password, stored)
 
     def is_outdated(self, stored: str) -> bool:
-        """Tell whether a correct password should be hashed again."""
+        """Return whether a correct password should be hashed again."""
         if stored.startswith(f"{_OLDER_ALGORITHM}$"):
             return True
         return self._hasher.check_needs_rehash(stored)
@@ -95,7 +95,7 @@ def _is_along_a_row(text: str) -> bool:
 
 
 def _list_cores(text: str) -> Iterator[str]:
-    """Yield the password, and what is left without the decoration that people add to common ones."""
+    """Yield the password, and its core without the digits and punctuation that people add to common ones."""
     core = text.strip(string.digits + string.punctuation)
     for candidate in (text, core) if len(text) - len(core) <= _MOST_DECORATION else (text,):
         yield candidate
@@ -151,3 +151,4 @@ welcome! welcome1 welcome12 welcome123 whatever whatever1 winter12 winter123 win
 winter2026 xxxxxxxx yuantuo2012 zaq12wsx zaq1xsw2 zaq1zaq1 zxcvasdf zxcvbnm1 zxcvbnm123 zzzzzzzz
 """
 COMMON_PASSWORDS = frozenset(_TEXT.split())
+"""Passwords that attackers try first: lower case, none shorter than allowed."""

@@ -1,4 +1,4 @@
-"""Whether a stored permission covers what somebody wants to do."""
+"""The parts of a decision: rules with their effects, and stored permissions with what they cover."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,53 +10,53 @@ from racetrack_commons.entities.dto import JobDto
 from lifecycle.domain.auth import PermissionDto
 
 PLATFORM_SCOPES = {AuthScope.CALL_ADMIN_API, AuthScope.DEPLOY_NEW_FAMILY}
-"""Scopes about no job: a permission that is limited to some job does not contain them."""
+"""Scopes that concern no job: a permission that is limited to a job does not include them."""
 
 
 class Effect(StrEnum):
-    """What a rule does to a decision."""
+    """The effect of a rule on a decision."""
 
     ALLOW = "allow"
     DENY = "deny"
     CONTINUE = "continue"
-    """It does not apply; the next rule is asked."""
+    """The rule does not apply; the next rule is asked."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule, as it met the question."""
+    """The answer of one rule to a request."""
 
     name: str
-    """Which rule it is: `permission`, `public endpoint`, …"""
+    """The kind of rule: `permission`, `public endpoint`, …"""
     effect: Effect
     reason: str
-    """For people, with the names that it depended on."""
+    """A sentence for people, with the names that the answer depends on."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The rules that were asked, in their order; the last one decided."""
+    """The rules in the order in which they were asked; the last one decided."""
 
     rules: tuple[Rule, ...]
 
     @property
     def effect(self) -> Effect:
-        """What was decided; CONTINUE when no rule applied."""
+        """The effect of the rule that decided; CONTINUE if no rule applied."""
         return self.rules[-1].effect if self.rules else Effect.CONTINUE
 
     @property
     def is_allowed(self) -> bool:
-        """Whether the caller may."""
+        """True if the caller may do what is wanted."""
         return self.effect is Effect.ALLOW
 
     @property
     def reason(self) -> str:
-        """Why."""
+        """The reason of the rule that decided."""
         return self.rules[-1].reason if self.rules else "no rule applies"
 
 
 def decide(rules: Iterable[Rule]) -> Decision:
-    """Ask rule after rule until one decides."""
+    """Ask the rules in their order until one decides."""
     asked = []
     for rule in rules:
         asked.append(rule)
@@ -67,17 +67,17 @@ def decide(rules: Iterable[Rule]) -> Decision:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What somebody wants to do; what is None is not limited: everything of that kind."""
+    """A scope that a caller wants to use, and on what; a field that is None means everything of its kind."""
 
     scope: AuthScope
     job_name: str | None = None
     job: JobDto | None = None
-    """None beside a name: the whole family, versions that do not exist yet among it."""
+    """None beside a name means the whole family, including versions that do not exist yet."""
     endpoint: str | None = None
 
 
 def find_mismatch(permission: PermissionDto, wanted: Wanted) -> str | None:
-    """Say why a permission does not cover what is wanted; None: it does."""
+    """Return why a permission does not cover what is wanted, or None if it does."""
     if not grants(permission, wanted.scope):
         return "is another scope"
     if permission.job_family_id and permission.job_family_name != wanted.job_name:
@@ -94,17 +94,17 @@ def find_mismatch(permission: PermissionDto, wanted: Wanted) -> str | None:
 
 
 def permits(permissions: Iterable[PermissionDto], wanted: Wanted) -> bool:
-    """Tell whether one of the permissions covers what is wanted."""
+    """Return whether one of the permissions covers what is wanted."""
     return any(find_mismatch(permission, wanted) is None for permission in permissions)
 
 
 def grants(permission: PermissionDto, scope: AuthScope) -> bool:
-    """Tell whether a permission contains the scope, on whatever it is."""
+    """Return whether a permission includes the scope, regardless of its limits."""
     return permission.scope in (scope, AuthScope.FULL_ACCESS)
 
 
 def describe_permission(permission: PermissionDto) -> str:
-    """Name the scope, and what it is limited to."""
+    """Describe a permission for people: its scope and its limits."""
     limits = []
     if permission.job_family_id:
         limits.append(f"job family {permission.job_family_name}")
@@ -116,16 +116,16 @@ def describe_permission(permission: PermissionDto) -> str:
 
 
 def normalize_endpoint(path: str) -> str:
-    """Give a path one leading slash, and take one trailing slash from it."""
+    """Return a path in the form in which endpoints are compared: with a leading slash, without a trailing one."""
     return "/" + path.removesuffix("/").removeprefix("/")
 
 
 def is_below(endpoint: str, public: str) -> bool:
-    """Tell whether an endpoint is the public one, or a path below it."""
+    """Return whether an endpoint is the public one, or a path below it."""
     prefix = normalize_endpoint(public).rstrip("/")
     return endpoint == prefix or endpoint.startswith(f"{prefix}/")
 
 
 def describe_dot_segments(text: str) -> str:
-    """Say what is wrong with such a path."""
+    """Return the error message for an endpoint with `.` or `..` in its path."""
     return f"{text} is no endpoint: it has `.` or `..` in its path"

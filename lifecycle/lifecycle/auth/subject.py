@@ -1,4 +1,7 @@
-"""Auth subjects of job families, under the name that plugins import."""
+"""Auth subjects of job families.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from dataclasses import dataclass, field
 
@@ -19,7 +22,7 @@ class JobFamilySubject:
 
 
 def get_auth_subject_by_job_family(job_family: JobFamilyDto) -> JobFamilySubject:
-    """Return the auth subject of a family; it and its token are created at the first time."""
+    """Return the auth subject of a family; the first call creates it and its token. Raises EntityNotFound."""
     if job_family.id is None:
         raise EntityNotFound(f"job family {job_family.name} is not in the registry")
     context = get_context()

@@ -17,7 +17,7 @@ from lifecycle.domain.auth import AuthSubjectDto, AuthTokenDto
 
 @dataclass(frozen=True)
 class Tokens:
-    """Makes tokens and finds those there are."""
+    """Creates, finds, replaces and revokes the tokens of subjects."""
 
     auth_key: SecretStr
     clock: Clock
@@ -25,11 +25,11 @@ class Tokens:
     def create(
         self, uow: UnitOfWork, subject: AuthSubjectDto, expiry_time: datetime | None = None
     ) -> AuthTokenDto:
-        """Sign and store another token of the subject."""
+        """Sign and store another token of the subject; return it."""
         return uow.auth_tokens.add(subject.id, self.sign(subject), expiry_time, self.clock.now())
 
     def ensure_valid(self, uow: UnitOfWork, subject: AuthSubjectDto) -> str:
-        """Return the newest token of the subject that is valid, created if there was none."""
+        """Return the newest valid token of the subject; create one if there is none."""
         now = self.clock.now()
         for token in uow.auth_tokens.list_of_subject(subject.id):
             if token.is_valid(now):
@@ -43,7 +43,7 @@ class Tokens:
         by: AuthSubject,
         expiry_time: datetime | None = None,
     ) -> AuthTokenDto:
-        """Give somebody another token, on somebody's behalf."""
+        """Create a token of the holder on behalf of `by`; raises ValidationError if it would have expired already."""
         if expiry_time is not None and expiry_time <= self.clock.now():
             raise ValidationError(f"the token would have expired before it was made: {expiry_time}")
         token = self.create(uow, holder, expiry_time)
@@ -54,12 +54,12 @@ class Tokens:
     def revoke(
         self, uow: UnitOfWork, holder: AuthSubjectDto, token_id: str, by: AuthSubject
     ) -> None:
-        """Take a token away; EntityNotFound when it is not the holder's."""
+        """Delete a token of the holder on behalf of `by`; raises EntityNotFound if it is not the holder's."""
         uow.auth_tokens.remove(holder.id, token_id)
         self._write_event(uow, AuditEventType.TOKEN_REVOKED, holder, by, {"id": token_id})
 
     def regenerate(self, uow: UnitOfWork, holder: AuthSubjectDto, by: AuthSubject) -> str:
-        """Make every token that somebody has invalid, give a new one for each, return a valid one."""
+        """Invalidate and replace all tokens of the holder; return a valid one."""
         self._replace_all(uow, holder)
         self._write_event(uow, AuditEventType.TOKENS_REGENERATED, holder, by, {})
         return self.ensure_valid(uow, holder)
@@ -78,7 +78,7 @@ class Tokens:
         write_event(uow, event, self.clock.now())
 
     def sign(self, subject: AuthSubjectDto) -> str:
-        """Make a token, which counts only once it is stored."""
+        """Return the text of a new token, which is valid only once it is stored."""
         payload = AuthTokenPayload(subject=subject.name, subject_type=subject.subject_type)
         return encode_token(payload, self.auth_key.get_secret_value())
 

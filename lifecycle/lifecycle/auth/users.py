@@ -1,4 +1,4 @@
-"""People: logging in, registering, changing passwords."""
+"""Accounts of people: login, registration, passwords, rights, and the first admin."""
 
 import re
 import secrets
@@ -33,12 +33,12 @@ _MAX_USERNAME_LENGTH = 150
 
 
 class UsernameTaken(AlreadyExists):
-    """Somebody has this name already."""
+    """Another user has this name."""
 
 
 @dataclass(frozen=True)
 class UserProfile:
-    """Who logged in."""
+    """The user who logged in, with a valid token."""
 
     username: str
     token: str
@@ -47,7 +47,7 @@ class UserProfile:
 
 @dataclass(frozen=True)
 class Users:
-    """What people do with their accounts. Passwords are hashed outside of transactions."""
+    """Logs users in, registers them and changes their passwords, which are hashed outside of transactions."""
 
     unit_of_work: UnitOfWorkFactory
     passwords: Passwords
@@ -56,7 +56,7 @@ class Users:
     clock: Clock
 
     def log_in(self, credentials: LoginCredentials) -> UserProfile:
-        """Check the password and return a token; raises WrongCredentials, TooManyAttempts."""
+        """Check the password and return the profile with a token; raises WrongCredentials or TooManyAttempts."""
         user = self.password_check.require_user(credentials)
         now = self.clock.now()
         with self.unit_of_work() as uow:
@@ -67,7 +67,7 @@ class Users:
         return UserProfile(user.username, token, user.is_staff)
 
     def register(self, username: str, password: str) -> None:
-        """Add a user, whom staff has to activate."""
+        """Add a user whom staff has to activate; raises ValidationError or UsernameTaken."""
         check_username(username)
         check_password_strength(password, username)
         password_hash = self.passwords.hash(password)
@@ -89,7 +89,7 @@ class Users:
         self._set_password(credentials.username, new, executor=credentials.username)
 
     def set_password(self, username: str, new: str, executor: str) -> None:
-        """Give a user another password, for those who may."""
+        """Replace a user's password on behalf of `executor`, whose rights were checked before."""
         check_password_strength(new, username)
         self._set_password(username, new, executor)
 
@@ -102,7 +102,7 @@ class Users:
 
 
 def check_username(username: str) -> None:
-    """Refuse names that are no e-mail addresses."""
+    """Refuse usernames that are not e-mail addresses."""
     if len(username) > _MAX_USERNAME_LENGTH:
         raise ValidationError(f"the username may have {_MAX_USERNAME_LENGTH} characters at most")
     if not _USERNAME.fullmatch(username):
@@ -113,7 +113,7 @@ def check_username(username: str) -> None:
 
 @dataclass(frozen=True)
 class RightsChange:
-    """What shall be different; None: as it is."""
+    """A change of a user's rights; a field that is None keeps its present value."""
 
     is_active: bool | None = None
     is_staff: bool | None = None
@@ -123,7 +123,7 @@ class RightsChange:
 def change_rights(
     uow: UnitOfWork, username: str, change: RightsChange, by: AuthSubject, now: datetime
 ) -> UserDto:
-    """Activate a user, switch one off, make one staff; return the user as it is then."""
+    """Change the rights of a user; return the user with the new rights."""
     user = uow.users.get(username)
     rights = UserRights(
         is_active=_choose(change.is_active, user.is_active),
@@ -145,21 +145,21 @@ def change_rights(
 
 
 def check_may_set_password(uow: UnitOfWork, user: UserDto, by: AuthSubject) -> None:
-    """Refuse to set passwords of those whom one does not manage, and one's own."""
+    """Refuse callers who set their own password, or that of a user whom they do not manage."""
     if user.username == by.name:
         raise ValidationError("change your own password with the old one")
     _check_may_manage(uow, user, by, touches_power=False)
 
 
 def check_superuser(uow: UnitOfWork, by: AuthSubject) -> None:
-    """Refuse who is no superuser."""
+    """Refuse callers who are not superusers."""
     if not (by.is_unlimited or uow.users.get(by.name).is_superuser):
         raise NotPermitted(f"{by.description} is no superuser")
 
 
 @dataclass(frozen=True)
 class FirstAdminSettings:
-    """How the first admin is to be made."""
+    """The settings for the first admin's account."""
 
     auth_key: SecretStr
     development_mode: bool
@@ -169,7 +169,7 @@ class FirstAdminSettings:
 def create_first_admin(
     uow: UnitOfWork, settings: FirstAdminSettings, passwords: Passwords, clock: Clock
 ) -> str | None:
-    """Add the user admin where there is nobody; return its password if one had to be generated."""
+    """Add the user admin to an installation without users; return its password if one was generated."""
     if not uow.users.is_empty():
         return None
     password, generated = _choose_password(settings)
@@ -187,7 +187,7 @@ def create_first_admin(
 def _check_may_manage(
     uow: UnitOfWork, user: UserDto, by: AuthSubject, *, touches_power: bool
 ) -> None:
-    """Refuse staff that reaches for more than staff has: only superusers manage staff."""
+    """Refuse staff who are not superusers if they change staff, or make other users staff."""
     if touches_power or user.is_staff or user.is_superuser:
         check_superuser(uow, by)
 

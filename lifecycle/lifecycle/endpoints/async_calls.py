@@ -1,6 +1,7 @@
-"""Routes of async calls: PUB keeps them here, so that they survive it.
+"""Routes of async calls, which PUB stores here, so that they survive a restart of PUB.
 
-They work in maintenance mode too: calls that are running may end.
+Gateways share the calls: a call belongs to the gateway that holds its lease. Times are Lifecycle's, so that the
+clocks of gateways don't matter. All of it works in maintenance mode: calls that are running may end.
 """
 
 from datetime import datetime, timedelta
@@ -32,13 +33,13 @@ from lifecycle.endpoints.dependencies import (
 
 _PREFIX = "/api/v1/job/async"
 ROUTINE_PATHS = (f"{_PREFIX}/claim", f"{_PREFIX}/renew")
-"""Each gateway asks for them every few seconds."""
+"""Paths that each gateway requests every few seconds."""
 router = APIRouter(prefix=_PREFIX, tags=["API"], route_class=CommittingRoute)
 
 
 @router.post("/call")
 def add_async_call(call: AsyncJobCallDto, _: Administrator, uow: UnitOfWorkDep) -> None:
-    """Keep an async call."""
+    """Store an async call."""
     uow.async_calls.save(call)
 
 
@@ -52,7 +53,7 @@ def get_async_call(call_id: str, _: Administrator, uow: ReadingDep) -> AsyncJobC
 def update_async_call(
     call_id: str, call: AsyncJobCallDto, _: Administrator, uow: UnitOfWorkDep
 ) -> None:
-    """Keep what became of an async call."""
+    """Store the new state of an async call."""
     if call.id != call_id:
         raise ValidationError(f"the path names async call {call_id}, but the body {call.id}")
     uow.async_calls.save(call)
@@ -60,7 +61,7 @@ def update_async_call(
 
 @router.delete("/call/{call_id}")
 def remove_async_call(call_id: str, _: Administrator, uow: UnitOfWorkDep) -> None:
-    """Forget an async call."""
+    """Delete an async call."""
     uow.async_calls.remove(call_id)
 
 
@@ -68,7 +69,7 @@ def remove_async_call(call_id: str, _: Administrator, uow: UnitOfWorkDep) -> Non
 def add_leased_call(
     new: NewAsyncCall, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
 ) -> None:
-    """Keep a new call, with its first lease."""
+    """Store a new call with its first lease."""
     now = services.clock.now()
     uow.async_call_leases.add(new.call, _claimant(new.lease, now) if new.lease else None, now)
 
@@ -77,11 +78,11 @@ def add_leased_call(
 def claim_calls(
     claim: AsyncCallClaim, _: Administrator, services: ServicesDep
 ) -> list[ClaimedAsyncCall]:
-    """Hand out calls that nobody runs, and forget those whose end was delivered a while ago."""
+    """Lease calls that no gateway runs, and delete those whose end was delivered a while ago."""
     now = services.clock.now()
     with services.unit_of_work.reading() as uow:
         if not uow.async_call_leases.has_work(now):
-            return []  # Gateways ask all the time: most of them shall wait for no writer.
+            return []  # Gateways ask all the time: most of them need not wait for a writer.
     with services.unit_of_work() as uow:
         uow.async_call_leases.remove_delivered(now)
         return uow.async_call_leases.claim(_claimant(claim.lease, now), claim.limit, now)
@@ -91,14 +92,14 @@ def claim_calls(
 def renew_leases(
     renewal: AsyncCallRenewal, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
 ) -> HeldAsyncCalls:
-    """Make leases last longer; calls that are missing in the answer belong to somebody else."""
+    """Extend leases; calls that are missing in the answer belong to another gateway."""
     expires_at = services.clock.now() + timedelta(seconds=renewal.seconds)
     return HeldAsyncCalls(call_ids=uow.async_call_leases.renew(renewal.holders, expires_at))
 
 
 @router.get("/call/{call_id}/status")
 def get_call_status(call_id: str, _: Administrator, uow: ReadingDep) -> AsyncCallState:
-    """Tell how a call stands, without its bodies."""
+    """Show the status of a call, without its bodies."""
     return AsyncCallState(status=uow.async_calls.get_status(call_id))
 
 
@@ -106,7 +107,7 @@ def get_call_status(call_id: str, _: Administrator, uow: ReadingDep) -> AsyncCal
 def end_call(
     call_id: str, end: AsyncCallEnd, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
 ) -> None:
-    """Keep what became of a call, and tell those who wait for it."""
+    """Store the end of a call, and notify the gateways that wait for it."""
     if end.status is AsyncCallStatus.ONGOING:
         raise ValidationError("an end is completed or failed; to give a call back, release it")
     uow.async_call_leases.end(call_id, end, services.clock.now())
@@ -121,7 +122,7 @@ def release_call(
     services: ServicesDep,
     uow: UnitOfWorkDep,
 ) -> None:
-    """Give a call back: somebody else may run it, at once or later."""
+    """Release a call: another gateway may run it, at once or later."""
     claimable_at = services.clock.now() + timedelta(seconds=release.claimable_after_seconds)
     uow.async_call_leases.release(call_id, release.holder, claimable_at, release.error)
 
@@ -134,7 +135,7 @@ def note_delivery(
     services: ServicesDep,
     uow: UnitOfWorkDep,
 ) -> None:
-    """Note that somebody was given the end of a call: it may be forgotten in a while."""
+    """Note that the end of a call was delivered: the call may be deleted after a while."""
     forget_at = services.clock.now() + timedelta(seconds=delivery.forget_after_seconds)
     uow.async_call_leases.note_delivery(call_id, forget_at)
 

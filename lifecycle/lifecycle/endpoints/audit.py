@@ -25,7 +25,7 @@ _LONGEST_PAGE = 1000
 
 
 class AuditLogEventDto(BaseModel):
-    """Something that somebody did."""
+    """An event of the audit log."""
 
     id: str
     version: int
@@ -39,14 +39,14 @@ class AuditLogEventDto(BaseModel):
 
 
 class ExplainedEvent(AuditLogEventDto):
-    """The same, for people."""
+    """An event with its description for people."""
 
     explanation: str
     time_ago: str
 
 
 class ActivityPayload(BaseModel):
-    """What happened lately."""
+    """The newest events, and the filter that they match."""
 
     filter_job_name: str
     filter_job_version: str
@@ -61,7 +61,7 @@ def read_audit_filter(
     limit: Annotated[int, Query(ge=0, le=_LONGEST_PAGE)] = 100,
     offset: Count = 0,
 ) -> AuditFilter:
-    """Read which events are wanted; a job stands in the path or in the query."""
+    """Read the filter of events from a request, which names a job in its path or in its query."""
     return AuditFilter(job_name, job_version, event_type=event_type, limit=limit, offset=offset)
 
 
@@ -76,7 +76,7 @@ def get_activity(
     uow: ReadingDep,
     related_to_me: str = "",
 ) -> ActivityPayload:
-    """Show what happened lately, explained."""
+    """Show the newest events with their descriptions."""
     is_mine = related_to_me.lower() in _TRUE
     events = uow.audit.list_newest(replace(wanted, username=user.name if is_mine else None))
     return ActivityPayload(
@@ -93,7 +93,7 @@ def get_activity(
 def list_user_events(
     wanted: WantedEvents, user: UserSubject, uow: ReadingDep
 ) -> list[AuditLogEventDto]:
-    """List what the user who calls did, or what happened to their jobs."""
+    """List the events that the calling user caused, or that affected the user."""
     return _list_events(uow.audit.list_newest(replace(wanted, username=user.name)))
 
 
@@ -101,7 +101,7 @@ def list_user_events(
 @router.get("/events/job/{job_name}")
 @router.get("/events/job/{job_name}/{job_version}")
 def list_events(wanted: WantedEvents, _: CurrentSubject, uow: ReadingDep) -> list[AuditLogEventDto]:
-    """List what happened."""
+    """List the events."""
     return _list_events(uow.audit.list_newest(wanted))
 
 

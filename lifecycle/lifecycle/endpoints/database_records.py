@@ -1,4 +1,4 @@
-"""Routes of records: rows of any table, for staff."""
+"""Routes of records, the rows of any table, for staff."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _LARGEST = 2**31 - 1
 
 
 class TableMetadata(BaseModel):
-    """What a table is made of."""
+    """The names and columns of a table."""
 
     class_name: str
     table_name: str
@@ -23,45 +23,45 @@ class TableMetadata(BaseModel):
     main_columns: list[str]
     all_columns: list[str]
     column_types: dict[str, str]
-    """In words of Python: `str | None`."""
+    """Types of columns in Python's notation: `str | None`."""
     foreign_keys: dict[str, str]
     """Names of the tables that columns refer to."""
 
 
 class CountPayload(BaseModel):
-    """Which records to count."""
+    """A filter of the records to count."""
 
     filters: dict[str, Any] | None = None
-    """Values that columns must equal; null: those without a value."""
+    """Values that columns must equal; null matches records without a value."""
 
 
 class ListPayload(BaseModel):
-    """Which records to list."""
+    """The filter, order, page and columns of the records to list."""
 
     offset: int = Field(0, ge=0, le=_LARGEST)
     limit: int | None = Field(None, ge=0, le=_LARGEST)
-    """Null or 0: all."""
+    """Null or 0 means all."""
     order_by: list[str] | None = None
-    """A minus before a column's name puts the highest first."""
+    """A minus before a column's name sorts from high to low."""
     filters: dict[str, Any] | None = None
     columns: list[str] | None = None
-    """Null or empty: all."""
+    """Null or empty means all."""
 
 
 class NamesPayload(BaseModel):
-    """Whose names to tell."""
+    """The ids of the records to name."""
 
     record_ids: list[str] = Field(max_length=10_000)
 
 
 class NamesResult(BaseModel):
-    """What people call records."""
+    """The names that people give to records, by id."""
 
     id_to_name: dict[str, str]
 
 
 class ManyPayload(BaseModel):
-    """Which records to remove."""
+    """The ids of the records to remove."""
 
     record_ids: list[str] = Field(max_length=10_000)
 
@@ -88,7 +88,7 @@ def list_tables(_: StaffUser) -> list[TableMetadata]:
 
 @router.get("/table/{table}/metadata")
 def get_metadata(table: str, _: StaffUser) -> TableMetadata:
-    """Show what a table is made of."""
+    """Show the names and columns of a table."""
     return _describe(get_record_table(table))
 
 
@@ -112,7 +112,7 @@ def list_records(table: str, payload: ListPayload, _: StaffUser, uow: ReadingDep
 
 @router.post("/table/{table}/names")
 def list_names(table: str, payload: NamesPayload, _: StaffUser, uow: ReadingDep) -> NamesResult:
-    """Tell what people call records."""
+    """Show the names that people give to records."""
     names = uow.records.list_names(get_record_table(table), payload.record_ids)
     return NamesResult(id_to_name=names)
 
@@ -121,7 +121,7 @@ def list_names(table: str, payload: NamesPayload, _: StaffUser, uow: ReadingDep)
 def add_record(
     table: str, payload: RecordPayload, staff: StaffUser, services: ServicesDep
 ) -> RecordPayload:
-    """Add a record; a key that is missing is made, and so is the token of an auth token."""
+    """Add a record; a missing key is generated, and so is the text of an auth token."""
     return RecordPayload(fields=services.records.add(table, payload.fields, staff))
 
 
@@ -135,13 +135,13 @@ def get_record(table: str, record_id: str, _: StaffUser, uow: ReadingDep) -> Rec
 def change_record(
     table: str, record_id: str, payload: RecordPayload, staff: StaffUser, services: ServicesDep
 ) -> None:
-    """Give columns of a record other values; its key stays."""
+    """Change columns of a record; its key stays."""
     services.records.change(table, record_id, payload.fields, staff)
 
 
 @router.delete("/table/{table}/id/{record_id}")
 def remove_record(table: str, record_id: str, staff: StaffUser, services: ServicesDep) -> None:
-    """Remove a record with what belongs to it; a job is stopped."""
+    """Remove a record with the records that belong to it; a job is stopped."""
     services.records.remove(table, [record_id], staff)
 
 
@@ -149,7 +149,7 @@ def remove_record(table: str, record_id: str, staff: StaffUser, services: Servic
 def remove_records(
     table: str, payload: ManyPayload, staff: StaffUser, services: ServicesDep
 ) -> None:
-    """Remove records with what belongs to them: all or none."""
+    """Remove records with the records that belong to them: all or none."""
     services.records.remove(table, payload.record_ids, staff)
 
 

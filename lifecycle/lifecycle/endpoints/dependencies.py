@@ -1,4 +1,4 @@
-"""What routes ask for in their signatures: services, units of work, and who may call."""
+"""Dependencies of routes: services, units of work, and guards that check the caller."""
 
 import functools
 import inspect
@@ -37,7 +37,7 @@ from lifecycle.records import Records
 
 @dataclass(frozen=True)
 class LifecycleServices:
-    """The parts of a running Lifecycle."""
+    """The parts of a running Lifecycle, made by the composition root."""
 
     config: Config
     clock: Clock
@@ -55,14 +55,14 @@ class LifecycleServices:
 
 
 def get_services(request: Request) -> LifecycleServices:
-    """Return what the composition root made."""
+    """Return the parts of the running Lifecycle."""
     services: LifecycleServices = request.app.state.services
     return services
 
 
 ServicesDep = Annotated[LifecycleServices, Depends(get_services)]
 Count = Annotated[int, Query(ge=0, le=2**31 - 1)]
-"""How many rows or lines, in a query; databases and deques have no larger numbers."""
+"""A number of rows or lines in a query; databases and deques accept no larger one."""
 
 
 def open_unit_of_work(services: ServicesDep) -> Iterator[UnitOfWork]:
@@ -82,10 +82,10 @@ ReadingDep = Annotated[UnitOfWork, Depends(open_reading, scope="function")]
 
 
 class CommittingRoute(APIRoute):
-    """Ends the endpoint's unit of work when the endpoint returns.
+    """A route that commits the endpoint's unit of work when the endpoint returns.
 
-    FastAPI would end it later: first it validates the answer, in whichever thread is free. Meanwhile the transaction
-    holds SQLite's lock, and in a crowd all threads wait for that lock.
+    FastAPI would commit it later: it validates the answer first, in any free thread. Meanwhile the transaction
+    would hold SQLite's lock, and under load all threads would wait for that lock.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -93,7 +93,7 @@ class CommittingRoute(APIRoute):
 
 
 def check_maintenance(services: ServicesDep) -> None:
-    """Refuse the request in maintenance mode."""
+    """Refuse requests in maintenance mode."""
     with services.unit_of_work.reading() as uow:
         check_no_maintenance(uow)
 
@@ -103,7 +103,7 @@ NotInMaintenance = Depends(check_maintenance)
 
 
 def read_auth_token(request: Request) -> str | None:
-    """Return the token that the request shows."""
+    """Return the auth token of the request, or None."""
     return find_auth_token(request.headers)
 
 
@@ -111,16 +111,16 @@ AuthToken = Annotated[str | None, Depends(read_auth_token)]
 
 
 def authenticate(token: AuthToken, services: ServicesDep) -> AuthSubject:
-    """Return who calls."""
+    """Return the caller; raises InvalidToken."""
     return services.authenticator.authenticate(token)
 
 
 KnownSubject = Annotated[AuthSubject, Depends(authenticate)]
-"""No guard yet: the token is valid, but a service's may be limited to scopes."""
+"""Not a guard: the token is valid, but a service's token may be limited to scopes."""
 
 
 def require_unlimited_subject(subject: KnownSubject) -> AuthSubject:
-    """Return who calls, whoever it is."""
+    """Return the caller of any kind; raises NotPermitted for a service that is limited to scopes."""
     check_internal_unlimited(subject)
     return subject
 
@@ -130,7 +130,7 @@ CurrentSubject = Annotated[AuthSubject, Depends(require_unlimited_subject)]
 
 
 def require_user(subject: CurrentSubject) -> AuthSubject:
-    """Return the user who calls."""
+    """Return the caller, who must be a user; raises NotPermitted."""
     if subject.subject_type is not AuthSubjectType.USER:
         raise NotPermitted("only users may do this, not services, ESCs or job families")
     return subject
@@ -141,7 +141,7 @@ UserSubject = Annotated[AuthSubject, Depends(require_user)]
 
 
 def require_service(subject: CurrentSubject) -> AuthSubject:
-    """Return the service that calls."""
+    """Return the caller, which must be a service of the platform; raises NotPermitted."""
     if not subject.is_internal and not subject.is_unlimited:
         raise NotPermitted("only services of the platform may do this")
     return subject
@@ -152,7 +152,7 @@ ServiceSubject = Annotated[AuthSubject, Depends(require_service)]
 
 
 def require_staff_user(user: UserSubject, services: ServicesDep) -> AuthSubject:
-    """Return the staff user who calls."""
+    """Return the caller, who must be staff; raises NotPermitted."""
     if user.is_unlimited:
         return user
     with services.unit_of_work.reading() as uow:
@@ -173,7 +173,7 @@ class ScopePermission:
         self._scope = scope
 
     def __call__(self, subject: KnownSubject, services: ServicesDep) -> AuthSubject:
-        """Return who calls."""
+        """Return the caller; raises NotPermitted."""
         with services.unit_of_work.reading() as uow:
             check_scope(uow, subject, self._scope)
         return subject
@@ -188,7 +188,7 @@ class JobPermission:
     def __call__(
         self, job_name: str, job_version: str, subject: KnownSubject, services: ServicesDep
     ) -> JobDto:
-        """Return the job."""
+        """Return the job; raises NotPermitted or EntityNotFound."""
         with services.unit_of_work.reading() as uow, services.metrics.job_fetch_duration.time():
             job = find_job(uow, job_name, job_version)
             check_job(uow, subject, job_name, job, self._scope)
@@ -196,12 +196,12 @@ class JobPermission:
 
 
 class ExactJobPermission(JobPermission):
-    """Guard `job(X)` where an alias does not do: nobody deletes `latest`."""
+    """Guard `job(X)` on routes that accept no alias: `latest` can't be deleted."""
 
     def __call__(
         self, job_name: str, job_version: str, subject: KnownSubject, services: ServicesDep
     ) -> JobDto:
-        """Return the job."""
+        """Return the job; raises NotPermitted or EntityNotFound."""
         job = super().__call__(job_name, job_version, subject, services)
         exact = job if job.version == job_version else None
         return check_found(exact, job_name, job_version)

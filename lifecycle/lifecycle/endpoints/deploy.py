@@ -26,19 +26,19 @@ router = APIRouter(prefix="/api/v1", tags=["API"], route_class=CommittingRoute)
 
 
 class DeploymentId(BaseModel):
-    """Which deployment to ask for."""
+    """The id of a deployment."""
 
     id: str
 
 
 class PhasePayload(BaseModel):
-    """What a deployment is doing."""
+    """The phase of a deployment."""
 
     phase: str
 
 
 class WarningsPayload(BaseModel):
-    """What the owner of a job should know."""
+    """Warnings for the owner of a job."""
 
     warnings: str
 
@@ -65,7 +65,7 @@ def list_deployments(
     job_name: str = "",
     job_version: str = "",
 ) -> list[DeploymentDto]:
-    """List the deployments that the caller may see, the last changed first; of one job, or of all."""
+    """List the deployments that the caller may see, of one job or of all jobs, the last changed first."""
     newest = uow.deployments.list_newest(limit, job_name, job_version)
     return list_visible_deployments(uow, subject, newest)
 
@@ -73,7 +73,7 @@ def list_deployments(
 def require_readable_deployment(
     deploy_id: str, subject: KnownSubject, uow: ReadingDep
 ) -> DeploymentDto:
-    """Return a deployment, or refuse who may not see it."""
+    """Return a deployment; raises NotPermitted if the caller may not see it."""
     deployment = uow.deployments.get(deploy_id)
     if not list_visible_deployments(uow, subject, [deployment]):
         raise NotPermitted(
@@ -91,7 +91,7 @@ ReadableDeployment = Annotated[
 def get_deployment(
     deployment: ReadableDeployment, services: ServicesDep, uow: ReadingDep
 ) -> DeploymentDto:
-    """Show how a deployment stands; with its job when it is done."""
+    """Show a deployment; one that is done includes its job."""
     if deployment.status == DeploymentStatus.DONE:
         job = uow.jobs.find(deployment.job_name, deployment.job_version)
         deployment.job = with_pub_url(job, services.config) if job else None
@@ -118,7 +118,7 @@ def set_phase(
     services: ServicesDep,
     uow: UnitOfWorkDep,
 ) -> None:
-    """Say what a deployment is doing."""
+    """Set the phase of a deployment."""
     uow.deployments.set_phase(deploy_id, payload.phase, services.clock.now())
 
 

@@ -43,20 +43,20 @@ class PublicEndpointRequestDto(BaseModel):
 
 
 class MovePayload(BaseModel):
-    """Where a job shall move."""
+    """The infrastructure target that a job moves to."""
 
     infrastructure_target: str
 
 
 class RollbackPayload(BaseModel):
-    """Where a job shall go back to."""
+    """The deployment that a job goes back to."""
 
     deployment_id: str | None = None
-    """Null: the newest deployment that differs from what serves."""
+    """Null means the newest deployment that differs from the one that serves."""
 
 
 class RollbackResult(BaseModel):
-    """What brought back what."""
+    """The deployment that restores, and the one that it restores."""
 
     deployment_id: str
     restored_deployment_id: str
@@ -69,7 +69,7 @@ class ManifestPayload(BaseModel):
 
 
 def list_readable_jobs(subject: Reader, services: ServicesDep, uow: ReadingDep) -> list[JobDto]:
-    """List the jobs that the caller may read: the newest first, or by name for those who see some."""
+    """List the jobs that the caller may read: the newest first, or by name if the caller may not read all."""
     jobs = list_permitted_jobs(uow, subject, AuthScope.READ_JOB, uow.jobs.list_all())
     if not has_global_scope(uow, subject, AuthScope.READ_JOB):
         jobs.sort(key=lambda job: (job.name, job.version))
@@ -93,7 +93,7 @@ def get_graph(jobs: ReadableJobs, uow: ReadingDep) -> JobGraph:
 
 @router.get("/job/portfolio")
 def get_portfolio(jobs: ReadableJobs, services: ServicesDep) -> list[PortfolioJob]:
-    """Rate the jobs by how much they are worth removing, those first that are most."""
+    """Rate the jobs by how much their removal is worth, the highest first."""
     return rate_jobs(jobs, services.clock.now())
 
 
@@ -105,7 +105,7 @@ def list_families(subject: Reader, uow: ReadingDep) -> list[JobFamilyDto]:
 
 @router.post("/job/all/reconcile", dependencies=[NotInMaintenance])
 def reconcile(_: Administrator, services: ServicesDep) -> None:
-    """Start every lost job again, and wait until it is tried."""
+    """Start every lost job again, and wait until each of them was tried."""
     services.deployments.reconcile_and_wait()
 
 
@@ -152,7 +152,7 @@ def roll_back(
     services: ServicesDep,
     payload: RollbackPayload | None = None,
 ) -> RollbackResult:
-    """Bring back what an earlier deployment led to, without a build, and wait until it serves."""
+    """Restore the result of an earlier deployment without a build, and wait until it serves."""
     wanted = payload.deployment_id if payload else None
     started = services.deployments.rollback.roll_back(job, subject, wanted)
     services.deployments.waiter.wait(started.deployment_id)
@@ -161,7 +161,7 @@ def roll_back(
 
 @router.get("/job/{job_name}/{job_version}/public-endpoints")
 def list_public_endpoints(job: ReadableJob, uow: ReadingDep) -> list[PublicEndpointRequestDto]:
-    """List the endpoints of a job that anybody may call."""
+    """List the endpoints of a job that may be called without a token."""
     return [
         PublicEndpointRequestDto(
             job_name=job.name, job_version=job.version, endpoint=endpoint, active=True
@@ -184,5 +184,5 @@ def update_manifest(
     services: ServicesDep,
     uow: UnitOfWorkDep,
 ) -> None:
-    """Replace the manifest of a job; it counts from the next redeployment on."""
+    """Replace the manifest of a job; the next redeployment uses it."""
     edit_manifest(uow, job, payload.manifest_yaml, subject.name, services.clock.now())

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/v1/plugin", tags=["API"])
 
 
 class PluginActionFailed(RuntimeError):
-    """A plugin failed to do what it was asked for; staff may read why."""
+    """The action of a plugin failed; staff may read why."""
 
 
 class ConfigPayload(BaseModel):
@@ -29,7 +29,7 @@ class ConfigPayload(BaseModel):
 
 
 class BrokenPluginPayload(BaseModel):
-    """A package that Lifecycle can't load, and why."""
+    """A package that Lifecycle can't load, and the reason."""
 
     file: str
     error: str
@@ -95,7 +95,7 @@ def set_config(
     staff: StaffUser,
     services: ServicesDep,
 ) -> None:
-    """Configure a plugin, which is loaded again."""
+    """Write the configuration of a plugin, and load the plugin again."""
     services.plugins.write_plugin_config(plugin_name, plugin_version, payload.config_data)
     event = AuditEventType.PLUGIN_CONFIGURED
     _write_audit(services, staff, event, plugin_name, plugin_version)
@@ -109,7 +109,7 @@ def run_plugin(
     _: StaffUser,
     services: ServicesDep,
 ) -> Any:
-    """Let a plugin do what it offers; the query and the body are its arguments."""
+    """Run the action of a plugin; the query and the body are its arguments."""
     arguments = {**request.query_params, **payload}
     try:
         result = services.plugins.invoke_one_plugin_hook(

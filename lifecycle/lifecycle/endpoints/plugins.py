@@ -1,4 +1,4 @@
-"""Routes of plugins: what is installed, and what it gives."""
+"""Routes of installed plugins, and of the job types and infrastructure targets that they provide."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -18,17 +18,17 @@ router = APIRouter(prefix="/api/v1/plugin", tags=["API"])
 
 
 class ZipResponse(FileResponse):
-    """A file, and what it is."""
+    """A file that is a zip archive."""
 
     media_type = "application/zip"
 
 
 Given = Iterable[tuple[PluginManifest, str]]
-"""Names of job types or targets, each with the plugin that gives it."""
+"""Names of job types or targets, each with the plugin that provides it."""
 
 
 class Usage(BaseModel):
-    """How many jobs use something that a plugin gives."""
+    """The number of active jobs that use a job type or target."""
 
     name: str
     active_jobs: int
@@ -51,7 +51,7 @@ class InfrastructurePlugin(BaseModel):
 
 
 class PluginTree(BaseModel):
-    """Plugins, and what they give."""
+    """Plugins with the job types and infrastructure targets that they provide."""
 
     plugins: list[PluginManifest]
     job_type_plugins_data: list[JobTypePlugin]
@@ -66,7 +66,7 @@ def list_plugins(services: ServicesDep) -> list[PluginManifest]:
 
 @router.get("/tree")
 def get_plugin_tree(services: ServicesDep, uow: ReadingDep) -> PluginTree:
-    """Show plugins with the job types and infrastructure targets that they give."""
+    """Show plugins with the job types and infrastructure targets that they provide."""
     jobs = uow.jobs.list_all()
     types = _count(_list_job_types(services), Counter(job.job_type_version for job in jobs))
     targets = _count(_list_targets(services), Counter(job.infrastructure_target for job in jobs))
@@ -91,7 +91,7 @@ def list_job_types(services: ServicesDep) -> list[str]:
 
 @router.get("/infrastructure_targets")
 def list_infrastructure_targets(services: ServicesDep) -> dict[str, PluginManifest]:
-    """Show the infrastructure targets with the plugins that give them."""
+    """Show the infrastructure targets with the plugins that provide them."""
     by_name = {name: plugin for plugin, name in _list_targets(services)}
     return {
         name: by_name.get(name) or _built_in_plugin(name, services)
@@ -129,7 +129,7 @@ def _list_targets(services: LifecycleServices) -> Given:
 def _count(
     given: Given, users: Counter[str] | Counter[str | None]
 ) -> list[tuple[tuple[str, str], list[Usage]]]:
-    """Group what is given by the plugin that gives it: (name, version), sorted."""
+    """Group job types or targets by the name and version of their plugin, sorted."""
     groups: dict[tuple[str, str], list[Usage]] = defaultdict(list)
     for plugin, name in sorted(given, key=lambda pair: pair[1]):
         groups[plugin.name, plugin.version].append(Usage(name=name, active_jobs=users[name]))

@@ -1,4 +1,4 @@
-"""Jobs and logs as callers see them."""
+"""The presentation of jobs and logs in answers."""
 
 import re
 
@@ -17,24 +17,24 @@ class LogsPayload(BaseModel):
 
 
 def with_pub_url(job: JobDto, config: Config) -> JobDto:
-    """Say where the job can be called."""
+    """Return the job with the address at which it can be called."""
     return job.model_copy(
         update={"pub_url": f"{make_pub_url(config)}/job/{job.name}/{job.version}"}
     )
 
 
 def make_pub_url(config: Config) -> str:
-    """Return where callers reach PUB."""
+    """Return the address at which callers reach PUB."""
     if config.cluster_fqdn:
         return f"https://{config.racetrack_subdomain}.{config.cluster_fqdn}/pub"
     return config.external_pub_url.rstrip("/")
 
 
 def strip_colours(text: str) -> str:
-    """Take the colour codes of terminals out of a log."""
+    """Remove the colour codes of terminals from a log."""
     return _ANSI_COLOUR.sub("", text)
 
 
 def keep_tail(text: str, lines: int) -> str:
-    """Keep the last lines; 0 keeps all."""
+    """Return the last `lines` lines of a text, or all of them for 0."""
     return "".join(text.splitlines(keepends=True)[-lines:]) if lines > 0 else text

@@ -1,4 +1,4 @@
-"""What Lifecycle says about itself."""
+"""The state of the service: version and addresses, probes, maintenance mode, and the stream of changes."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/api/v1", tags=["API"], route_class=CommittingRoute)
 
 
 class InfoPayload(BaseModel):
-    """Where the platform is."""
+    """The version and the addresses of the platform."""
 
     service: str = "lifecycle"
     git_version: str
@@ -45,7 +45,7 @@ class InfoPayload(BaseModel):
 
 
 class MaintenancePayload(BaseModel):
-    """Whether nothing may be deployed, changed or called now."""
+    """The state of maintenance mode: while it is on, nothing is deployed, changed or called."""
 
     maintenance_mode: bool
 
@@ -70,7 +70,7 @@ def get_info(request: Request, services: ServicesDep) -> InfoPayload:
 
 @router.get("/maintenance")
 def get_maintenance(_: CurrentSubject, uow: ReadingDep) -> MaintenancePayload:
-    """Tell whether maintenance mode is on."""
+    """Show whether maintenance mode is on."""
     return MaintenancePayload(maintenance_mode=is_maintenance_mode(uow))
 
 
@@ -98,7 +98,7 @@ async def follow_changes(_: ServiceSubject, services: ServicesDep) -> StreamingR
 
 
 async def stream_changes(feed: ChangeFeed) -> AsyncIterator[str]:
-    """Yield `hello` with the newest id, then each change; a comment now and then keeps the connection alive."""
+    """Yield `hello` with the newest id, then each change; comments between them keep the connection alive."""
     with feed.subscribe() as queue:
         yield f"event: hello\ndata: {json.dumps({'id': feed.newest_id})}\n\n"
         while True:
@@ -112,7 +112,7 @@ async def stream_changes(feed: ChangeFeed) -> AsyncIterator[str]:
 
 @dataclass(frozen=True)
 class HealthProbes:
-    """Asks the database whether it is there."""
+    """Answers the probes: the service needs its database."""
 
     config: Config
     unit_of_work: UnitOfWorkFactory
@@ -123,12 +123,12 @@ class HealthProbes:
         return Probes(_SERVICE, ready=self.answer_ready, health=self.answer_health)
 
     def answer_ready(self) -> ProbeAnswer:
-        """Tell whether requests can be served: not without the database."""
+        """Answer 200 if requests can be served, and 503 without the database."""
         connected = self._is_connected()
         return ProbeAnswer({"service": _SERVICE, "ready": connected}, 200 if connected else 503)
 
     def answer_health(self) -> ProbeAnswer:
-        """Tell what runs here, and how it is."""
+        """Describe the running version and its state; the status is 500 without the database."""
         connected = self._is_connected()
         body = {
             "service": _SERVICE,

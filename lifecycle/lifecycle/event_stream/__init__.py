@@ -1,1 +1,1 @@
-"""Telling other services, while it happens, what changed."""
+"""Streams of changes and logs, for other services and for readers."""

@@ -1,4 +1,4 @@
-"""The feed of changes: one reader of the table for all subscribers, woken at once by commits of this process."""
+"""Streams of changes: one reader of the table for all subscribers, woken at once by commits of this process."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ _JOBS_CHANGED = {"event": "job_models_changed"}
 
 
 class ChangeFeed:
-    """Hands each change to every subscriber, those that other processes committed too."""
+    """Hands each change to every subscriber, including changes that other processes committed."""
 
     def __init__(self, unit_of_work: UnitOfWorkFactory) -> None:
         self._unit_of_work = unit_of_work
@@ -33,14 +33,14 @@ class ChangeFeed:
         self._thread = threading.Thread(target=self._read, name="changes", daemon=True)
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start the thread that reads changes."""
         with self._unit_of_work.reading() as uow:
             self._newest_id = uow.changes.get_newest_id()
         self._unit_of_work.add_listener(self._wake.set)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop reading."""
+        """Stop the thread that reads changes."""
         self._stopping.set()
         self._wake.set()
         self._unit_of_work.remove_listener(self._wake.set)
@@ -48,12 +48,12 @@ class ChangeFeed:
 
     @property
     def newest_id(self) -> int:
-        """Id of the newest change that subscribers were given."""
+        """The id of the newest change that was handed to subscribers."""
         return self._newest_id
 
     @contextmanager
     def subscribe(self) -> Iterator[asyncio.Queue[ChangeEvent]]:
-        """Collect changes in a queue of the running event loop, as long as the block runs."""
+        """Collect changes in a queue of the running event loop while the block runs."""
         queue: asyncio.Queue[ChangeEvent] = asyncio.Queue()
         with self._lock:
             self._subscribers[queue] = asyncio.get_running_loop()
@@ -66,7 +66,7 @@ class ChangeFeed:
 
     def _read(self) -> None:
         while not self._stopping.is_set():
-            # Without subscribers nobody waits for what other processes commit.
+            # Without subscribers, the commits of other processes need no polling.
             self._wake.wait(POLL_SECONDS if self._subscribers else None)
             self._wake.clear()
             try:
@@ -86,14 +86,14 @@ class ChangeFeed:
 
 
 class JobEvents:
-    """Sends one message for all that changed since the last one."""
+    """Tells dashboards by WebSocket that jobs changed: one message for all changes since the last one."""
 
     def __init__(self, feed: ChangeFeed, metrics: LifecycleMetrics) -> None:
         self._feed = feed
         self._metrics = metrics
 
     def router(self) -> APIRouter:
-        """Return the route."""
+        """Return the router of the WebSocket."""
         router = APIRouter()
         router.add_api_websocket_route("/websocket/events", self.follow)
         router.add_api_route(
@@ -102,7 +102,7 @@ class JobEvents:
         return router
 
     async def follow(self, socket: WebSocket) -> None:
-        """Send messages until the reader leaves; what it says is ignored."""
+        """Send messages until the reader disconnects; its own messages are ignored."""
         await socket.accept()
         self._metrics.event_stream_client_connected.inc()
         try:
@@ -116,7 +116,7 @@ class JobEvents:
             self._metrics.event_stream_client_disconnected.inc()
 
     async def refuse(self) -> JSONResponse:
-        """Answer who comes without a WebSocket."""
+        """Refuse requests that open no WebSocket."""
         return JSONResponse({"title": "405 Method Not Allowed"}, status_code=405)
 
     async def _send(self, socket: WebSocket, changes: asyncio.Queue[ChangeEvent]) -> None:

@@ -1,4 +1,4 @@
-"""Following the log of a job: from the threads of an infrastructure target to one reader."""
+"""Followed logs: the lines of a job, from the threads of an infrastructure target to one reader."""
 
 import asyncio
 import contextlib
@@ -25,33 +25,36 @@ _MOST_WAITING_LINES = 10_000
 
 @dataclass(frozen=True)
 class FollowedJobLog:
-    """The log of a job, and who reads it from the infrastructure target."""
+    """The log of a job, and the streamer that reads it from the infrastructure target."""
 
     job: JobDto
     streamer: LogsStreamer
     tail: str | None = None
-    """How many of the last lines come first; None: as the target likes."""
+    """The number of last lines to begin with; None leaves it to the target."""
     look_again: Callable[[], "FollowedJobLog | None"] = lambda: None
-    """Finds where the log of a job that moved to another target goes on; EntityNotFound when the job is gone."""
+    """Returns the log at another target if the job has moved there, else None; raises EntityNotFound if the job is gone."""
 
     def describe(self) -> dict[str, str]:
-        """Return what streamers know as resource properties."""
+        """Return the resource properties that streamers expect."""
         properties = {"job_name": self.job.name, "job_version": self.job.version}
         return properties | ({"tail": self.tail} if self.tail is not None else {})
 
 
 @dataclass(frozen=True)
 class LogSources:
-    """Finds the logs that readers ask for."""
+    """Opens the logs that readers ask for."""
 
     unit_of_work: UnitOfWorkFactory
     infrastructure: InfrastructureRegistry
     authenticator: Authenticator
     allow_anonymous: bool
-    """Older clients show no token when they follow a log."""
+    """Readers without a token are accepted, because older clients send none when they follow a log."""
 
     def open_requested(self, properties: Any, token: str | None) -> FollowedJobLog:
-        """Find the log that `{"job_name": …, "job_version": …, "tail": …}` means."""
+        """Return the log that `{"job_name": …, "job_version": …, "tail": …}` asks for.
+
+        Raises ValidationError, EntityNotFound, ServiceUnavailable, and InvalidToken or NotPermitted.
+        """
         if not isinstance(properties, dict) or not properties.get("job_name"):
             raise ValidationError("name the job: resource_properties must have job_name")
         name = str(properties["job_name"])
@@ -63,7 +66,7 @@ class LogSources:
         return self.open(job, None if tail is None else str(tail))
 
     def open(self, job: JobDto, tail: str | None) -> FollowedJobLog:
-        """Find the log of a job; ServiceUnavailable when its target can't follow logs."""
+        """Return the log of a job; raises ServiceUnavailable if its target can't follow logs."""
         streamer = self.infrastructure.get(job.infrastructure_target or "").logs_streamer
         if streamer is None:
             raise ServiceUnavailable(f"the infrastructure target of job {job} can't follow logs")
@@ -86,9 +89,9 @@ class LogSources:
 
 
 async def follow_lines(log: FollowedJobLog, session_id: str) -> AsyncGenerator[str | None]:
-    """Yield each line, wherever the job moves, until the reader leaves; None when nothing was logged for a while.
+    """Yield each line, also after the job moved to another target, and None when no line came for a while.
 
-    EntityNotFound when the job is gone.
+    Raises EntityNotFound if the job is gone.
     """
     followed: FollowedJobLog | None = log
     while followed is not None:
@@ -105,7 +108,7 @@ async def follow_lines(log: FollowedJobLog, session_id: str) -> AsyncGenerator[s
 
 
 async def stream_lines(log: FollowedJobLog) -> AsyncGenerator[str]:
-    """Yield each line as a server-sent event, until the reader leaves or the job is gone."""
+    """Yield each line as a server-sent event, until the reader disconnects or the job is gone."""
     with contextlib.suppress(EntityNotFound):
         async with contextlib.aclosing(follow_lines(log, str(uuid4()))) as lines:
             async for line in lines:
@@ -136,12 +139,12 @@ async def _follow_on_target(log: FollowedJobLog, session_id: str) -> AsyncGenera
     finally:
         if opening.done():
             close(opening)
-        else:  # The reader left before the session was open.
+        else:  # The reader disconnected before the session was open.
             opening.add_done_callback(close)
 
 
 def _put(lines: asyncio.Queue[str], line: str) -> None:
-    """Drop the oldest line when the reader is slower than the job: memory is not endless."""
+    """Add a line; drop the oldest one if the reader is slower than the job, because memory is limited."""
     if lines.full():
         lines.get_nowait()
     lines.put_nowait(line)

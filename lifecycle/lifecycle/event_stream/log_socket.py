@@ -33,7 +33,7 @@ def create_log_socket(sources: LogSources) -> ASGIApp:
 
 
 class LogSocket:
-    """One log for each connection; a line is sent when the one before was acknowledged."""
+    """Sends one log to each connection; a line is sent when the reader acknowledged the line before."""
 
     def __init__(self, server: socketio.AsyncServer, sources: LogSources) -> None:
         self._server = server
@@ -43,13 +43,13 @@ class LogSocket:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
-        """Remember the token that a reader shows, in its headers or as `{"token": …}`."""
+        """Remember the token of a reader, from its headers or from `{"token": …}`."""
         shown = auth.get("token") if isinstance(auth, dict) else None
         if token := shown or environ.get(_ENVIRON_TOKEN):
             self._tokens[sid] = str(token)
 
     async def subscribe(self, sid: str, data: Any) -> str | None:
-        """Begin to send lines; return the id of the session, or None: then the one line sent says why."""
+        """Begin to send lines; return the id of the session, or None if the only line sent tells why there is no log."""
         if sid in self._session_ids:
             return self._session_ids[sid]
         properties = data.get("resource_properties") if isinstance(data, dict) else None
@@ -66,7 +66,7 @@ class LogSocket:
         return session_id
 
     async def disconnect(self, sid: str, _: str | None = None) -> None:
-        """Stop following."""
+        """Stop sending lines to a reader that disconnected."""
         self._tokens.pop(sid, None)
         self._session_ids.pop(sid, None)
         if task := self._tasks.pop(sid, None):

@@ -1,1 +1,1 @@
-"""Routes of who may do what: users, ESCs, tokens, permissions, and the questions of PUB."""
+"""Routes about access: users, ESCs, tokens, permissions, and PUB's questions about calls."""

@@ -1,4 +1,4 @@
-"""The cookie that lets browsers call jobs."""
+"""The client of a request: its address, and the cookie by which a browser calls jobs."""
 
 from collections.abc import Sequence
 from ipaddress import (
@@ -19,11 +19,11 @@ from lifecycle.config import Config
 Network = IPv4Network | IPv6Network
 _MONTH_SECONDS = 31 * 24 * 3600
 _SITE_PREFIX = 64
-"""An IPv6 site has so many addresses that each attempt could use another one."""
+"""The network of an IPv6 site counts as one address, because each attempt could use another of its addresses."""
 
 
 def set_auth_cookie(response: Response, token: str, config: Config) -> None:
-    """Give the browser the token; its scripts may read it."""
+    """Set the cookie that holds the token; scripts of the page may read it."""
     response.set_cookie(
         AUTH_HEADER,
         quote(token, safe=""),
@@ -35,14 +35,14 @@ def set_auth_cookie(response: Response, token: str, config: Config) -> None:
 
 
 def delete_auth_cookie(response: Response, config: Config) -> None:
-    """Take the token from the browser."""
+    """Delete the cookie that holds the token."""
     response.delete_cookie(AUTH_HEADER, samesite="lax", domain=_find_domain(config))
 
 
 def trace_client_address(request: Request, trusted_proxies: Sequence[Network]) -> str:
-    """Return the address of the client, or the network of an IPv6 one.
+    """Return the address of the client, or the network of an IPv6 client.
 
-    `X-Forwarded-For` counts from its end on, as long as those who wrote it are trusted.
+    The entries of `X-Forwarded-For` are followed from the last to the first while trusted proxies wrote them.
     """
     address = request.client.host if request.client else ""
     forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")

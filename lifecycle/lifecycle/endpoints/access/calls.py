@@ -1,4 +1,4 @@
-"""Routes that answer PUB: who may call which job."""
+"""Routes by which PUB asks whether a caller may call a job."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -108,7 +108,7 @@ def _answer_with_status(
 def _require_permitted_caller(
     job: JobDto, path: str, token: str | None, services: LifecycleServices
 ) -> AuthSubject:
-    # Not inside the unit of work of whoever calls: a thread that holds one connection and waits
+    # Not inside the unit of work of the route: a thread that holds one connection and waits
     # for another can wait forever for threads that do the same.
     subject = services.authenticator.authenticate(token)
     with services.unit_of_work.reading() as uow:
@@ -117,7 +117,7 @@ def _require_permitted_caller(
 
 
 def _refuse(error: UnauthorizedError, services: LifecycleServices) -> Response:
-    """Say no; why, only where `auth_debug` is on: these answers reach whoever calls jobs."""
+    """Answer 401, with the reason only if `auth_debug` is on: PUB passes these answers on to the callers of jobs."""
     if services.config.auth_debug:
         reason = str(error)
     elif isinstance(error, InvalidToken):

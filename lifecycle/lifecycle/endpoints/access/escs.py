@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/v1/escs", tags=["API"], route_class=CommittingRo
 
 
 class NewEscPayload(BaseModel):
-    """An ESC to be."""
+    """An ESC to add."""
 
     name: str = Field(min_length=1, max_length=512)
     id: str | None = Field(None, min_length=1, max_length=36)
@@ -42,13 +42,13 @@ def list_escs(_: StaffUser, uow: ReadingDep) -> list[EscDto]:
 def create_esc(
     payload: NewEscPayload, staff: StaffUser, services: ServicesDep, uow: UnitOfWorkDep
 ) -> EscDto:
-    """Add an ESC, with a token."""
+    """Add an ESC with a token."""
     return add_esc(uow, payload.name, payload.id, services.tokens, staff)
 
 
 @router.delete("/{esc_id}")
 def delete_esc(esc_id: str, staff: StaffUser, services: ServicesDep, uow: UnitOfWorkDep) -> None:
-    """Remove an ESC, with its tokens and permissions."""
+    """Remove an ESC with its tokens and permissions."""
     remove_esc(uow, esc_id, staff, services.clock.now())
 
 
@@ -69,7 +69,7 @@ def add_token(
     services: ServicesDep,
     uow: UnitOfWorkDep,
 ) -> AuthTokenData:
-    """Give an ESC another token."""
+    """Create another token of an ESC."""
     holder = ensure_holder(uow, get_esc_holder(uow, esc_id))
     return to_token_data(services.tokens.issue(uow, holder, staff, payload.expiry))
 
@@ -78,5 +78,5 @@ def add_token(
 def revoke_token(
     esc_id: str, token_id: str, staff: StaffUser, services: ServicesDep, uow: UnitOfWorkDep
 ) -> None:
-    """Take a token from an ESC."""
+    """Revoke a token of an ESC."""
     services.tokens.revoke(uow, get_esc_holder(uow, esc_id), token_id, staff)

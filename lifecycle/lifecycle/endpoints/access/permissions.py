@@ -1,4 +1,4 @@
-"""Routes of permissions: who holds which, granting and taking back."""
+"""Routes of permissions: listing, granting, revoking, and explaining decisions."""
 
 from typing import Annotated
 
@@ -28,12 +28,12 @@ from lifecycle.endpoints.dependencies import (
 from lifecycle.job.versions import find_job, find_job_to_call
 
 _HIGHEST_ID = 2**63 - 1
-"""No database counts higher."""
+"""The highest id that a database can store."""
 router = APIRouter(prefix="/api/v1/auth", tags=["API"], route_class=CommittingRoute)
 
 
 class NewPermissionPayload(BaseModel):
-    """A permission to be; what is null does not limit it."""
+    """A permission to grant; a field that is null sets no limit."""
 
     subject: str = Field(description="Name of a user, ESC or job family, or `esc:…`.")
     scope: AuthScope
@@ -43,7 +43,7 @@ class NewPermissionPayload(BaseModel):
 
 
 class PermissionPayload(BaseModel):
-    """A permission that somebody holds; what is null does not limit it."""
+    """A permission of a holder; a field that is null sets no limit."""
 
     id: int
     subject: str
@@ -56,7 +56,7 @@ class PermissionPayload(BaseModel):
 
 
 class RulePayload(BaseModel):
-    """One rule, as it met the question."""
+    """The answer of one rule to the question."""
 
     rule: str
     effect: Effect
@@ -64,7 +64,7 @@ class RulePayload(BaseModel):
 
 
 class ExplanationPayload(BaseModel):
-    """What was decided; the last rule did."""
+    """A decision; the last of its rules decided."""
 
     subject: str
     subject_type: AuthSubjectType
@@ -77,7 +77,7 @@ class ExplanationPayload(BaseModel):
 
 
 class ExplainQuery(BaseModel):
-    """May the subject do something to a job?"""
+    """A question whether a subject has a scope on a job."""
 
     subject: str | None = Field(
         None, description="Name of a user, ESC or job family, or `esc:…`; unset: the caller."
@@ -92,7 +92,7 @@ class ExplainQuery(BaseModel):
 def list_permissions(
     caller: KnownSubject, uow: ReadingDep, subject: str | None = None
 ) -> list[PermissionPayload]:
-    """List what the caller holds; administrators may ask about anybody."""
+    """List the permissions of the caller; administrators may ask about any subject."""
     holder = get_own_or_asked_holder(uow, caller, subject)
     held = uow.permissions.list_of_subject(holder.id)
     return [_to_payload(holder, permission) for permission in held]
@@ -102,7 +102,7 @@ def list_permissions(
 def grant_permission(
     payload: NewPermissionPayload, by: Administrator, services: ServicesDep, uow: UnitOfWorkDep
 ) -> PermissionPayload:
-    """Grant a permission; one that is there already stays."""
+    """Grant a permission; one that exists already stays."""
     holder = get_holder(uow, payload.subject)
     wanted = Grant(payload.scope, payload.job_name, payload.job_version, payload.endpoint)
     return _to_payload(holder, grant(uow, holder, wanted, by, services.clock.now()))
@@ -115,7 +115,7 @@ def revoke_permission(
     services: ServicesDep,
     uow: UnitOfWorkDep,
 ) -> None:
-    """Take a permission back; PUB hears of it at once."""
+    """Revoke a permission; PUB learns of it at once."""
     revoke(uow, permission_id, by, services.clock.now())
 
 
@@ -154,7 +154,7 @@ def explain_decision(
     services: ServicesDep,
     uow: ReadingDep,
 ) -> ExplanationPayload:
-    """Tell the rules that allow somebody something, or deny it; administrators may ask about anybody."""
+    """Show the rules that allow or deny a scope; administrators may ask about any subject."""
     find = find_job_to_call if query.scope is AuthScope.CALL_JOB else find_job
     job = find(uow, query.job, query.version)
     question = AccessQuestion(

@@ -1,4 +1,4 @@
-"""Routes of the tokens of whoever calls."""
+"""Routes of tokens: those of the calling user, and those that administrators hand out or replace."""
 
 from datetime import UTC, datetime
 
@@ -25,13 +25,13 @@ _HINT_LENGTH = 6
 
 
 class NewTokenPayload(BaseModel):
-    """A token to be."""
+    """A token to create."""
 
     expiry_time: UnixSeconds | None
 
     @property
     def expiry(self) -> datetime | None:
-        """When it expires."""
+        """The time at which the token expires; None if it never does."""
         seconds = self.expiry_time
         return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
 
@@ -48,7 +48,7 @@ class AuthTokenData(BaseModel):
 
 
 class OwnTokenData(BaseModel):
-    """A token of the caller, which is not shown again."""
+    """A token of the caller without its text, which is not shown again."""
 
     id: str
     token_end: str = Field(description="The end of its text, to recognize it by.")
@@ -73,7 +73,7 @@ class ReplacementTokenPayload(BaseModel):
 
 @router.get("/token/user")
 def list_own_tokens(user: UserSubject, shown: AuthToken, uow: ReadingDep) -> list[OwnTokenData]:
-    """List the tokens of the user who calls."""
+    """List the tokens of the calling user."""
     return [
         OwnTokenData(
             token_end=token.token[-_HINT_LENGTH:],
@@ -88,7 +88,7 @@ def list_own_tokens(user: UserSubject, shown: AuthToken, uow: ReadingDep) -> lis
 def add_own_token(
     payload: NewTokenPayload, user: UserSubject, services: ServicesDep, uow: UnitOfWorkDep
 ) -> AuthTokenData:
-    """Give the user who calls another token; its text is shown this once."""
+    """Create another token of the calling user; its text is shown this once."""
     holder = uow.auth_subjects.get(user.id or "")
     return to_token_data(services.tokens.issue(uow, holder, user, payload.expiry))
 
@@ -97,7 +97,7 @@ def add_own_token(
 def revoke_own_token(
     token_id: str, user: UserSubject, services: ServicesDep, uow: UnitOfWorkDep
 ) -> None:
-    """Take a token from the user who calls."""
+    """Revoke a token of the calling user."""
     services.tokens.revoke(uow, uow.auth_subjects.get(user.id or ""), token_id, user)
 
 
@@ -105,7 +105,7 @@ def revoke_own_token(
 def regenerate_own_tokens(
     user: UserSubject, services: ServicesDep, uow: UnitOfWorkDep, response: Response
 ) -> ReplacementTokenPayload:
-    """Replace all tokens of the user who calls."""
+    """Replace all tokens of the calling user."""
     holder = uow.auth_subjects.get(user.id or "")
     token = services.tokens.regenerate(uow, holder, user)
     set_auth_cookie(response, token, services.config)
@@ -116,7 +116,7 @@ def regenerate_own_tokens(
 def get_esc_token(
     esc_id: str, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
 ) -> TokenPayload:
-    """Show a token of an ESC, created if it has none."""
+    """Show a token of an ESC; one is created if there is none."""
     holder = ensure_holder(uow, get_esc_holder(uow, esc_id))
     return TokenPayload(token=services.tokens.ensure_valid(uow, holder))
 
@@ -140,5 +140,5 @@ def regenerate_esc_tokens(by: Administrator, services: ServicesDep, uow: UnitOfW
 
 
 def to_token_data(token: AuthTokenDto) -> AuthTokenData:
-    """Show a token with its text."""
+    """Convert a token to its payload, with its text."""
     return AuthTokenData.model_validate(token, from_attributes=True)

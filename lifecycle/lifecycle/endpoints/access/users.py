@@ -1,4 +1,4 @@
-"""Routes of people: log-in, log-out, registration, passwords."""
+"""Routes of people: login, logout, registration, passwords, and accounts as staff manages them."""
 
 from typing import Annotated
 
@@ -26,7 +26,7 @@ from lifecycle.endpoints.dependencies import (
 
 router = APIRouter(prefix="/api/v1/users", tags=["API"], route_class=CommittingRoute)
 PasswordText = Annotated[SecretStr, Field(max_length=4096)]
-"""Longer than any that is accepted; hashing whole megabytes would keep others waiting."""
+"""Longer than any password that is accepted; hashing megabytes would delay other requests."""
 
 
 class CredentialsPayload(BaseModel):
@@ -37,14 +37,14 @@ class CredentialsPayload(BaseModel):
 
 
 class ChangePasswordPayload(BaseModel):
-    """The password there is, and the one to be."""
+    """The present password, and the new one."""
 
     old_password: PasswordText
     new_password: PasswordText
 
 
 class UserProfileDto(BaseModel):
-    """Who is logged in."""
+    """The user who is logged in."""
 
     username: str
     token: str
@@ -64,7 +64,7 @@ class AccountPayload(BaseModel):
 
 
 class RightsPayload(BaseModel):
-    """What of an account shall be different; null: nothing."""
+    """The rights to change; a right that is null stays as it is."""
 
     is_active: bool | None = None
     is_staff: bool | None = None
@@ -72,13 +72,13 @@ class RightsPayload(BaseModel):
 
 
 class PasswordPayload(BaseModel):
-    """A password to be."""
+    """A new password."""
 
     new_password: PasswordText
 
 
 def read_client_address(request: Request, services: ServicesDep) -> str:
-    """Return where the caller is."""
+    """Return the address of the client."""
     return trace_client_address(request, services.config.trusted_proxies)
 
 
@@ -87,7 +87,7 @@ ClientAddress = Annotated[str, Depends(read_client_address)]
 
 @router.get("/validate_user_auth")
 def validate_user_auth(user: UserSubject, token: AuthToken, uow: ReadingDep) -> UserProfileDto:
-    """Check the token and show whose it is."""
+    """Check the token and show its user."""
     if user.is_anonymous:
         return UserProfileDto(username=user.name, token="", is_staff=True)
     is_staff = uow.users.get(user.name).is_staff
@@ -107,7 +107,7 @@ def log_in(
 
 @router.get("/logout", response_class=Response)
 def log_out(services: ServicesDep) -> Response:
-    """Forget the token in the browser."""
+    """Delete the token from the browser."""
     response = Response()
     delete_auth_cookie(response, services.config)
     return response
@@ -126,14 +126,14 @@ def change_password(
     address: ClientAddress,
     services: ServicesDep,
 ) -> None:
-    """Replace the password of the user who calls."""
+    """Replace the password of the calling user."""
     old, new = payload.old_password.get_secret_value(), payload.new_password.get_secret_value()
     services.users.change_password(LoginCredentials(user.name, old, address), new)
 
 
 @router.get("")
 def list_accounts(_: StaffUser, uow: ReadingDep) -> list[AccountPayload]:
-    """List everybody who has an account."""
+    """List the accounts of all users."""
     return [_to_payload(user) for user in uow.users.list_all()]
 
 
@@ -145,7 +145,7 @@ def change_account(
     services: ServicesDep,
     uow: UnitOfWorkDep,
 ) -> AccountPayload:
-    """Activate a user, or switch one off; superusers also make others staff."""
+    """Activate or deactivate a user; superusers may also make users staff."""
     change = RightsChange(payload.is_active, payload.is_staff, payload.is_superuser)
     return _to_payload(change_rights(uow, username, change, staff, services.clock.now()))
 
@@ -154,7 +154,7 @@ def change_account(
 def set_password(
     username: str, payload: PasswordPayload, staff: StaffUser, services: ServicesDep
 ) -> None:
-    """Give a user who has forgotten theirs another password."""
+    """Replace the password of a user who has forgotten it."""
     with services.unit_of_work.reading() as uow:
         check_may_set_password(uow, uow.users.get(username), staff)
     services.users.set_password(username, payload.new_password.get_secret_value(), staff.name)
