@@ -89,17 +89,10 @@ def create_deployments(
         slots=config.deployment_workers, lease_seconds=config.lease_seconds
     )
     deployment_worker = DeploymentWorker(runner, core.unit_of_work, clock, settings)
-    shared = (
-        core.unit_of_work,
-        core.infrastructure,
-        core.secret_box,
-        clock,
-        deployment_worker.wake,
-    )
     return DeploymentServices(
-        submitter=DeploymentSubmitter(config, *shared),
-        existing_jobs=ExistingJobs(*shared),
-        rollback=JobRollback(*shared),
+        submitter=DeploymentSubmitter(core, deployment_worker.wake),
+        existing_jobs=ExistingJobs(core, deployment_worker.wake),
+        rollback=JobRollback(core, deployment_worker.wake),
         deleter=JobDeleter(core.unit_of_work, reaper, core.plugins, clock),
         waiter=DeploymentWaiter(core.unit_of_work, clock, stopping),
         worker=deployment_worker,

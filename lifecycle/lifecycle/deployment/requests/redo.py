@@ -9,17 +9,14 @@ from racetrack_client.manifest import Manifest
 from racetrack_client.manifest.validate import parse_manifest
 from racetrack_client.utils.datamodel import load_yaml_map
 from racetrack_commons.auth.scope import AuthSubjectType
-from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobDto, JobStatus
 
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.core import Core
 from lifecycle.deployment.attempt.phases import RECONCILER
 from lifecycle.deployment.attempt.secrets import DeploymentSecrets, load_job_secrets
 from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
 from lifecycle.domain.deployment import TaskKind, TaskStep
-from lifecycle.domain.secrets import SecretBox
-from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.maintenance import check_no_maintenance
 
 logger = get_logger(__name__)
@@ -29,10 +26,7 @@ logger = get_logger(__name__)
 class ExistingJobs:
     """Stores deployments of existing jobs for the workers; each method returns the ids of what it stored."""
 
-    unit_of_work: UnitOfWorkFactory
-    infrastructure: InfrastructureRegistry
-    secret_box: SecretBox
-    clock: Clock
+    core: Core
     wake_workers: Callable[[], None]
 
     def redeploy(self, job: JobDto, subject: AuthSubject) -> str:
@@ -57,15 +51,17 @@ class ExistingJobs:
         if infrastructure_target == job.infrastructure_target:
             raise ValidationError(f"job {job} is on infrastructure target {infrastructure_target}")
         present, other = job.infrastructure_target or "", infrastructure_target
-        self.infrastructure.get(other)
+        self.core.infrastructure.get(other)
         new = self._make_new(TaskKind.MOVE, job, subject, other)
-        if self.infrastructure.image_kind(present) == self.infrastructure.image_kind(other):
+        if self.core.infrastructure.image_kind(present) == self.core.infrastructure.image_kind(
+            other
+        ):
             return self._store(self._with_image(new, job))
         return self._store(self._with_source(new, job))
 
     def reconcile(self) -> list[str]:
         """Start every lost job again; a job that can't be started is logged, and stays lost."""
-        with self.unit_of_work.reading() as uow:
+        with self.core.unit_of_work.reading() as uow:
             lost = [job for job in uow.jobs.list_all() if job.status == JobStatus.LOST]
         reconciler = AuthSubject(AuthSubjectType.INTERNAL, RECONCILER)
         started = []
@@ -86,24 +82,24 @@ class ExistingJobs:
             manifest=manifest,
             manifest_yaml=job.manifest_yaml,
             infrastructure_target=target or "",
-            image_kind=self.infrastructure.image_kind(target or ""),
-            secrets=self._load_secrets(job, manifest).encrypt(self.secret_box),
+            image_kind=self.core.infrastructure.image_kind(target or ""),
+            secrets=self._load_secrets(job, manifest).encrypt(self.core.secret_box),
             subject=subject,
         )
 
     def _load_secrets(self, job: JobDto, manifest: Manifest) -> DeploymentSecrets:
-        deployer = self.infrastructure.get(job.infrastructure_target or "").job_deployer
+        deployer = self.core.infrastructure.get(job.infrastructure_target or "").job_deployer
         if deployer is None:
             return DeploymentSecrets()
         return load_job_secrets(deployer, manifest)
 
     def _with_source(self, new: NewDeployment, job: JobDto) -> NewDeployment:
-        with self.unit_of_work.reading() as uow:
+        with self.core.unit_of_work.reading() as uow:
             digest = uow.bundles.find_digest_of_job(job.image_tag or "", job.name, job.version)
         return replace(new, source_digest=digest)
 
     def _with_image(self, new: NewDeployment, job: JobDto) -> NewDeployment:
-        with self.unit_of_work.reading() as uow:
+        with self.core.unit_of_work.reading() as uow:
             names = uow.deployment_tasks.find_image_names(job.name, job.version, job.image_tag)
         return replace(
             self._with_source(new, job),
@@ -114,10 +110,10 @@ class ExistingJobs:
         )
 
     def _store(self, new: NewDeployment) -> str:
-        with self.unit_of_work() as uow:
+        with self.core.unit_of_work() as uow:
             check_no_maintenance(uow)
             uow.jobs.get(new.manifest.name, new.manifest.version)
-            deployment_id = enqueue(uow, new, self.clock.now())
+            deployment_id = enqueue(uow, new, self.core.clock.now())
         self.wake_workers()
         return deployment_id
 

@@ -7,16 +7,14 @@ from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest.validate import parse_manifest
 from racetrack_client.utils.datamodel import load_yaml_map
-from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lifecycle.core import Core
+from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.attempt.secrets import DeploymentSecrets
 from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
 from lifecycle.domain.deployment import DeploymentTask, TaskKind, TaskStep
-from lifecycle.domain.secrets import SecretBox
-from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.maintenance import check_no_maintenance
 
 logger = get_logger(__name__)
@@ -57,10 +55,7 @@ class StartedRollback:
 class JobRollback:
     """Stores rollbacks for the workers; threads of endpoints call it."""
 
-    unit_of_work: UnitOfWorkFactory
-    infrastructure: InfrastructureRegistry
-    secret_box: SecretBox
-    clock: Clock
+    core: Core
     wake_workers: Callable[[], None]
 
     def roll_back(
@@ -71,7 +66,7 @@ class JobRollback:
         A second rollback goes back one deployment further, because rollbacks themselves are never
         restored. Raises NothingToRollBackTo.
         """
-        with self.unit_of_work() as uow:
+        with self.core.unit_of_work() as uow:
             check_no_maintenance(uow)
             uow.jobs.get(job.name, job.version)
             restorable = uow.deployment_tasks.list_restorable(job.name, job.version)
@@ -80,7 +75,7 @@ class JobRollback:
             else:
                 restored = _choose_wanted(job, restorable, deployment_id)
             new = self._make_new(uow, job, restored, subject)
-            rollback_id = enqueue(uow, new, self.clock.now())
+            rollback_id = enqueue(uow, new, self.core.clock.now())
         logger.info(f"job {job} goes back to deployment {restored.deployment_id} by {subject.name}")
         self.wake_workers()
         return StartedRollback(rollback_id, restored.deployment_id)
@@ -116,7 +111,7 @@ class JobRollback:
             source_digest=task.source_digest,
             image_tag=task.image_tag or "",
             manifest_yaml=uow.deployments.get(task.deployment_id).manifest_yaml,
-            secrets=DeploymentSecrets.decrypt(task.secrets, self.secret_box),
+            secrets=DeploymentSecrets.decrypt(task.secrets, self.core.secret_box),
         )
 
     def _make_new(
@@ -125,9 +120,9 @@ class JobRollback:
         deployment = uow.deployments.get(restored.deployment_id)
         present_target = job.infrastructure_target or ""
         # A job that was moved stays on its target, if the earlier image can run there.
-        is_same_kind = self.infrastructure.image_kind(present_target) == restored.image_kind
+        is_same_kind = self.core.infrastructure.image_kind(present_target) == restored.image_kind
         target = present_target if is_same_kind else deployment.infrastructure_target or ""
-        self.infrastructure.get(target)
+        self.core.infrastructure.get(target)
         return NewDeployment(
             kind=TaskKind.ROLLBACK,
             first_step=TaskStep.PROVISION,

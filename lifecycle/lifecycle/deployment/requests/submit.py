@@ -15,7 +15,7 @@ from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.config import Config
+from lifecycle.core import Core
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.attempt.secrets import DeploymentSecrets
@@ -26,8 +26,6 @@ from lifecycle.deployment.requests.enqueue import (
     enqueue,
 )
 from lifecycle.domain.deployment import TaskKind, TaskStep
-from lifecycle.domain.secrets import SecretBox
-from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.maintenance import check_no_maintenance
 
 logger = get_logger(__name__)
@@ -49,11 +47,7 @@ class SourceBundle:
 class DeploymentSubmitter:
     """Checks requests to deploy or build, and stores those that pass for the workers; threads of endpoints call it."""
 
-    config: Config
-    unit_of_work: UnitOfWorkFactory
-    infrastructure: InfrastructureRegistry
-    secret_box: SecretBox
-    clock: Clock
+    core: Core
     wake_workers: Callable[[], None]
 
     def deploy(self, payload: DeployPayload, subject: AuthSubject) -> str:
@@ -66,8 +60,8 @@ class DeploymentSubmitter:
 
     def _submit(self, kind: TaskKind, payload: DeployPayload, subject: AuthSubject) -> str:
         manifest = parse_manifest(payload.manifest)
-        target = self.infrastructure.choose(
-            manifest.infrastructure_target, self.config.infrastructure_target
+        target = self.core.infrastructure.choose(
+            manifest.infrastructure_target, self.core.config.infrastructure_target
         )
         _check_build_flags(payload.build_flags)
         bundle = self._read_bundle(payload)
@@ -76,8 +70,8 @@ class DeploymentSubmitter:
             first_step=TaskStep.BUILD,
             manifest=manifest,
             infrastructure_target=target,
-            image_kind=self.infrastructure.image_kind(target),
-            secrets=DeploymentSecrets.of_payload(payload).encrypt(self.secret_box),
+            image_kind=self.core.infrastructure.image_kind(target),
+            secrets=DeploymentSecrets.of_payload(payload).encrypt(self.core.secret_box),
             subject=subject,
             source_digest=bundle.digest if bundle else None,
             build_flags=payload.build_flags,
@@ -91,21 +85,21 @@ class DeploymentSubmitter:
     def _read_bundle(self, payload: DeployPayload) -> SourceBundle | None:
         if not payload.build_context:
             return None
-        return read_bundle(payload.build_context, self.config.max_bundle_bytes)
+        return read_bundle(payload.build_context, self.core.config.max_bundle_bytes)
 
     def _store(self, new: NewDeployment, bundle: SourceBundle | None) -> str:
-        with self.unit_of_work() as uow:
+        with self.core.unit_of_work() as uow:
             if new.kind == TaskKind.DEPLOY:
                 check_no_maintenance(uow)
             check_may_deploy(uow, new.subject, new.manifest)
             if new.kind == TaskKind.DEPLOY and not self._may_overwrite(new):
                 check_is_free(uow, new.manifest)
             if bundle is not None:
-                uow.bundles.add(bundle.digest, bundle.content, self.clock.now())
-            return enqueue(uow, new, self.clock.now())
+                uow.bundles.add(bundle.digest, bundle.content, self.core.clock.now())
+            return enqueue(uow, new, self.core.clock.now())
 
     def _may_overwrite(self, new: NewDeployment) -> bool:
-        return new.force or self.config.allow_job_overwrite
+        return new.force or self.core.config.allow_job_overwrite
 
 
 @dataclass(frozen=True)

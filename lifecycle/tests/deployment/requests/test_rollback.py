@@ -147,7 +147,7 @@ def test_a_rollback_survives_the_death_of_its_worker(platform):
     platform.services.rollback.roll_back(platform.job(), platform.deployer)
     claim = platform.services.worker.claim()
     steps = platform.services.worker._runner.steps
-    attempt = Attempt.begin(claim, platform.services.rollback.secret_box)
+    attempt = Attempt.begin(claim, platform.services.rollback.core.secret_box)
     assert steps[TaskStep.PROVISION].carry_out(attempt) == TaskStep.SWITCH
 
     platform.clock.advance(15)

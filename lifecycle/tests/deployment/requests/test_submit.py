@@ -49,7 +49,7 @@ def test_a_deleted_version_is_used_again_only_by_force(platform):
 
 def test_settings_can_allow_overwriting(platform):
     platform.deploy()
-    config = platform.services.submitter.config
+    config = platform.services.submitter.core.config
     config.allow_job_overwrite = True
 
     assert platform.submit(force=False)

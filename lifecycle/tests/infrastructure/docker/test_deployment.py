@@ -6,19 +6,15 @@ import threading
 
 import httpx
 import pytest
-from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.core import Core
 from lifecycle.deployment.wiring import create_deployments
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.docker.target import make_target
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.job.sync import sync_jobs
-from lifecycle.metrics import LifecycleMetrics
 from lifecycle.testing.deployer_contract import NAME, VERSION
-from lifecycle.testing.fakes import FakeImageBuilder, FakePlugins
+from lifecycle.testing.fakes import FakeImageBuilder
+from lifecycle.testing.platform import a_core, add_deployer
 from lifecycle.testing.tiny_job import run_docker
-from prometheus_client import CollectorRegistry
-from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobStatus
 from racetrack_commons.testing.builders import a_deploy_payload, a_manifest_dict
@@ -50,17 +46,7 @@ def builder(tiny_image):
 @pytest.fixture
 def services(docker_config, unit_of_work, infrastructure, builder):
     docker_config.drain_seconds = 0.3
-    core = Core(
-        config=docker_config,
-        clock=Clock(),
-        unit_of_work=unit_of_work,
-        secret_box=SecretBox(docker_config.secret_key),
-        plugins=FakePlugins(),
-        infrastructure=infrastructure,
-        image_builder=builder,
-        metrics=LifecycleMetrics.create(CollectorRegistry()),
-        metrics_registry=CollectorRegistry(),
-    )
+    core = a_core(docker_config, unit_of_work, infrastructure, builder, Clock())
     services = create_deployments(core)
     yield services
     services.stop()
@@ -68,12 +54,7 @@ def services(docker_config, unit_of_work, infrastructure, builder):
 
 @pytest.fixture
 def subject(unit_of_work):
-    with unit_of_work() as uow:
-        esc = uow.escs.add("deployer", None)
-        subject = uow.auth_subjects.ensure_of_esc(esc.id)
-        for scope in (AuthScope.DEPLOY_NEW_FAMILY, AuthScope.DEPLOY_JOB):
-            uow.permissions.grant(subject.id, scope)
-    return AuthSubject(AuthSubjectType.ESC, esc.id, id=subject.id, display_name="deployer")
+    return add_deployer(unit_of_work)
 
 
 @pytest.fixture
