@@ -7,6 +7,9 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 from racetrack_client.entities import ImageKind
 
+RECONCILER = "racetrack"
+"""The deployer of lost jobs that are started again."""
+
 
 class TaskKind(StrEnum):
     """What was asked for."""
@@ -72,3 +75,14 @@ class Lease:
 
 class LeaseLost(Exception):
     """Another worker has taken the deployment over; this one must not write any more."""
+
+
+class Phase(StrEnum):
+    """Texts that clients show and the contract fixes; the Image Builder adds phases of its own while it builds."""
+
+    BUILDING_IMAGE = "building image"
+    CREATING_RESOURCES = "creating cluster resources"
+    STARTING_SERVER = "starting Job server"
+    INITIALIZING_ENTRYPOINT = "initializing Job entrypoint"
+    POST_DEPLOY_HOOKS = "post-deploy hooks"
+    CLEARING_FORMER_TARGET = "deleting job from a former infrastructure"

@@ -14,8 +14,7 @@ from racetrack_commons.entities.dto import DeploymentDto
 
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.deployment.attempt.failure import DeploymentInterrupted
-from lifecycle.deployment.attempt.phases import Phase
-from lifecycle.domain.deployment import DeploymentTask, Lease, LeaseLost
+from lifecycle.domain.deployment import DeploymentTask, Lease, LeaseLost, Phase
 
 _CLOCK_TOLERANCE_MS = 5000  # Start times are computed from the clock, which may be set meanwhile.
 

@@ -13,10 +13,9 @@ from racetrack_commons.entities.dto import JobDto, JobStatus
 
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.core import Core
-from lifecycle.deployment.attempt.phases import RECONCILER
 from lifecycle.deployment.attempt.secrets import DeploymentSecrets, load_job_secrets
 from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
-from lifecycle.domain.deployment import TaskKind, TaskStep
+from lifecycle.domain.deployment import RECONCILER, TaskKind, TaskStep
 from lifecycle.maintenance import check_no_maintenance
 
 logger = get_logger(__name__)

@@ -19,8 +19,7 @@ from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.attempt.claim import Claim
 from lifecycle.deployment.attempt.failure import DeploymentFailed
-from lifecycle.deployment.attempt.phases import Phase
-from lifecycle.domain.deployment import TaskKind, TaskStep
+from lifecycle.domain.deployment import Phase, TaskKind, TaskStep
 
 logger = get_logger(__name__)
 

@@ -12,9 +12,9 @@ from lifecycle.deployer.base import JobDeployer
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.attempt.claim import Claim
 from lifecycle.deployment.attempt.failure import DeploymentFailed
-from lifecycle.deployment.attempt.phases import Phase
 from lifecycle.deployment.attempt.secrets import save_job_secrets
 from lifecycle.deployment.steps.side_by_side import make_runtime_env
+from lifecycle.domain.deployment import Phase
 from lifecycle.domain.instance import JobInstance
 from lifecycle.infrastructure.model import InfrastructureTarget
 

@@ -9,10 +9,9 @@ from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployer.instances import ImageGone, InstanceDeployer
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.attempt.failure import DeploymentFailed
-from lifecycle.deployment.attempt.phases import Phase
 from lifecycle.deployment.steps.in_place import InPlaceProvisioner
 from lifecycle.deployment.steps.side_by_side import SideBySideProvisioner, SideBySideTarget
-from lifecycle.domain.deployment import TaskKind, TaskStep
+from lifecycle.domain.deployment import Phase, TaskKind, TaskStep
 from lifecycle.domain.instance import JobInstance
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.maintenance import is_maintenance_mode

@@ -15,7 +15,7 @@ from racetrack_commons.entities.dto import JobStatus
 from lifecycle.deployer.instances import InstanceDeployer
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.attempt.failure import DeploymentFailed
-from lifecycle.deployment.attempt.phases import Phase
+from lifecycle.domain.deployment import Phase
 from lifecycle.domain.instance import Instance, InstanceSpec, JobInstance
 from lifecycle.monitor.base import JobMonitor
 from lifecycle.monitor.health import JobNotHealthy, JobProber, ProbeLimits, ProbePace

@@ -10,8 +10,7 @@ from racetrack_commons.entities.dto import ChangeKind, JobDto, JobStatus
 from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.attempt.attempt import Attempt
-from lifecycle.deployment.attempt.phases import Phase
-from lifecycle.domain.deployment import TaskKind, TaskStep
+from lifecycle.domain.deployment import Phase, TaskKind, TaskStep
 from lifecycle.domain.instance import InstanceState, JobInstance
 
 _EVENTS: dict[TaskKind, tuple[AuditEventType, ...]] = {

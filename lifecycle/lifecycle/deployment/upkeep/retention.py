@@ -8,7 +8,7 @@ from racetrack_commons.entities.dto import ChangeKind
 
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.deployment.attempt.phases import RECONCILER
+from lifecycle.domain.deployment import RECONCILER
 
 logger = get_logger(__name__)
 
