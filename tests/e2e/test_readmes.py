@@ -19,6 +19,7 @@ NOT_RUN_HERE = {
     ("README.md", "git clone https://github.com/TheRacetrack/racetrack"): "needs GitHub",
     ("README.md", "make compose-up"): "the compose shape has tests of its own: tests/e2e/compose",
     ("README.md", "make check"): "runs all tests",
+    ("CONTRIBUTING.md", "make setup"): "runs all tests",
     ("docs/compose.md", "make setup compose-up"): "runs in tests/e2e/compose/test_quickstart.py",
 }
 """The first line of each block that is not run, with the reason."""
@@ -30,8 +31,15 @@ SETUP = {
         add_esc shop
     """,
     "docs/jobs.md": "racetrack deploy sample/python-class",
+    "docs/access.md": "racetrack deploy sample/python-class",
 }
 """What a page takes for granted."""
+
+ELSEWHERE = {
+    ("docs/access.md", "racetrack set remote http://127.0.0.1:7202"): "ben",
+    ("docs/access.md", "token=$(racetrack auth new-token --expires-in 30)"): "ben",
+}
+"""Blocks that another person types, on their own machine."""
 
 TYPED = {"docs/access.md": "four-seasons-42\n", "docs/cli.md": "admin\n"}
 """What the reader of a page types when a command asks for a password."""
@@ -157,9 +165,11 @@ def test_each_block_that_is_not_run_is_there():
 
 def run_page(stack: Stack, page: str, directory: Path):
     prepare(stack, page, directory)
-    script = [PREAMBLE, SETUP.get(page, "")]
+    script = [PREAMBLE, "export RACETRACK_CONFIG=$CONFIGS/reader.yaml", SETUP.get(page, "")]
     expected: list[tuple[str, str | None]] = []
     for block in list_to_run(page):
+        person = ELSEWHERE.get((page, block.first_line), "reader")
+        script.append(f"export RACETRACK_CONFIG=$CONFIGS/{person}.yaml")
         if block.file:
             script.append(write_file(directory, block))
         for command, output in block.commands() if block.file is None else ():
@@ -186,18 +196,18 @@ def run_page(stack: Stack, page: str, directory: Path):
 
 
 def prepare(stack: Stack, page: str, directory: Path):
-    for name in ("page", "out", "files"):
+    for name in ("page", "out", "files", "configs"):
         (directory / name).mkdir()
     shutil.copytree(ROOT / "sample", directory / "page/sample")
     for name in ("venv", "racetrack_client"):
         (directory / "page" / name).symlink_to(ROOT / name)
-    shutil.copy(stack.environment["RACETRACK_CONFIG"], directory / "client.yaml")
+    shutil.copy(stack.environment["RACETRACK_CONFIG"], directory / "configs/reader.yaml")
 
 
 def make_environment(stack: Stack, directory: Path) -> dict[str, str]:
     return stack.environment | {
         "PATH": f"{BIN}:{stack.environment['PATH']}",
-        "RACETRACK_CONFIG": str(directory / "client.yaml"),
+        "CONFIGS": str(directory / "configs"),
         "OUT": str(directory / "out"),
     }
 
