@@ -36,7 +36,7 @@ class ImageKind(StrEnum):
 
 
 class ProcessImage(BaseModel):
-    """An image of a process, as its `image.json` describes it; see docs/architecture.md."""
+    """An image of a process, as its `image.json` describes it; see docs/targets.md."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
