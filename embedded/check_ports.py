@@ -1,11 +1,11 @@
-"""Says which of the given loopback ports are taken, before the services fail on them one by one."""
+"""Checks that the given loopback ports are free, before the services fail on them one by one."""
 
 import socket
 import sys
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on the port now."""
+    """Return whether a server could listen on the port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

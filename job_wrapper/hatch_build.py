@@ -1,4 +1,4 @@
-"""Puts Swagger UI's files into the wrapper, from the package that distributes them; nothing is fetched from another host."""
+"""The build hook that copies Swagger UI's files from an installed package into the wrapper, without the web."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
 class SwaggerUiHook(BuildHookInterface[BuilderConfig]):
-    """Copies the files before each build, editable ones too."""
+    """Copies the files before each build, including editable ones."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         source = Path(fastapi_offline.__file__).parent / "static"

@@ -1,5 +1,5 @@
 {#- What changes rarely comes first, and what all jobs have in common before what is one job's own:
-    a change of code makes only the layer of the last COPY anew. -#}
+    after a change of code, only the layer of the last COPY is built again. -#}
 {%- macro quoted(value) -%}
 "{{ value | string | replace('\\', '\\\\') | replace('"', '\\"') | replace('$', '\\$') }}"
 {%- endmacro %}

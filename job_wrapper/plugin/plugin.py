@@ -1,4 +1,4 @@
-"""The job type python3: a class with perform() becomes a service."""
+"""The plugin of the job type python3, which serves a class with perform()."""
 
 import re
 from pathlib import Path, PurePosixPath
@@ -36,7 +36,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Plugin:
-    """Offers `python3:<version of the wrapper>` for containers and for processes."""
+    """The job type `python3:<version of the wrapper>`, for containers and for processes."""
 
     plugin_manifest: Any
     plugin_dir: Path
@@ -65,14 +65,14 @@ class Plugin:
         }  # fmt: skip
 
     def validate_job_manifest(self, manifest: Any, job_type: str) -> None:
-        """Refuse a manifest that this job type can't build, naming every error."""
+        """Raise ValidationError with all errors of a manifest that this job type can't build."""
         extra = manifest.get_jobtype_extra()
-        errors = [*_check_extra(extra), *_check_build(manifest)]
+        errors = [*_list_extra_errors(extra), *_list_build_errors(manifest)]
         if errors:
             raise ValidationError(f"the manifest does not fit {job_type}: " + "; ".join(errors))
 
     def markdown_docs(self) -> str:
-        """Return the plugin's documentation."""
+        """Return the documentation of the plugin."""
         keys = TEXT | FLAGS | NUMBERS | PYTHON_VERSION | IMAGE
         lines = [f"- `{key}`: {meaning}" for key, meaning in keys.items()]
         return "\n".join(
@@ -86,7 +86,7 @@ class Plugin:
         )
 
 
-def _check_extra(extra: dict[str, Any]) -> list[str]:
+def _list_extra_errors(extra: dict[str, Any]) -> list[str]:
     errors = []
     if not extra.get("entrypoint_path"):
         errors.append(
@@ -122,7 +122,7 @@ def _find_fault(key: str, value: Any) -> str | None:
     return None
 
 
-def _check_build(manifest: Any) -> list[str]:
+def _list_build_errors(manifest: Any) -> list[str]:
     errors = [
         f"system_dependencies: {name!r} is not the name of a Debian package"
         for name in manifest.system_dependencies or []

@@ -1,3 +1,3 @@
-"""A class with perform() becomes a service."""
+"""The job wrapper: it serves a class with perform() over HTTP."""
 
 __version__ = "3.0.0"

@@ -1,4 +1,4 @@
-"""The command line of the wrapper."""
+"""The command line of the wrapper: serve a job, try it without serving, or render its Dockerfile template."""
 
 import argparse
 import asyncio
@@ -14,20 +14,20 @@ from racetrack_job_wrapper.environment import JobEnvironment, read_environment
 from racetrack_job_wrapper.job import PERFORM, EntrypointError, JobState, load_entrypoint, load_job
 from racetrack_job_wrapper.log.logs import configure_logs
 from racetrack_job_wrapper.profiler import MemoryProfiler
-from racetrack_job_wrapper.server import ServerOptions, serve
+from racetrack_job_wrapper.server import ServerOptions, serve_job
 from racetrack_job_wrapper.template import TemplateError, render_template
 
 TRUE = ("true", "t", "yes", "y", "1")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the arguments, and serve or render."""
+    """Parse the arguments and run the command; return the exit code."""
     parser = _make_parser()
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help(sys.stderr)
         return 0
-    return _render(options) if options.command == "template" else _run(options)
+    return _render(options) if options.command == "template" else _run_job(options)
 
 
 def _render(options: argparse.Namespace) -> int:
@@ -39,7 +39,7 @@ def _render(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run_job(options: argparse.Namespace) -> int:
     configure_logs(
         structured=_flag(os.environ, "LOG_STRUCTURED"),
         with_caller=_flag(os.environ, "LOG_CALLER_NAME"),
@@ -50,17 +50,17 @@ def _run(options: argparse.Namespace) -> int:
         return _load(options, environment)
 
     if options.check or options.call is not None:
-        return rehearse(environment, load, options.call)
+        return try_job(environment, load, options.call)
     grace_seconds = int(os.environ.get("JOB_GRACE_SECONDS", "30"))
     profiler = _make_profiler(os.environ)
-    serve(environment, load, ServerOptions(options.host, options.port, grace_seconds, profiler))
+    serve_job(environment, load, ServerOptions(options.host, options.port, grace_seconds, profiler))
     return 0
 
 
-def rehearse(
+def try_job(
     environment: JobEnvironment, load: Callable[[], Any], payload: dict[str, Any] | None
 ) -> int:
-    """Load the job, call it when there is a payload; returns the exit code."""
+    """Load the job without serving it, and call it once if there is a payload; return the exit code."""
     state = JobState(environment)
     load_job(state, load)
     job = state.job
@@ -71,7 +71,7 @@ def rehearse(
         endpoints = ", ".join(job.endpoints)
         sys.stdout.write(f"the job loads; endpoints: {endpoints}; examples: {len(job.examples)}\n")
         return 0
-    response = asyncio.run(job.runner.run(job.endpoints[PERFORM], payload))
+    response = asyncio.run(job.runner.run_call(job.endpoints[PERFORM], payload))
     sys.stdout.write(f"{response.body.decode()}\n")
     return 0 if response.status == 200 else 1
 

@@ -1,4 +1,4 @@
-"""The ASGI app of a job: answers probes from the start, and calls once the job is loaded."""
+"""The ASGI app of a job: it answers probes from the start, and calls once the job is loaded."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from racetrack_job_wrapper.endpoint_config import API
 from racetrack_job_wrapper.job import PERFORM, Job, JobState
 from racetrack_job_wrapper.metrics import CONTENT_TYPE, ServerMetrics
 from racetrack_job_wrapper.openapi import docs_page, find_asset, list_parameters, make_openapi
-from racetrack_job_wrapper.probes import refuse_stray
+from racetrack_job_wrapper.probes import refuse_misdirected
 from racetrack_job_wrapper.profiler import MemoryProfiler
 from racetrack_job_wrapper.request import (
     Headers,
@@ -36,7 +36,7 @@ Route = Callable[[], Response | Awaitable[Response]]
 
 
 class JobApp:
-    """Routes requests; every route stands at the root and under `/pub/job/{any}/{any}`."""
+    """Routes requests; every route is served at the root and under `/pub/job/{any}/{any}`."""
 
     def __init__(self, state: JobState, profiler: MemoryProfiler | None = None) -> None:
         self.state = state
@@ -54,25 +54,25 @@ class JobApp:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request, as the ASGI server calls it."""
         if scope["type"] == "lifespan":
             await _answer_lifespan(receive, send)
         elif scope["type"] == "http":
-            await self._serve(scope, receive, send)
-        elif refusal := refuse_stray(_read_headers(scope), self.state.environment):
+            await self._answer_http(scope, receive, send)
+        elif refusal := refuse_misdirected(_read_headers(scope), self.state.environment):
             await _refuse_websocket(refusal, scope, send)
         elif self._is_webview(scope):
             await self._show_webview(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = _relative_path(scope["path"])
         headers = _read_headers(scope)
         request_context.set(JobRequest(scope["method"], scope["path"], headers))
         request_extra.set({})
         began = self.metrics.begin()
-        refusal = refuse_stray(headers, self.state.environment)
+        refusal = refuse_misdirected(headers, self.state.environment)
         if refusal is None and self._is_webview(scope):
             status = await self._show_webview(scope, receive, send)
         else:
@@ -113,7 +113,7 @@ class JobApp:
             payload = parse_payload(await read_body(receive), headers)
         except InvalidBody as error:
             return _unprocessable(str(error))
-        return await _run(job, endpoint, handler, payload)
+        return await _run_call(job, endpoint, handler, payload)
 
     async def _get(self, path: str) -> Response | None:
         route = self._routes.get(path) or self._routes.get(path.rstrip("/"))
@@ -155,7 +155,7 @@ class JobApp:
 
     async def _metrics(self) -> Response:
         metrics = self.state.job.metrics if self.state.job else None
-        # In a thread: a job's own metrics may take their time, and probes shall not wait for them.
+        # The job's own metrics may be slow; in a thread they do not delay probes.
         text = await asyncio.to_thread(self.metrics.text, metrics)
         return Response(text, content_type=CONTENT_TYPE)
 
@@ -188,12 +188,12 @@ class JobApp:
         return await _serve_app(job.webview, scope, receive, send) if job and job.webview else 500
 
 
-async def _run(
+async def _run_call(
     job: Job, endpoint: str, handler: Callable[..., Any], payload: dict[str, Any]
 ) -> Response:
     began = job.metrics.begin(endpoint)
     try:
-        response = await job.runner.run(handler, payload)
+        response = await job.runner.run_call(handler, payload)
     except QueueFull as error:
         response = respond_to_full_queue(error)
     job.metrics.end(endpoint, began, failed=response.is_failure or response.status == 429)
@@ -228,7 +228,7 @@ def _allow_other_origins(headers: Headers) -> Response:
 async def _send(
     response: Response, scope: Scope, receive: Receive, send: Send, origin: str | None
 ) -> int:
-    """Send the answer, and return its status."""
+    """Send the response and return its status."""
     if response.app is not None:
         return await _serve_app(response.app, scope, receive, send)
     headers = _write_headers(response)

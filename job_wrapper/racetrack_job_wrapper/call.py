@@ -1,4 +1,7 @@
-"""Calling other jobs from a job, through PUB and with the token of the calling job's family."""
+"""Calling other jobs from a job, through PUB and with the token of the calling job's family.
+
+Jobs import this module: its names are frozen.
+"""
 
 import asyncio
 import os
@@ -42,7 +45,7 @@ def call_job(  # noqa: PLR0913 - the published signature
     method: str = "POST",
     timeout: float | None = 10,
 ) -> Any:
-    """Call a job and return its decoded answer; RuntimeError says what went wrong."""
+    """Call a job and return its decoded answer; raise RuntimeError when the call fails."""
     try:
         call = _prepare(entrypoint, job_name, path, payload, version, method)
         with _client(httpx.Timeout(timeout)) as client:
@@ -52,7 +55,7 @@ def call_job(  # noqa: PLR0913 - the published signature
 
 
 async def call_job_coroutine(entrypoint: Any, job_name: str, *args: Any, **kwargs: Any) -> Any:
-    """Do the same without blocking the event loop."""
+    """Call a job like `call_job`, without blocking the event loop."""
     return await asyncio.to_thread(call_job, entrypoint, job_name, *args, **kwargs)
 
 
@@ -67,7 +70,7 @@ def async_job_call(
     version: str = "latest",
     method: str = "POST",
 ) -> Any:
-    """Start an async call of a job and wait for its answer, however long it takes."""
+    """Start an async call of a job and return its decoded answer, without a limit of time."""
     try:
         call = _prepare(entrypoint, job_name, path, payload, version, method)
         with _client(POLL_TIMEOUT) as client:
@@ -83,7 +86,7 @@ def _poll(client: httpx.Client, url: str, call: _Call) -> httpx.Response:
             response = client.get(url, headers=call.headers)
         except httpx.ReadTimeout:
             continue
-        # Older gateways don't say whether such a status is the job's own.
+        # Older gateways do not tell whether such a status is the job's own.
         is_own = response.headers.get(TASK_STATUS_HEADER, "ongoing") != "ongoing"
         if is_own or response.status_code not in NOT_YET:
             return response
@@ -98,7 +101,7 @@ def _prepare(
     headers = {"X-Racetrack-Auth": os.environ["AUTH_TOKEN"]}
     request = request_context.get(None)
     for name in header_names():
-        # Empty outside of a request, such as in a thread that the job started.
+        # There is no request in a thread that the job started itself.
         headers[name] = request.header(name) if request else ""
     predecessor = read_predecessor_id(entrypoint)
     if predecessor:
@@ -107,7 +110,7 @@ def _prepare(
 
 
 def _client(timeout: httpx.Timeout) -> httpx.Client:
-    # A connection that can't be opened is tried again: nothing was sent yet.
+    # Opening a connection can be repeated safely, because nothing was sent yet.
     return httpx.Client(timeout=timeout, transport=httpx.HTTPTransport(retries=2))
 
 

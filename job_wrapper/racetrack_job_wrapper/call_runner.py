@@ -1,4 +1,4 @@
-"""Running calls: in a pool of threads, at most so many at once, with a queue that is not endless."""
+"""Running calls of a job: in a pool of threads or on the event loop, with limits of running and waiting calls."""
 
 import asyncio
 import inspect
@@ -26,7 +26,7 @@ POOL_THREADS = 40
 
 
 class QueueFull(Exception):
-    """As many calls wait as may."""
+    """The queue of waiting calls is full."""
 
 
 class CallAborted(RuntimeError):
@@ -35,14 +35,14 @@ class CallAborted(RuntimeError):
 
 @dataclass(frozen=True)
 class CallLimits:
-    """How many calls run at once, and how many may wait; None: no limit."""
+    """The most calls that run at once, and the most that wait; None means no limit."""
 
     concurrency: int | None = None
     queue: int | None = None
 
     @classmethod
     def of(cls, extra: Mapping[str, Any]) -> "CallLimits":
-        """Read them from the manifest's settings of the job type."""
+        """Read the limits from the manifest's `jobtype_extra`."""
         return cls(
             _whole_number(extra, "max_concurrency") or None,
             _whole_number(extra, "max_concurrency_queue"),
@@ -50,7 +50,7 @@ class CallLimits:
 
 
 class CallRunner:
-    """Runs the methods of a job."""
+    """Runs the methods of a job within its limits."""
 
     def __init__(self, limits: CallLimits) -> None:
         self.limits = limits
@@ -58,14 +58,14 @@ class CallRunner:
         self._pool = WorkerPool(limits.concurrency or POOL_THREADS)
         self._places = asyncio.Semaphore(limits.concurrency) if limits.concurrency else None
 
-    async def run(self, function: Callable[..., Any], payload: dict[str, Any]) -> Response:
-        """Call a function with the payload's keys as arguments and return the answer; QueueFull when too many wait."""
+    async def run_call(self, function: Callable[..., Any], payload: dict[str, Any]) -> Response:
+        """Call a function with the payload's keys as arguments; return its answer, or raise QueueFull."""
         async with self.place():
-            return await self._call(function, payload)
+            return await self._call_function(function, payload)
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """Wait until one more call may run, and count it while the block runs; QueueFull when too many wait."""
+        """Wait for a free place and hold it while the block runs; raise QueueFull when the queue is full."""
         places = self._places
         if places is None:
             yield
@@ -85,10 +85,14 @@ class CallRunner:
         finally:
             places.release()
 
-    async def _call(self, function: Callable[..., Any], payload: dict[str, Any]) -> Response:
+    async def _call_function(
+        self, function: Callable[..., Any], payload: dict[str, Any]
+    ) -> Response:
         if inspect.iscoroutinefunction(function):
             return await _answer_async(function, payload)
-        answer: Response = await self._pool.run(copy_context().run, _answer, function, payload)
+        answer: Response = await self._pool.run_in_thread(
+            copy_context().run, _answer, function, payload
+        )
         return answer
 
 
@@ -99,7 +103,7 @@ class _Work(NamedTuple):
 
 
 class WorkerPool:
-    """Starts a thread when work waits, up to a limit. Used by one event loop; functions must not raise."""
+    """A pool of daemon threads for one event loop, which starts a thread when work waits. Functions must not raise."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -109,26 +113,28 @@ class WorkerPool:
         self._answers: deque[tuple[asyncio.Future[Any], Any]] = deque()
         self._is_wake_pending = False
 
-    async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a function in a thread and return what it returns."""
+    async def run_in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function in a thread and return its result."""
         loop = asyncio.get_running_loop()
         answer = loop.create_future()
         self._unanswered += 1
         if self._unanswered > self._threads < self._size:
             self._threads += 1
-            # Daemons: a call that outlives the grace period ends with the process.
+            # Daemon threads end with the process, so a call that exceeds the grace period can't keep it alive.
             name = f"call-{self._threads}"
-            threading.Thread(target=self._serve, args=(loop,), name=name, daemon=True).start()
+            threading.Thread(
+                target=self._work_off_queue, args=(loop,), name=name, daemon=True
+            ).start()
         self._work.put(_Work(answer, function, arguments))
         return await answer
 
-    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _work_off_queue(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
             work = self._work.get()
             result = work.function(*work.arguments)
             self._answers.append((work.answer, result))
-            del work, result  # An idle thread holds no payload.
-            # One wake-up serves all answers that came meanwhile. Two threads may both ask for it, which is harmless.
+            del work, result  # An idle thread must not keep a payload in memory.
+            # One wake-up of the loop hands over all pending answers. Two threads may both request it, which is harmless.
             if not self._is_wake_pending and not loop.is_closed():
                 self._is_wake_pending = True
                 loop.call_soon_threadsafe(self._hand_over)
@@ -143,16 +149,16 @@ class WorkerPool:
 
 
 def respond_to_error(error: BaseException) -> Response:
-    """Make the answer for what a call raised, and log it."""
+    """Log the exception of a call, and make its response."""
     logger.error("call failed: %s", describe_error(error))
     if isinstance(error, SystemExit | KeyboardInterrupt):
-        # A call never ends the server: other calls are running in it.
+        # An exit inside a call must not end the server, because other calls run in it.
         error = CallAborted(f"the job called for an exit: {error!r}")
     return error_response(error)
 
 
 def respond_to_full_queue(error: QueueFull) -> Response:
-    """Make the answer for a call that may not even wait."""
+    """Make the response to a call that finds the queue full."""
     return json_response({"detail": str(error)}, 429, {"retry-after": "1"})
 
 

@@ -1,22 +1,25 @@
-"""How a job declares an endpoint with a method, a path and parameters of its own."""
+"""The declaration of an endpoint with its own method, path and parameters.
+
+Jobs import this module: its names are frozen.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 API = "/api/v1"
-"""What the paths of a job's endpoints begin with."""
+"""The prefix of the paths of a job's endpoints."""
 
 
 @dataclass(frozen=True)
 class EndpointConfig:
-    """One endpoint that FastAPI serves, from `auxiliary_endpoints_v2`."""
+    """One endpoint of `auxiliary_endpoints_v2`, which FastAPI serves."""
 
     path: str
-    """Below `API`; it may have parameters in braces."""
+    """The path below `API`; it may have parameters in braces."""
     method: Any
-    """`http.HTTPMethod.GET` or `POST`, or its name."""
+    """The method: `http.HTTPMethod.GET` or `POST`, or its name."""
     handler: Callable[..., Any]
-    """Its type hints say what comes from the body, the query and the path."""
+    """The function to call; its type hints tell which arguments come from the body, the query and the path."""
     other_options: dict[str, Any] = field(default_factory=dict)
-    """Further arguments of FastAPI's route decorators."""
+    """Further arguments for FastAPI's route decorators."""

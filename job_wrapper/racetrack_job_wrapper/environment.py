@@ -1,4 +1,4 @@
-"""What the platform tells a job through environment variables."""
+"""The environment variables by which the platform describes a job to its wrapper, and the job's manifest."""
 
 import os
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import yaml
 
 @dataclass(frozen=True)
 class JobEnvironment:
-    """Name, version and surroundings of a job."""
+    """The name, version, manifest and origin of a job."""
 
     name: str
     version: str
@@ -21,7 +21,7 @@ class JobEnvironment:
     job_type_version: str | None
     manifest: Mapping[str, Any]
     manifest_error: str | None = None
-    """Why the manifest can't be read; then the job is not loaded, but its server says so."""
+    """The reason why the manifest can't be read: the job is not loaded, and its server tells the reason."""
 
     @property
     def base_url(self) -> str:
@@ -36,7 +36,7 @@ class JobEnvironment:
 
 
 def read_environment(variables: Mapping[str, str], manifest_path: str | None) -> JobEnvironment:
-    """Read the variables and the manifest: a given file, `JOB_MANIFEST_YAML`, or `job.yaml` here."""
+    """Read the variables and the manifest: from the given file, `JOB_MANIFEST_YAML`, or `job.yaml` here."""
     manifest, manifest_error = _read_manifest(variables, manifest_path)
     return JobEnvironment(
         name=variables.get("JOB_NAME") or str(manifest.get("name") or "JOB_NAME"),
@@ -51,7 +51,7 @@ def read_environment(variables: Mapping[str, str], manifest_path: str | None) ->
 
 
 def header_names(variables: Mapping[str, str] = os.environ) -> tuple[str, str]:
-    """Return the names of the tracing and the caller header."""
+    """Return the names of the tracing header and of the caller header."""
     return (
         variables.get("REQUEST_TRACING_HEADER", "X-Request-Tracing-Id"),
         variables.get("CALLER_NAME_HEADER", "X-Caller-Name"),

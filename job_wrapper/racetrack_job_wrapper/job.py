@@ -1,4 +1,4 @@
-"""A loaded job: the object, its endpoints and examples, checked once at the start."""
+"""Loading a job: from a Python file to an object whose endpoints, examples and files are checked once at the start."""
 
 import importlib.util
 import inspect
@@ -29,16 +29,16 @@ MAX_EXAMPLE_BYTES = 1024 * 1024
 
 
 class EntrypointError(Exception):
-    """The file or class that should answer calls can't be used; the message says what to do."""
+    """The named file or class can't be used as a job; the message says what to do."""
 
 
 class InvalidExample(ValueError):
-    """A documented example can't be sent as JSON."""
+    """A documented example is not a dict that can be sent as JSON."""
 
 
 @dataclass(frozen=True)
 class StaticFile:
-    """A file that the job serves as it is."""
+    """A file that the job serves unchanged."""
 
     path: Path
     content_type: str
@@ -46,7 +46,7 @@ class StaticFile:
 
 @dataclass(frozen=True)
 class Job:
-    """What answers calls."""
+    """A loaded job, ready for calls."""
 
     endpoints: dict[str, Callable[..., Any]]
     examples: dict[str, dict[str, Any]]
@@ -60,16 +60,16 @@ class Job:
 
 @dataclass
 class JobState:
-    """What is known of the job so far."""
+    """The progress of loading: neither a job nor an error while the job is being loaded."""
 
     environment: JobEnvironment
     job: Job | None = None
     error: str | None = None
-    """Why the job could not be loaded."""
+    """The reason why the job could not be loaded."""
 
 
 def load_job(state: JobState, load: Callable[[], Any]) -> None:
-    """Load the job into the state; whatever goes wrong is kept there, and the server stays to tell."""
+    """Load the job into the state; on failure, store the error there, so that the server can tell it."""
     try:
         if state.environment.manifest_error:
             raise ValueError(state.environment.manifest_error)
@@ -83,13 +83,13 @@ def load_job(state: JobState, load: Callable[[], Any]) -> None:
 
 
 def load_entrypoint(path: str, class_name: str | None) -> Any:
-    """Import the file and make the object of its class."""
+    """Import the file and return an object of its class."""
     module = _load_module(Path(path))
-    return find_class(module, class_name)()
+    return choose_class(module, class_name)()
 
 
-def find_class(module: ModuleType, class_name: str | None) -> type:
-    """Find the named class, or the only one with `perform`, or the only one of the module."""
+def choose_class(module: ModuleType, class_name: str | None) -> type:
+    """Return the named class, the only class with `perform`, or the only class; raise EntrypointError otherwise."""
     if class_name:
         found = getattr(module, class_name, None)
         if not inspect.isclass(found):
@@ -112,7 +112,7 @@ def find_class(module: ModuleType, class_name: str | None) -> type:
 
 
 def make_job(instance: Any, environment: JobEnvironment) -> Job:
-    """Read everything that the object offers; raises when an example or static file is wrong."""
+    """Collect everything that the object offers; raise an error when an example, file, limit or metric is wrong."""
     _give_context(instance)
     endpoints = _read_endpoints(instance)
     runner, metrics = CallRunner(CallLimits.of(environment.extra)), JobMetrics()
@@ -197,7 +197,7 @@ def _read_examples(
 
 
 def _is_documented(instance: Any) -> bool:
-    # The base class' own example says nothing, and the platform would call the job with it.
+    # The empty example of the base class is no documentation, and the platform would call the job with it.
     method = getattr(type(instance), "docs_input_example", None)
     return (
         hasattr(instance, "docs_input_example") and method is not JobEntrypoint.docs_input_example

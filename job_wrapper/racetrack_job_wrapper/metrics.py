@@ -1,4 +1,4 @@
-"""Metrics of a job and of its server, and those that the job brings itself."""
+"""Metrics of the calls of a job, of the requests of its server, and the job's own gauges."""
 
 import logging
 import time
@@ -25,10 +25,10 @@ BUCKETS = (
 
 
 class JobMetrics:
-    """Counts and times calls."""
+    """The metrics of calls, by endpoint, and the job's own gauges."""
 
     def __init__(self) -> None:
-        # It describes what it holds, so that a job's metric of the same name is refused.
+        # With auto_describe, the registry refuses a job's gauge that has the name of one of these metrics.
         self.registry = registry = CollectorRegistry(auto_describe=True)
         label = ["endpoint"]
         self.errors = Counter(
@@ -47,27 +47,27 @@ class JobMetrics:
         )
 
     def begin(self, endpoint: str) -> float:
-        """Note that a call begins; returns the moment for `end`."""
+        """Count the start of a call; return the time that `end` needs."""
         self.started.inc()
         self.endpoint_started.labels(endpoint).inc()
         self.last_call.set(time.time())
         return time.perf_counter()
 
     def end(self, endpoint: str, began: float, *, failed: bool) -> None:
-        """Note that a call ended."""
+        """Count the end of a call, and observe its duration."""
         self.done.inc()
         self.duration.labels(endpoint).observe(time.perf_counter() - began)
         if failed:
             self.errors.labels(endpoint).inc()
 
     def add_source(self, source: Callable[[], Iterable[dict[str, Any]]]) -> None:
-        """Add the gauges that the job returns; raises when a name is taken, or when the job's method does."""
+        """Add the gauges that `source` returns; raise ValueError when a name is taken, or the error of `source`."""
         source()
         self.registry.register(_JobGauges(source))
 
 
 class ServerMetrics:
-    """Counts and times every request, probes too."""
+    """The metrics of all requests, including probes."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -81,19 +81,19 @@ class ServerMetrics:
         self.done = Counter("commons_requests_done", "Requests ended", registry=registry)
 
     def begin(self) -> float:
-        """Note that a request begins; returns the moment for `end`."""
+        """Count the start of a request; return the time that `end` needs."""
         self.started.inc()
         return time.perf_counter()
 
     def end(self, began: float, *, failed: bool) -> None:
-        """Note that a request ended."""
+        """Count the end of a request, and observe its duration."""
         self.done.inc()
         self.duration.observe(time.perf_counter() - began)
         if failed:
             self.errors.inc()
 
     def text(self, job: JobMetrics | None) -> bytes:
-        """Write everything in Prometheus' text format, with what the job itself put into the default registry."""
+        """Return all metrics in Prometheus' text format, including those of the default registry, where jobs add theirs."""
         registries = [REGISTRY, self.registry, *([job.registry] if job else [])]
         return b"".join(generate_latest(each) for each in registries)
 
@@ -108,7 +108,7 @@ class _JobGauges(Collector):
             for item in self.source():
                 _add_gauge(families, item)
         except Exception:
-            # The other metrics are still worth reading.
+            # An error of the job must not hide the other metrics.
             logger.exception("metrics() of the job failed")
         return families.values()
 

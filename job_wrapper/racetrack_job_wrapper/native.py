@@ -1,4 +1,4 @@
-"""Endpoints of `auxiliary_endpoints_v2`: FastAPI serves them, within the job's limits and metrics."""
+"""The endpoints of `auxiliary_endpoints_v2`: FastAPI serves them, within the limits and metrics of the job."""
 
 import asyncio
 import importlib
@@ -30,16 +30,16 @@ class FastApiNotInstalled(Exception):
 
 @dataclass(frozen=True)
 class NativeEndpoints:
-    """What FastAPI serves of a job."""
+    """The endpoints of a job that FastAPI serves."""
 
     app: AsgiApp
     routes: Sequence[tuple[str, re.Pattern[str]]]
-    """Method and pattern of the path of each."""
+    """The method and the path pattern of each endpoint."""
     describe: Callable[[], dict[str, Any]]
-    """Returns them as OpenAPI."""
+    """A function that returns the OpenAPI description of the endpoints."""
 
     def list_methods(self, path: str) -> set[str]:
-        """Return the methods that a path has, with or without a slash at its end."""
+        """Return the methods of a path, with or without a slash at its end."""
         return {
             method
             for method, pattern in self.routes
@@ -47,7 +47,7 @@ class NativeEndpoints:
         }
 
     def respond(self, scope: dict[str, Any], path: str) -> Response | None:
-        """Return the answer of the endpoint, or None when there is none."""
+        """Return the response of the endpoint; None when no endpoint has this path and method."""
         if scope["method"] not in self.list_methods(path):
             return None
         found = any(pattern.match(path) for _, pattern in self.routes)
@@ -63,7 +63,7 @@ class NativeEndpoints:
 def mount_native_endpoints(
     configs: Sequence[EndpointConfig], runner: CallRunner, metrics: JobMetrics
 ) -> NativeEndpoints | None:
-    """Make the app of the endpoints; None when there are none."""
+    """Make the app of the endpoints; return None when the job has none."""
     served = [config for config in configs if _is_served(config)]
     if not served:
         return None
@@ -81,7 +81,7 @@ def mount_native_endpoints(
 
 
 def method_of(config: EndpointConfig) -> str:
-    """Return the name of the method, in capitals."""
+    """Return the name of the HTTP method, in capitals."""
     return str(getattr(config.method, "value", config.method)).upper()
 
 
@@ -93,7 +93,7 @@ def _is_served(config: EndpointConfig) -> bool:
 
 
 def _import_fastapi() -> Any:
-    # Most jobs do without, and it is large.
+    # FastAPI is large and few jobs need it, so it is imported only on demand.
     try:
         return importlib.import_module("fastapi")
     except ModuleNotFoundError as error:

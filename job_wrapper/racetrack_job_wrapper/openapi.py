@@ -1,4 +1,4 @@
-"""Documentation of a job: OpenAPI 3.1 and a page with Swagger UI, whose files come with the wrapper."""
+"""The documentation of a job: OpenAPI 3.1 from type hints, and a page with Swagger UI, whose files the wrapper brings."""
 
 import inspect
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _JSON_TYPES = {
 
 
 def make_openapi(job: Job | None, environment: JobEnvironment) -> dict[str, Any]:
-    """Describe the job's endpoints; without a job, only those of its server."""
+    """Describe the endpoints of the job in OpenAPI; without a job, only those of its server."""
     paths: dict[str, Any] = {
         f"/{name}": {
             "get": {
@@ -65,7 +65,7 @@ def make_openapi(job: Job | None, environment: JobEnvironment) -> dict[str, Any]
 
 
 def docs_page(environment: JobEnvironment) -> bytes:
-    """Make the page; relative addresses work under every prefix."""
+    """Make the page of Swagger UI; its relative addresses work under every prefix."""
     if not (ASSETS / "swagger-ui-bundle.js").is_file():
         return b'<!doctype html><title>Job</title><a href="openapi.json">openapi.json</a>'
     return f"""<!doctype html>
@@ -80,7 +80,7 @@ def docs_page(environment: JobEnvironment) -> bytes:
 
 
 def find_asset(name: str) -> Response | None:
-    """Find a file that the page loads."""
+    """Return a file that the page loads, or None."""
     file = ASSETS / name
     if file.parent != ASSETS or not file.is_file():
         return None
@@ -89,7 +89,7 @@ def find_asset(name: str) -> Response | None:
 
 
 def list_parameters(function: Callable[..., Any]) -> list[dict[str, Any]]:
-    """List the arguments: required ones first, then `*args`, then optional ones."""
+    """List the parameters of a function: required ones first, then `*args`, then optional ones."""
     required, variadic, optional = [], [], []
     for parameter in inspect.signature(function).parameters.values():
         hint = _type_name(parameter.annotation)

@@ -1,4 +1,4 @@
-"""What a job says of itself: probes and health, answered on the event loop, never behind calls."""
+"""Responses about the job itself: probes, health, and refusals of calls. They never wait behind calls."""
 
 from racetrack_job_wrapper.environment import JobEnvironment
 from racetrack_job_wrapper.job import JobState
@@ -6,11 +6,11 @@ from racetrack_job_wrapper.request import Headers
 from racetrack_job_wrapper.responses import Response, json_response
 
 JOB_HEADER = "X-Racetrack-Job"
-"""The gateway names in it which job it means, `<name> <version>`; a refusal names who answers."""
+"""The header in which the gateway names the called job, `<name> <version>`; a refusal names this job in it."""
 
 
 def live(state: JobState) -> Response:
-    """Tell that the process runs and its job was not found broken."""
+    """Answer 200 while the process runs, unless the job could not be loaded."""
     timestamp = state.environment.deployment_timestamp
     if state.error is None:
         return json_response({"live": True, "deployment_timestamp": timestamp})
@@ -19,13 +19,13 @@ def live(state: JobState) -> Response:
 
 
 def ready(state: JobState) -> Response:
-    """Tell whether the job takes calls."""
+    """Answer 200 once the job accepts calls."""
     is_ready = state.job is not None
     return json_response({"ready": is_ready}, 200 if is_ready else 500)
 
 
 def health(state: JobState) -> Response:
-    """Tell everything about the job at once."""
+    """Answer with everything that is known about the job."""
     environment = state.environment
     is_ready = state.job is not None
     content = {
@@ -45,7 +45,7 @@ def health(state: JobState) -> Response:
 
 
 def not_loaded(state: JobState) -> Response:
-    """Answer a call that comes before the job is there, or after it failed to load."""
+    """Answer a call of a job that is still being loaded, or could not be loaded."""
     if state.error is not None:
         content = {"error": f"the job could not be loaded: {state.error}", "type": "JobNotLoaded"}
         return json_response(content, 500)
@@ -53,8 +53,11 @@ def not_loaded(state: JobState) -> Response:
     return json_response(content, 503, {"retry-after": "1"})
 
 
-def refuse_stray(headers: Headers, environment: JobEnvironment) -> Response | None:
-    """Make the refusal of a call that is not for this job; None when it is, or when nobody says."""
+def refuse_misdirected(headers: Headers, environment: JobEnvironment) -> Response | None:
+    """Return the refusal of a call that is meant for another job; None for all other calls.
+
+    A gateway may send such a call for a moment after this job has taken over the other job's address.
+    """
     wanted = headers.get(JOB_HEADER)
     here = f"{environment.name} {environment.version}"
     if not wanted or wanted == here:

@@ -1,4 +1,4 @@
-"""What a job holds in memory, recorded by memray when `MEMRAY_PROFILER` asks for it."""
+"""The memory profiler: with `MEMRAY_PROFILER`, memray records the allocations of a job."""
 
 import asyncio
 import importlib
@@ -19,11 +19,11 @@ Answer = Callable[[], Awaitable[Response]]
 
 
 class ProfilerUnusable(ValueError):
-    """There is no memray, or nothing was recorded yet; the message says what to do."""
+    """memray is not installed, or nothing was recorded yet; the message says what to do."""
 
 
 class MemoryProfiler:
-    """Records every allocation into a file; reports are made of it while recording goes on, or afterwards."""
+    """Records all allocations into a file, and makes reports of it, also while recording."""
 
     def __init__(self, directory: Path, *, leaks: bool = False) -> None:
         self._report = directory / NAME
@@ -31,7 +31,7 @@ class MemoryProfiler:
         self._tracker: Any = None
 
     def start(self) -> None:
-        """Begin a new record, unless one is being made; ProfilerUnusable without memray."""
+        """Start a new record unless one is being made; raise ProfilerUnusable without memray."""
         if self._tracker is not None:
             return
         try:
@@ -47,29 +47,31 @@ class MemoryProfiler:
         logger.info("recording allocations to %s", self._report)
 
     def stop(self) -> None:
-        """End the record; nothing happens when none is being made."""
+        """End the record, if one is being made."""
         tracker, self._tracker = self._tracker, None
         if tracker is not None:
             tracker.__exit__(None, None, None)
 
     def read_report(self) -> Response:
-        """Return the record itself, for memray's own commands."""
+        """Return the file of the record, for memray's own commands."""
         headers = {"content-disposition": f'attachment; filename="{NAME}"'}
-        return Response(self._find_report().read_bytes(), 200, "application/octet-stream", headers)
+        return Response(
+            self._require_report().read_bytes(), 200, "application/octet-stream", headers
+        )
 
     def make_flamegraph(self) -> Response:
-        """Return a page that shows who holds how much; with leaks, only what was never given back."""
+        """Return a page with the allocations by call stack; with `leaks`, only those that were never freed."""
         page = self._report.with_suffix(".html")
         leaks = ["--leaks"] if self._leaks else []
-        self._run("flamegraph", "--no-web", "--force", *leaks, "--output", str(page))
+        self._run_memray("flamegraph", "--no-web", "--force", *leaks, "--output", str(page))
         return Response(page.read_bytes(), content_type="text/html; charset=utf-8")
 
     def make_statistics(self) -> Response:
-        """Return the largest allocations as text."""
-        return Response(self._run("stats"), content_type="text/plain; charset=utf-8")
+        """Return memray's statistics of the largest allocations, as text."""
+        return Response(self._run_memray("stats"), content_type="text/plain; charset=utf-8")
 
     def list_routes(self) -> Mapping[tuple[str, str], Answer]:
-        """Return what answers which method and path."""
+        """Return the handlers of the profiler by method and path."""
         return {
             ("POST", f"{ROOT}/start"): _in_thread(self.start),
             ("POST", f"{ROOT}/stop"): _in_thread(self.stop),
@@ -78,14 +80,14 @@ class MemoryProfiler:
             ("GET", f"{ROOT}/stats"): _in_thread(self.make_statistics),
         }
 
-    def _find_report(self) -> Path:
+    def _require_report(self) -> Path:
         if not self._report.is_file():
             raise ProfilerUnusable(f"nothing is recorded yet: POST {ROOT}/start first")
         return self._report
 
-    def _run(self, command: str, *options: str) -> bytes:
-        # In a process of its own: making a report takes more memory than many a job.
-        arguments = [sys.executable, "-m", "memray", command, *options, str(self._find_report())]
+    def _run_memray(self, command: str, *options: str) -> bytes:
+        # Making a report can take more memory than the job, so it runs in another process.
+        arguments = [sys.executable, "-m", "memray", command, *options, str(self._require_report())]
         done = subprocess.run(arguments, capture_output=True, check=False)
         if done.returncode:
             raise ProfilerUnusable(f"memray {command} failed: {done.stderr.decode()}")

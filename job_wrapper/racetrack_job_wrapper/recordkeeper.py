@@ -1,4 +1,4 @@
-"""Passing on which record a call came from."""
+"""Passing on the id of the record that a call came from. Jobs import this module: its names are frozen."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ _KEY = "recordkeeper_predecessor_id"
 
 
 def remember_predecessor_id(entrypoint: Any, value: str) -> None:  # noqa: ARG001 - the published signature
-    """Remember the id for the calls that this call makes."""
+    """Store the id for the calls that the current call makes."""
     request_extra.get()[_KEY] = value
 
 
 def read_predecessor_id(entrypoint: Any) -> str | None:  # noqa: ARG001 - the published signature
-    """Return the remembered id, or the one that came with the call."""
+    """Return the stored id, or the one that came with the current call, or None."""
     remembered: str | None = request_extra.get({}).get(_KEY)
     request = request_context.get(None)
     if remembered is None and request is not None:

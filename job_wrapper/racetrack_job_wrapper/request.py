@@ -1,4 +1,4 @@
-"""The request that is being answered, for code that runs inside a call."""
+"""The request of a call: its body as arguments, and its context for code that runs inside the call."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,23 +11,23 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class JobRequest:
-    """The HTTP request of a call."""
+    """The head of the HTTP request of a call."""
 
     method: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Names in lower case."""
+    """The headers, with names in lower case."""
 
     def header(self, name: str) -> str:
-        """Return a header, empty when it is absent."""
+        """Return the value of a header; empty when it is absent."""
         return self.headers.get(name.lower(), "")
 
 
 class Headers(dict[str, str]):
-    """Headers that are found whatever the case of their name."""
+    """Headers whose names are not case-sensitive."""
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return a header's value."""
+        """Return the value of a header, or the default."""
         return super().get(key.lower(), default)
 
     def __getitem__(self, key: str) -> str:
@@ -39,7 +39,7 @@ request_extra: ContextVar[dict[str, Any]] = ContextVar("request_extra")
 
 
 class InvalidBody(ValueError):
-    """The body can't be the arguments of a call; answered with 422."""
+    """The body is not a JSON object of arguments; the answer has status 422."""
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -53,7 +53,7 @@ async def read_body(receive: Receive) -> bytes:
 
 
 def parse_payload(body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return the arguments; InvalidBody says what is wrong."""
+    """Return the arguments of a call; raise InvalidBody when the body is not a JSON object."""
     content_type = headers.get("content-type", "").split(";")[0].strip().lower()
     if content_type and content_type != "application/json" and not content_type.endswith("+json"):
         raise InvalidBody(f"the content type must be application/json, not {content_type}")

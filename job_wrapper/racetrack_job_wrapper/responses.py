@@ -1,4 +1,7 @@
-"""Answers as bytes, and which error becomes which status."""
+"""Responses of a job: results become JSON, and exceptions become statuses.
+
+JSON is made of numbers, text, containers, dataclasses, dates, and the types of numpy and pandas.
+"""
 
 import dataclasses
 import datetime
@@ -28,34 +31,34 @@ STATUSES: list[tuple[type[BaseException], int]] = [
 
 
 class NotSerializable(TypeError):
-    """A job returned something that JSON can't express."""
+    """A job returned a value that can't be expressed in JSON."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """A whole answer."""
+    """A complete response."""
 
     body: bytes
     status: int = 200
     content_type: str = JSON
     headers: dict[str, str] = field(default_factory=dict)
     app: Callable[..., Any] | None = None
-    """An ASGI response that the job made itself; it is sent as it is."""
+    """An ASGI response that the job made itself; it is sent unchanged."""
     is_failure: bool = False
-    """The call raised; its metrics count that."""
+    """True if the call raised an exception, which metrics count."""
 
 
 def json_response(
     content: object, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
-    """Make a JSON answer of plain values."""
+    """Make a JSON response of plain values."""
     return Response(
         json.dumps(content, separators=(",", ":")).encode(), status, headers=headers or {}
     )
 
 
 def error_response(error: BaseException) -> Response:
-    """Make the answer `{"error", "type"}` for what a call raised; never a traceback."""
+    """Make the response `{"error", "type"}` for the exception of a call; it never holds a traceback."""
     inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
     if len(inner) == 1:
         return error_response(inner[0])
@@ -72,12 +75,12 @@ def error_response(error: BaseException) -> Response:
 
 
 def is_asgi_response(result: object) -> bool:
-    """Tell whether a job returned a response of its web framework, such as Starlette's StreamingResponse."""
+    """Return whether a result is a response of a web framework, such as Starlette's StreamingResponse."""
     return callable(result) and hasattr(result, "status_code") and hasattr(result, "raw_headers")
 
 
 def to_json(value: Any) -> bytes:
-    """Encode an answer; NotSerializable names the type that can't be."""
+    """Encode a result as JSON; raise NotSerializable with the name of a type that can't be encoded."""
     return json.dumps(
         _convert(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False
     ).encode()
@@ -94,7 +97,7 @@ def _describe_group(error: BaseException, inner: tuple[BaseException, ...]) -> t
 
 
 def _is_wrong_call(error: TypeError) -> bool:
-    # Raised by the call itself, not inside the job: there is no frame below the wrapper's own.
+    # A wrong call is raised by the wrapper's own frame; an error inside the job has further frames.
     frame: TracebackType | None = error.__traceback__
     return frame is not None and frame.tb_next is None
 
@@ -130,7 +133,7 @@ def _convert_object(value: Any) -> Any:
 
 
 def _convert_numeric(value: Any) -> Any:
-    # numpy's arrays and scalars have tolist(); pandas' Series has it too, a DataFrame becomes its records.
+    # Arrays and scalars of numpy have tolist(), and so has pandas' Series; a DataFrame becomes a list of its records.
     if hasattr(value, "tolist"):
         return _convert(value.tolist())
     if hasattr(value, "to_dict") and hasattr(value, "columns"):

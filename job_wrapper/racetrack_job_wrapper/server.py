@@ -1,4 +1,4 @@
-"""Running a job: the server is up at once, the job is loaded behind it."""
+"""The server of a job: it answers at once, while a thread loads the job."""
 
 import logging
 import signal
@@ -15,31 +15,31 @@ from racetrack_job_wrapper.job import JobState, load_job
 from racetrack_job_wrapper.profiler import MemoryProfiler, ProfilerUnusable
 
 logger = logging.getLogger("racetrack.job")
-# Longer than gateways keep an idle connection: a call never meets a connection that the job is just closing.
+# Longer than gateways keep an idle connection, so that no call meets a connection that the job is closing.
 KEEP_ALIVE_SECONDS = 75
-# The usual 8 MiB for each of 40 threads would count against the job's memory limit.
+# The default of 8 MiB for each of 40 threads would count against the job's memory limit.
 THREAD_STACK_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """Where a job listens, and how long its running calls may take to end."""
+    """The address of the server, its grace period, and the profiler."""
 
     host: str = "0.0.0.0"  # noqa: S104 - a job is reached from outside its container
     port: int = 7000
     grace_seconds: int = 30
     profiler: MemoryProfiler | None = None
-    """Records from the start on what the job holds in memory."""
+    """The memory profiler, which records from the start on."""
 
 
-def serve(environment: JobEnvironment, load: Callable[[], Any], options: ServerOptions) -> None:
-    """Serve until SIGTERM; then stop accepting and end the running calls. `load` makes the job's object."""
+def serve_job(environment: JobEnvironment, load: Callable[[], Any], options: ServerOptions) -> None:
+    """Serve until SIGTERM, then let running calls end. `load` makes the job's object, in another thread."""
     threading.stack_size(THREAD_STACK_BYTES)
     state = JobState(environment)
     if options.profiler:
         _start_profiler(options.profiler)
     threading.Thread(target=load_job, args=(state, load), name="load-job", daemon=True).start()
-    # uvicorn ends by raising the signal again; a stop that was asked for is a success.
+    # uvicorn raises the signal again when it ends; without these handlers, a requested stop would exit with an error.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     uvicorn.run(
@@ -59,5 +59,5 @@ def _start_profiler(profiler: MemoryProfiler) -> None:
     try:
         profiler.start()
     except ProfilerUnusable as error:
-        # The job itself can do without.
+        # The job works without its profiler.
         logger.error("%s", error)

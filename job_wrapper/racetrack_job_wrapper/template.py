@@ -1,4 +1,4 @@
-"""Rendering a Dockerfile template of a job on one's own machine, with the variables that a build gives it."""
+"""Rendering the Dockerfile template of a job on its author's machine, with the variables of a build."""
 
 import importlib
 from collections.abc import Mapping
@@ -11,24 +11,24 @@ _EXTRA_KEYS = ("jobtype_extra", "golang", "python", "wrapper_properties")
 
 
 class TemplateError(Exception):
-    """A template can't be rendered; the message says what to do."""
+    """A template can't be rendered; the message says why."""
 
 
 class TemplateManifest(dict[str, Any]):
-    """A manifest as templates read it: `manifest.name`."""
+    """A manifest whose keys templates read as attributes: `manifest.name`."""
 
     def get_jobtype(self) -> str | None:
-        """Return the job type, from its deprecated key too."""
+        """Return the job type, also from its deprecated key."""
         return self.get("jobtype") or self.get("lang")
 
     def get_jobtype_extra(self) -> dict[str, Any]:
-        """Return the settings of the job type, from their deprecated keys too."""
+        """Return the settings of the job type, also from their deprecated keys."""
         given = (self[key] for key in _EXTRA_KEYS if self.get(key) is not None)
         return next(given, {})
 
 
 def render_template(template: Path, target: Path, directory: Path) -> None:
-    """Render a file with the manifest `job.yaml` of the directory; TemplateError says why it can't be done."""
+    """Render a template with the manifest `job.yaml` of the directory; raise TemplateError when it can't be done."""
     try:
         jinja2 = importlib.import_module("jinja2")
     except ModuleNotFoundError as error:
@@ -47,7 +47,7 @@ def render_template(template: Path, target: Path, directory: Path) -> None:
 
 
 def load_manifest(path: Path) -> TemplateManifest:
-    """Read a manifest, merged over the one that it extends."""
+    """Read a manifest, merged over the manifest that it extends."""
     manifest = _read_mapping(path)
     base = manifest.get("extends")
     if not base:

@@ -1,4 +1,4 @@
-"""A web page of the job's own: its WSGI or ASGI app, mounted under `/api/v1/webview`."""
+"""The job's own web page: its WSGI or ASGI app, mounted under `/api/v1/webview`."""
 
 import importlib
 import inspect
@@ -17,11 +17,11 @@ _PREFIX = re.compile(r"^(/pub/(?:job|fatman)/[^/]+/[^/]+)?/api/v1/webview")
 
 
 class WebviewError(Exception):
-    """What `webview_app` returned can't be served."""
+    """The result of `webview_app` can't be served."""
 
 
 def mount_webview(entrypoint: Any, base_url: str) -> AsgiApp | None:
-    """Ask the job for its app, and make it an ASGI app that knows its place; None when it has none."""
+    """Make an ASGI app of the job's page, which is told its base URL; return None when the job has no page."""
     if not hasattr(entrypoint, "webview_app"):
         return None
     url = f"{base_url}{MOUNT}"
@@ -47,7 +47,7 @@ def _at_its_mount(app: AsgiApp) -> AsgiApp:
 
 
 def _at_base_url(app: AsgiApp, url: str) -> AsgiApp:
-    # WSGI routes are declared with the whole base URL: whichever prefix was called, the app sees that one.
+    # WSGI apps declare their routes with the whole base URL, so the app sees that prefix, whichever was called.
     async def serve(scope: dict[str, Any], receive: Any, send: Any) -> None:
         path = _PREFIX.sub("", scope["path"], count=1) or "/"
         whole = f"{url}{path}"
@@ -58,7 +58,7 @@ def _at_base_url(app: AsgiApp, url: str) -> AsgiApp:
 
 
 def _from_wsgi(app: Any) -> AsgiApp:
-    # Only jobs with a WSGI page pay for this import.
+    # Importing on demand: only jobs with a WSGI page need a2wsgi.
     middleware: AsgiApp = importlib.import_module("a2wsgi").WSGIMiddleware(app)
     return middleware
 

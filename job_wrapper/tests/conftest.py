@@ -33,7 +33,7 @@ def listening(app: Any) -> Iterator[str]:
 
 @pytest.fixture
 def serve_job() -> Iterator[Callable[..., httpx.Client]]:
-    """Serve an object, or a class, as the job `adder 1.2.3`; None: a job that is still starting."""
+    """A function that serves an object or class as the job `adder 1.2.3`; None stands for a job that is still starting."""
     ends = []
 
     def serve(job: Any, **extra: Any) -> httpx.Client:

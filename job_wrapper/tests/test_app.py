@@ -1,17 +1,9 @@
-"""What a served job answers."""
+"""The routes of a served job: calls, probes, metrics, files, documentation and web pages."""
 
-import asyncio
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
 
 import pytest
-from racetrack_job_wrapper.auth.auth import UnauthorizedError
 from racetrack_job_wrapper.entrypoint import JobEntrypoint
-from racetrack_job_wrapper.log.errors import AlreadyExists, EntityNotFound
 
 PERFORM = "/api/v1/perform"
 
@@ -25,20 +17,9 @@ class Adder:
         return {"numbers": [40, 2]}
 
 
-class Raiser:
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
+class Uncallable:
     def perform(self) -> None:
-        raise self.error
-
-
-class Returner:
-    def __init__(self, value: object) -> None:
-        self.value = value
-
-    def perform(self) -> object:
-        return self.value
+        raise AssertionError("called")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +35,7 @@ def test_a_job_is_called_at_the_root_and_under_every_version(serve_job, prefix):
 
 
 def test_a_call_for_another_job_is_refused_before_the_job_sees_it(serve_job):
-    client = serve_job(Raiser(AssertionError("called")))
+    client = serve_job(Uncallable())
     headers = {"X-Racetrack-Job": "other 1.2.3"}
 
     stray = client.post(f"/pub/job/other/1.2.3{PERFORM}", json={}, headers=headers)
@@ -136,116 +117,6 @@ def test_a_job_that_exits_while_loading_stays_up_to_tell(serve_job):
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "body"),
-    [
-        (ValueError("too big"), 400, {"error": "too big", "type": "ValueError"}),
-        (KeyError("k"), 500, {"error": "'k'", "type": "KeyError"}),
-        (EntityNotFound("gone"), 404, {"error": "gone", "type": "EntityNotFound"}),
-        (AlreadyExists("twice"), 409, {"error": "twice", "type": "AlreadyExists"}),
-        (UnauthorizedError("who", "you"), 401, {"error": "who: you", "type": "UnauthorizedError"}),
-    ],
-)
-def test_an_error_of_a_call_becomes_its_status(serve_job, error, status, body):
-    response = serve_job(Raiser(error)).post(PERFORM)
-
-    assert (response.status_code, response.json()) == (status, body)
-
-
-@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), GeneratorExit()])
-def test_a_call_never_ends_the_server(serve_job, error):
-    client = serve_job(Raiser(error))
-
-    assert client.post(PERFORM).status_code == 500
-    assert client.post(PERFORM).json()["type"] in ("CallAborted", "GeneratorExit")
-    assert client.get("/live").status_code == 200
-
-
-def test_an_async_call_never_ends_the_server(serve_job):
-    class Exiting:
-        async def perform(self) -> None:
-            sys.exit(1)
-
-    client = serve_job(Exiting())
-
-    assert client.post(PERFORM).status_code == 500
-    assert client.get("/live").status_code == 200
-
-
-def test_wrong_arguments_are_the_callers_fault_but_a_type_error_inside_is_the_jobs(serve_job):
-    class Job:
-        def perform(self, number: int) -> int:
-            return number + "1"
-
-    client = serve_job(Job())
-
-    missing = client.post(PERFORM, json={})
-    assert missing.status_code == 400
-    assert missing.json()["type"] == "ValueError"
-    assert "missing 1 required positional argument: 'number'" in missing.json()["error"]
-    assert client.post(PERFORM, json={"number": 1, "more": 2}).status_code == 400
-    assert client.post(PERFORM, json={"number": 1}).status_code == 500
-
-
-def test_an_http_exception_chooses_status_detail_and_headers(serve_job):
-    class HTTPException(Exception):
-        status_code = 418
-        detail = "teapot"
-        headers = {"x-tea": "green"}
-
-    response = serve_job(Raiser(HTTPException())).post(PERFORM)
-
-    assert (response.status_code, response.json()) == (418, {"detail": "teapot"})
-    assert response.headers["x-tea"] == "green"
-
-
-@dataclass
-class Point:
-    x: int
-    day: date
-
-
-class Array:
-    """Stands for numpy's arrays, which the wrapper does not import."""
-
-    def tolist(self) -> list[float]:
-        return [1.0, float("nan")]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, "null"),
-        ("zażółć", '"zażółć"'),
-        ({1: (2, 3), None: {4}}, '{"1":[2,3],"None":[4]}'),
-        (Point(1, date(2026, 1, 2)), '{"x":1,"day":"2026-01-02"}'),
-        ({"deep": [Array()]}, '{"deep":[[1.0,null]]}'),
-        (Path("a/b"), '"a/b"'),
-        (b"text", '"text"'),
-        (float("inf"), "null"),
-    ],
-)
-def test_what_a_job_returns_becomes_json(serve_job, value, text):
-    response = serve_job(Returner(value)).post(PERFORM)
-
-    assert (response.status_code, response.text) == (200, text)
-
-
-def test_a_generator_is_collected_with_the_request_at_hand(serve_job):
-    class Job:
-        def perform(self) -> object:
-            return (self.request_context.get().headers["X-Who"] for _ in range(2))
-
-    assert serve_job(Job()).post(PERFORM, headers={"x-who": "me"}).json() == ["me", "me"]
-
-
-def test_an_answer_that_is_not_json_names_its_type(serve_job):
-    response = serve_job(Returner(object())).post(PERFORM)
-
-    assert response.status_code == 500
-    assert "Unable to serialize unknown type: <class 'object'>" in response.json()["error"]
-
-
-@pytest.mark.parametrize(
     ("content", "headers", "status"),
     [
         (b'{"numbers": [1]}', {}, 200),
@@ -259,15 +130,6 @@ def test_an_answer_that_is_not_json_names_its_type(serve_job):
 )
 def test_only_json_objects_are_arguments(serve_job, content, headers, status):
     assert serve_job(Adder()).post(PERFORM, content=content, headers=headers).status_code == status
-
-
-def test_coroutines_are_awaited(serve_job):
-    class Job:
-        async def perform(self, x: int) -> int:
-            await asyncio.sleep(0)
-            return x + 1
-
-    assert serve_job(Job()).post(PERFORM, json={"x": 1}).json() == 2
 
 
 def test_auxiliary_endpoints_and_their_examples(serve_job):
@@ -317,54 +179,6 @@ def test_parameters_are_listed(serve_job):
         {"name": "x", "type": "int"},
         {"name": "y", "default_value": "a", "type": "str"},
     ]
-
-
-def test_probes_and_metrics_answer_while_every_thread_is_busy(serve_job, wait_until):
-    gate, running = threading.Event(), []
-
-    class Slow:
-        def perform(self) -> None:
-            running.append(1)
-            gate.wait(20)
-
-    client = serve_job(Slow(), max_concurrency=2)
-    with ThreadPoolExecutor(4) as callers:
-        calls = [callers.submit(client.post, PERFORM) for _ in range(4)]
-        wait_until(lambda: len(running) == 2)
-        try:
-            assert client.get("/live").status_code == 200
-            assert b"requests_started_total" in client.get("/pub/job/a/b/metrics").content
-        finally:
-            gate.set()
-        assert [call.result().status_code for call in calls] == [200] * 4
-
-
-def test_calls_beyond_the_queue_are_refused_for_now(serve_job, wait_until):
-    gate, running = threading.Event(), []
-
-    class Slow:
-        def perform(self) -> None:
-            running.append(1)
-            gate.wait(20)
-
-    client = serve_job(Slow(), max_concurrency=1, max_concurrency_queue=0)
-    with ThreadPoolExecutor(1) as callers:
-        call = callers.submit(client.post, PERFORM)
-        wait_until(lambda: bool(running))
-        refused = client.post(PERFORM)
-        gate.set()
-        assert call.result().status_code == 200
-
-    assert refused.status_code == 429
-    assert int(refused.headers["retry-after"]) > 0
-    assert "concurrently with a queue of max size 0" in refused.json()["detail"]
-    assert client.post(PERFORM).status_code == 200
-
-
-def test_a_wrong_cap_keeps_the_job_from_loading(serve_job):
-    error = serve_job(Adder(), max_concurrency="many").get("/live").json()["error"]
-
-    assert error.startswith("Expected integer in max_concurrency, but got: many")
 
 
 def test_metrics_have_their_published_names(serve_job):

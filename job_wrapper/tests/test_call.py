@@ -9,7 +9,7 @@ from racetrack_job_wrapper.recordkeeper import remember_predecessor_id
 
 @pytest.fixture
 def pub(serve_job, monkeypatch):
-    """A job that stands for the called one; PUB's URL is that job's address."""
+    """The headers that the called job has received; PUB's URL is that job's own address."""
 
     class Adder:
         def perform(self, numbers: list[float]) -> float:

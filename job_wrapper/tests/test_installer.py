@@ -1,4 +1,4 @@
-"""What the python3 plugin runs inside builds of images, against programs that behave like uv and apt-get."""
+"""The installer of the python3 plugin, against programs that behave like uv and apt-get."""
 
 import importlib.util
 import os
@@ -20,7 +20,7 @@ def installer():
 
 @pytest.fixture
 def programs(tmp_path, monkeypatch):
-    """Puts a shell script on PATH; each one notes how it was called."""
+    """A function that puts a shell script on PATH; the script notes its calls."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
     def write(name, script):

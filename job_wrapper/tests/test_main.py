@@ -4,7 +4,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -155,16 +154,6 @@ def test_check_tells_whether_a_job_loads(tmp_path, capsys):
 def test_without_arguments_help_is_shown(capsys):
     assert main([]) == 0
     assert "serve a job" in capsys.readouterr().err
-
-
-def test_threads_are_started_only_when_calls_wait(serve_job):
-    class Job:
-        def perform(self) -> str:
-            return threading.current_thread().name
-
-    client = serve_job(Job())
-
-    assert {client.post("/api/v1/perform").json() for _ in range(5)} == {"call-1"}
 
 
 def test_a_job_does_without_a_profiler_that_is_not_installed(tmp_path, wait_until):

@@ -6,7 +6,7 @@ from racetrack_job_wrapper.profiler import MemoryProfiler, ProfilerUnusable
 MEMRAY = "api/v1/profiler/memray"
 
 
-def test_nobody_can_profile_a_job_that_does_not_ask_for_it(serve_job):
+def test_a_job_without_the_profiler_can_not_be_profiled(serve_job):
     assert serve_job(lambda: None).post(f"/{MEMRAY}/start").status_code == 404
 
 

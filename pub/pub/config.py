@@ -14,7 +14,7 @@ class PubConfig(Settings):
     service_name: str = Field(default="pub", pattern=r"^[A-Za-z0-9_-]+$")
     """The prefix of all routes; each route is served without the prefix, too."""
     log_structured: bool = False
-    """True if log records are written as JSON lines."""
+    """Write log records as JSON lines."""
     lifecycle_url: str = "http://127.0.0.1:7202/lifecycle"
     """The URL of Lifecycle."""
     lifecycle_auth_token: SecretStr = SecretStr("")
@@ -24,7 +24,7 @@ class PubConfig(Settings):
     auth_required: bool = True
     """The value that /health shows; Lifecycle decides who may call."""
     auth_debug: bool = False
-    """True if a 401 tells the caller the reason."""
+    """Tell callers the reason of a 401."""
     request_tracing_header: str = "X-Request-Tracing-Id"
     """The header with the id that follows a call through jobs."""
     caller_name_header: str = "X-Caller-Name"

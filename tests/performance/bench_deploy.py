@@ -1,6 +1,6 @@
 """Measures redeploys after a one-line change of the code: from the command's start to the first 200 of the new code through PUB.
 
-A second process-wide load of calls runs all the while; not one of them may fail.
+Other threads call the job during the redeploys; none of these calls may fail.
 """
 
 import argparse
@@ -22,12 +22,12 @@ ROOT = Path(__file__).resolve().parents[2]
 RACETRACK = ROOT / "venv/bin/racetrack"
 PAYLOAD = {"numbers": [40, 2]}
 REMOTES = {"process": "http://127.0.0.1:7202", "docker": "http://127.0.0.1:7102"}
-"""Where the stack of a target answers when RACETRACK_REMOTE does not say."""
+"""The URL of each target's stack, which RACETRACK_REMOTE overrides."""
 
 
 @dataclass
 class Load:
-    """Calls the job without a pause, one after another, in some threads; counts and keeps what failed."""
+    """Calls the job continuously in some threads, counts the calls, and collects the failures."""
 
     url: str
     headers: dict[str, str]
@@ -70,7 +70,7 @@ class Adder:
     changes: int = 0
 
     def change(self) -> None:
-        """Change one line of its code, as somebody at work would."""
+        """Change one line of its code, as its author would."""
         self.changes += 1
         code = (ROOT / "sample/python-class/adder.py").read_text()
         changed = code.replace('"""Add numbers', f'"""Change {self.changes}: add numbers', 1)
@@ -79,7 +79,7 @@ class Adder:
         (self.directory / "adder.py").write_text(changed)
 
     def deploy(self) -> "subprocess.Popen[str]":
-        """Begin to deploy it."""
+        """Start to deploy the copy."""
         return subprocess.Popen(
             [RACETRACK, "deploy", self.directory, "--build-context", "local", "--force"],
             env=self.environment,
@@ -89,7 +89,7 @@ class Adder:
         )
 
     def cli(self, *arguments: str) -> str:
-        """Run another racetrack command; its output, or an exit with what it said."""
+        """Run another racetrack command and return its output; exit with its message when it fails."""
         done = subprocess.run(
             [RACETRACK, *arguments],
             env=self.environment,
@@ -103,12 +103,12 @@ class Adder:
 
 
 def deploy_to_200(adder: Adder, base_url: str, headers: dict[str, str]) -> float:
-    """Seconds from the start of `racetrack deploy --force` to the first 200 of the new code."""
+    """Return the seconds from the start of `racetrack deploy --force` to the first 200 of the new code."""
     with httpx.Client(headers=headers, timeout=30) as client:
         before = client.get(f"{base_url}/live").json()["deployment_timestamp"]
         while int(time.time()) <= int(
             before
-        ):  # an instance is told from the one before by its second
+        ):  # the deployment timestamps of two instances differ only if their seconds do
             time.sleep(0.05)
         adder.change()
         started = time.monotonic()
@@ -126,7 +126,7 @@ def deploy_to_200(adder: Adder, base_url: str, headers: dict[str, str]) -> float
 
 
 def environment_for(target: str) -> dict[str, str]:
-    """Variables that lead the command line to the stack of the target, whatever it was logged in to."""
+    """Return the variables that point the command line to the stack of the target, whatever its login is."""
     lines = (ROOT / ".env").read_text().splitlines()
     token = next(line.partition("=")[2] for line in lines if line.startswith("ADMIN_TOKEN="))
     ours = {"RACETRACK_REMOTE": REMOTES.get(target, ""), "RACETRACK_AUTH_TOKEN": token}
@@ -134,7 +134,7 @@ def environment_for(target: str) -> dict[str, str]:
 
 
 def main() -> None:
-    """Print the figures and write them to .bench/deploy-<target>.json."""
+    """Print the measurements and write them to .bench/deploy-<target>.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--target",
@@ -151,7 +151,7 @@ def main() -> None:
 
 
 def measure(adder: Adder, options: argparse.Namespace) -> None:
-    """Deploy again and again, and write down what came of it."""
+    """Deploy the job repeatedly, without and with load, and write the results."""
     shutil.copytree(ROOT / "sample/python-class", adder.directory)
     adder.cli("deploy", str(adder.directory), "--build-context", "local", "--force")
     base_url = f"{adder.cli('get', 'pub', '-q')}/job/adder/latest"

@@ -1,1 +1,1 @@
-"""Whole platforms for tests: real services, real CLI, ports and data apart from the developer's."""
+"""Whole platforms for tests: real services and the real CLI, with ports and data apart from the developer's."""

@@ -1,4 +1,4 @@
-"""Somebody who calls a job all the time."""
+"""A thread that calls a job while a test does something to the platform."""
 
 import threading
 from typing import Self
@@ -9,7 +9,7 @@ from stacks.stack import Stack
 
 
 class Caller(threading.Thread):
-    """Calls a job again and again, and keeps what failed."""
+    """Calls a job repeatedly while its block runs, and collects the failures."""
 
     def __init__(self, stack: Stack, path: str, payload: object) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ from stacks.stack import PORTS, ROOT, Stack, free_ports
 
 @dataclass(frozen=True)
 class ComposeStack(Stack):
-    """A compose project of its own: containers, networks, volumes, images and ports that no other stack has."""
+    """A separate compose project: no other stack has its containers, networks, volumes, images or ports."""
 
     data: Path
     target = "docker"
@@ -25,7 +25,7 @@ class ComposeStack(Stack):
         return self.environment["COMPOSE_PROJECT_NAME"]
 
     def kill(self, service: str) -> None:
-        # `docker kill` would count as a wish of ours, and the container would stay down.
+        # The engine takes `docker kill` for a requested stop, and would not start the container again.
         self.compose("exec", "-T", service, "bash", "-c", "kill -9 -1", check=False)
 
     def pause(self, service: str) -> None:
@@ -59,12 +59,12 @@ class ComposeStack(Stack):
         return done
 
     def service(self, name: str) -> dict[str, Any]:
-        """What the engine knows about the container of a service."""
+        """Return the engine's description of the container of a service."""
         [container] = self.compose("ps", "--all", "--quiet", name).stdout.split()
         return inspect(container)
 
     def job_containers(self, job: str) -> list[dict[str, Any]]:
-        """What the engine knows about the containers of a job, whatever their state."""
+        """Return the engine's descriptions of the containers of a job, whatever their state."""
         labels = {
             "racetrack-component": "job",
             "racetrack-platform": self.project,
@@ -75,7 +75,7 @@ class ComposeStack(Stack):
         return [inspect(name) for name in names]
 
     def stop(self) -> None:
-        """Dismantle it; nothing of it may be left."""
+        """Remove the stack, and check that nothing of it is left."""
         self.control("clean")
         shutil.rmtree(self.data, ignore_errors=True)
         own = f"--filter=name={self.project}"
@@ -91,7 +91,7 @@ class ComposeStack(Stack):
 
 
 def docker(*arguments: str) -> str:
-    """What the docker client prints."""
+    """Run the docker client and return its output."""
     done = subprocess.run(
         ["docker", *arguments], capture_output=True, text=True, timeout=120, check=False
     )
@@ -106,7 +106,7 @@ def inspect(container: str) -> dict[str, Any]:
 
 def start_compose_stack() -> ComposeStack:
     data = Path(tempfile.mkdtemp(prefix="rt-"))
-    # One for each checkout: what a killed run left behind is found and removed by the next one.
+    # Each checkout has one project, so that a test run finds and removes what a killed run left behind.
     project = f"racetrack-test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
     own = {
         "COMPOSE_PROJECT_NAME": project,

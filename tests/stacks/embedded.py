@@ -84,6 +84,6 @@ def start_embedded_stack(settings: Mapping[str, str] | None = None) -> EmbeddedS
 
 
 def job_ports() -> dict[str, str]:
-    """Ports for jobs that no other stack of this machine is likely to use, below those of connections."""
+    """Choose ports for jobs that other stacks of this machine hardly use, below the range of outgoing connections."""
     first = random.randrange(8000, 32000, 100)
     return {"FIRST_JOB_PORT": str(first), "LAST_JOB_PORT": str(first + 99)}

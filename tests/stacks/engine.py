@@ -1,4 +1,4 @@
-"""A Docker engine of its own, beside the one of this machine, that tests may kill."""
+"""A second Docker engine beside the one of this machine, which tests may kill."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from stacks.compose import docker
 class Engine:
     """A dockerd with its own socket and data, in the network of a container of this machine's engine.
 
-    In that network it may have bridges and rules as it likes, and its published ports are on the container's address.
+    In that network it may create bridges and rules freely, and its published ports are on the container's address.
     """
 
     program: Path
@@ -51,7 +51,7 @@ class Engine:
                     f"--data-root={self.root / 'data'}",
                     f"--exec-root={self.root / 'run'}",
                     f"--pidfile={self.root / 'dockerd.pid'}",
-                    # Where a containerd of the machine is used, its containers have a namespace of their own.
+                    # If it uses the machine's containerd, this namespace separates its containers from the others.
                     f"--containerd-namespace={self.network}",
                     f"--containerd-plugins-namespace={self.network}-plugins",
                     "--default-address-pool=base=10.213.0.0/16,size=24",
@@ -67,7 +67,7 @@ class Engine:
         return self.process is not None and self.process.poll() is None
 
     def answers(self) -> bool:
-        """Tell whether it takes requests; AssertionError once the daemon has ended."""
+        """Return whether the engine accepts requests; raise AssertionError when the daemon has ended."""
         assert self.runs, f"dockerd ended:\n{self.log_tail()}"
         return self.docker("info", check=False).returncode == 0
 
@@ -90,7 +90,7 @@ class Engine:
         return done
 
     def copy_images(self, *images: str) -> None:
-        """Take images over from the engine of this machine."""
+        """Copy images from the engine of this machine."""
         with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as saving:
             subprocess.run(
                 ["docker", "load", "--quiet"],
@@ -107,7 +107,7 @@ class Engine:
         return "\n".join(lines[-25:])
 
     def remove(self) -> None:
-        """End the daemon, and with it all that it runs and keeps."""
+        """End the daemon and remove its containers and data."""
         self.end(signal.SIGTERM)
         # A daemon that was killed leaves its mounts behind, the innermost last.
         mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
@@ -118,7 +118,7 @@ class Engine:
 
 
 def find_engine_program() -> tuple[Path, dict[str, str]] | None:
-    """The program of the dockerd that runs on this machine, and its environment; None where we may not start another."""
+    """Return the program and environment of this machine's dockerd; None where a second one can't be started."""
     if os.geteuid() != 0:
         return None
     for process in Path("/proc").glob("[0-9]*"):

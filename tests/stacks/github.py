@@ -1,4 +1,4 @@
-"""A stand-in for the part of GitHub's API that tells releases."""
+"""A fake of the part of GitHub's API that lists releases."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @contextmanager
 def running_github(repository: str, version: str, file: str, content: bytes) -> Iterator[str]:
-    """Serve one release with one file; gives the URL of the API."""
+    """Serve one release with one file while the block runs; yield the URL of the API."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

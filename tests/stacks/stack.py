@@ -1,4 +1,4 @@
-"""What tests do with a running platform, whatever its shape."""
+"""The base of all stacks: the actions of tests on a running platform, whatever its shape."""
 
 import json
 import socket
@@ -22,7 +22,7 @@ class Stack(ABC):
 
     @property
     def host(self) -> str:
-        """Where the ports of the platform are."""
+        """The host that has the ports of the platform."""
         return "127.0.0.1"
 
     @property
@@ -48,23 +48,23 @@ class Stack(ABC):
 
     @abstractmethod
     def kill(self, service: str) -> None:
-        """Let a service die without a word; whatever watches it starts it again."""
+        """Kill a service without a warning; its supervisor starts it again."""
 
     @abstractmethod
     def pause(self, service: str) -> None:
-        """Let a service hang."""
+        """Stop a service from running, without ending it."""
 
     @abstractmethod
     def resume(self, service: str) -> None:
-        """Let a paused service go on."""
+        """Let a paused service continue."""
 
     @abstractmethod
     def remove_image(self, job: str, tag: str) -> None:
-        """Take the image of a job away, behind the back of the platform."""
+        """Remove the image of a job without telling the platform."""
 
     @abstractmethod
     def log_tails(self) -> str:
-        """The last words of each service."""
+        """Return the last lines of the log of each service."""
 
     def log_in(self) -> None:
         self.racetrack("set", "remote", self.lifecycle_url)
@@ -123,7 +123,7 @@ class Stack(ABC):
 
 
 def free_ports(names: tuple[str, ...]) -> dict[str, str]:
-    """A port that nobody listens on for each name."""
+    """Choose an unused port for each name."""
     sockets = [socket.socket() for _ in names]
     try:
         for each in sockets:

@@ -1,6 +1,6 @@
-"""Runs while an image is built: puts what a job needs into a virtual environment, by uv.
+"""The installer inside builds of images: it installs the wrapper and a job's requirements into a virtual environment, by uv.
 
-Only the standard library is there, of any Python that jobs may have. It is called as
+It may import only the standard library, of any Python version that jobs may choose. It is called as
 
     install.py base                       compiles Python's own modules
     install.py tools                      puts uv beside Python
@@ -19,7 +19,7 @@ from pathlib import Path
 SECRETS = Path("/run/secrets/build_secrets.env")
 WHEELS = Path("/wheels")
 UV = "uv>=0.13,<1"
-# What users of pip call them, and what uv calls them.
+# The names of settings for pip, and their names for uv.
 INDEX_VARIABLES = {
     "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
     "PIP_EXTRA_INDEX_URL": "UV_INDEX",
@@ -29,7 +29,7 @@ INDEX_VARIABLES = {
 UNCOMPILED = re.compile(
     "/(site-packages|dist-packages|tests?|idlelib|tkinter|ensurepip|lib2to3|pydoc_data)/"
 )
-# Most requirements come as wheels: a compiler and git are installed only for those that turn out to need them.
+# Most requirements come as wheels; a compiler and git are installed only when an error message asks for them.
 TOOLS = {
     "git": re.compile(r"git executable not found", re.IGNORECASE),
     "build-essential": re.compile(r"failed to (download and )?build", re.IGNORECASE),
@@ -37,14 +37,14 @@ TOOLS = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do one step; returns the exit code."""
+    """Run one step; return the exit code."""
     variables = make_variables(os.environ, SECRETS)
     match arguments:
         case ["base"]:
             return compile_standard_library()
         case ["tools"]:
             pip = [sys.executable, "-m", "pip", "install", "--root-user-action=ignore"]
-            return _run([*pip, UV], variables)[0]
+            return _run_shown([*pip, UV], variables)[0]
         case ["job", venv, *options]:
             wheels = [str(wheel) for wheel in sorted(WHEELS.glob("*.whl"))]
             return install(venv, [*wheels, *options], variables)
@@ -53,16 +53,16 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def compile_standard_library() -> int:
-    """Compile what Python's public images hold as source only.
+    """Compile the modules that Python's public images hold as source only.
 
-    A job may not write there, and would compile the same modules at each start: 0.35 s for those of the wrapper alone.
+    A job can't write there, and would compile the same modules at each start: 0.35 s for those of the wrapper alone.
     """
     compileall.compile_dir(sysconfig.get_path("stdlib"), quiet=2, workers=0, rx=UNCOMPILED)
     return 0
 
 
 def make_variables(environment: Mapping[str, str], secrets: Path) -> dict[str, str]:
-    """Return the variables of an installation: those of the image, and the secret ones of a file that a shell can read."""
+    """Return the variables of an installation: those of the image, and the secrets of a file in the shell's format."""
     variables = dict(environment)
     if secrets.is_file():
         command = ["sh", "-c", 'set -a; . "$0"; exec env -0', str(secrets)]
@@ -79,15 +79,15 @@ def make_variables(environment: Mapping[str, str], secrets: Path) -> dict[str, s
 
 
 def install(venv: str, options: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Make the environment, compiled, for a job may not write there; what building takes is installed on the way."""
-    code, _ = _run(["uv", "venv", "--quiet", "--python", sys.executable, venv], variables)
+    """Make the environment, with compiled modules because a job can't write there; install missing tools on the way."""
+    code, _ = _run_shown(["uv", "venv", "--quiet", "--python", sys.executable, venv], variables)
     if code:
         return code
     command = ["uv", "pip", "install", "--python", venv, "--no-progress"]
     command += ["--compile-bytecode", "--no-editable", *options]
     missing = dict(TOOLS)
     while True:
-        code, output = _run(command, variables)
+        code, output = _run_shown(command, variables)
         tool = next((name for name, sign in missing.items() if code and sign.search(output)), None)
         if tool is None:
             return code
@@ -102,13 +102,13 @@ def _install_tool(name: str, variables: Mapping[str, str]) -> None:
         apt = ["apt-get", "-qq", *command]
         done = subprocess.run(apt, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            # The next try says what is missing.
+            # The next attempt fails with a message about the missing tool.
             print(f"{name} can't be installed: {done.stderr}", flush=True)
             return
 
 
-def _run(command: Sequence[str], variables: Mapping[str, str]) -> tuple[int, str]:
-    """Run, show the output while it is written, and return it with the exit code."""
+def _run_shown(command: Sequence[str], variables: Mapping[str, str]) -> tuple[int, str]:
+    """Run a command and show its output at once; return the exit code and the output."""
     lines = []
     with subprocess.Popen(
         command, env=dict(variables), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

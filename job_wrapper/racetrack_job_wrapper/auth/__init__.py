@@ -1,1 +1,1 @@
-"""Errors about callers."""
+"""The error that jobs raise about their callers."""

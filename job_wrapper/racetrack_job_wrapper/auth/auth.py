@@ -1,8 +1,8 @@
-"""The error for callers who may not do something."""
+"""The error for callers without permission. Jobs import this module: its names are frozen."""
 
 
 class UnauthorizedError(Exception):
-    """Answered with 401."""
+    """A caller without permission; the answer has status 401."""
 
     def __init__(self, cause: str, details: str | None = None) -> None:
         super().__init__(f"{cause}: {details}" if details else cause)

@@ -1,1 +1,1 @@
-"""Errors that jobs raise to choose a status, and how jobs log."""
+"""The errors by which jobs choose a status, and the logs of jobs."""

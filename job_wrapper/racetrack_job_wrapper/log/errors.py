@@ -1,13 +1,13 @@
-"""Errors that a job may raise to answer with a certain status."""
+"""The errors that a job may raise to choose the status of its answer. Jobs import this module: its names are frozen."""
 
 
 class EntityNotFound(Exception):
-    """Answered with 404."""
+    """A requested thing does not exist; the answer has status 404."""
 
 
 class AlreadyExists(Exception):
-    """Answered with 409."""
+    """A thing to create exists already; the answer has status 409."""
 
 
 class ValidationError(Exception):
-    """Answered with 400."""
+    """The arguments of the call are wrong; the answer has status 400."""

@@ -1,4 +1,4 @@
-"""Logs of a job: lines on standard output, with the tracing id and caller of the call they belong to."""
+"""Logs of a job: lines on standard output, with the tracing id and the caller of the current call."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ from racetrack_job_wrapper.request import request_context
 
 
 def configure_logs(*, structured: bool = False, with_caller: bool = False) -> None:
-    """Send records to standard output, as text or as JSON lines."""
+    """Write log records to standard output, as text or as JSON lines."""
     handler = logging.StreamHandler(sys.stdout)
     handler.addFilter(_CallFilter(with_caller))
     handler.setFormatter(_JsonFormatter() if structured else _TextFormatter())
@@ -24,7 +24,7 @@ def configure_logs(*, structured: bool = False, with_caller: bool = False) -> No
 
 
 def describe_error(error: BaseException) -> str:
-    """Say an error in one line: message, root cause, and where it came from."""
+    """Describe an exception in one line: its message, root cause and traceback."""
     root = error
     frames: list[str] = []
     current: BaseException | None = error

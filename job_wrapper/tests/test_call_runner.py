@@ -1,0 +1,74 @@
+"""Calls in threads and on the event loop, their limits, and the queue of waiting calls."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+PERFORM = "/api/v1/perform"
+
+
+def test_coroutines_are_awaited(serve_job):
+    class Job:
+        async def perform(self, x: int) -> int:
+            await asyncio.sleep(0)
+            return x + 1
+
+    assert serve_job(Job()).post(PERFORM, json={"x": 1}).json() == 2
+
+
+def test_probes_and_metrics_answer_while_every_thread_is_busy(serve_job, wait_until):
+    gate, running = threading.Event(), []
+
+    class Slow:
+        def perform(self) -> None:
+            running.append(1)
+            gate.wait(20)
+
+    client = serve_job(Slow(), max_concurrency=2)
+    with ThreadPoolExecutor(4) as callers:
+        calls = [callers.submit(client.post, PERFORM) for _ in range(4)]
+        wait_until(lambda: len(running) == 2)
+        try:
+            assert client.get("/live").status_code == 200
+            assert b"requests_started_total" in client.get("/pub/job/a/b/metrics").content
+        finally:
+            gate.set()
+        assert [call.result().status_code for call in calls] == [200] * 4
+
+
+def test_calls_beyond_the_queue_are_refused_for_now(serve_job, wait_until):
+    gate, running = threading.Event(), []
+
+    class Slow:
+        def perform(self) -> None:
+            running.append(1)
+            gate.wait(20)
+
+    client = serve_job(Slow(), max_concurrency=1, max_concurrency_queue=0)
+    with ThreadPoolExecutor(1) as callers:
+        call = callers.submit(client.post, PERFORM)
+        wait_until(lambda: bool(running))
+        refused = client.post(PERFORM)
+        gate.set()
+        assert call.result().status_code == 200
+
+    assert refused.status_code == 429
+    assert int(refused.headers["retry-after"]) > 0
+    assert "concurrently with a queue of max size 0" in refused.json()["detail"]
+    assert client.post(PERFORM).status_code == 200
+
+
+def test_a_wrong_cap_keeps_the_job_from_loading(serve_job):
+    error = serve_job(lambda: None, max_concurrency="many").get("/live").json()["error"]
+
+    assert error.startswith("Expected integer in max_concurrency, but got: many")
+
+
+def test_threads_are_started_only_when_calls_wait(serve_job):
+    class Job:
+        def perform(self) -> str:
+            return threading.current_thread().name
+
+    client = serve_job(Job())
+
+    assert {client.post("/api/v1/perform").json() for _ in range(5)} == {"call-1"}
