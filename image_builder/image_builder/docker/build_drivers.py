@@ -16,12 +16,9 @@ from image_builder.running.programs import Command
 
 SECRETS_ID = "build_secrets"
 """The id of the secret variables in Dockerfiles: `RUN --mount=type=secret,id=build_secrets`."""
-
 _FIRST_WITHOUT_BUILDKIT = 23
 """The first client version that has BuildKit only through the buildx plugin."""
-
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
 _SPECIAL = re.compile(r'([\\"$`])')
 
 
@@ -55,7 +52,7 @@ class BuildDriver(ABC):
     """True if a build can use secrets without storing them in its image."""
 
     @abstractmethod
-    def command(self, build: ImageBuild) -> Command:
+    def make_command(self, build: ImageBuild) -> Command:
         """Return the command that builds the image on the engine and prints its progress in lines.
 
         Called once for each image, from the thread of the build. Raises nothing.
@@ -69,7 +66,7 @@ class BuildxDriver(BuildDriver):
     name: ClassVar[str] = "docker buildx"
     has_named_contexts: ClassVar[bool] = True
 
-    def command(self, build: ImageBuild) -> Command:
+    def make_command(self, build: ImageBuild) -> Command:
         """Return the command, with named contexts and secrets."""
         contexts = [f"--build-context={name}={path}" for name, path in build.named_contexts.items()]
         arguments = ["buildx", "build", "--load", "--progress=plain", *contexts, *_secrets(build)]
@@ -90,7 +87,7 @@ class BuildKitDriver(BuildDriver):
 
     name: ClassVar[str] = "docker build with BuildKit"
 
-    def command(self, build: ImageBuild) -> Command:
+    def make_command(self, build: ImageBuild) -> Command:
         """Return the command, with secrets."""
         arguments = ["build", "--progress=plain", *_secrets(build)]
         return _command(self.docker, arguments, build, {"DOCKER_BUILDKIT": "1"})
@@ -103,7 +100,7 @@ class ClassicDriver(BuildDriver):
     name: ClassVar[str] = "the classic docker build"
     has_secrets: ClassVar[bool] = False
 
-    def command(self, build: ImageBuild) -> Command:
+    def make_command(self, build: ImageBuild) -> Command:
         """Return the command of a build without BuildKit."""
         return _command(self.docker, ["build", "--force-rm"], build, {"DOCKER_BUILDKIT": "0"})
 

@@ -108,7 +108,7 @@ class DockerCli:
         arguments = ["builder", "prune", "--force", f"--filter=until={unused_hours}h"]
         return self.ask(arguments, {"DOCKER_BUILDKIT": "0"})
 
-    def command(self, arguments: Sequence[str], **options: Any) -> Command:
+    def make_command(self, arguments: Sequence[str], **options: Any) -> Command:
         """Return the command of a call that takes long and prints its progress."""
         return Command([self.client, *arguments], self.environment, **options)
 

@@ -40,10 +40,8 @@ from image_builder.running.progress import BuildProgress
 
 BASE = "job-base"
 """The kind of image that older job types build first, as a base."""
-
 FILES = "jobtype"
 """The kind of image that holds the files of a job type's plugin."""
-
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
 
 

@@ -38,7 +38,7 @@ class RegistryPusher:
     def push(self, name: str, progress: BuildProgress) -> None:
         """Push an image; raises ImageNotPushed, which says why and what to do, or DockerUnavailable."""
         start = time.monotonic()
-        command = self.docker.command(["push", name], timeout_seconds=self.timeout_seconds)
+        command = self.docker.make_command(["push", name], timeout_seconds=self.timeout_seconds)
         try:
             progress.run_command(command)
         except CommandFailed as error:

@@ -28,7 +28,6 @@ from image_builder.running.progress import (
 logger = get_logger(__name__)
 
 RunBuild = Callable[[BuildRequest, BuildProgress], BuildResult]
-
 _EXPECTED = (ValidationError, CommandFailed, BuildCancelled)
 
 

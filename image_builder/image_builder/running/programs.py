@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MAX_LINE_BYTES = 16 * 1024
-
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
