@@ -88,7 +88,7 @@ def make_jobtype_labels(platform: str, digest: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class EngineImages:
-    """Builds images on one engine, or reuses those whose labels tell the same content.
+    """Builds images on one engine, or reuses those whose labels show the same content.
 
     The engine is asked each time, so an image that was removed meanwhile is built again.
     """
@@ -115,7 +115,7 @@ class EngineImages:
 
     def _build(self, build: ImageBuild, progress: BuildProgress) -> None:
         try:
-            progress.run_command(self.driver.command(build))
+            progress.run_command(self.driver.make_command(build))
         except CommandFailed as error:
             raise explain_failure(error) from error
         progress.log(f"made image {build.name}")

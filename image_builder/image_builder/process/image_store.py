@@ -38,7 +38,7 @@ class ImageStore:
 
         An image that is found counts as needed at this moment.
         """
-        pointer = self._pointer(job_name, content_digest)
+        pointer = self._locate_pointer(job_name, content_digest)
         with self._locked():
             known_tag = pointer.read_text() if pointer.is_file() else ""
             for each in filter(None, (tag, known_tag)):
@@ -63,7 +63,7 @@ class ImageStore:
             _replace(temporary, directory)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        self._point(image)
+        self._write_pointer(image)
 
     def remove_unneeded(self, needed: Collection[JobImage], before: datetime) -> list[str]:
         """Remove images that are not in `needed` and were last needed before `before`; return their names."""
@@ -75,7 +75,7 @@ class ImageStore:
             elif self._remove(directory, before):
                 removed.append(f"{directory.parent.name}:{directory.name}")
         for job in _list_visible(self.root):
-            self._tidy(job)
+            self._remove_dead_pointers(job)
         return removed
 
     def list_pythons(self) -> set[Path]:
@@ -112,7 +112,7 @@ class ImageStore:
         shutil.rmtree(doomed, ignore_errors=True)
         return True
 
-    def _tidy(self, job: Path) -> None:
+    def _remove_dead_pointers(self, job: Path) -> None:
         """Remove pointers to removed images, and the directory of a job without images."""
         with self._locked():
             for pointer in (job / _BY_DIGEST).glob("*"):
@@ -128,11 +128,11 @@ class ImageStore:
         self.root.mkdir(parents=True, exist_ok=True)
         return FileLock(self.root / _LOCK, poll_interval=0.005)
 
-    def _pointer(self, job_name: str, content_digest: str) -> Path:
+    def _locate_pointer(self, job_name: str, content_digest: str) -> Path:
         return self.root / job_name / _BY_DIGEST / content_digest
 
-    def _point(self, image: ProcessImage) -> None:
-        pointer = self._pointer(image.job_name, image.content_digest)
+    def _write_pointer(self, image: ProcessImage) -> None:
+        pointer = self._locate_pointer(image.job_name, image.content_digest)
         temporary = pointer.with_name(f"{pointer.name}.{secrets.token_hex(4)}")
         with self._locked():
             pointer.parent.mkdir(exist_ok=True)

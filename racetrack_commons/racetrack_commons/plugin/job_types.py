@@ -50,7 +50,7 @@ class JobType:
         """The plugin's directory, which the paths of the definition are relative to."""
         return self.plugin.plugin_dir
 
-    def can_run_as(self, kind: str) -> bool:
+    def can_run_as(self, kind: ImageKind) -> bool:
         """Return whether jobs can run on a kind of target: `docker` needs images, `process` a recipe."""
         return self.process is not None if kind == ImageKind.PROCESS else bool(self.images)
 
@@ -66,7 +66,7 @@ class JobTypes:
     malformed: Mapping[str, str] = field(default_factory=dict)
     """The job types that can't be used: what is wrong with each, by `name:version`."""
 
-    def resolve(self, requested: str, kind: str) -> JobType:
+    def resolve(self, requested: str, kind: ImageKind) -> JobType:
         """Return the highest version that matches the request and can run as `kind`.
 
         A requested version is exact, `latest`, or a pattern such as `1.2.*`. Versions with a label match too.
@@ -85,7 +85,7 @@ class JobTypes:
             )
         return found
 
-    def _explain(self, requested: str, kind: str, elsewhere: JobType | None) -> str:
+    def _explain(self, requested: str, kind: ImageKind, elsewhere: JobType | None) -> str:
         wanted = f"job type {requested} is not available for {kind} targets"
         if requested in self.malformed:
             wanted += f", for its definition is wrong: {self.malformed[requested]}"
@@ -114,7 +114,7 @@ def gather_job_types(engine: PluginEngine) -> JobTypes:
     return JobTypes(by_key, malformed)
 
 
-def resolve_job_type(engine: PluginEngine, requested: str, kind: str) -> JobType:
+def resolve_job_type(engine: PluginEngine, requested: str, kind: ImageKind) -> JobType:
     """Return the job type for a request such as `python3:latest`; raises JobTypeNotSupported when there is none.
 
     `kind` is `docker` or `process`.
