@@ -32,15 +32,15 @@ class _Range:
     default_max: Quantity
 
 
-def resolve_resources(manifest: Manifest, config: Config) -> JobResources:
+def compute_resources(manifest: Manifest, config: Config) -> JobResources:
     """Return the resources of a job, with defaults; raise InstanceNotStarted when it asks for zero or too much."""
     wanted = manifest.resources or ResourcesManifest()
-    memory_min, memory_max = _resolve_pair(
+    memory_min, memory_max = _compute_range(
         wanted.memory_min,
         wanted.memory_max,
         _Range("memory", config.default_job_memory_min, config.default_job_memory_max),
     )
-    cpu_min, cpu_max = _resolve_pair(
+    cpu_min, cpu_max = _compute_range(
         wanted.cpu_min,
         wanted.cpu_max,
         _Range("cpu", config.default_job_cpu_min, config.default_job_cpu_max),
@@ -53,7 +53,7 @@ def resolve_resources(manifest: Manifest, config: Config) -> JobResources:
     return JobResources(max(memory_min, share), memory_max, cpu_min, cpu_max)
 
 
-def _resolve_pair(
+def _compute_range(
     wanted_min: Quantity | None, wanted_max: Quantity | None, given: _Range
 ) -> tuple[Quantity, Quantity]:
     """Return minimum and maximum; a default yields to the other end, if the manifest sets that one.

@@ -1,1 +1,1 @@
-"""Use cases of deployments: submit, build, provision, switch, finish; delete, redeploy, move."""
+"""Deployments, from the request until the job serves; also redeployments, moves, rollbacks and deletions."""

@@ -72,7 +72,7 @@ def create_deployments(
     worker: WorkerSettings | None = None,
     job_transport: httpx.BaseTransport | None = None,
 ) -> DeploymentServices:
-    """Build what deploys jobs; the caller starts and stops it.
+    """Build the services that deploy jobs; the caller starts and stops them.
 
     Without `worker`, the configuration says how the worker works; without `job_transport`, jobs
     are called over the network.

@@ -37,7 +37,7 @@ class ProbeLimits:
 
 @dataclass(frozen=True)
 class ProbePace:
-    """What happens before and between the rounds of a prober that waits."""
+    """The functions that a waiting prober calls before and between its rounds."""
 
     check_running: Callable[[], None] = lambda: None
     """Called before each round; raises when a replica has ended, which ends the wait."""
@@ -149,7 +149,7 @@ def check_until_job_is_operational(
 
 
 def quick_check_job_condition(base_url: str, headers: dict[str, str] | None = None) -> None:
-    """Probe `/live` and `/ready` once, in the calling thread; JobNotHealthy says what is wrong."""
+    """Probe `/live` and `/ready` once, in the calling thread; raise JobNotHealthy when one fails."""
     with _open_client(base_url, headers) as http:
         try:
             _check_live(http.get(f"{base_url}/live"))

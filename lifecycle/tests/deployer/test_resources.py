@@ -1,17 +1,17 @@
 import pytest
 from lifecycle.config import Config
 from lifecycle.deployer.instances import InstanceNotStarted
-from lifecycle.deployer.resources import resolve_resources
+from lifecycle.deployer.resources import compute_resources
 from racetrack_client.utils.quantity import Quantity
 from racetrack_commons.testing.builders import a_manifest
 
 
 def resolve(**resources):
-    return resolve_resources(a_manifest(resources=resources), Config())
+    return compute_resources(a_manifest(resources=resources), Config())
 
 
 def test_a_job_that_asks_for_nothing_gets_the_defaults():
-    resources = resolve_resources(a_manifest(), Config())
+    resources = compute_resources(a_manifest(), Config())
 
     assert (resources.memory_min, resources.memory_max) == (Quantity("256Mi"), Quantity("1Gi"))
     assert (resources.cpu_min, resources.cpu_max) == (Quantity("10m"), Quantity("1000m"))

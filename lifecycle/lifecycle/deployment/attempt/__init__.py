@@ -1,1 +1,1 @@
-"""One attempt of a worker to carry a deployment on: what it may write, knows and says when it fails."""
+"""One attempt of a worker to carry a deployment on: its claim, its knowledge, its secrets, its errors."""

@@ -12,10 +12,11 @@ from lifecycle.domain.secrets import SecretBox
 
 
 class Attempt:
-    """What every step of a deployment is given; one thread uses it.
+    """Everything that the steps of a deployment work with; only one thread uses it.
 
-    `claim` is what the attempt may do, all else is what it knows. Manifest, secrets and deployment
-    are read once; the task changes with each step, and `reread_task` follows it.
+    `claim` lets the steps write; the other attributes are the deployment as the database has it.
+    Manifest, secrets and deployment are read once. The task changes with each step, and
+    `reread_task` reads it again.
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""What callers ask for: each request is checked, stored in rows, and left to the workers."""
+"""Requests of callers: each is checked and stored in rows; the workers carry it out."""

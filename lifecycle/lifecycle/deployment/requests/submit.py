@@ -136,7 +136,7 @@ class DeploymentWaiter:
 
 
 def read_bundle(build_context: str, max_bytes: int) -> SourceBundle:
-    """Decode the base64 of an archive that a client sent; ValidationError says what is wrong with it."""
+    """Decode the base64 of an archive that a client sent; raise ValidationError when it is no archive, or too large."""
     if len(build_context) > _encoded_length(max_bytes):
         raise _too_large(len(build_context) * 3 // 4, max_bytes)
     try:

@@ -1,1 +1,1 @@
-"""The steps of a deployment: build, provision, switch, finish, and what each is made of."""
+"""The steps of a deployment: build, provision (side by side or in place), switch, finish."""

@@ -28,7 +28,7 @@ class FinishStep:
         self._plugin_engine = plugin_engine
 
     def carry_out(self, attempt: Attempt) -> TaskStep:
-        """Do what follows the switch, then mark the deployment as done."""
+        """Save secrets, call hooks, then mark the deployment as done."""
         claim, kind = attempt.claim, attempt.task.kind
         if kind != TaskKind.BUILD:
             self._save_secrets(attempt)

@@ -1,1 +1,1 @@
-"""Upkeep behind deployments: instances that have drained are stopped, old rows are forgotten."""
+"""Upkeep after deployments: drained instances are stopped, old rows are forgotten."""

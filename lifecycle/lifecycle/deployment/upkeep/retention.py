@@ -1,4 +1,4 @@
-"""Retention: what the database may forget, and when; and deployments that servers before 3.0 left unfinished."""
+"""Retention: when old rows are forgotten; also the end of deployments that servers before 3.0 left unfinished."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ _INTERRUPTED = "the deployment was interrupted by a restart of the server: deplo
 
 @dataclass(frozen=True)
 class Retention:
-    """How long an installation keeps its rows; None: for ever."""
+    """The limits of what an installation keeps; None means no limit."""
 
     restorable_deployments: int
     """The number of deployments of each job that a rollback can restore."""

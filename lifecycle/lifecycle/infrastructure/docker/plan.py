@@ -6,7 +6,7 @@ from racetrack_client.client.run import JOB_INTERNAL_PORT
 from racetrack_client.entities import DockerLabel
 
 from lifecycle.config import Config
-from lifecycle.deployer.resources import JobResources, resolve_resources
+from lifecycle.deployer.resources import JobResources, compute_resources
 from lifecycle.domain.instance import InstanceSpec
 from lifecycle.infrastructure.built_in_deployer import make_platform_variables, merge_variables
 from lifecycle.infrastructure.docker.labels import platform_labels
@@ -58,7 +58,7 @@ class ContainerPlan:
 
 def make_plans(spec: InstanceSpec, config: Config, images: list[str]) -> list[ContainerPlan]:
     """Plan all containers, replica by replica; InstanceNotStarted when the job asks for what it can't have."""
-    limits = make_limits(resolve_resources(spec.manifest, config))
+    limits = make_limits(compute_resources(spec.manifest, config))
     return [
         _make_plan(spec, config, images, limits, (replica, index))
         for replica in range(spec.manifest.replicas)

@@ -12,7 +12,7 @@ from racetrack_commons.deploy.resource import job_resource_name
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
-from lifecycle.deployer.resources import resolve_resources
+from lifecycle.deployer.resources import compute_resources
 from lifecycle.domain.instance import Instance, InstanceSpec, JobProcess, ProcessState
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer, list_free_ports
@@ -161,7 +161,7 @@ class ProcessDeployer(BuiltInDeployer):
                 **make_environment(spec, image, self.config),
                 PROCESS_VARIABLE: process_id,
             },
-            memory_bytes=int(resolve_resources(manifest, self.config).memory_max.plain_number),
+            memory_bytes=int(compute_resources(manifest, self.config).memory_max.plain_number),
         )
         folder = self.config.job_logs_dir.resolve() / job_resource_name(
             manifest.name, manifest.version

@@ -1,18 +1,11 @@
-from datetime import timedelta
-
 import httpx
 import pytest
 from lifecycle.deployment.attempt.failure import DeploymentFailed
-from lifecycle.deployment.attempt.secrets import SecretsLost
-from lifecycle.deployment.requests.enqueue import DeploymentInProgress
-from lifecycle.deployment.upkeep.retention import Retention, forget_old_rows
 from lifecycle.domain.audit import AuditFilter
 from lifecycle.testing.fakes import FakeInPlace, FakeMonitor, a_target
 from racetrack_client.entities import SecretVars
-from racetrack_client.log.errors import EntityNotFound, ValidationError
+from racetrack_client.log.errors import ValidationError
 from racetrack_commons.entities.dto import JobStatus
-
-RETENTION = Retention(5, async_calls=timedelta(hours=4))
 
 
 def test_a_redeployment_builds_the_same_source_with_the_same_secrets(platform):
@@ -79,138 +72,6 @@ def test_lost_jobs_are_started_again(platform):
 
     assert platform.job().status == JobStatus.RUNNING
     assert platform.deployment(deployment_id).deployed_by == "racetrack"
-
-
-def test_a_deleted_job_is_stopped_audited_and_in_the_trash(platform):
-    platform.deploy()
-    instance_id = platform.serving_id()
-
-    platform.services.deleter.delete(platform.job(), platform.deployer)
-
-    assert platform.job() is None
-    assert platform.instances.stopped == [instance_id]
-    assert platform.audit_events() == ["job_deleted", "job_deployed"]
-    assert platform.plugins.hooks[-1] == "post_job_delete"
-    with platform.unit_of_work.reading() as uow:
-        assert uow.trash.has("adder", "0.0.1")
-        permissions = uow.permissions.list_of_subject(platform.deployer.id)
-        assert [one for one in permissions if one.job_id] == []
-        assert uow.job_secrets.find("adder", "0.0.1") is None
-
-
-def test_a_job_is_deleted_even_when_its_target_is_away_and_stopped_later(platform):
-    platform.deploy()
-    stop_instance = platform.instances.stop_instance
-
-    def fail(*_):
-        raise RuntimeError("engine is down")
-
-    platform.instances.stop_instance = fail
-    platform.services.deleter.delete(platform.job(), platform.deployer)
-    platform.instances.stop_instance = stop_instance
-    platform.clock.advance(60)
-    platform.services.reaper.run_once()
-
-    assert platform.job() is None
-    assert platform.instances.running == {}
-
-
-def test_a_job_that_is_being_deployed_is_not_deleted(platform):
-    platform.deploy()
-    platform.submit()
-
-    with pytest.raises(DeploymentInProgress):
-        platform.services.deleter.delete(platform.job(), platform.deployer)
-
-
-def test_a_job_that_is_gone_is_not_deleted_twice(platform):
-    platform.deploy()
-    job = platform.job()
-    platform.services.deleter.delete(job, platform.deployer)
-
-    with pytest.raises(EntityNotFound):
-        platform.services.deleter.delete(job, platform.deployer)
-
-
-def test_a_target_of_an_older_plugin_is_replaced_in_place(platform):
-    old_style = FakeInPlace()
-    platform.targets["process"] = a_target(old_style, FakeMonitor())
-    assert platform.deploy().status == "done"
-    assert platform.deploy().status == "done"
-
-    platform.clock.advance(10)
-    platform.services.reaper.run_once()
-
-    assert platform.job().internal_name == "old-plugin.test:7000"
-    assert old_style.deleted == []
-    platform.services.deleter.delete(platform.job(), platform.deployer)
-    assert old_style.deleted == [("adder", "0.0.1")]
-
-
-def test_a_target_that_keeps_no_secrets_does_what_needs_none(platform):
-    platform.targets["process"] = a_target(FakeInPlace(), FakeMonitor())
-    platform.deploy()
-
-    deployment_id = platform.services.existing_jobs.reprovision(platform.job(), platform.deployer)
-    platform.services.worker.run_pending()
-
-    assert platform.services.waiter.wait(deployment_id).status == "done"
-
-
-def test_a_job_whose_target_lost_its_secrets_is_not_started_without_them(platform):
-    platform.targets["process"] = a_target(FakeInPlace(), FakeMonitor())
-    platform.deploy(secret_runtime_env_file="secrets.env")
-
-    with pytest.raises(RuntimeError, match="does not know the secrets of job adder") as caught:
-        platform.services.existing_jobs.redeploy(platform.job(), platform.deployer)
-    assert isinstance(caught.value.__cause__, SecretsLost)
-
-
-def test_a_failed_first_deployment_is_removed_from_a_target_of_an_older_plugin(platform):
-    old_style, monitor = FakeInPlace(), FakeMonitor()
-    monitor.error = RuntimeError("not healthy")
-    platform.targets["process"] = a_target(old_style, monitor)
-
-    assert "verifying deployed job: not healthy" in platform.deploy().error
-    assert old_style.deployed == {}
-    assert platform.job() is None
-
-
-def test_a_failed_replacement_in_place_keeps_the_job_in_the_registry(platform):
-    old_style, monitor = FakeInPlace(), FakeMonitor()
-    platform.targets["process"] = a_target(old_style, monitor)
-    platform.deploy()
-    monitor.error = RuntimeError("not healthy")
-
-    platform.deploy()
-
-    assert platform.job() is not None
-    assert old_style.deleted == []
-
-
-def test_bundles_are_kept_as_long_as_a_job_needs_them(platform):
-    platform.deploy()
-    with platform.unit_of_work() as uow:
-        uow.bundles.add("unused", b"x", platform.clock.now())
-        digest = uow.bundles.find_digest_of_job(platform.job().image_tag, "adder", "0.0.1")
-    platform.clock.advance(7200)
-
-    with platform.unit_of_work() as uow:
-        forget_old_rows(uow, platform.clock.now(), RETENTION)
-        assert uow.bundles.find("unused") is None
-        assert uow.bundles.find(digest) is not None
-
-
-def test_bundles_of_deleted_jobs_are_forgotten(platform):
-    platform.deploy()
-    with platform.unit_of_work.reading() as uow:
-        digest = uow.bundles.find_digest_of_job(platform.job().image_tag, "adder", "0.0.1")
-    platform.services.deleter.delete(platform.job(), platform.deployer)
-    platform.clock.advance(7200)
-
-    with platform.unit_of_work() as uow:
-        forget_old_rows(uow, platform.clock.now(), RETENTION)
-        assert uow.bundles.find(digest) is None
 
 
 def move(platform, target="engine"):

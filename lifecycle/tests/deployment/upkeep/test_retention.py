@@ -301,3 +301,28 @@ def test_a_job_that_nobody_starts_is_lost_until_a_sync_finds_it(platform):
 
     statuses = {name: platform.job(name=name).status for name in ("stuck", "starting", "running")}
     assert statuses == {"stuck": "lost", "starting": "starting", "running": "running"}
+
+
+def test_bundles_are_kept_as_long_as_a_job_needs_them(platform):
+    platform.deploy()
+    with platform.unit_of_work() as uow:
+        uow.bundles.add("unused", b"x", platform.clock.now())
+        digest = uow.bundles.find_digest_of_job(platform.job().image_tag, "adder", "0.0.1")
+    platform.clock.advance(7200)
+
+    with platform.unit_of_work() as uow:
+        forget_old_rows(uow, platform.clock.now(), Retention(5, async_calls=timedelta(hours=4)))
+        assert uow.bundles.find("unused") is None
+        assert uow.bundles.find(digest) is not None
+
+
+def test_bundles_of_deleted_jobs_are_forgotten(platform):
+    platform.deploy()
+    with platform.unit_of_work.reading() as uow:
+        digest = uow.bundles.find_digest_of_job(platform.job().image_tag, "adder", "0.0.1")
+    platform.services.deleter.delete(platform.job(), platform.deployer)
+    platform.clock.advance(7200)
+
+    with platform.unit_of_work() as uow:
+        forget_old_rows(uow, platform.clock.now(), Retention(5, async_calls=timedelta(hours=4)))
+        assert uow.bundles.find(digest) is None

@@ -1,0 +1,54 @@
+import pytest
+from lifecycle.deployment.requests.enqueue import DeploymentInProgress
+from racetrack_client.log.errors import EntityNotFound
+
+
+def test_a_deleted_job_is_stopped_audited_and_in_the_trash(platform):
+    platform.deploy()
+    instance_id = platform.serving_id()
+
+    platform.services.deleter.delete(platform.job(), platform.deployer)
+
+    assert platform.job() is None
+    assert platform.instances.stopped == [instance_id]
+    assert platform.audit_events() == ["job_deleted", "job_deployed"]
+    assert platform.plugins.hooks[-1] == "post_job_delete"
+    with platform.unit_of_work.reading() as uow:
+        assert uow.trash.has("adder", "0.0.1")
+        permissions = uow.permissions.list_of_subject(platform.deployer.id)
+        assert [one for one in permissions if one.job_id] == []
+        assert uow.job_secrets.find("adder", "0.0.1") is None
+
+
+def test_a_job_is_deleted_even_when_its_target_is_away_and_stopped_later(platform):
+    platform.deploy()
+    stop_instance = platform.instances.stop_instance
+
+    def fail(*_):
+        raise RuntimeError("engine is down")
+
+    platform.instances.stop_instance = fail
+    platform.services.deleter.delete(platform.job(), platform.deployer)
+    platform.instances.stop_instance = stop_instance
+    platform.clock.advance(60)
+    platform.services.reaper.run_once()
+
+    assert platform.job() is None
+    assert platform.instances.running == {}
+
+
+def test_a_job_that_is_being_deployed_is_not_deleted(platform):
+    platform.deploy()
+    platform.submit()
+
+    with pytest.raises(DeploymentInProgress):
+        platform.services.deleter.delete(platform.job(), platform.deployer)
+
+
+def test_a_job_that_is_gone_is_not_deleted_twice(platform):
+    platform.deploy()
+    job = platform.job()
+    platform.services.deleter.delete(job, platform.deployer)
+
+    with pytest.raises(EntityNotFound):
+        platform.services.deleter.delete(job, platform.deployer)
