@@ -171,11 +171,11 @@ def _make_probes(config: ImageBuilderConfig, builder: Builder) -> Probes:
         "docker_tag": config.docker_tag,
     }
 
-    def check_health() -> ProbeAnswer:
+    def answer_health() -> ProbeAnswer:
         try:
             builder.check()
         except BackendUnavailable as error:
             return ProbeAnswer({**about, "status": "fail", "details": str(error)}, status=500)
         return ProbeAnswer({**about, "status": "pass"})
 
-    return Probes(_SERVICE, health=check_health)
+    return Probes(_SERVICE, health=answer_health)
