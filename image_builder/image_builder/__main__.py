@@ -14,7 +14,7 @@ import typer
 from racetrack_client.entities import DeployPayload, ImageKind
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.log.logs import configure_logs
-from racetrack_commons.api.server import serve as serve_app
+from racetrack_commons.api.server import serve_app
 from racetrack_commons.plugin.engine import PluginEngine
 
 from image_builder.app import create_app

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
-from racetrack_client.client.pack import pack_directory
-from racetrack_client.client.secret_vars import read_secret_vars
+from racetrack_client.client.pack import pack_directory, read_secret_vars
 from racetrack_client.entities import DeployPayload, ImageKind
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.load import load_manifest

@@ -13,7 +13,7 @@ from image_builder.config import ImageBuilderConfig
 from image_builder.testing.builders import RECIPE, FakeJobTypes, a_job_type, a_payload, write_wheel
 from pydantic import SecretStr
 from racetrack_commons.auth.token import internal_token
-from racetrack_commons.testing.server import api_client
+from racetrack_commons.testing.serving import api_client
 
 KEY = "a-key-that-only-tests-know-0123456789"
 

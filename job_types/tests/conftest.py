@@ -23,7 +23,7 @@ from image_builder.testing.docker_engine import docker, platform_of_its_own
 from racetrack_client.entities import ImageKind
 from racetrack_client.plugin.bundle import bundle_plugin, load_plugin_manifest
 from racetrack_commons.plugin.engine import PluginEngine
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 PLUGINS = Path(__file__).parents[1]
 BUNDLED = PLUGINS.parent / "build/plugins"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from racetrack_client.log.errors import ServiceUnavailable, ValidationError
 from racetrack_client.log.logs import configure_logs, get_logger
-from racetrack_commons.api.server import serve as serve_app
+from racetrack_commons.api.server import serve_app
 from racetrack_commons.auth.token import internal_token
 
 from lifecycle.app import create_app

@@ -9,7 +9,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.api.app import ApiOptions, create_api_app
-from racetrack_commons.api.lazy import LazyApp
+from racetrack_commons.api.asgi_layers import LazyApp
 
 from lifecycle.auth.authenticate import Authenticator
 from lifecycle.auth.password_check import AttemptLimits, PasswordCheck

@@ -4,8 +4,7 @@ import threading
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from racetrack_commons.api.metrics import DURATION_BUCKETS
-from racetrack_commons.api.sockets import SocketCollector
+from racetrack_commons.api.metrics import DURATION_BUCKETS, SocketCollector
 
 
 @dataclass(frozen=True)

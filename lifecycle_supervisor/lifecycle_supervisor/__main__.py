@@ -6,7 +6,7 @@ import sys
 from lifecycle.core import create_core
 from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_client.log.logs import configure_logs
-from racetrack_commons.api.server import serve
+from racetrack_commons.api.server import serve_app
 from racetrack_commons.settings import SettingsError
 
 from lifecycle_supervisor.app import create_app
@@ -24,7 +24,7 @@ def main() -> None:
         if command == "stop-jobs":
             stop_jobs(config)
         else:
-            serve(create_app(config), config.http_addr, config.http_port)
+            serve_app(create_app(config), config.http_addr, config.http_port)
     except (SettingsError, ServiceUnavailable) as error:
         sys.exit(f"lifecycle_supervisor: {error}")
 

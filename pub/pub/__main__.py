@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from racetrack_client.log.logs import configure_logs
-from racetrack_commons.api.server import ServerLimits, serve
+from racetrack_commons.api.server import ServerLimits, serve_app
 from racetrack_commons.settings import SettingsError
 
 from pub.app import create_app
@@ -22,7 +22,7 @@ def main() -> None:
     limits = ServerLimits(grace_seconds=config.shutdown_grace_seconds, connections=None)
     stopping = asyncio.Event()
     app = create_app(config, stopping=stopping)
-    serve(app, config.http_addr, config.pub_port, limits, on_stop=stopping.set)
+    serve_app(app, config.http_addr, config.pub_port, limits, on_stop=stopping.set)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pub.testing.jobs import FakeJob
 from pub.testing.lifecycle import FakeLifecycle
 from pydantic import SecretStr
 from racetrack_commons.testing.clock import FakeClock
-from racetrack_commons.testing.server import running_servers
+from racetrack_commons.testing.serving import running_servers
 from starlette.types import ASGIApp
 
 

@@ -1,8 +1,7 @@
 import httpx
 from pub.app import create_app
 from pub.config import PubConfig
-from racetrack_commons.testing.server import api_client
-from racetrack_commons.testing.waiting import free_port, wait_until
+from racetrack_commons.testing.serving import api_client, free_port, wait_until
 
 METRICS = [
     "pub_job_proxy_requests",

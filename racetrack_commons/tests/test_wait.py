@@ -6,8 +6,7 @@ from racetrack_commons.api.app import create_api_app
 from racetrack_commons.api.probes import ProbeAnswer, Probes
 from racetrack_commons.clock import Clock
 from racetrack_commons.testing.clock import FakeClock
-from racetrack_commons.testing.server import running_server
-from racetrack_commons.testing.waiting import free_port
+from racetrack_commons.testing.serving import free_port, running_server
 from racetrack_commons.wait import wait_for
 
 

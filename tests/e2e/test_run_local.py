@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from racetrack_commons.testing.waiting import free_port, wait_until
+from racetrack_commons.testing.serving import free_port, wait_until
 
 RACETRACK = [sys.executable, "-m", "racetrack_client"]
 NAMESPACE = "run-local-test"

@@ -7,8 +7,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 from pydantic import SecretStr
 from racetrack_client.log.errors import UnauthorizedError
-from racetrack_commons.auth.headers import find_auth_token
-from racetrack_commons.auth.token import AuthSubjectType, AuthTokenPayload, decode_token
+from racetrack_commons.auth.token import (
+    AuthSubjectType,
+    AuthTokenPayload,
+    decode_token,
+    find_auth_token,
+)
 from racetrack_commons.entities.dto import JobImage
 
 from image_builder.pipeline.builds import Builds

@@ -13,7 +13,7 @@ from image_builder.docker.build_drivers import (
 from image_builder.docker.docker_cli import DockerCli
 from image_builder.testing.docker_engine import docker, is_running
 from racetrack_commons.plugin.job_type_definition import ImageDefinition
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 pytestmark = pytest.mark.docker
 

@@ -1,6 +1,6 @@
 from image_builder.docker.docker_backend import CachePruning
 from image_builder.docker.docker_cli import DockerCli
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 
 def test_it_survives_an_engine_that_is_away(caplog):

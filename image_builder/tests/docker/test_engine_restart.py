@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from image_builder.testing.docker_engine import docker
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("in_job")]
 

@@ -3,7 +3,7 @@ import secrets
 
 import pytest
 from image_builder.testing.docker_engine import docker, is_running
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("in_job")]
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from image_builder.testing.docker_engine import docker
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("in_job")]
 

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 from image_builder.testing.builders import ADDER, a_manifest, a_payload
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from image_builder.pipeline.workspace import Workspaces
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 BUILDER = """
 import pathlib, sys, time

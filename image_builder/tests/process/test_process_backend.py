@@ -6,7 +6,7 @@ import time
 
 import pytest
 from image_builder.testing.builders import ADDER, a_manifest
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 DAY_SECONDS = 24 * 3600
 PRUNE = """

@@ -8,7 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from image_builder.testing.builders import ADDER, a_manifest, write_wheel
-from racetrack_commons.testing.waiting import free_port, wait_until
+from racetrack_commons.testing.serving import free_port, wait_until
 
 EXTRA = {
     "entrypoint_path": "adder.py",

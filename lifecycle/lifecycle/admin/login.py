@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from racetrack_client.log.errors import TooManyRequests, UnauthorizedError
-from racetrack_commons.auth.headers import AUTH_HEADER
-from racetrack_commons.auth.scope import AuthSubjectType
+from racetrack_commons.auth.token import AUTH_HEADER, AuthSubjectType
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response

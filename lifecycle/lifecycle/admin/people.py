@@ -3,8 +3,8 @@
 from typing import Any
 
 import anyio.to_thread
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import ValidationError
-from racetrack_commons.auth.scope import AuthScope
 from sqlalchemy import Select
 from starlette.requests import Request
 from starlette_admin.exceptions import FormValidationError

@@ -7,8 +7,12 @@ from datetime import datetime
 
 from pydantic import SecretStr
 from racetrack_client.log.errors import EntityNotFound, UnauthorizedError
-from racetrack_commons.auth.scope import AuthSubjectType
-from racetrack_commons.auth.token import AuthTokenPayload, decode_legacy_token, decode_token
+from racetrack_commons.auth.token import (
+    AuthSubjectType,
+    AuthTokenPayload,
+    decode_legacy_token,
+    decode_token,
+)
 from racetrack_commons.clock import Clock
 
 from lifecycle.database.unit_of_work import UnitOfWork

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import UnauthorizedError
 from racetrack_commons.auth.endpoint_path import has_dot_segments
-from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import DeploymentDto, JobDto, JobFamilyDto
 
 from lifecycle.auth.authenticate import AuthSubject

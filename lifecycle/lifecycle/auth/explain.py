@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from racetrack_commons.auth.scope import AuthScope
+from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.auth.authenticate import find_account_fault, find_token_fault, make_subject

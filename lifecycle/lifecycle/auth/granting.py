@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_commons.auth.endpoint_path import has_dot_segments
-from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound, ValidationError
-from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
+from racetrack_commons.auth.token import AuthSubjectType
 from racetrack_commons.entities.dto import JobFamilyDto
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from racetrack_commons.auth.scope import AuthScope
+from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.domain.auth import PermissionDto

@@ -5,8 +5,7 @@ from datetime import datetime
 
 from pydantic import SecretStr
 from racetrack_client.log.errors import ValidationError
-from racetrack_commons.auth.scope import AuthSubjectType
-from racetrack_commons.auth.token import AuthTokenPayload, encode_token
+from racetrack_commons.auth.token import AuthSubjectType, AuthTokenPayload, encode_token
 from racetrack_commons.clock import Clock
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import SecretStr
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import AlreadyExists, ValidationError
-from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.auth.token import admin_token
 from racetrack_commons.clock import Clock
 

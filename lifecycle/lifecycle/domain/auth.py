@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
-from racetrack_commons.auth.scope import AuthSubjectType
+from racetrack_commons.auth.token import AuthSubjectType
 
 
 class RowDto(BaseModel):

@@ -16,11 +16,13 @@ from racetrack_commons.entities.async_calls import (
     AsyncCallRelease,
     AsyncCallRenewal,
     AsyncCallState,
+    AsyncCallStatus,
+    AsyncJobCallDto,
     ClaimedAsyncCall,
     HeldAsyncCalls,
     NewAsyncCall,
 )
-from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto, ChangeKind
+from racetrack_commons.entities.dto import ChangeKind
 
 from lifecycle.domain.async_call import Claimant
 from lifecycle.endpoints.dependencies import (

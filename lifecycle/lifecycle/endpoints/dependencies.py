@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 from fastapi.routing import APIRoute
-from racetrack_commons.auth.headers import find_auth_token
-from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
+from racetrack_client.entities import AuthScope
+from racetrack_commons.auth.token import AuthSubjectType, find_auth_token
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobDto
 from racetrack_commons.plugin.engine import PluginEngine

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
-from racetrack_commons.auth.scope import AuthScope
+from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import JobDto, JobFamilyDto
 
 from lifecycle.auth.authorize import (

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse, StreamingResponse
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.context_error import wrap_context
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
-from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.auth.authorize import check_job

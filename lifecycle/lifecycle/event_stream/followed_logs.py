@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable, ValidationError
-from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.auth.authenticate import Authenticator

@@ -7,7 +7,7 @@ from typing import Any
 import socketio
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.api.errors import STATUSES, describe_failure
-from racetrack_commons.auth.headers import AUTH_HEADER
+from racetrack_commons.auth.token import AUTH_HEADER
 from socketio.exceptions import TimeoutError as NotAcknowledged
 from starlette.types import ASGIApp
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 from pydantic import BaseModel
-from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
+from racetrack_client.entities import AuthScope
+from racetrack_commons.auth.token import AuthSubjectType
 from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.database.unit_of_work import UnitOfWork

@@ -9,7 +9,7 @@ from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.manifest import Manifest
 from racetrack_commons.testing.builders import a_manifest
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 from lifecycle.deployer.instances import InstanceDeployer, JobCrashed
 from lifecycle.deployer.secrets import JobSecrets

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import httpx
 from prometheus_client import CollectorRegistry
-from racetrack_client.entities import SecretVars
-from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
+from racetrack_client.entities import AuthScope, SecretVars
+from racetrack_commons.auth.token import AuthSubjectType
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import DeploymentDto, JobDto
 from racetrack_commons.entities.image_builder_client import ImageBuilderClient

@@ -24,11 +24,16 @@ from lifecycle.domain.deployment import TaskKind, TaskStep
 from lifecycle.domain.instance import InstanceState, JobInstance, JobProcess, ProcessState
 from lifecycle.testing.databases import Snapshot, empty_tables
 from pydantic import SecretStr
-from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
-from racetrack_commons.auth.token import AuthTokenPayload, admin_token, encode_token
+from racetrack_client.entities import AuthScope
+from racetrack_commons.auth.token import (
+    AuthSubjectType,
+    AuthTokenPayload,
+    admin_token,
+    encode_token,
+)
 from racetrack_commons.entities.dto import DeploymentStatus
-from racetrack_commons.testing.asgi import ask_status
 from racetrack_commons.testing.builders import a_job
+from racetrack_commons.testing.serving import ask_status
 from sqlalchemy import Engine
 
 AUTH_KEY = "a key for tests, long enough for HS256"

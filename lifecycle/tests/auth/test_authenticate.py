@@ -8,8 +8,7 @@ from lifecycle.auth.tokens import Tokens
 from lifecycle.database.tables import AuthTokenRow, UserRow
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from pydantic import SecretStr
-from racetrack_commons.auth.scope import AuthSubjectType
-from racetrack_commons.auth.token import internal_token
+from racetrack_commons.auth.token import AuthSubjectType, internal_token
 
 KEY = SecretStr("a key for tests, long enough for HS256")
 

@@ -14,9 +14,9 @@ from lifecycle.auth.authorize import (
 from lifecycle.auth.permissions import Effect
 from lifecycle.database.tables import PermissionRow
 from lifecycle.database.unit_of_work import UnitOfWork
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import UnauthorizedError
-from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
-from racetrack_commons.auth.token import AuthTokenPayload
+from racetrack_commons.auth.token import AuthSubjectType, AuthTokenPayload
 from racetrack_commons.entities.dto import JobFamilyDto
 from racetrack_commons.testing.builders import a_job
 

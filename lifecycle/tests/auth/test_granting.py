@@ -6,9 +6,9 @@ from lifecycle.auth.holders import get_holder
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.audit import AuditFilter
 from lifecycle.domain.auth import AuthSubjectDto
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound, UnauthorizedError, ValidationError
-from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
-from racetrack_commons.auth.token import AuthTokenPayload
+from racetrack_commons.auth.token import AuthSubjectType, AuthTokenPayload
 from racetrack_commons.testing.builders import a_job
 
 CALL, FULL, ADMIN = AuthScope.CALL_JOB, AuthScope.FULL_ACCESS, AuthScope.CALL_ADMIN_API

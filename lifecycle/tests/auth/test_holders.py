@@ -2,7 +2,7 @@ import pytest
 from lifecycle.auth.holders import get_holder
 from lifecycle.database.unit_of_work import UnitOfWork
 from racetrack_client.log.errors import EntityNotFound, ValidationError
-from racetrack_commons.auth.scope import AuthSubjectType
+from racetrack_commons.auth.token import AuthSubjectType
 
 
 @pytest.fixture

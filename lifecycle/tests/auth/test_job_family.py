@@ -8,8 +8,7 @@ from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.job.models_registry import read_job_family_model
 from pydantic import SecretStr
 from racetrack_client.log.errors import EntityNotFound
-from racetrack_commons.auth.scope import AuthSubjectType
-from racetrack_commons.auth.token import decode_token
+from racetrack_commons.auth.token import AuthSubjectType, decode_token
 
 KEY = "a key for tests, long enough for HS256"
 

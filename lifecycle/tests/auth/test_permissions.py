@@ -8,7 +8,7 @@ from lifecycle.auth.permissions import (
     permits,
 )
 from lifecycle.domain.auth import PermissionDto
-from racetrack_commons.auth.scope import AuthScope
+from racetrack_client.entities import AuthScope
 from racetrack_commons.testing.builders import a_job
 
 CALL, READ, FULL = AuthScope.CALL_JOB, AuthScope.READ_JOB, AuthScope.FULL_ACCESS

@@ -10,7 +10,7 @@ from lifecycle.domain.audit import AuditFilter
 from lifecycle.domain.auth import AuthSubjectDto
 from pydantic import SecretStr
 from racetrack_client.log.errors import EntityNotFound, ValidationError
-from racetrack_commons.auth.scope import AuthSubjectType
+from racetrack_commons.auth.token import AuthSubjectType
 
 BY = AuthSubject(AuthSubjectType.USER, "admin")
 

@@ -16,13 +16,13 @@ from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.domain.audit import AuditFilter
 from lifecycle.domain.auth import UserRights
 from pydantic import SecretStr
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import (
     AlreadyExists,
     EntityNotFound,
     UnauthorizedError,
     ValidationError,
 )
-from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.auth.token import admin_token
 
 KEY = SecretStr("a key for tests, long enough for HS256")

@@ -6,7 +6,7 @@ from lifecycle.database.errors import DatabaseUnavailable
 from lifecycle.database.metrics import watch_engine
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from prometheus_client import CollectorRegistry
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from lifecycle.database.tables import (
     UserRow,
 )
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from racetrack_commons.auth.scope import AuthScope
+from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import ChangeKind
 from racetrack_commons.testing.builders import a_job
 from sqlalchemy import select, update

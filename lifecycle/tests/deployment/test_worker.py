@@ -14,7 +14,7 @@ from lifecycle.domain.deployment import LeaseLost, TaskStep
 from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import DeploymentStatus, JobStatus
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 
 def start(platform):

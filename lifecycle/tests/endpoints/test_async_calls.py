@@ -8,9 +8,8 @@ from lifecycle.app import create_app
 from lifecycle.domain.async_call import Claimant
 from lifecycle.maintenance import set_maintenance_mode
 from racetrack_client.log.errors import EntityNotFound
-from racetrack_commons.entities.dto import AsyncJobCallDto
-from racetrack_commons.testing.server import running_server
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.entities.async_calls import AsyncJobCallDto
+from racetrack_commons.testing.serving import running_server, wait_until
 from sqlalchemy import event
 
 API = "/lifecycle/api/v1/job/async"
@@ -343,7 +342,7 @@ def test_more_gateways_than_threads_may_renew_at_the_same_moment(config, interna
 
 
 def test_routine_questions_leave_the_log_alone(send, caplog):
-    caplog.set_level("INFO", "racetrack_commons.api.access_log")
+    caplog.set_level("INFO", "racetrack_commons.api.asgi_layers")
     send("POST", "/claim", claim("a"))
     send("POST", "/renew", {"holders": {}, "seconds": 9})
     send("PUT", f"/call/{ID}/delivery", {"forget_after_seconds": 60})

@@ -1,5 +1,5 @@
 import pytest
-from racetrack_commons.auth.scope import AuthSubjectType
+from racetrack_commons.auth.token import AuthSubjectType
 from racetrack_commons.testing.builders import a_job
 
 API = "/lifecycle/api/v1/records"

@@ -6,7 +6,7 @@ import httpx
 from fastapi.routing import iter_route_contexts
 from lifecycle.app import create_app
 from lifecycle.endpoints.dependencies import CommittingRoute, open_unit_of_work
-from racetrack_commons.testing.server import running_server
+from racetrack_commons.testing.serving import running_server
 
 CROWD = 100
 

@@ -4,7 +4,7 @@ import gzip
 import pytest
 from lifecycle.testing.fakes import FakeImageBuilder, FakeInstances, FakeMonitor, a_target
 from racetrack_commons.testing.builders import a_manifest_dict
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 MANIFEST = a_manifest_dict("adder", "0.0.1", smoke_test=False)
 

@@ -3,7 +3,7 @@ import zipfile
 
 import pytest
 from racetrack_commons.testing.builders import a_plugin_zip
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 API = "/lifecycle/api/v1/plugin"
 CODE = """

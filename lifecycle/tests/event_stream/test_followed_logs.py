@@ -7,7 +7,7 @@ from lifecycle.event_stream.followed_logs import FollowedJobLog, stream_lines
 from lifecycle.testing.fakes import FakeStreamer
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
 from racetrack_commons.testing.builders import a_job
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 
 async def take(events, count):

@@ -8,8 +8,7 @@ from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.testing.fakes import FakeStreamer
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.testing.builders import a_job
-from racetrack_commons.testing.server import running_server
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import running_server, wait_until
 
 PROPERTIES = {"job_name": "adder", "job_version": "latest", "tail": "20"}
 

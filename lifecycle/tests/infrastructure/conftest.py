@@ -3,7 +3,7 @@ import threading
 
 import pytest
 from lifecycle.testing.deployer_contract import NAME, VERSION
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from fastapi.responses import JSONResponse
 from lifecycle.infrastructure.infra_target import RemoteCommandError, remote_shell
 from pydantic import BaseModel
 from racetrack_client.utils.shell import CommandError
-from racetrack_commons.testing.server import running_server
+from racetrack_commons.testing.serving import running_server
 
 
 class Command(BaseModel):

@@ -1,7 +1,7 @@
 import pytest
 from lifecycle.database.tables import PermissionRow
 from lifecycle.job.graph import make_graph
-from racetrack_commons.auth.scope import AuthScope
+from racetrack_client.entities import AuthScope
 from racetrack_commons.testing.builders import a_job
 
 

@@ -5,8 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from racetrack_commons.entities.bodies import decode_body
-from racetrack_commons.entities.dto import AsyncJobCallDto
+from racetrack_commons.entities.async_calls import AsyncJobCallDto, decode_body
 
 from pub.config import PubConfig
 from pub.metrics import PubMetrics

@@ -5,11 +5,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from racetrack_client.log.logs import get_logger
-from racetrack_commons.entities.async_calls import AsyncCallEnd, AsyncCallRelease
-from racetrack_commons.entities.async_calls_client import AsyncCallsClient
-from racetrack_commons.entities.bodies import choose_encoding, encode_body
-from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto
-from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
+from racetrack_commons.entities.async_calls import (
+    AsyncCallEnd,
+    AsyncCallRelease,
+    AsyncCallStatus,
+    AsyncJobCallDto,
+    choose_encoding,
+    encode_body,
+)
+from racetrack_commons.entities.lifecycle_client import (
+    AsyncCallsClient,
+    LifecycleError,
+    LifecycleUnreachable,
+)
 
 from pub.async_calls.attempt import Answered, Failed, Outcome
 from pub.config import PubConfig

@@ -5,11 +5,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from racetrack_client.log.logs import get_logger
-from racetrack_commons.entities.async_calls import AsyncCallLease
-from racetrack_commons.entities.async_calls_client import AsyncCallsClient
-from racetrack_commons.entities.bodies import choose_encoding, encode_body
-from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto
-from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
+from racetrack_commons.entities.async_calls import (
+    AsyncCallLease,
+    AsyncCallStatus,
+    AsyncJobCallDto,
+    choose_encoding,
+    encode_body,
+)
+from racetrack_commons.entities.lifecycle_client import (
+    AsyncCallsClient,
+    LifecycleError,
+    LifecycleUnreachable,
+)
 
 from pub.async_calls.attempt import fold
 from pub.async_calls.runner import AsyncCallRunner

@@ -6,8 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from racetrack_commons.api.tracing import current_tracing_id
-from racetrack_commons.entities.bodies import decode_body
-from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto
+from racetrack_commons.entities.async_calls import AsyncCallStatus, AsyncJobCallDto, decode_body
 from racetrack_commons.entities.lifecycle_client import LifecycleError
 from starlette.responses import JSONResponse, Response
 

@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from racetrack_commons.api.server import ServerLimits, create_server
 from racetrack_commons.auth.token import admin_token, internal_token
 from racetrack_commons.testing.builders import a_job
-from racetrack_commons.testing.waiting import free_port, wait_until
+from racetrack_commons.testing.serving import free_port, wait_until
 from starlette.types import ASGIApp
 
 AUTH_KEY = "a key for tests, long enough for HS256"

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 # Two FastAPI apps in two threads of one process reset each other's filters of warnings.
 pytestmark = pytest.mark.filterwarnings(

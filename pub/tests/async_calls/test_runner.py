@@ -9,8 +9,8 @@ import pytest
 from lifecycle.domain.async_call import Claimant
 from lifecycle.maintenance import set_maintenance_mode
 from racetrack_commons.clock import Clock
-from racetrack_commons.entities.dto import AsyncJobCallDto
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.entities.async_calls import AsyncJobCallDto
+from racetrack_commons.testing.serving import wait_until
 from sqlalchemy import text
 
 # Two FastAPI apps in two threads of one process reset each other's filters of warnings.

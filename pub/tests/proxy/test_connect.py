@@ -4,8 +4,7 @@ from contextlib import contextmanager
 from pub.proxy.connect import EJECTED_SECONDS, GIVEN_UP_SECONDS, Replicas
 from pub.routing.route import Route
 from pub.testing.jobs import FakeJob
-from racetrack_commons.testing.server import running_server
-from racetrack_commons.testing.waiting import free_port, wait_until
+from racetrack_commons.testing.serving import free_port, running_server, wait_until
 
 URL = "/pub/job/adder/latest/x"
 BROKEN_AT_ONCE = "Reverse proxy error: connection broken to a target job (job may have died)"

@@ -1,4 +1,4 @@
-from racetrack_commons.testing.waiting import free_port, wait_until
+from racetrack_commons.testing.serving import free_port, wait_until
 
 URL = "/pub/job/adder/latest/x"
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import httpx
 import pytest
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 URL = "/pub/job/adder/latest/x"
 HEAD = "Host: pub\r\nX-Racetrack-Auth: good\r\n"

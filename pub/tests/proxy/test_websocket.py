@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from racetrack_commons.testing.waiting import free_port, wait_until
+from racetrack_commons.testing.serving import free_port, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as connect_websocket
 from websockets.utils import accept_key

@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 URL = "/pub/job/adder/latest/x"
 

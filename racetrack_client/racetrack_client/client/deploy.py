@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from racetrack_client.client.pack import pack_directory
-from racetrack_client.client.secret_vars import read_secret_vars
+from racetrack_client.client.pack import pack_directory, read_secret_vars
 from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, Environment, Session
 from racetrack_client.client_config.client_config import ClientConfig, default_config_path
 from racetrack_client.entities import Credentials, DeployPayload, SecretVars

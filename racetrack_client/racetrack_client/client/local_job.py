@@ -1,18 +1,22 @@
 """A job that runs on this machine, in the foreground, until it ends or the user ends it."""
 
+import importlib.util
+import json
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from racetrack_client.client.local_image import LocalImage
+from racetrack_client.client.deploy import DeploymentError, follow_deployment
 from racetrack_client.client.run import JOB_INTERNAL_PORT
-from racetrack_client.entities import DockerLabel, ProcessImage, job_resource_name
+from racetrack_client.client.session import Session
+from racetrack_client.entities import DeployPayload, DockerLabel, ProcessImage, job_resource_name
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.manifest.manifest import Manifest
 
@@ -53,6 +57,14 @@ class LocalJob:
         }
 
 
+@dataclass(frozen=True)
+class RunnableImage:
+    """What a job is started from: a directory for a process, or the name of a container image."""
+
+    name: str
+    directory: Path | None = None
+
+
 def check_port(port: int) -> None:
     """Refuse a port that somebody listens on."""
     with socket.socket() as probe:
@@ -88,12 +100,43 @@ def run_container(job: LocalJob, image: str, environment: Mapping[str, str]) -> 
     )
 
 
-def run_image(job: LocalJob, image: LocalImage, environment: Mapping[str, str]) -> None:
+def run_image(job: LocalJob, image: RunnableImage, environment: Mapping[str, str]) -> None:
     """Run an image of either kind."""
     if image.directory is not None:
         run_process(job, image.directory, environment)
     else:
         run_container(job, image.name, environment)
+
+
+def has_builder() -> bool:
+    """Whether an Image Builder is installed beside the command."""
+    return importlib.util.find_spec("image_builder") is not None
+
+
+def build_here(payload: DeployPayload) -> RunnableImage:
+    """Build on this machine, without any server; the builder tells its progress on standard error."""
+    command = [sys.executable, "-m", "image_builder", "make-image"]
+    done = subprocess.run(
+        command,
+        input=json.dumps(payload.model_dump()),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise DeploymentError("the image was not built, see above")
+    image = json.loads(done.stdout)
+    directory = Path(image["directory"]) if image["directory"] else None
+    return RunnableImage(_get_only_one(image["image_names"]), directory)
+
+
+def build_remotely(
+    session: Session, payload: DeployPayload, on_progress: Callable[[dict[str, Any]], None]
+) -> RunnableImage:
+    """Let Lifecycle build a container image."""
+    started = session.call("POST", "build", payload.model_dump(), timeout_seconds=600)
+    deployment = follow_deployment(session, started["id"], on_progress)
+    return RunnableImage(_get_only_one([deployment.get("image_name") or ""]))
 
 
 def _get_variables(job: LocalJob) -> dict[str, str]:
@@ -141,3 +184,11 @@ def _run_to_its_end(
                 continue  # The job was interrupted, too, and ends by itself.
     if code not in _INTERRUPTED:
         raise JobEnded(f"the job ended with code {code}")
+
+
+def _get_only_one(names: list[str]) -> str:
+    if len(names) != 1 or not names[0]:
+        raise ValidationError(
+            f"the job consists of {len(names)} images, only jobs of one can be run alone; deploy it"
+        )
+    return names[0]

@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from dotenv.parser import parse_stream
 from pathspec import GitIgnoreSpec
 
 from racetrack_client.log.errors import ValidationError
@@ -25,6 +26,8 @@ _ALWAYS_IGNORED = [
     "venv",
 ]
 _ADVICE = "name what the job does not need in .gitignore, or deploy with --build-context git"
+_Specs = list[tuple[Path, GitIgnoreSpec]]
+"""Ignore files from the outermost in; the first is what is always ignored."""
 
 
 def pack_directory(
@@ -77,8 +80,26 @@ def format_size(size_bytes: int) -> str:
     return f"{size_bytes / 1024**2:.1f} MiB"
 
 
-_Specs = list[tuple[Path, GitIgnoreSpec]]
-"""Ignore files from the outermost in; the first is what is always ignored."""
+def read_secret_vars(directory: Path, name: str | None) -> dict[str, str]:
+    """Read an env file with dotenv's rules, without expansion; errors never show what is in it."""
+    if not name:
+        return {}
+    file = directory / name
+    if not file.is_file():
+        raise ValidationError(
+            f"secret variables {file} are not there; the manifest names that file"
+        )
+    try:
+        with file.open(encoding="utf-8") as stream:
+            bindings = list(parse_stream(stream))
+    except UnicodeDecodeError as error:
+        raise ValidationError(f"secret variables {file} are no text") from error
+    for binding in bindings:
+        if binding.error:
+            raise ValidationError(
+                f"secret variables {file}: line {binding.original.line} must be NAME=VALUE"
+            )
+    return {binding.key: binding.value or "" for binding in bindings if binding.key is not None}
 
 
 def _walk(directory: Path, outer_specs: _Specs, trail: tuple[Path, ...]) -> Iterator[Path]:

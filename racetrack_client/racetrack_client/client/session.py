@@ -179,3 +179,23 @@ def job_path(name: str, version: str, *more: str) -> str:
     if not name or not version:
         raise ValidationError("name a job, and a version of it or none")
     return "/".join(("job", quote(name, safe=""), quote(version, safe=""), *more))
+
+
+def check_token(session: Session, token: str) -> str:
+    """Return the name of the user whose token it is; AuthError when Lifecycle refuses it."""
+    url = session.api_url("users/validate_user_auth")
+    answer = _parse(session.request("GET", url, token=token), "the token is not valid")
+    return str(answer["username"])
+
+
+def log_in(session: Session, username: str, password: str) -> str:
+    """Return the token of a user; AuthError when name or password is wrong."""
+    credentials = {"username": username, "password": password}
+    response = session.request("POST", session.api_url("users/login"), credentials, token="")
+    return str(_parse(response, "the user name or the password is wrong")["token"])
+
+
+def _parse(response: Response, refusal: str) -> dict[str, Any]:
+    if response.status_code == 401:
+        raise AuthError(refusal)
+    return parse_response_object(response, ERROR_CONTEXT)

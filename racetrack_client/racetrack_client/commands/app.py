@@ -22,7 +22,7 @@ COMMANDS = {
     "build-logs": "racetrack_client.commands.jobs",
     "delete": "racetrack_client.commands.jobs",
     "move": "racetrack_client.commands.jobs",
-    "rollback": "racetrack_client.commands.rollback",
+    "rollback": "racetrack_client.commands.deploy",
     "call": "racetrack_client.commands.call",
     "login": "racetrack_client.commands.settings",
     "logout": "racetrack_client.commands.settings",
@@ -30,7 +30,7 @@ COMMANDS = {
     "get": "racetrack_client.commands.settings",
     "auth": "racetrack_client.commands.auth",
     "plugin": "racetrack_client.commands.plugins",
-    "version": "racetrack_client.commands.version",
+    "version": "racetrack_client.commands.settings",
 }
 """Module of each command."""
 

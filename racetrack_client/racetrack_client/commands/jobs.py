@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, job_path
-from racetrack_client.commands.completion import complete_infrastructure
 from racetrack_client.commands.following import follow_logs
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
@@ -17,10 +16,11 @@ from racetrack_client.commands.options import (
     Output,
     OutputOption,
     Remote,
+    complete_infrastructure,
+    format_table,
     print_data,
     say,
 )
-from racetrack_client.commands.table import format_table
 from racetrack_client.utils.time import days_ago_text
 
 app = typer.Typer()

@@ -1,19 +1,84 @@
-"""Options that several commands share, and how they print."""
+"""Options that several commands share, what the shell offers for them, and how commands print.
+
+A completion never disturbs the prompt: at worst it offers nothing.
+"""
 
 import json
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from racetrack_client.commands.completion import (
-    complete_exact_version,
-    complete_job_name,
-    complete_job_version,
-    complete_remote,
-)
+from racetrack_client.commands.opening import open_quiet_session
 from racetrack_client.entities import AuthScope
+
+PATIENCE_SECONDS = 3.0
+"""A user who presses Tab waits no longer for Lifecycle."""
+
+
+def print_data(data: Any, output: "Output", text: str) -> None:
+    """Print data on standard output, as JSON or as the given text."""
+    sys.stdout.write((json.dumps(data, indent=2) if output == Output.JSON else text) + "\n")
+
+
+def say(message: str) -> None:
+    """Tell the user something that is not data, on standard error."""
+    sys.stderr.write(message + "\n")
+
+
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Align columns to the left, three spaces apart; the last one is padded, too."""
+    lines = [header, *rows]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(header))]
+    return "\n".join(
+        "   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+
+
+def complete_job_name(context: typer.Context, incomplete: str) -> list[str]:
+    """Offer the names of deployed jobs."""
+    return _list_matches((job["name"] for job in _ask(context, "job")), incomplete)
+
+
+def complete_exact_version(context: typer.Context, incomplete: str) -> list[str]:
+    """Offer the deployed versions of the job that the line names."""
+    name = _find_name(context)
+    versions = (job["version"] for job in _ask(context, "job") if job["name"] == name)
+    return _list_matches(versions, incomplete)
+
+
+def complete_job_version(context: typer.Context, incomplete: str) -> list[str]:
+    """Offer the deployed versions of the job, and what stands for the newest."""
+    return _list_matches(["latest", *complete_exact_version(context, "")], incomplete)
+
+
+def complete_infrastructure(context: typer.Context, incomplete: str) -> list[str]:
+    """Offer the infrastructure targets that jobs are on."""
+    targets = (job.get("infrastructure_target") or "" for job in _ask(context, "job"))
+    return _list_matches(filter(None, targets), incomplete)
+
+
+def complete_remote(incomplete: str) -> list[str]:
+    """Offer the aliases of the settings file."""
+    try:
+        return _list_matches(open_quiet_session().config.lifecycle_url_aliases, incomplete)
+    except Exception:  # noqa: BLE001 - the settings file may be broken
+        return []
+
+
+def complete_plugin_name(context: typer.Context, incomplete: str) -> list[str]:
+    """Offer the names of installed plugins."""
+    return _list_matches((plugin["name"] for plugin in _ask(context, "plugin")), incomplete)
+
+
+def complete_plugin_version(context: typer.Context, incomplete: str) -> list[str]:
+    """Offer the installed versions of the plugin that the line names."""
+    name = _find_name(context)
+    plugins = (plugin for plugin in _ask(context, "plugin") if plugin["name"] == name)
+    return _list_matches((plugin["version"] for plugin in plugins), incomplete)
 
 
 class Output(StrEnum):
@@ -55,15 +120,22 @@ JobVersion = Annotated[
 ExactVersion = Annotated[
     str, typer.Option("--version", help="The exact version.", autocompletion=complete_exact_version)
 ]
-
 ScopeOption = Annotated[AuthScope, typer.Option(help="What is to be done.")]
 
 
-def print_data(data: Any, output: Output, text: str) -> None:
-    """Print data on standard output, as JSON or as the given text."""
-    sys.stdout.write((json.dumps(data, indent=2) if output == Output.JSON else text) + "\n")
+def _find_name(context: typer.Context) -> str | None:
+    """Return the first argument; where an option still lacks its value, arguments are not assigned yet."""
+    known = context.params.get("name") or context.params.get("plugin_name")
+    return known or next(iter(context.args), None)
 
 
-def say(message: str) -> None:
-    """Tell the user something that is not data, on standard error."""
-    sys.stderr.write(message + "\n")
+def _ask(context: typer.Context, path: str) -> Iterator[dict[str, Any]]:
+    try:
+        session = open_quiet_session(context.params.get("remote"))
+        return iter(list(session.call("GET", path, timeout_seconds=PATIENCE_SECONDS)))
+    except Exception:  # noqa: BLE001 - Lifecycle may be away, the token expired
+        return iter(())
+
+
+def _list_matches(values: Iterable[str], incomplete: str) -> list[str]:
+    return sorted({value for value in values if value.startswith(incomplete)})

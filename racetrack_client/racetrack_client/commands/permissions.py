@@ -7,17 +7,18 @@ from urllib.parse import quote, urlencode
 import typer
 
 from racetrack_client.client.session import Session
-from racetrack_client.commands.completion import complete_exact_version, complete_job_name
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     Output,
     OutputOption,
     Remote,
     ScopeOption,
+    complete_exact_version,
+    complete_job_name,
+    format_table,
     print_data,
     say,
 )
-from racetrack_client.commands.table import format_table
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.utils.request import EndpointUnknown

@@ -7,12 +7,13 @@ from urllib.parse import quote
 import typer
 
 from racetrack_client.client.session import ERROR_CONTEXT
-from racetrack_client.commands.completion import complete_plugin_name, complete_plugin_version
 from racetrack_client.commands.opening import open_environment, open_session
 from racetrack_client.commands.options import (
     Output,
     OutputOption,
     Remote,
+    complete_plugin_name,
+    complete_plugin_version,
     print_data,
     say,
 )

@@ -13,19 +13,21 @@ from racetrack_client.client.deploy import (
     JobSource,
     make_payload,
 )
-from racetrack_client.client.local_image import (
-    LocalImage,
+from racetrack_client.client.local_job import (
+    LocalJob,
+    RunnableImage,
     build_here,
     build_remotely,
+    check_port,
     has_builder,
+    run_image,
 )
-from racetrack_client.client.local_job import LocalJob, check_port, run_image
 from racetrack_client.client.run import JOB_INTERNAL_PORT
 from racetrack_client.client.session import Session
 from racetrack_client.commands.deploy import warn_of_deprecations
+from racetrack_client.commands.following import Progress
 from racetrack_client.commands.opening import open_session, read_variables
 from racetrack_client.commands.options import ExtraVars, Remote, say
-from racetrack_client.commands.progress import Progress
 from racetrack_client.entities import DeployPayload
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.load import parse_extra_vars
@@ -84,7 +86,7 @@ def _split_command(text: str) -> list[str]:
         raise ValidationError(f"--cmd {text!r} is no command: {str(error).lower()}") from error
 
 
-def _build_remotely(session: Session, payload: DeployPayload) -> LocalImage:
+def _build_remotely(session: Session, payload: DeployPayload) -> RunnableImage:
     progress = Progress(sys.stderr)
     try:
         return build_remotely(session, payload, progress.update)

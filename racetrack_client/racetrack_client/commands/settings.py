@@ -7,14 +7,15 @@ from typing import Annotated
 import typer
 import yaml
 
-from racetrack_client.client.login import check_token, log_in
+from racetrack_client import __version__
+from racetrack_client.client.session import check_token, log_in
 from racetrack_client.client_config.auth import forget_user_auth, set_user_auth
-from racetrack_client.commands.completion import complete_remote
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     Output,
     OutputOption,
     Remote,
+    complete_remote,
     print_data,
     say,
 )
@@ -176,3 +177,9 @@ def _read_password() -> str:
     if not password.rstrip("\r\n"):
         raise ValidationError("no password was given; type it, or send it to standard input")
     return password.rstrip("\r\n")
+
+
+@app.command("version")
+def version(output: OutputOption = Output.TEXT) -> None:
+    """Print the version of this command."""
+    print_data({"version": __version__}, output, f"racetrack-client version {__version__}")

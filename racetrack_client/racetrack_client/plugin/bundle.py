@@ -5,9 +5,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pydantic
 import yaml
 from pathspec import GitIgnoreSpec
-from pydantic import ValidationError as SchemaError
 
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.plugin.plugin_manifest import PluginManifest
@@ -41,7 +41,7 @@ def load_plugin_manifest(directory: Path, version: str | None = None) -> PluginM
             content | ({"version": version} if version else {})
         )
         SemanticVersion.parse(manifest.version)
-    except SchemaError as error:
+    except pydantic.ValidationError as error:
         raise ValidationError(f"{file} is wrong: {_describe(error)}") from error
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise ValidationError(f"{file} is wrong: {error}") from error
@@ -88,7 +88,7 @@ def _walk(directory: Path, trail: tuple[Path, ...]) -> Iterator[Path]:
             yield from _walk(path, (*trail, real))
 
 
-def _describe(error: SchemaError) -> str:
+def _describe(error: pydantic.ValidationError) -> str:
     return ", ".join(
         f"{'.'.join(map(str, each['loc'])) or 'the whole file'}: {each['msg'].lower()}"
         for each in error.errors(include_url=False)

@@ -42,7 +42,7 @@ def shell(
     logger.debug(f"running {_program(cmd)}")
     log_file = Path(output_filename).open("a", encoding="utf-8") if output_filename else None  # noqa: SIM115 closed below
     try:
-        _run(cmd, workdir, sys.stdout if print_stdout else None, log_file)
+        _run_program(cmd, workdir, sys.stdout if print_stdout else None, log_file)
     finally:
         if log_file is not None:
             log_file.close()
@@ -51,7 +51,7 @@ def shell(
 def shell_output(cmd: Command, workdir: Path | None = None, print_stdout: bool = False) -> str:
     """Run a program; what it printed, stdout and stderr together."""
     logger.debug(f"running {_program(cmd)}")
-    return _run(cmd, workdir, sys.stdout if print_stdout else None, None)
+    return _run_program(cmd, workdir, sys.stdout if print_stdout else None, None)
 
 
 class CommandOutputStream:
@@ -67,7 +67,7 @@ class CommandOutputStream:
         self._on_next_line = on_next_line
         self._on_error = on_error
         self._interrupted = threading.Event()
-        self._process = _start(cmd, None, new_session=True)
+        self._process = _start_program(cmd, None, new_session=True)
         self._reader = threading.Thread(target=self._read, name="command output", daemon=True)
         self._reader.start()
 
@@ -93,9 +93,11 @@ class CommandOutputStream:
             self._on_error(CommandError(self._cmd, "".join(lines), code))
 
 
-def _run(cmd: Command, workdir: Path | None, echo: TextIO | None, log_file: TextIO | None) -> str:
+def _run_program(
+    cmd: Command, workdir: Path | None, echo: TextIO | None, log_file: TextIO | None
+) -> str:
     lines = []
-    with _start(cmd, workdir) as process:
+    with _start_program(cmd, workdir) as process:
         if process.stdout is not None:
             for line in process.stdout:
                 lines.append(line)
@@ -109,7 +111,7 @@ def _run(cmd: Command, workdir: Path | None, echo: TextIO | None, log_file: Text
     return "".join(lines)
 
 
-def _start(
+def _start_program(
     cmd: Command, workdir: Path | None, *, new_session: bool = False
 ) -> "subprocess.Popen[str]":
     # The shell is only for the strings of published plugins, which build their own command lines.

@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import signal
@@ -5,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from racetrack_client.commands.following import Progress
 
 FOLLOW = "GET job/adder/0.0.2/logs/follow"
 GONE = {"error": "there is no job adder 0.0.2", "type": "EntityNotFound"}
@@ -77,3 +79,34 @@ def test_a_server_that_can_not_stream_logs_is_called_by_its_name(logged_in, life
 
     assert done.returncode == 70
     assert "does not know GET /api/v1/job/adder/0.0.2/logs/follow" in done.stderr
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_has_one_live_line():
+    terminal = Terminal()
+    times = iter([0.0, 1.5, 2.5])
+    progress = Progress(terminal, lambda: next(times))
+
+    progress.update({"phase": "building image"})
+    progress.update({"phase": "starting Job server", "warnings": "old"})
+    progress.clear()
+
+    assert "\n" not in terminal.getvalue().replace("warning: old\n", "")
+    assert "\r\033[2K[  1.5 s] building image" in terminal.getvalue()
+    assert "[  2.5 s] starting Job server" in terminal.getvalue()
+
+
+def test_elsewhere_each_phase_and_each_new_warning_has_a_line():
+    stream = io.StringIO()
+    progress = Progress(stream, lambda: 0.0)
+
+    for warnings in ("one", "one", "one\ntwo"):
+        progress.update({"phase": "building image", "warnings": warnings})
+    progress.update({"phase": None})
+    progress.clear()
+
+    assert stream.getvalue() == ("warning: one\n[  0.0 s] building image\nwarning: two\n")

@@ -12,9 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from racetrack_commons.api.access_log import AccessLogMiddleware
-from racetrack_commons.api.base_path import BasePathMiddleware
-from racetrack_commons.api.docs import add_docs
+from racetrack_commons.api.asgi_layers import AccessLogMiddleware, BasePathMiddleware
 from racetrack_commons.api.errors import (
     STATUSES,
     ErrorMiddleware,
@@ -22,7 +20,7 @@ from racetrack_commons.api.errors import (
     answer_invalid_request,
 )
 from racetrack_commons.api.metrics import CommonsMetrics, create_registry, metrics_router
-from racetrack_commons.api.openapi import ApiApp
+from racetrack_commons.api.openapi import ApiApp, add_docs
 from racetrack_commons.api.probes import PROBE_PATHS, Probes, probes_router
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

@@ -2,17 +2,24 @@
 
 from collections.abc import Collection, Iterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+import fastapi_offline
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 
-from racetrack_commons.auth.headers import AUTH_HEADER
+from racetrack_commons.auth.token import AUTH_HEADER
 
 PROBES_TAG = "root"
 """Tag of routes that answer for the service itself: they are open, and refuse nobody."""
 _ALWAYS = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.INTERNAL_SERVER_ERROR)
+_ASSETS = Path(fastapi_offline.__file__).parent / "static"
+_ASSETS_PATH = "static-offline-docs"
 
 
 class ErrorBody(BaseModel):
@@ -63,6 +70,12 @@ class ApiApp(FastAPI):
                 operation["responses"].setdefault(str(status), _describe_answer(status))
 
 
+def add_docs(app: FastAPI) -> None:
+    """Serve Swagger UI at the root and ReDoc beside it; relative links work under any base path."""
+    app.mount(f"/{_ASSETS_PATH}", StaticFiles(directory=_ASSETS), name="docs-assets")
+    app.include_router(_docs_router(app.title))
+
+
 def _describe_answer(status: int) -> dict[str, Any]:
     schema: dict[str, Any] = {"$ref": "#/components/schemas/ErrorBody"}
     if status == HTTPStatus.NOT_FOUND:
@@ -76,3 +89,30 @@ def _list_operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for operation in path.values():
             if PROBES_TAG not in operation.get("tags", ()):
                 yield operation
+
+
+def _docs_router(title: str) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    def show_swagger_ui() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="openapi.json",
+            title=title,
+            swagger_js_url=f"{_ASSETS_PATH}/swagger-ui-bundle.js",
+            swagger_css_url=f"{_ASSETS_PATH}/swagger-ui.css",
+            swagger_favicon_url=f"{_ASSETS_PATH}/favicon.png",
+            swagger_ui_parameters={"displayRequestDuration": True, "persistAuthorization": True},
+        )
+
+    @router.get("/redoc")
+    def show_redoc() -> HTMLResponse:
+        return get_redoc_html(
+            openapi_url="openapi.json",
+            title=title,
+            redoc_js_url=f"{_ASSETS_PATH}/redoc.standalone.js",
+            redoc_favicon_url=f"{_ASSETS_PATH}/favicon.png",
+            with_google_fonts=False,
+        )
+
+    return router

@@ -27,7 +27,7 @@ class ServerLimits:
     """More are answered with 503; None: the app itself knows when it is enough."""
 
 
-def serve(
+def serve_app(
     app: ASGIApp,
     addr: str,
     port: int,

@@ -4,31 +4,33 @@ import base64
 import binascii
 import json
 import uuid
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 import jwt
+import pydantic
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic import ValidationError as ModelError
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import UnauthorizedError
-
-from racetrack_commons.auth.headers import AUTH_HEADER
-from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
-
-__all__ = [
-    "AUTH_HEADER",
-    "AuthScope",
-    "AuthSubjectType",
-    "AuthTokenPayload",
-    "admin_token",
-    "decode_legacy_token",
-    "decode_token",
-    "encode_token",
-    "internal_token",
-]
 
 _ALGORITHM = "HS256"
 _ADMIN_SEED = "ce081b05-a4a0-414a-8f6a-84c0231916a6"
 _INVALID = "the auth token is not valid: log in again, or ask an admin for a new token"
+AUTH_HEADER = "X-Racetrack-Auth"
+"""Also the name of the cookie that log-in sets."""
+_HEADERS = (AUTH_HEADER, "X-Racetrack-User-Auth", "X-Racetrack-Esc-Auth")
+
+
+class AuthSubjectType(StrEnum):
+    """Who may hold a token."""
+
+    USER = "user"
+    ESC = "esc"
+    """An external service consumer."""
+    JOB_FAMILY = "job_family"
+    INTERNAL = "internal"
+    """A service of the platform; its tokens are known by their signature alone."""
 
 
 def _new_seed() -> str:
@@ -68,7 +70,7 @@ def decode_token(text: str, key: str) -> AuthTokenPayload:
     try:
         claims = jwt.decode(text, key, algorithms=[_ALGORITHM])
         return AuthTokenPayload.model_validate(claims)
-    except (jwt.InvalidTokenError, ModelError):
+    except (jwt.InvalidTokenError, pydantic.ValidationError):
         raise UnauthorizedError(_INVALID) from None
 
 
@@ -104,3 +106,14 @@ def admin_token(key: str) -> str:
         seed=_ADMIN_SEED, subject="admin", subject_type=AuthSubjectType.USER, scopes=None
     )
     return encode_token(payload, key)
+
+
+def find_auth_token(headers: Mapping[str, str]) -> str | None:
+    """Return the token of a request, or None; the names that old clients use count too.
+
+    `headers` must ignore case, as those of Starlette and httpx do.
+    """
+    for name in _HEADERS:
+        if token := headers.get(name):
+            return token
+    return None

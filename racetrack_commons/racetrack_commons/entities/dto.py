@@ -167,48 +167,6 @@ class BuildEventKind(StrEnum):
     """Data: `{"result": BuildResult}` or `{"error": text}`. The last event."""
 
 
-class AsyncCallStatus(StrEnum):
-    """How an async call stands."""
-
-    ONGOING = "ongoing"
-    COMPLETED = "completed"
-    """The job answered, whatever it was."""
-    FAILED = "failed"
-
-
-class BodyEncoding(StrEnum):
-    """How the bodies of an async call travel in JSON."""
-
-    UTF_8 = "utf-8"
-    BASE64 = "base64"
-    """For bodies that are no text."""
-
-
-class AsyncJobCallDto(BaseModel):
-    """A call that was accepted now and is answered later, as PUB keeps it in Lifecycle."""
-
-    id: str = Field(max_length=36)
-    status: AsyncCallStatus
-    started_at: UnixSeconds
-    ended_at: UnixSeconds | None
-    error: str | None
-    job_name: str = Field(max_length=512)
-    job_version: str = Field(max_length=256)
-    job_path: str = Field(max_length=512)
-    request_method: str = Field(max_length=32)
-    request_url: str
-    request_headers: dict[str, str]
-    request_body: str
-    response_status_code: int | None = Field(ge=0, le=999)
-    response_headers: dict[str, str] | None
-    response_body: str
-    attempts: int = Field(0, ge=0, le=2**31 - 1)
-    pub_instance_addr: str = Field(max_length=256)
-    retriable_error: bool
-    body_encoding: BodyEncoding = BodyEncoding.UTF_8
-    """Of both bodies; PUBs that don't say it send text."""
-
-
 class ChangeKind(StrEnum):
     """What a change event is about; see Lifecycle's `GET /api/v1/events`."""
 

@@ -10,15 +10,16 @@ from racetrack_client.plugin.plugin_manifest import PluginManifest
 
 from racetrack_commons.clock import Clock
 from racetrack_commons.plugin.hooks import PluginHooks
-from racetrack_commons.plugin.install import PluginInstaller
+from racetrack_commons.plugin.installer import PluginInstaller
 from racetrack_commons.plugin.loader import load_plugins
 from racetrack_commons.plugin.plugin_data import BrokenPlugin, PluginData
 from racetrack_commons.plugin.storage import PluginStorage, State
-from racetrack_commons.plugin.watch import ChangeWatcher
 
 logger = get_logger(__name__)
-
 RETRY_SECONDS = 60
+# A look at a few files costs less than a watcher of the file system, and works on network volumes.
+POLL_SECONDS = 0.5
+_STOP_SECONDS = 5
 
 
 class PluginEngine(PluginHooks):
@@ -156,3 +157,32 @@ class PluginEngine(PluginHooks):
     def _should_retry(self) -> bool:
         waited = self._clock.monotonic() - self._reloaded_at
         return waited > RETRY_SECONDS and any(broken.is_temporary for broken in self._broken)
+
+
+class ChangeWatcher:
+    """A thread that looks every half a second; an error is logged and does not end it."""
+
+    def __init__(self, look: Callable[[], None], clock: Clock) -> None:
+        self._look = look
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(
+            target=self._look_repeatedly, name="plugin-watcher", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking; a look that has begun gets some seconds to end."""
+        self._stopping.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(_STOP_SECONDS)
+
+    def _look_repeatedly(self) -> None:
+        while not self._clock.wait(self._stopping, POLL_SECONDS):
+            try:
+                self._look()
+            except Exception as e:
+                logger.error(f"reloading plugins failed: {e}", exc_info=e)

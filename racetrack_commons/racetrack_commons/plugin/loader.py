@@ -1,8 +1,18 @@
 """From packages on disk to loaded plugins, each on its own."""
 
 import hashlib
-from collections.abc import Sequence
+import importlib
+import importlib.util
+import itertools
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from racetrack_client.log.errors import ServiceUnavailable
@@ -10,12 +20,16 @@ from racetrack_client.log.logs import get_logger
 from racetrack_client.plugin.plugin_manifest import PluginManifest
 
 from racetrack_commons.plugin.core import PluginCore
-from racetrack_commons.plugin.loading import PluginFiles, instantiate_plugin, takes_part
-from racetrack_commons.plugin.package import read_package_manifest
+from racetrack_commons.plugin.libraries import prefer_libraries
+from racetrack_commons.plugin.package import PLUGIN_FILE, InvalidPlugin, read_package_manifest
 from racetrack_commons.plugin.plugin_data import BrokenPlugin, PluginData
 from racetrack_commons.plugin.storage import PluginStorage, file_digest
 
 logger = get_logger(__name__)
+# Python has one table of modules and one search path, so imports of plugins take turns.
+_import_lock = threading.RLock()
+_numbers = itertools.count(1)
+_MODULE_PREFIX = "racetrack_plugin_"
 
 
 def load_plugins(
@@ -47,6 +61,67 @@ def make_instance(
     return instantiate_plugin(manifest, files)
 
 
+@dataclass(frozen=True)
+class PluginFiles:
+    """Where the parts of an unpacked plugin are."""
+
+    plugin_dir: Path
+    config_path: Path
+    libraries: Path | None
+
+
+def current_component() -> str | None:
+    """Return which service this process is, as plugins' manifests name it."""
+    if "lifecycle" in sys.modules:
+        return "lifecycle"
+    return "image-builder" if "image_builder" in sys.modules else None
+
+
+def takes_part(manifest: PluginManifest) -> bool:
+    """Tell whether a plugin runs in this service; an empty list of components means everywhere."""
+    return not manifest.components or current_component() in manifest.components
+
+
+def instantiate_plugin(manifest: PluginManifest, files: PluginFiles) -> Any:
+    """Import a plugin and make its `Plugin`, which finds its attributes set in `__init__` already."""
+    with _import_lock:
+        if files.libraries is not None:
+            prefer_libraries(files.libraries)
+        with _siblings_visible(files.plugin_dir):
+            module = _import_module(files.plugin_dir / PLUGIN_FILE)
+            plugin_class = getattr(module, "Plugin", None)
+            if not isinstance(plugin_class, type):
+                raise InvalidPlugin(f"{PLUGIN_FILE} has no class Plugin")
+            attributes = {
+                "plugin_manifest": manifest,
+                "plugin_dir": files.plugin_dir,
+                "config_path": files.config_path,
+            }
+            return _make_instance(plugin_class, attributes)
+
+
+class _SiblingFinder(MetaPathFinder):
+    """Finds the modules beside plugin.py for the thread that imports it: other threads import as ever."""
+
+    def __init__(self, plugin_dir: Path) -> None:
+        self._path = [str(plugin_dir)]
+        self._thread = threading.get_ident()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find a sibling; not what is inside a package, nor what would hide the standard library."""
+        if path is not None or threading.get_ident() != self._thread:
+            return None
+        if fullname in sys.stdlib_module_names:
+            return None
+        found = PathFinder.find_spec(fullname, self._path, target)
+        if found is not None and found.loader is None and PathFinder.find_spec(fullname):
+            # A mere folder, such as docker/ with Dockerfiles, does not hide a library of its name.
+            return None
+        return found
+
+
 def _load(storage: PluginStorage, package: Path, fingerprint: str) -> PluginData:
     manifest = read_package_manifest(package)
     plugin_dir = storage.unpack(package, manifest)
@@ -64,3 +139,70 @@ def _load(storage: PluginStorage, package: Path, fingerprint: str) -> PluginData
 def _fingerprint(package: Path, config_path: Path) -> str:
     text = f"{package}\n{file_digest(package)}\n{file_digest(config_path)}"
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _make_instance(plugin_class: type, attributes: dict[str, Any]) -> Any:
+    for name, value in attributes.items():
+        setattr(plugin_class, name, value)
+    instance = plugin_class()
+    for name, value in attributes.items():
+        setattr(instance, name, value)
+    return instance
+
+
+def _import_module(file: Path) -> ModuleType:
+    name = f"{_MODULE_PREFIX}{next(_numbers)}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise InvalidPlugin(f"{file.name} can't be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+@contextmanager
+def _siblings_visible(plugin_dir: Path) -> Iterator[None]:
+    """Let `import utils` mean the plugin's own; afterwards everything is as it was."""
+    hidden = {
+        name: sys.modules.pop(name)
+        for name in _sibling_names(plugin_dir)
+        if name in sys.modules and not hasattr(sys.modules[name], "__path__")
+    }
+    finder = _SiblingFinder(plugin_dir)
+    sys.meta_path.insert(0, finder)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in _modules_within(plugin_dir):
+            del sys.modules[name]
+        sys.modules.update(hidden)
+
+
+def _sibling_names(plugin_dir: Path) -> set[str]:
+    names = {file.stem for file in plugin_dir.glob("*.py")} | {
+        init.parent.name for init in plugin_dir.glob("*/__init__.py")
+    }
+    return names - set(sys.stdlib_module_names)
+
+
+def _modules_within(plugin_dir: Path) -> list[str]:
+    inside = f"{plugin_dir}/"
+    return [
+        name
+        for name, module in list(sys.modules.items())
+        if not name.startswith(_MODULE_PREFIX) and _place_of(module).startswith(inside)
+    ]
+
+
+def _place_of(module: ModuleType) -> str:
+    file = getattr(module, "__file__", None)
+    if file is None:  # a folder without __init__.py
+        file = next(iter(getattr(module, "__path__", ())), None)
+    return str(file or "")

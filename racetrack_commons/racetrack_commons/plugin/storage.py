@@ -14,13 +14,13 @@ from racetrack_client.log.errors import ValidationError
 from racetrack_client.plugin.plugin_manifest import PluginManifest
 
 from racetrack_commons.plugin.immutable_directories import ImmutableDirectories, remove_leftovers
+from racetrack_commons.plugin.libraries import install_requirements, python_tag
 from racetrack_commons.plugin.package import (
     InvalidPlugin,
     extract_package,
     package_stem,
     read_package_manifest,
 )
-from racetrack_commons.plugin.requirements import install_requirements, python_tag
 
 _CHANGE_FILE = "last-change.txt"
 _LOCK_TIMEOUT_SECONDS = 60

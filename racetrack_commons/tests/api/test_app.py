@@ -18,8 +18,7 @@ from racetrack_client.log.errors import (
 from racetrack_commons.api.app import ApiOptions, create_api_app
 from racetrack_commons.api.metrics import create_registry
 from racetrack_commons.api.probes import ProbeAnswer, Probes
-from racetrack_commons.testing.server import api_client, running_server
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import api_client, running_server, wait_until
 
 
 class Payload(BaseModel):
@@ -286,9 +285,9 @@ def test_metrics_have_their_contract_names_and_hold_those_of_the_service():
 
 def test_requests_are_logged_and_good_probes_are_not(client, caplog):
     def list_lines():
-        return [r for r in caplog.records if r.name == "racetrack_commons.api.access_log"]
+        return [r for r in caplog.records if r.name == "racetrack_commons.api.asgi_layers"]
 
-    with caplog.at_level(logging.INFO, logger="racetrack_commons.api.access_log"):
+    with caplog.at_level(logging.INFO, logger="racetrack_commons.api.asgi_layers"):
         client.get("/lifecycle/live")
         client.get("/api/v1/stream?a=1", headers={"X-Request-Tracing-Id": "t-1"})
         # The line is written when the answer is complete: perhaps after it has arrived here.

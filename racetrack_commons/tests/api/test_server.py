@@ -3,12 +3,12 @@ import subprocess
 import sys
 
 import httpx
-from racetrack_commons.testing.waiting import free_port, wait_until
+from racetrack_commons.testing.serving import free_port, wait_until
 
 SERVICE = """
 import asyncio, sys
 from racetrack_commons.api.app import create_api_app
-from racetrack_commons.api.server import serve
+from racetrack_commons.api.server import serve_app
 
 app = create_api_app(title="service")
 
@@ -19,7 +19,7 @@ async def slow():
     await asyncio.sleep(0.5)
     return "done"
 
-serve(app, "127.0.0.1", int(sys.argv[1]))
+serve_app(app, "127.0.0.1", int(sys.argv[1]))
 """
 
 

@@ -3,15 +3,16 @@ import json
 
 import jwt
 import pytest
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import UnauthorizedError
-from racetrack_commons.auth.headers import find_auth_token
-from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
 from racetrack_commons.auth.token import (
+    AuthSubjectType,
     AuthTokenPayload,
     admin_token,
     decode_legacy_token,
     decode_token,
     encode_token,
+    find_auth_token,
     internal_token,
 )
 from starlette.datastructures import Headers

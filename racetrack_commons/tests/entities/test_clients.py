@@ -15,8 +15,7 @@ from racetrack_commons.entities.lifecycle_client import (
 )
 from racetrack_commons.entities.server_sent_events import EventReader, ServerSentEvent
 from racetrack_commons.testing.builders import a_job
-from racetrack_commons.testing.server import running_server
-from racetrack_commons.testing.waiting import free_port
+from racetrack_commons.testing.serving import free_port, running_server
 
 PAYLOAD = BuildPayload(manifest={"name": "adder"}, tag="t", deployment_id="d")
 HEARTBEAT = "event: keepalive_heartbeat\n\n"

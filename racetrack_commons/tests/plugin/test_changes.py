@@ -10,7 +10,7 @@ from racetrack_commons.plugin.core import PluginCore
 from racetrack_commons.plugin.engine import PluginEngine
 from racetrack_commons.plugin.immutable_directories import KEEP_UNUSED_SECONDS
 from racetrack_commons.testing.builders import a_plugin_zip
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 READS_CONFIG = """
 class Plugin:

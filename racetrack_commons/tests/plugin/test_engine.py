@@ -8,7 +8,7 @@ from racetrack_commons.plugin.core import PluginCore
 from racetrack_commons.plugin.engine import PluginEngine
 from racetrack_commons.plugin.storage import PluginStorage
 from racetrack_commons.testing.builders import a_plugin_zip
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 NAMED = """
 class Plugin:

@@ -11,7 +11,7 @@ import pytest
 from racetrack_commons.plugin.core import PluginCore
 from racetrack_commons.plugin.engine import PluginEngine
 from racetrack_commons.testing.builders import a_plugin_zip
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 # Prints the answer of the plugins whenever it is another one; errors of the engine go to stderr.
 SERVICE = """

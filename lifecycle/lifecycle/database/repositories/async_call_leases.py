@@ -3,9 +3,12 @@
 from datetime import datetime
 
 from racetrack_client.log.errors import AlreadyExists
-from racetrack_commons.entities.async_calls import AsyncCallEnd, ClaimedAsyncCall
-from racetrack_commons.entities.bodies import decode_body
-from racetrack_commons.entities.dto import AsyncJobCallDto
+from racetrack_commons.entities.async_calls import (
+    AsyncCallEnd,
+    AsyncJobCallDto,
+    ClaimedAsyncCall,
+    decode_body,
+)
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 

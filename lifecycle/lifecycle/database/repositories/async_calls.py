@@ -4,8 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from racetrack_client.log.errors import EntityNotFound
-from racetrack_commons.entities.bodies import choose_encoding, decode_body, encode_body
-from racetrack_commons.entities.dto import AsyncCallStatus, AsyncJobCallDto
+from racetrack_commons.entities.async_calls import (
+    AsyncCallStatus,
+    AsyncJobCallDto,
+    choose_encoding,
+    decode_body,
+    encode_body,
+)
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 

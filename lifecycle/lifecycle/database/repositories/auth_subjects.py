@@ -1,7 +1,7 @@
 """Auth subjects: users, ESCs and job families as somebody who may be permitted something."""
 
 from racetrack_client.log.errors import EntityNotFound
-from racetrack_commons.auth.scope import AuthSubjectType
+from racetrack_commons.auth.token import AuthSubjectType
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session, joinedload
 

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import Unpack
 
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound
-from racetrack_commons.auth.scope import AuthScope
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import AlreadyExists, ValidationError
 from racetrack_client.manifest import Manifest
 from racetrack_client.utils.datamodel import convert_to_yaml
-from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 
 from lifecycle.auth.authenticate import AuthSubject

@@ -8,7 +8,7 @@ from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest import Manifest
 from racetrack_client.manifest.validate import parse_manifest
 from racetrack_client.utils.datamodel import load_yaml_map
-from racetrack_commons.auth.scope import AuthSubjectType
+from racetrack_commons.auth.token import AuthSubjectType
 from racetrack_commons.entities.dto import JobDto, JobStatus
 
 from lifecycle.auth.authenticate import AuthSubject

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from racetrack_commons.auth.scope import AuthScope
+from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import ChangeKind, JobDto, JobStatus
 
 from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event

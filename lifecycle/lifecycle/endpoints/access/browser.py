@@ -12,7 +12,7 @@ from ipaddress import (
 from urllib.parse import quote
 
 from fastapi import Request, Response
-from racetrack_commons.auth.headers import AUTH_HEADER
+from racetrack_commons.auth.token import AUTH_HEADER
 
 from lifecycle.config import Config
 

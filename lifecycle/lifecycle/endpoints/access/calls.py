@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import UnauthorizedError
-from racetrack_commons.auth.scope import AuthScope
 from racetrack_commons.entities.dto import JobCallAuthData, JobDto
 
 from lifecycle.auth.authenticate import AuthSubject, InvalidToken

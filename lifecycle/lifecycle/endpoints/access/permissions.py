@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
-from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
+from racetrack_client.entities import AuthScope
+from racetrack_commons.auth.token import AuthSubjectType
 
 from lifecycle.auth.explain import AccessQuestion, explain
 from lifecycle.auth.granting import Grant, grant, revoke

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
-from racetrack_commons.auth.scope import AuthSubjectType
+from racetrack_commons.auth.token import AuthSubjectType
 from racetrack_commons.entities.dto import UnixSeconds
 
 from lifecycle.auth.holders import ensure_holder, get_esc_holder

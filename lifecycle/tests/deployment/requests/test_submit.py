@@ -8,9 +8,9 @@ from lifecycle.auth.authorize import NotPermitted
 from lifecycle.deployment.requests.enqueue import DeploymentInProgress, JobAlreadyDeployed
 from lifecycle.deployment.requests.submit import read_bundle
 from lifecycle.maintenance import UnderMaintenance
-from racetrack_client.entities import DeployPayload
+from racetrack_client.entities import AuthScope, DeployPayload
 from racetrack_client.log.errors import ValidationError
-from racetrack_commons.auth.scope import AuthScope, AuthSubjectType
+from racetrack_commons.auth.token import AuthSubjectType
 
 
 def test_every_error_of_a_manifest_is_told_at_once(platform):

@@ -24,7 +24,7 @@ from racetrack_client.entities import DockerLabel
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobDto
 from racetrack_commons.testing.builders import a_job
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 
 @pytest.fixture(scope="session")

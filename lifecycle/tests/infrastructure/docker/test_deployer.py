@@ -22,7 +22,7 @@ from lifecycle.testing.deployer_contract import (
 from lifecycle.testing.tiny_job import run_docker
 from racetrack_client.entities import DockerLabel
 from racetrack_commons.clock import Clock
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 pytestmark = pytest.mark.docker
 

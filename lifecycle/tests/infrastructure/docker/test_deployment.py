@@ -18,7 +18,7 @@ from lifecycle.testing.tiny_job import run_docker
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobStatus
 from racetrack_commons.testing.builders import a_deploy_payload, a_manifest_dict
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 pytestmark = pytest.mark.docker
 

@@ -4,7 +4,7 @@ from lifecycle.testing.deployer_contract import a_contract_manifest
 from lifecycle.testing.tiny_job import run_docker
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.testing.builders import a_job
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 pytestmark = pytest.mark.docker
 

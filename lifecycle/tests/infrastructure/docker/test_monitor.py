@@ -14,7 +14,7 @@ from lifecycle.job.sync import sync_jobs
 from lifecycle.testing.deployer_contract import NAME, VERSION, a_contract_manifest
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobStatus
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 pytestmark = pytest.mark.docker
 

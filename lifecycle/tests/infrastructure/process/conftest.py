@@ -14,7 +14,7 @@ from lifecycle.testing.deployer_contract import NAME, TIMESTAMP, a_contract_mani
 from lifecycle.testing.tiny_job import TINY_JOB
 from pydantic import SecretStr
 from racetrack_commons.clock import Clock
-from racetrack_commons.testing.waiting import free_port
+from racetrack_commons.testing.serving import free_port
 
 
 @pytest.fixture

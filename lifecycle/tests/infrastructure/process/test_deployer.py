@@ -18,7 +18,7 @@ from lifecycle.testing.deployer_contract import (
     a_contract_manifest,
 )
 from racetrack_client.log.errors import EntityNotFound
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 GREEDY = """
 import time

@@ -9,7 +9,7 @@ import pytest
 from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.domain.instance import InstanceState, JobInstance, ProcessState
 from lifecycle.infrastructure.process.keeper import ProcessKeeper
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from lifecycle.infrastructure.process.monitor import ProcessMonitor
 from lifecycle.testing.deployer_contract import NAME, VERSION, a_contract_manifest
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.testing.builders import a_job
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 
 @pytest.fixture

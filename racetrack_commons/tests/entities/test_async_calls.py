@@ -1,7 +1,11 @@
 import pytest
 from racetrack_client.log.errors import ValidationError
-from racetrack_commons.entities.bodies import choose_encoding, decode_body, encode_body
-from racetrack_commons.entities.dto import BodyEncoding
+from racetrack_commons.entities.async_calls import (
+    BodyEncoding,
+    choose_encoding,
+    decode_body,
+    encode_body,
+)
 
 
 @pytest.mark.parametrize(

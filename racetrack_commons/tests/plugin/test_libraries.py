@@ -5,10 +5,10 @@ import pytest
 from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_commons.plugin.core import PluginCore
 from racetrack_commons.plugin.engine import RETRY_SECONDS, PluginEngine
-from racetrack_commons.plugin.requirements import RequirementsNotInstalled, install_requirements
+from racetrack_commons.plugin.libraries import RequirementsNotInstalled, install_requirements
 from racetrack_commons.testing.builders import a_plugin_zip
 from racetrack_commons.testing.clock import FakeClock
-from racetrack_commons.testing.waiting import wait_until
+from racetrack_commons.testing.serving import wait_until
 
 LIBRARY = "tiny_library_of_a_plugin"
 CODE = f"""

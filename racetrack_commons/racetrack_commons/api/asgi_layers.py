@@ -1,10 +1,12 @@
 """What is noted of each request: a line in the log, and the counts of requests."""
 
+import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from racetrack_client.log.logs import get_logger
 from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from racetrack_commons.api.metrics import CommonsMetrics
@@ -16,6 +18,8 @@ from racetrack_commons.api.tracing import (
 
 logger = get_logger(__name__)
 _LONGEST_ID = 128
+# URLs are made by the inner app's own router, not by that of the app around it.
+_ROUTING = ("router", "app_root_path", "endpoint", "path_params")
 
 
 class AccessLogMiddleware:
@@ -65,6 +69,45 @@ class AccessLogMiddleware:
         # A caller that leaves before the answer starts gets none: there is no status to tell.
         result = "cancelled" if status is None else status
         logger.info(f"{scope['method']} {_uri(scope)} {result}", extra=extra)
+
+
+class BasePathMiddleware:
+    """Tells the app which part of the path is its mount, by whole segments."""
+
+    def __init__(self, app: ASGIApp, base_path: str) -> None:
+        self._app = app
+        self._base_path = base_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        path = scope.get("path", "")
+        if scope["type"] == "http" and path == self._base_path:
+            response = RedirectResponse(f"{self._base_path}/", status_code=307)
+            await response(scope, receive, send)
+            return
+        if path.startswith(f"{self._base_path}/"):
+            scope = {**scope, "root_path": scope.get("root_path", "") + self._base_path}
+        await self._app(scope, receive, send)
+
+
+class LazyApp:
+    """An ASGI app, to be mounted, that is made for its first connection."""
+
+    def __init__(self, make: Callable[[], ASGIApp]) -> None:
+        self._make = make
+        self._app: ASGIApp | None = None
+        self._making = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        app = self._app or await self._load()
+        await app({key: scope[key] for key in scope if key not in _ROUTING}, receive, send)
+
+    async def _load(self) -> ASGIApp:
+        async with self._making:
+            if self._app is None:
+                self._app = await asyncio.to_thread(self._make)
+            return self._app
 
 
 def _uri(scope: Scope) -> str:

@@ -1,7 +1,7 @@
 import socket
 
 from prometheus_client import CollectorRegistry
-from racetrack_commons.api.sockets import SocketCollector
+from racetrack_commons.api.metrics import SocketCollector
 
 
 def count(registry, status):

@@ -1,7 +1,7 @@
 import asyncio
 import threading
 
-from racetrack_commons.api.lazy import LazyApp
+from racetrack_commons.api.asgi_layers import LazyApp
 
 
 def test_an_app_is_made_once_and_only_when_it_is_needed():
