@@ -7,6 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 PERFORM = "/api/v1/perform"
 
 
+class Slow:
+    """A job whose calls run until its gate is opened."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.running = 0
+
+    def perform(self) -> None:
+        self.running += 1
+        self.gate.wait(20)
+
+
 def test_coroutines_are_awaited(serve_job):
     class Job:
         async def perform(self, x: int) -> int:
@@ -17,39 +29,27 @@ def test_coroutines_are_awaited(serve_job):
 
 
 def test_probes_and_metrics_answer_while_every_thread_is_busy(serve_job, wait_until):
-    gate, running = threading.Event(), []
-
-    class Slow:
-        def perform(self) -> None:
-            running.append(1)
-            gate.wait(20)
-
-    client = serve_job(Slow(), max_concurrency=2)
+    slow = Slow()
+    client = serve_job(slow, max_concurrency=2)
     with ThreadPoolExecutor(4) as callers:
         calls = [callers.submit(client.post, PERFORM) for _ in range(4)]
-        wait_until(lambda: len(running) == 2)
+        wait_until(lambda: slow.running == 2)
         try:
             assert client.get("/live").status_code == 200
             assert b"requests_started_total" in client.get("/pub/job/a/b/metrics").content
         finally:
-            gate.set()
+            slow.gate.set()
         assert [call.result().status_code for call in calls] == [200] * 4
 
 
 def test_calls_beyond_the_queue_are_refused_for_now(serve_job, wait_until):
-    gate, running = threading.Event(), []
-
-    class Slow:
-        def perform(self) -> None:
-            running.append(1)
-            gate.wait(20)
-
-    client = serve_job(Slow(), max_concurrency=1, max_concurrency_queue=0)
+    slow = Slow()
+    client = serve_job(slow, max_concurrency=1, max_concurrency_queue=0)
     with ThreadPoolExecutor(1) as callers:
         call = callers.submit(client.post, PERFORM)
-        wait_until(lambda: bool(running))
+        wait_until(lambda: slow.running == 1)
         refused = client.post(PERFORM)
-        gate.set()
+        slow.gate.set()
         assert call.result().status_code == 200
 
     assert refused.status_code == 429

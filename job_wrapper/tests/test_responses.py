@@ -1,4 +1,4 @@
-"""What calls return or raise, and the answers that it becomes."""
+"""The responses that results and exceptions of calls become."""
 
 import sys
 from dataclasses import dataclass

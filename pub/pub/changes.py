@@ -33,7 +33,7 @@ class ChangeFollower:
             problem = await self._follow_once()
             if problem != self._last_problem:
                 logger.warning(
-                    f"changes of permissions are asked for every second, Lifecycle's stream is broken: {problem}"
+                    f"Lifecycle's stream of changes is broken, decisions are cached for one second only: {problem}"
                 )
                 self._last_problem = problem
             await asyncio.sleep(self._pause_seconds)
@@ -71,5 +71,5 @@ class ChangeFollower:
         self._completions.announce_all()
         self._pause_seconds = FIRST_PAUSE_SECONDS
         if self._last_problem is not None:
-            logger.info("Lifecycle's stream of changes is back")
+            logger.info("Lifecycle's stream of changes is connected again")
             self._last_problem = None

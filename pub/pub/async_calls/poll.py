@@ -108,7 +108,7 @@ class AsyncCallPoller:
         try:
             await self.store.note_delivery(call_id, self.config.async_keep_seconds)
         except (LifecycleError, LifecycleUnreachable) as error:
-            logger.warning(f"async call {call_id} is kept longer than it must be: {error}")
+            logger.warning(f"async call {call_id} can't be marked as delivered: {error}")
         return call
 
 

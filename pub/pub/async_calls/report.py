@@ -88,18 +88,20 @@ class OutcomeReporter:
             )
             return self.store.release(running.call.id, wish)
 
-        await _insist(running, release)
+        await _repeat_until_answered(running, release)
 
     async def _end(self, running: RunningCall, make: Callable[[], AsyncCallEnd]) -> None:
         call = running.call
-        refusal = await _insist(running, lambda: self.store.end(call.id, make()))
+        refusal = await _repeat_until_answered(running, lambda: self.store.end(call.id, make()))
         if refusal is not None:
             text = f"the answer can't be kept: {refusal}"
-            await _insist(running, lambda: self.store.end(call.id, _failed(running, text)))
+            await _repeat_until_answered(
+                running, lambda: self.store.end(call.id, _failed(running, text))
+            )
         self.metrics.count_for("pub_async_job_calls_done", call.job_name, call.job_version)
 
 
-async def _insist(
+async def _repeat_until_answered(
     running: RunningCall, send: Callable[[], Awaitable[None]]
 ) -> LifecycleError | None:
     """Repeat `send` until Lifecycle has answered; return its refusal, or None.
@@ -112,7 +114,9 @@ async def _insist(
             await send()
         except LifecycleError as error:
             if error.status in _NOT_OURS:
-                logger.warning(f"async call {running.call.id} was not ours any more: {error}")
+                logger.warning(
+                    f"async call {running.call.id} is no longer held by this gateway: {error}"
+                )
                 return None
             if error.status < _SERVER_ERROR:
                 return error

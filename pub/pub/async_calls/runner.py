@@ -53,14 +53,14 @@ class AsyncCallRunner:
         self._reserved.add(lease.holder)
         return lease
 
-    def forgo(self, lease: AsyncCallLease | None) -> None:
+    def cancel_reservation(self, lease: AsyncCallLease | None) -> None:
         """Give up a reservation; None is ignored."""
         if lease is not None:
             self._reserved.discard(lease.holder)
 
     def begin(self, call: AsyncJobCallDto, lease: AsyncCallLease) -> None:
         """Start to run a call whose lease this gateway holds."""
-        self.forgo(lease)
+        self.cancel_reservation(lease)
         known = self._running.get(call.id)
         if known is not None:
             # Its lease expired while Lifecycle was away, and no other gateway claimed it.
@@ -81,9 +81,9 @@ class AsyncCallRunner:
                 )
                 self._claims_from = self.clock.monotonic() + patience
             if problem is not None and problem != self._problem:
-                logger.warning(f"async calls are neither renewed nor taken over: {problem}")
+                logger.warning(f"leases of async calls can't be renewed or claimed: {problem}")
             elif problem != self._problem:
-                logger.info("async calls are looked after again")
+                logger.info("leases of async calls are renewed and claimed again")
             self._problem = problem
             await asyncio.sleep(self.config.async_look_seconds)
 
@@ -91,7 +91,7 @@ class AsyncCallRunner:
         """Start no more calls; let running ones end within `seconds`, and give the others back."""
         self._is_stopping = True
         if tasks := self._tasks():
-            logger.info(f"{len(tasks)} async calls may end within {seconds:g} s")
+            logger.info(f"waiting up to {seconds:g} s for {len(tasks)} async calls")
             await asyncio.wait(tasks, timeout=seconds)
         for running in self._running.values():
             if not running.is_over:
@@ -126,7 +126,7 @@ class AsyncCallRunner:
             return f"Lifecycle says {error.status}: {error}"
         except Exception as error:
             # The loop must survive: without it, the leases of running calls would expire.
-            logger.exception("looking after async calls failed")
+            logger.exception("renewing and claiming leases of async calls failed")
             return type(error).__name__
         return None
 
@@ -142,7 +142,7 @@ class AsyncCallRunner:
             if running is None or running.is_over:
                 continue
             if running.holder == holders[call_id]:
-                logger.warning(f"async call {call_id} is another gateway's by now")
+                logger.warning(f"async call {call_id} is no longer held by this gateway")
                 running.cancel()
 
     async def _claim(self) -> None:
@@ -174,7 +174,7 @@ class AsyncCallRunner:
             if running.is_given_back:
                 await self.reporter.give_back(running)
         except Exception:
-            logger.exception(f"async call {running.call.id} failed, it is left to others")
+            logger.exception(f"async call {running.call.id} failed and is given back")
             self.metrics.count("pub_panic_errors")
             running.is_given_back = True
             await self.reporter.give_back(running)

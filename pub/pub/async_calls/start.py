@@ -55,7 +55,7 @@ class AsyncCallStarter:
             if lease is not None:
                 self.runner.begin(kept, lease)
         finally:
-            self.runner.forgo(lease)
+            self.runner.cancel_reservation(lease)
         self.metrics.count_for("pub_async_job_calls_started", route.name, route.version)
         logger.info(
             f"{call} accepted as async call {kept.id} {route.caller or '-'}",
