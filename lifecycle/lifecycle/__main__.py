@@ -11,8 +11,8 @@ from racetrack_commons.auth.token import internal_token
 
 from lifecycle.app import create_app
 from lifecycle.config import Config
-from lifecycle.database.engine import connect, postgres_schema
-from lifecycle.database.migrations.ensure import migrate as migrate_database
+from lifecycle.database.connections import connect, postgres_schema
+from lifecycle.database.migrations.revision import migrate as migrate_database
 
 logger = get_logger("lifecycle")
 

@@ -18,8 +18,8 @@ from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import FirstAdminSettings, Users, create_first_admin
 from lifecycle.config import Config
 from lifecycle.core import Core, create_core
-from lifecycle.database.engine import connect, postgres_schema
-from lifecycle.database.migrations.ensure import check_current, migrate
+from lifecycle.database.connections import connect, postgres_schema
+from lifecycle.database.migrations.revision import check_current, migrate
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.wiring import create_deployments
 from lifecycle.domain.secrets import SecretsUnreadable
@@ -40,7 +40,7 @@ from lifecycle.endpoints.plugin_admin import PluginActionFailed
 from lifecycle.endpoints.service_state import HealthProbes
 from lifecycle.event_stream.changes import ChangeFeed, JobEvents
 from lifecycle.event_stream.followed_logs import LogSources
-from lifecycle.records import Records
+from lifecycle.record_editor import Records
 
 logger = get_logger(__name__)
 

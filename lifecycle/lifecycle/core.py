@@ -11,8 +11,8 @@ from racetrack_commons.plugin.engine import PluginEngine
 
 from lifecycle.config import Config
 from lifecycle.context import PluginContext, set_context
-from lifecycle.database.engine import connect
-from lifecycle.database.metrics import watch_engine
+from lifecycle.database.connections import connect
+from lifecycle.database.pool_metrics import watch_engine
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in import load_targets

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from lifecycle.app import create_app
 from lifecycle.config import Config
-from lifecycle.database.engine import connect
+from lifecycle.database.connections import connect
 from sqlalchemy import make_url
 
 

@@ -1,21 +1,66 @@
-"""The panel as an ASGI app."""
+"""The panel as an ASGI app: its views in the order of its menu, and its first page."""
 
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.types import ASGIApp
 from starlette_admin.base import BaseAdmin
+from starlette_admin.helpers import view_list_url
+from starlette_admin.views import CustomView
+from starlette_admin.widgets import BaseWidget, Breakpoints, GridWidget, StatWidget
 
-from lifecycle.admin.login import StaffLogin
-from lifecycle.admin.overview import make_overview
-from lifecycle.admin.security import SecurityHeaders
-from lifecycle.admin.transaction import TransactionMiddleware
-from lifecycle.admin.views import make_views
+from lifecycle.admin.audited_view import AuditedView, TransactionMiddleware
+from lifecycle.admin.panel_security import SecurityHeaders, StaffLogin
+from lifecycle.admin.people_views import AuthSubjectView, AuthTokenView, PermissionView, UserView
+from lifecycle.admin.registry_views import (
+    AsyncJobCallView,
+    AuditLogEventView,
+    DeploymentView,
+    EscView,
+    JobFamilyView,
+    JobView,
+    PublicEndpointView,
+    SettingView,
+    TrashJobView,
+)
+from lifecycle.database.tables import (
+    AsyncJobCallRow,
+    AuditLogEventRow,
+    AuthSubjectRow,
+    AuthTokenRow,
+    Base,
+    DeploymentRow,
+    EscRow,
+    JobFamilyRow,
+    JobRow,
+    PermissionRow,
+    PublicEndpointRow,
+    SettingRow,
+    TrashJobRow,
+    UserRow,
+)
 from lifecycle.endpoints.dependencies import LifecycleServices
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_VIEWS: tuple[tuple[type[AuditedView], type[Base]], ...] = (
+    (JobView, JobRow),
+    (JobFamilyView, JobFamilyRow),
+    (DeploymentView, DeploymentRow),
+    (PublicEndpointView, PublicEndpointRow),
+    (TrashJobView, TrashJobRow),
+    (AsyncJobCallView, AsyncJobCallRow),
+    (UserView, UserRow),
+    (EscView, EscRow),
+    (AuthSubjectView, AuthSubjectRow),
+    (AuthTokenView, AuthTokenRow),
+    (PermissionView, PermissionRow),
+    (SettingView, SettingRow),
+    (AuditLogEventView, AuditLogEventRow),
+)
 
 
 def create_panel(services: LifecycleServices) -> ASGIApp:
@@ -40,3 +85,35 @@ def create_panel(services: LifecycleServices) -> ASGIApp:
     app = Starlette()
     panel.mount_to(app)
     return app
+
+
+def make_overview(views: Sequence[AuditedView]) -> CustomView:
+    """Make a page with a card for each table that the visitor may see, which leads to its rows."""
+
+    async def list_tables(request: Request) -> BaseWidget:
+        cards: list[BaseWidget] = [
+            StatWidget(
+                title=str(view.menu_label),
+                value_callback=_count_rows_of(view),
+                link=view_list_url(request, str(view.key)),
+            )
+            for view in views
+            if view.is_accessible(request)
+        ]
+        return GridWidget(children=cards, breakpoints=Breakpoints(default=1, sm=2, lg=3))
+
+    return CustomView(
+        menu_label="Overview", route_name="index", add_to_menu=False, widget=list_tables
+    )
+
+
+def make_views(services: LifecycleServices) -> list[AuditedView]:
+    """Make a view of each table that people may see."""
+    return [view(row, services) for view, row in _VIEWS]
+
+
+def _count_rows_of(view: AuditedView) -> Callable[[Request], Awaitable[int]]:
+    async def count(request: Request) -> int:
+        return await view.count(request)
+
+    return count

@@ -5,11 +5,12 @@ PUB would leave a revoked token alive, so it is not theirs to tell.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from racetrack_commons.entities.dto import ChangeKind
-from sqlalchemy import inspect
-from sqlalchemy.orm import InstanceState, Session
+from sqlalchemy import CursorResult, inspect
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, InstanceState, Session
 from sqlalchemy.sql.dml import UpdateBase
 
 from lifecycle.database.tables import (
@@ -39,7 +40,6 @@ _WITHOUT_MEANING: dict[type[Base], set[str]] = {
 }
 """The rows that are watched, and what of them nobody remembers."""
 _TABLES = {row.__tablename__: row for row in _WITHOUT_MEANING}
-
 _COUNT_AT_ONCE = (PermissionRow, SettingRow, PublicEndpointRow)
 """New rows of these change what somebody may remember."""
 
@@ -65,6 +65,26 @@ class WatchingSession(Session):
             table = _TABLES.get(getattr(statement.table, "name", ""))
             self.changes.update([_kind(table)] if table else [])
         return super().execute(statement, *args, **options)
+
+
+def execute_counting(session: Session, statement: UpdateBase) -> int:
+    """Execute an update or delete; return how many rows it met."""
+    bulk = statement.execution_options(synchronize_session=False)
+    return cast("CursorResult[Any]", session.execute(bulk)).rowcount
+
+
+def insert_if_absent(
+    session: Session, table: type[DeclarativeBase], values: dict[str, Any], key: str
+) -> None:
+    """Insert a row, unless one with the same key is there, or is being inserted right now."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(
+            postgresql.insert(table).values(**values).on_conflict_do_nothing(index_elements=[key])
+        )
+    else:
+        session.execute(
+            sqlite.insert(table).values(**values).on_conflict_do_nothing(index_elements=[key])
+        )
 
 
 def _begins_to_count(row: Any) -> bool:

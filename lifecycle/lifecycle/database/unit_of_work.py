@@ -7,32 +7,46 @@ from datetime import UTC, datetime
 from racetrack_commons.entities.dto import ChangeKind
 from sqlalchemy import Engine, text
 
-from lifecycle.database.engine import for_reading
-from lifecycle.database.errors import translate_error
-from lifecycle.database.repositories.async_call_leases import AsyncCallLeaseRepository
-from lifecycle.database.repositories.async_calls import AsyncCallRepository
-from lifecycle.database.repositories.audit import AuditRepository
-from lifecycle.database.repositories.auth_subjects import AuthSubjectRepository
-from lifecycle.database.repositories.auth_tokens import AuthTokenRepository
-from lifecycle.database.repositories.bundles import BundleRepository
-from lifecycle.database.repositories.changes import ChangeRepository
-from lifecycle.database.repositories.deployment_tasks import DeploymentTaskRepository
-from lifecycle.database.repositories.deployments import DeploymentRepository
-from lifecycle.database.repositories.escs import EscRepository
-from lifecycle.database.repositories.families import FamilyRepository
-from lifecycle.database.repositories.images import ImageRepository
-from lifecycle.database.repositories.instance_specs import InstanceSpecRepository
-from lifecycle.database.repositories.instances import InstanceRepository
-from lifecycle.database.repositories.job_secrets import JobSecretRepository
-from lifecycle.database.repositories.jobs import JobRepository
-from lifecycle.database.repositories.login_attempts import LoginAttemptRepository
-from lifecycle.database.repositories.permissions import PermissionRepository
-from lifecycle.database.repositories.processes import ProcessRepository
-from lifecycle.database.repositories.public_endpoints import PublicEndpointRepository
-from lifecycle.database.repositories.records import RecordRepository
-from lifecycle.database.repositories.settings import SettingRepository
-from lifecycle.database.repositories.trash import TrashRepository
-from lifecycle.database.repositories.users import UserRepository
+from lifecycle.database.connections import for_reading, translate_error
+from lifecycle.database.repositories.any_table import RecordRepository
+from lifecycle.database.repositories.async_calls import (
+    AsyncCallLeaseRepository,
+    AsyncCallRepository,
+)
+from lifecycle.database.repositories.authentication import (
+    AuthTokenRepository,
+    LoginAttemptRepository,
+)
+from lifecycle.database.repositories.deployment_tasks import (
+    BundleRepository,
+    DeploymentTaskRepository,
+)
+from lifecycle.database.repositories.deployments import DeploymentRepository, ImageRepository
+from lifecycle.database.repositories.installation import (
+    AuditRepository,
+    ChangeRepository,
+    SettingRepository,
+)
+from lifecycle.database.repositories.instances import (
+    InstanceRepository,
+    InstanceSpecRepository,
+    ProcessRepository,
+)
+from lifecycle.database.repositories.jobs import (
+    FamilyRepository,
+    JobRepository,
+    JobSecretRepository,
+    TrashRepository,
+)
+from lifecycle.database.repositories.permissions import (
+    PermissionRepository,
+    PublicEndpointRepository,
+)
+from lifecycle.database.repositories.subjects import (
+    AuthSubjectRepository,
+    EscRepository,
+    UserRepository,
+)
 from lifecycle.database.session import WatchingSession
 from lifecycle.database.tables import ChangeRow
 

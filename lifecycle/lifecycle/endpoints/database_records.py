@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from lifecycle.database.records.tables import RECORD_TABLES, RecordTable, get_record_table
+from lifecycle.database.record_tables import RECORD_TABLES, RecordTable, get_record_table
 from lifecycle.domain.record import RecordQuery
 from lifecycle.endpoints.dependencies import ReadingDep, ServicesDep, StaffUser
 

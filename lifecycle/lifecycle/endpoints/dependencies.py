@@ -32,7 +32,7 @@ from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.job.versions import check_found, find_job
 from lifecycle.maintenance import check_no_maintenance
 from lifecycle.metrics import LifecycleMetrics
-from lifecycle.records import Records
+from lifecycle.record_editor import Records
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from sqlalchemy import Engine, delete, insert, select, text
 
-from lifecycle.database.engine import connect_postgres, connect_sqlite
+from lifecycle.database.connections import connect_postgres, connect_sqlite
 from lifecycle.database.migrations.upgrade import upgrade
 from lifecycle.database.tables import Base
 

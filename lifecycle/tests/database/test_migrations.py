@@ -6,9 +6,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from lifecycle.database.engine import connect_postgres, connect_sqlite
-from lifecycle.database.migrations.ensure import TablesOutdated, check_current, migrate
-from lifecycle.database.migrations.revision import HEAD, find_revision
+from lifecycle.database.connections import connect_postgres, connect_sqlite
+from lifecycle.database.migrations.revision import (
+    HEAD,
+    TablesOutdated,
+    check_current,
+    find_revision,
+    migrate,
+)
 from lifecycle.database.migrations.upgrade import alembic_config, upgrade
 from lifecycle.database.tables import Base
 from sqlalchemy import Engine, text

@@ -4,8 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from lifecycle.database.engine import connect_postgres, connect_sqlite
-from lifecycle.database.errors import UnfitValue
+from lifecycle.database.connections import UnfitValue, connect_postgres, connect_sqlite
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from racetrack_client.log.errors import AlreadyExists, ServiceUnavailable
 from racetrack_commons.entities.dto import ChangeKind
@@ -237,7 +236,7 @@ def _add_families(unit_of_work: UnitOfWorkFactory, name: str) -> None:
 _WRITE_IN_PROCESS = """
 import sys
 from pathlib import Path
-from lifecycle.database.engine import connect_sqlite
+from lifecycle.database.connections import connect_sqlite
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 
 unit_of_work = UnitOfWorkFactory(connect_sqlite(Path(sys.argv[1])))

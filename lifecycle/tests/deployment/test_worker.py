@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from lifecycle.database.errors import DatabaseUnavailable
+from lifecycle.database.connections import DatabaseUnavailable
 from lifecycle.deployment.attempt.claim import LeaseOwner, is_abandoned
 from lifecycle.deployment.upkeep.reaper import ReaperThread
 from lifecycle.domain.deployment import LeaseLost, TaskStep

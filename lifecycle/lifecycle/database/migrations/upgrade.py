@@ -1,9 +1,10 @@
-"""Applies the migrations, one process at a time."""
+"""Applies the migrations, one process at a time; takes over the tables of installations older than this code."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from filelock import FileLock
@@ -11,6 +12,10 @@ from sqlalchemy import Connection, Engine, text
 
 _LOCK_NUMBER = 7202_0001
 _LOCK_TIMEOUT_SECONDS = 120
+_WIDER_COLUMNS = {
+    ("registry_trashjob", "age_days"): "double precision",
+    ("registry_asyncjobcall", "request_url"): "text",
+}
 
 
 def upgrade(engine: Engine, *, schema: str | None = None) -> None:
@@ -30,6 +35,25 @@ def alembic_config(connection: Connection) -> AlembicConfig:
     return config
 
 
+def adopt_older_tables(connection: sa.Connection) -> None:
+    """Widen columns that overflow, and let the database delete what belongs to a deleted row.
+
+    Only PostgreSQL can hold such tables: the older code kept nothing in its SQLite files.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    inspector = sa.inspect(connection)
+    tables = set(inspector.get_table_names())
+    for (table, column), column_type in _WIDER_COLUMNS.items():
+        if table in tables:
+            connection.exec_driver_sql(
+                f'ALTER TABLE {table} ALTER COLUMN "{column}" TYPE {column_type}'
+            )
+    for table in sorted(tables):
+        if table.startswith("registry_"):
+            _cascade_deletes(connection, inspector, table)
+
+
 @contextmanager
 def _one_at_a_time(engine: Engine) -> Iterator[None]:
     if engine.dialect.name == "sqlite":
@@ -42,3 +66,15 @@ def _one_at_a_time(engine: Engine) -> Iterator[None]:
             yield
         finally:
             connection.execute(text("SELECT pg_advisory_unlock(:number)"), {"number": _LOCK_NUMBER})
+
+
+def _cascade_deletes(connection: sa.Connection, inspector: sa.Inspector, table: str) -> None:
+    for key in inspector.get_foreign_keys(table):
+        if key.get("options", {}).get("ondelete") == "CASCADE":
+            continue
+        column, target = key["constrained_columns"][0], key["referred_table"]
+        connection.exec_driver_sql(f'ALTER TABLE {table} DROP CONSTRAINT "{key["name"]}"')
+        connection.exec_driver_sql(
+            f'ALTER TABLE {table} ADD CONSTRAINT "fk_{table}_{column}"'
+            f' FOREIGN KEY ("{column}") REFERENCES {target} (id) ON DELETE CASCADE'
+        )

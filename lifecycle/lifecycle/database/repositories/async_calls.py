@@ -1,21 +1,24 @@
-"""Async calls of jobs, as PUB keeps them."""
+"""Async calls of jobs, and the leases under which gateways run them."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from racetrack_client.log.errors import EntityNotFound
+from racetrack_client.log.errors import AlreadyExists, EntityNotFound
 from racetrack_commons.entities.async_calls import (
+    AsyncCallEnd,
     AsyncCallStatus,
     AsyncJobCallDto,
+    ClaimedAsyncCall,
     choose_encoding,
     decode_body,
     encode_body,
 )
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from lifecycle.database.statements import execute_counting
-from lifecycle.database.tables import AsyncJobCallRow
+from lifecycle.database.session import execute_counting
+from lifecycle.database.tables import AsyncJobCallLeaseRow, AsyncJobCallRow
+from lifecycle.domain.async_call import AsyncCallTaken, Claimant
 
 _BODIES = ("request_body", "response_body")
 _OTHERS = {"started_at", "ended_at", "response_headers", "body_encoding", *_BODIES}
@@ -85,3 +88,121 @@ def to_dto(row: AsyncJobCallRow) -> AsyncJobCallDto:
         response_body=encode_body(row.response_body, encoding),
         body_encoding=encoding,
     )
+
+
+class AsyncCallLeaseRepository:
+    """The rows of `registry_asyncjobcalllease`; each change is a compare-and-set on the holder."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, call: AsyncJobCallDto, claimant: Claimant | None, now: datetime) -> None:
+        """Insert a call, run by the claimant or to be claimed from now on."""
+        if self._session.get(AsyncJobCallRow, call.id) is not None:
+            raise AlreadyExists(f"there is an async call {call.id} already")
+        row = AsyncJobCallRow(**to_values(call))
+        lease = AsyncJobCallLeaseRow(call_id=call.id, expires_at=now)
+        self._session.add(row)
+        self._session.flush()
+        if claimant:
+            _give(lease, row, claimant)
+        self._session.add(lease)
+        self._session.flush()
+
+    def has_work(self, now: datetime) -> bool:
+        """Tell whether there is a call to claim or to forget."""
+        query = select(AsyncJobCallLeaseRow.call_id).where(
+            (AsyncJobCallLeaseRow.expires_at <= now) | (AsyncJobCallLeaseRow.forget_at <= now)
+        )
+        return self._session.scalars(query.limit(1)).first() is not None
+
+    def claim(self, claimant: Claimant, limit: int, now: datetime) -> list[ClaimedAsyncCall]:
+        """Take calls that nobody runs, those that wait the longest first."""
+        free = (
+            select(AsyncJobCallLeaseRow)
+            .where(AsyncJobCallLeaseRow.expires_at <= now)
+            .order_by(AsyncJobCallLeaseRow.expires_at, AsyncJobCallLeaseRow.call_id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)  # Says nothing on SQLite, which has one writer.
+        )
+        leases = self._session.scalars(free).all()
+        return [self._claim(lease, claimant) for lease in leases]
+
+    def renew(self, holders: dict[str, str], expires_at: datetime) -> list[str]:
+        """Make leases last longer, also those that ran out unnoticed; return the ids of the calls that are still held."""
+        return [
+            call_id
+            for call_id, holder in sorted(holders.items())
+            if self._change_lease(call_id, holder, expires_at=expires_at)
+        ]
+
+    def release(self, call_id: str, holder: str, claimable_at: datetime, error: str | None) -> None:
+        """Let anybody claim the call from then on; an attempt without an error does not count."""
+        self._check_held(call_id, holder, holder=None, expires_at=claimable_at)
+        values: dict[str, object] = {"error": error, "retriable_error": True}
+        if error is None:
+            values = {"attempts": AsyncJobCallRow.attempts - 1}
+        self._change_call(call_id, pub_instance_addr="", **values)
+
+    def end(self, call_id: str, end: AsyncCallEnd, now: datetime) -> None:
+        """Keep what became of a call; what the job was sent, and with it whatever is secret there, is forgotten."""
+        self._check_held(call_id, end.holder, expires_at=None)
+        self._change_call(
+            call_id,
+            status=end.status,
+            ended_at=now,
+            error=end.error,
+            retriable_error=False,
+            response_status_code=end.response_status_code,
+            response_headers=end.response_headers or None,
+            response_body=decode_body(end.response_body, end.body_encoding),
+            request_headers=None,
+            request_body=b"",
+        )
+
+    def note_delivery(self, call_id: str, forget_at: datetime) -> None:
+        """Let a call that has ended be forgotten then; the first delivery counts."""
+        statement = update(AsyncJobCallLeaseRow).where(
+            AsyncJobCallLeaseRow.call_id == call_id,
+            AsyncJobCallLeaseRow.expires_at.is_(None),
+            AsyncJobCallLeaseRow.forget_at.is_(None),
+        )
+        execute_counting(self._session, statement.values(forget_at=forget_at))
+
+    def remove_delivered(self, now: datetime) -> int:
+        """Remove the calls whose end was delivered a while ago; count them."""
+        delivered = select(AsyncJobCallLeaseRow.call_id).where(
+            AsyncJobCallLeaseRow.forget_at <= now
+        )
+        statement = delete(AsyncJobCallRow).where(AsyncJobCallRow.id.in_(delivered))
+        return execute_counting(self._session, statement)
+
+    def _claim(self, lease: AsyncJobCallLeaseRow, claimant: Claimant) -> ClaimedAsyncCall:
+        row = self._session.get_one(AsyncJobCallRow, lease.call_id)
+        is_abandoned = lease.holder is not None
+        _give(lease, row, claimant)
+        row.attempts += 1
+        self._session.flush()
+        return ClaimedAsyncCall(**to_dto(row).model_dump(), is_abandoned=is_abandoned)
+
+    def _check_held(self, call_id: str, holder_now: str, **values: object) -> None:
+        if not self._change_lease(call_id, holder_now, **values):
+            raise AsyncCallTaken(f"async call {call_id} has ended, or is run by another gateway")
+
+    def _change_lease(self, call_id: str, holder_now: str, **values: object) -> bool:
+        statement = update(AsyncJobCallLeaseRow).where(
+            AsyncJobCallLeaseRow.call_id == call_id,
+            AsyncJobCallLeaseRow.holder == holder_now,
+            AsyncJobCallLeaseRow.expires_at.is_not(None),
+        )
+        return execute_counting(self._session, statement.values(**values)) > 0
+
+    def _change_call(self, call_id: str, **values: object) -> None:
+        statement = update(AsyncJobCallRow).where(AsyncJobCallRow.id == call_id)
+        execute_counting(self._session, statement.values(**values))
+
+
+def _give(lease: AsyncJobCallLeaseRow, row: AsyncJobCallRow, claimant: Claimant) -> None:
+    lease.holder = claimant.holder
+    lease.expires_at = claimant.expires_at
+    row.pub_instance_addr = claimant.holder

@@ -1,14 +1,25 @@
-"""Deployments as users see them."""
+"""Deployments as users see them, and the images that are still needed."""
 
 from datetime import datetime
 
 from racetrack_client.log.errors import EntityNotFound
-from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
-from sqlalchemy import Select, delete, exists, false, func, select, text, update
+from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, JobImage
+from sqlalchemy import (
+    CompoundSelect,
+    Select,
+    delete,
+    exists,
+    false,
+    func,
+    select,
+    text,
+    union,
+    update,
+)
 from sqlalchemy.orm import Session, aliased, defer
 
 from lifecycle.database.repositories.deployment_tasks import is_open_or_restorable
-from lifecycle.database.statements import execute_counting
+from lifecycle.database.session import execute_counting
 from lifecycle.database.tables import DeploymentRow, DeploymentTaskRow, JobInstanceRow, JobRow
 from lifecycle.domain.deployment import TaskStep
 
@@ -168,6 +179,27 @@ class DeploymentRepository:
 
     def _query(self) -> Select[DeploymentRow]:
         return select(DeploymentRow).options(defer(DeploymentRow.build_logs, raiseload=True))
+
+
+class ImageRepository:
+    """What several tables say of images."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list_needed(self) -> list[JobImage]:
+        """List the images of all jobs and instances, and those that a deployment is at or may go back to."""
+        task = DeploymentTaskRow
+        of_jobs = select(JobRow.name, JobRow.image_tag)
+        of_instances = select(JobInstanceRow.job_name, JobInstanceRow.image_tag)
+        of_deployments = (
+            select(DeploymentRow.job_name, task.image_tag)
+            .join(task, task.deployment_id == DeploymentRow.id)
+            .where(is_open_or_restorable())
+        )
+        query: CompoundSelect[str, str | None] = union(of_jobs, of_instances, of_deployments)
+        rows = self._session.execute(query)
+        return [JobImage(job_name=name, image_tag=tag) for name, tag in rows if tag]
 
 
 def _unneeded() -> Select[str]:

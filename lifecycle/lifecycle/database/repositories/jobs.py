@@ -1,4 +1,4 @@
-"""Jobs, as the registry knows them."""
+"""Jobs, job families, the secrets of jobs, and deleted jobs."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -8,12 +8,12 @@ from uuid import uuid4
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.manifest import Manifest
 from racetrack_client.utils.datamodel import load_yaml_map
-from racetrack_commons.entities.dto import DeploymentStatus, JobDto, JobStatus
-from sqlalchemy import Select, delete, select
+from racetrack_commons.entities.dto import DeploymentStatus, JobDto, JobFamilyDto, JobStatus
+from sqlalchemy import Select, delete, exists, select
 from sqlalchemy.orm import Session
 
-from lifecycle.database.statements import execute_counting, insert_if_absent
-from lifecycle.database.tables import DeploymentRow, JobFamilyRow, JobRow
+from lifecycle.database.session import execute_counting, insert_if_absent
+from lifecycle.database.tables import DeploymentRow, JobFamilyRow, JobRow, JobSecretRow, TrashJobRow
 
 _COLUMNS_AS_IN_DTO = (
     "internal_name",
@@ -26,6 +26,7 @@ _COLUMNS_AS_IN_DTO = (
     "job_type_version",
     "infrastructure_stats",
 )
+_SECONDS_A_DAY = 86400
 
 
 class JobRepository:
@@ -114,6 +115,98 @@ class JobRepository:
         insert_if_absent(self._session, JobFamilyRow, {"id": str(uuid4()), "name": name}, "name")
         query = select(JobFamilyRow.id).where(JobFamilyRow.name == name)
         return self._session.scalars(query).one()
+
+
+class FamilyRepository:
+    """The rows of `registry_jobfamily`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list_all(self) -> list[JobFamilyDto]:
+        """List all families by name."""
+        rows = self._session.scalars(select(JobFamilyRow).order_by(JobFamilyRow.name))
+        return [JobFamilyDto.model_validate(row) for row in rows]
+
+    def find(self, name: str) -> JobFamilyDto | None:
+        """Find the family of that name."""
+        row = self._session.scalar(select(JobFamilyRow).where(JobFamilyRow.name == name))
+        return JobFamilyDto.model_validate(row) if row else None
+
+    def get(self, name: str) -> JobFamilyDto:
+        """Return the family of that name."""
+        family = self.find(name)
+        if family is None:
+            raise EntityNotFound(f"there is no job family {name}")
+        return family
+
+    def ensure(self, name: str) -> JobFamilyDto:
+        """Return the family of that name, added if it was not there."""
+        family = self.find(name)
+        if family is not None:
+            return family
+        row = JobFamilyRow(name=name)
+        self._session.add(row)
+        self._session.flush()
+        return JobFamilyDto.model_validate(row)
+
+
+class TrashRepository:
+    """The rows of `registry_trashjob`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def has(self, job_name: str, job_version: str) -> bool:
+        """Tell whether a job of that name and version was deleted once."""
+        condition = (TrashJobRow.name == job_name) & (TrashJobRow.version == job_version)
+        return bool(self._session.scalar(select(exists().where(condition))))
+
+    def add(self, job: JobDto, now: datetime) -> None:
+        """Keep what there is to know of a job that is being deleted."""
+        row = TrashJobRow(
+            id=job.id,
+            name=job.name,
+            version=job.version,
+            status=job.status,
+            create_time=_to_datetime(job.create_time),
+            update_time=_to_datetime(job.update_time),
+            delete_time=now,
+            manifest=job.manifest_yaml,
+            internal_name=job.internal_name,
+            error=job.error,
+            image_tag=job.image_tag,
+            deployed_by=job.deployed_by,
+            last_call_time=_to_datetime(job.last_call_time) if job.last_call_time else None,
+            infrastructure_target=job.infrastructure_target,
+            age_days=round((now.timestamp() - job.create_time) / _SECONDS_A_DAY, 3),
+        )
+        self._session.merge(row)
+        self._session.flush()
+
+
+class JobSecretRepository:
+    """The rows of `registry_jobsecret`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def find(self, name: str, version: str) -> bytes | None:
+        """Find the encrypted secrets of a job."""
+        row = self._session.get(JobSecretRow, (name, version))
+        return row.content if row else None
+
+    def save(self, name: str, version: str, content: bytes) -> None:
+        """Insert or replace them."""
+        self._session.merge(JobSecretRow(name=name, version=version, content=content))
+        self._session.flush()
+
+    def remove(self, name: str, version: str) -> None:
+        """Forget them."""
+        statement = delete(JobSecretRow).where(
+            JobSecretRow.name == name, JobSecretRow.version == version
+        )
+        self._session.execute(statement)
 
 
 def _to_dto(row: JobRow) -> JobDto:

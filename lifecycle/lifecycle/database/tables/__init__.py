@@ -1,20 +1,32 @@
-"""Rows of the database, one file per subject; importing this registers them in the metadata."""
+"""The tables of the database, a few to a file; importing this package registers them in the metadata."""
 
-from lifecycle.database.tables.async_call import AsyncJobCallLeaseRow, AsyncJobCallRow
-from lifecycle.database.tables.audit import AuditLogEventRow
-from lifecycle.database.tables.auth import AuthSubjectRow, AuthTokenRow, PermissionRow
+from lifecycle.database.tables.auth import (
+    AuthSubjectRow,
+    AuthTokenRow,
+    EscRow,
+    LoginAttemptRow,
+    PermissionRow,
+    UserRow,
+)
 from lifecycle.database.tables.base import Base
-from lifecycle.database.tables.bundle import SourceBundleRow
-from lifecycle.database.tables.change import ChangeRow
-from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow
-from lifecycle.database.tables.esc import EscRow
-from lifecycle.database.tables.instance import InstanceSpecRow, JobInstanceRow
-from lifecycle.database.tables.job import JobFamilyRow, JobRow, PublicEndpointRow, TrashJobRow
-from lifecycle.database.tables.login import LoginAttemptRow
-from lifecycle.database.tables.process import JobProcessRow
-from lifecycle.database.tables.secret import JobSecretRow
-from lifecycle.database.tables.setting import SettingRow
-from lifecycle.database.tables.user import UserRow
+from lifecycle.database.tables.deployment import (
+    DeploymentRow,
+    DeploymentTaskRow,
+    InstanceSpecRow,
+    JobInstanceRow,
+    JobProcessRow,
+    SourceBundleRow,
+)
+from lifecycle.database.tables.installation import AuditLogEventRow, ChangeRow, SettingRow
+from lifecycle.database.tables.job import (
+    AsyncJobCallLeaseRow,
+    AsyncJobCallRow,
+    JobFamilyRow,
+    JobRow,
+    JobSecretRow,
+    PublicEndpointRow,
+    TrashJobRow,
+)
 
 __all__ = [
     "AsyncJobCallLeaseRow",

@@ -1,14 +1,39 @@
-"""Rows about who may do what: subjects, their tokens and permissions."""
+"""Tables of users, external service consumers, auth subjects, tokens, permissions and failed log-ins."""
 
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from lifecycle.database.tables.base import Base, Id, Serial, Str32, Str256
-from lifecycle.database.tables.esc import EscRow
+from lifecycle.database.tables.base import Base, Id, Serial, Str32, Str256, Str512
 from lifecycle.database.tables.job import JobFamilyRow, JobRow
-from lifecycle.database.tables.user import UserRow
+
+
+class UserRow(Base):
+    """A person with a password; the table's name is that of older installations."""
+
+    __tablename__ = "auth_user"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(String(150), unique=True)
+    email: Mapped[str] = mapped_column(String(254), default="")
+    first_name: Mapped[str] = mapped_column(String(150), default="")
+    last_name: Mapped[str] = mapped_column(String(150), default="")
+    password: Mapped[str] = mapped_column(String(128))
+    date_joined: Mapped[datetime]
+    last_login: Mapped[datetime | None]
+    is_active: Mapped[bool] = mapped_column(default=False)
+    is_staff: Mapped[bool] = mapped_column(default=False)
+    is_superuser: Mapped[bool] = mapped_column(default=False)
+
+
+class EscRow(Base):
+    """An external service consumer: something outside that calls jobs."""
+
+    __tablename__ = "registry_esc"
+
+    id: Mapped[Id]
+    name: Mapped[Str512]
 
 
 class AuthSubjectRow(Base):
@@ -81,3 +106,16 @@ class PermissionRow(Base):
     auth_subject: Mapped[AuthSubjectRow] = relationship(lazy="raise")
     job_family: Mapped[JobFamilyRow | None] = relationship(lazy="raise")
     job: Mapped[JobRow | None] = relationship(lazy="raise")
+
+
+class LoginAttemptRow(Base):
+    """Somebody gave a name and a password, and they were not right, or are still looked at."""
+
+    __tablename__ = "registry_loginattempt"
+    __table_args__ = (Index(None, "account"), Index(None, "address"), Index(None, "time"))
+
+    id: Mapped[Serial]
+    account: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the name: people type passwords where the name belongs."""
+    address: Mapped[str] = mapped_column(String(64))
+    time: Mapped[datetime]

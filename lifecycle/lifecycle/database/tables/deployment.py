@@ -1,8 +1,8 @@
-"""Rows about deployments: what users see of one, and what workers need to carry it on."""
+"""Tables of deployments, their tasks and source bundles, and of the instances and processes that they start."""
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import Float, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lifecycle.database.tables.base import (
@@ -10,6 +10,7 @@ from lifecycle.database.tables.base import (
     Id,
     JsonList,
     LongText,
+    Names,
     Str32,
     Str36,
     Str256,
@@ -68,3 +69,66 @@ class DeploymentTaskRow(Base):
     job_type_version: Mapped[Str256] = mapped_column(default="")
     auth_subject_id: Mapped[Str36 | None]
     created_at: Mapped[datetime]
+
+
+class SourceBundleRow(Base):
+    """A packed source directory, known by its SHA-256."""
+
+    __tablename__ = "registry_sourcebundle"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    content: Mapped[bytes]
+    size: Mapped[int]
+    create_time: Mapped[datetime]
+
+
+class JobInstanceRow(Base):
+    """One running copy of a job, made by the deployment whose id it bears."""
+
+    __tablename__ = "registry_jobinstance"
+    __table_args__ = (Index(None, "job_name", "job_version"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    job_name: Mapped[Str512]
+    job_version: Mapped[Str256]
+    infrastructure_target: Mapped[Str256]
+    state: Mapped[Str32]
+    """An `InstanceState`."""
+    internal_name: Mapped[Str512 | None]
+    replica_internal_names: Mapped[Names]
+    image_tag: Mapped[Str256]
+    create_time: Mapped[datetime]
+    drain_until: Mapped[datetime | None]
+
+
+class InstanceSpecRow(Base):
+    """How an instance was started, so that what goes missing of it can be made again."""
+
+    __tablename__ = "registry_instancespec"
+
+    instance_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    content: Mapped[bytes]
+    """Encrypted."""
+
+
+class JobProcessRow(Base):
+    """One replica of an instance, as a process of this machine."""
+
+    __tablename__ = "registry_jobprocess"
+
+    id: Mapped[Id]
+    instance_id: Mapped[Str36] = mapped_column(index=True)
+    job_name: Mapped[Str512]
+    job_version: Mapped[Str256]
+    replica: Mapped[int]
+    port: Mapped[int] = mapped_column(unique=True)
+    pid: Mapped[int | None]
+    pid_create_time: Mapped[float | None] = mapped_column(Float(53))
+    """When the process began; tells it from a later process with the same pid."""
+    state: Mapped[Str32]
+    restarts: Mapped[int] = mapped_column(default=0)
+    next_start_at: Mapped[datetime | None]
+    launch: Mapped[bytes]
+    """How to start it: encrypted JSON."""
+    log_path: Mapped[LongText]
+    create_time: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""Rows about jobs: families, jobs, their public endpoints, and the trash."""
+"""Tables of job families, jobs, their secrets and public endpoints, deleted jobs, and async calls."""
 
 from datetime import datetime
 from typing import Any
@@ -83,3 +83,55 @@ class TrashJobRow(Base):
     last_call_time: Mapped[datetime | None]
     infrastructure_target: Mapped[Str256 | None]
     age_days: Mapped[float] = mapped_column(Float(53))
+
+
+class JobSecretRow(Base):
+    """The secret variables and git credentials of a job."""
+
+    __tablename__ = "registry_jobsecret"
+
+    name: Mapped[str] = mapped_column(String(512), primary_key=True)
+    version: Mapped[str] = mapped_column(String(256), primary_key=True)
+    content: Mapped[bytes]
+    """Encrypted."""
+
+
+class AsyncJobCallRow(Base):
+    """A call that was accepted now and is answered later."""
+
+    __tablename__ = "registry_asyncjobcall"
+
+    id: Mapped[Id]
+    status: Mapped[Str32]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    error: Mapped[LongText | None]
+    job_name: Mapped[Str512]
+    job_version: Mapped[Str256]
+    job_path: Mapped[Str512]
+    request_method: Mapped[Str32]
+    request_url: Mapped[LongText]
+    request_headers: Mapped[dict[str, Any] | None]
+    request_body: Mapped[bytes]
+    response_status_code: Mapped[int | None]
+    response_headers: Mapped[dict[str, Any] | None]
+    response_body: Mapped[bytes]
+    attempts: Mapped[int] = mapped_column(default=0)
+    pub_instance_addr: Mapped[Str256]
+    retriable_error: Mapped[bool]
+
+
+class AsyncJobCallLeaseRow(Base):
+    """Who runs an async call; calls that older gateways keep have none."""
+
+    __tablename__ = "registry_asyncjobcalllease"
+
+    call_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("registry_asyncjobcall.id", ondelete="CASCADE"), primary_key=True
+    )
+    holder: Mapped[Str256 | None]
+    """None: nobody."""
+    expires_at: Mapped[datetime | None] = mapped_column(index=True)
+    """From then on anybody may run the call; None when it has ended."""
+    forget_at: Mapped[datetime | None] = mapped_column(index=True)
+    """Its end was delivered, and may be asked for again until then."""

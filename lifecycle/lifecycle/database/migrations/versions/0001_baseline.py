@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 from alembic import op
-from lifecycle.database.migrations.adopt import adopt_older_tables
-from lifecycle.database.tables.types import CommaList, JsonValue, UtcDateTime
+from lifecycle.database.migrations.upgrade import adopt_older_tables
+from lifecycle.database.tables.base import CommaList, JsonValue, UtcDateTime
 
 revision = "0001"
 down_revision = None

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
-from lifecycle.database.tables.types import UtcDateTime
+from lifecycle.database.tables.base import UtcDateTime
 
 revision = "0004"
 down_revision = "0003"

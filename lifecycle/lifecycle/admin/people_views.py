@@ -19,9 +19,9 @@ from starlette_admin.fields import (
 )
 from starlette_admin.types import RequestAction
 
-from lifecycle.admin.audited import AuditedView
+from lifecycle.admin.audited_view import AuditedView
 from lifecycle.auth.passwords import check_password_strength
-from lifecycle.database.records.names import name_subject, with_holder
+from lifecycle.database.record_tables import name_subject, with_holder
 from lifecycle.database.tables import AuthSubjectRow, AuthTokenRow, PermissionRow, UserRow
 
 _SCOPES = [(scope.value, scope.value) for scope in AuthScope]

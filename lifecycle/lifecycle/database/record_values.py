@@ -1,4 +1,4 @@
-"""Values of columns: from JSON to the database, and back."""
+"""Values of records: from JSON to the database and back, and what a change makes of them for the audit log."""
 
 import json
 import math
@@ -15,15 +15,29 @@ from sqlalchemy import (
     Float,
     Integer,
     LargeBinary,
+    inspect,
 )
+from sqlalchemy.orm import InstanceState
 from sqlalchemy.types import TypeEngine
 
-from lifecycle.database.tables.types import CommaList, UtcDateTime
+from lifecycle.database.tables import Base
+from lifecycle.database.tables.base import CommaList, UtcDateTime
 
 MASK = "***"
 """Shown in place of secrets; written back, it changes nothing."""
 _LARGEST_INTEGER = 2**63
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
+_Kinds = type[Any] | tuple[type[Any], ...]
+_TYPE_NAMES: tuple[tuple[_Kinds, str], ...] = (
+    (UtcDateTime, "datetime"),
+    (Boolean, "bool"),
+    (Integer, "int"),
+    (Float, "float"),
+    (LargeBinary, "bytes"),
+    (TypeEngine, "str"),
+)
+_SECRET = {"password", "token", "request_headers"}
+_JSON_KINDS = (str, int, float, bool, list, dict, type(None))
 
 
 def name_type(column: Column[Any]) -> str:
@@ -60,6 +74,25 @@ def dump_column(column: Column[Any], value: Any) -> Any:
     if isinstance(column.type, JSON) and value is not None:
         return json.dumps(value)
     return dump_value(value)
+
+
+def describe_changes(row: Base) -> dict[str, Any]:
+    """Return the values `before` and `after` of what was set and is not flushed yet; secrets are only named."""
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    state: InstanceState[Any] = inspect(row)
+    for attribute in state.attrs:
+        history = attribute.history
+        if history.has_changes():
+            before[attribute.key] = _describe(attribute.key, history.deleted)
+            after[attribute.key] = _describe(attribute.key, history.added)
+    return {"before": before, "after": after} if after else {}
+
+
+def describe_key(row: Base) -> str:
+    """Return the primary key of a row as text."""
+    state: InstanceState[Any] = inspect(row)
+    return ",".join(str(part) for part in state.identity or ())
 
 
 def _parse_text(value: Any) -> str:
@@ -108,7 +141,6 @@ def _find_parser(kind: TypeEngine[Any]) -> Callable[[Any], Any]:
     return next((parse for kinds, parse in _PARSERS if isinstance(kind, kinds)), _parse_text)
 
 
-_Kinds = type[Any] | tuple[type[Any], ...]
 _PARSERS: tuple[tuple[_Kinds, Callable[[Any], Any]], ...] = (
     (UtcDateTime, _parse_time),
     (CommaList, _parse_names),
@@ -118,11 +150,12 @@ _PARSERS: tuple[tuple[_Kinds, Callable[[Any], Any]], ...] = (
     (Float, _parse_float),
     (LargeBinary, lambda value: _parse_text(value).encode()),
 )
-_TYPE_NAMES: tuple[tuple[_Kinds, str], ...] = (
-    (UtcDateTime, "datetime"),
-    (Boolean, "bool"),
-    (Integer, "int"),
-    (Float, "float"),
-    (LargeBinary, "bytes"),
-    (TypeEngine, "str"),
-)
+
+
+def _describe(key: str, values: Any) -> Any:
+    value = values[0] if values else None
+    if key in _SECRET:
+        return MASK
+    if isinstance(value, Base):
+        return describe_key(value)
+    return value if isinstance(value, _JSON_KINDS) else str(value)

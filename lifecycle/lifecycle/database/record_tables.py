@@ -1,13 +1,14 @@
-"""The tables that staff may look into, in the order in which they are listed."""
+"""The tables that staff may look into, in the order in which they are listed, and what people call their records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from racetrack_client.log.errors import EntityNotFound, ValidationError
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, Select, Table
+from sqlalchemy.orm import joinedload
 
-from lifecycle.database.records.values import name_type
+from lifecycle.database.record_values import name_type
 from lifecycle.database.tables import (
     AsyncJobCallRow,
     AuditLogEventRow,
@@ -167,3 +168,33 @@ def get_record_table(name: str) -> RecordTable:
     if table is None:
         raise EntityNotFound(f"there is no table {name!r}; there are: {', '.join(_BY_NAME)}")
     return table
+
+
+def name_record(table: RecordTable, row: Base) -> str:
+    """Name a row; an auth subject must be loaded with its holder."""
+    if isinstance(row, AuthSubjectRow):
+        return ": ".join(name_subject(row))
+    return " ".join(str(getattr(row, name)) for name in table.name_columns)
+
+
+def name_subject(subject: AuthSubjectRow) -> tuple[str, str]:
+    """Return what kind of subject it is, and its name; it must be loaded with its holder."""
+    if subject.user is not None:
+        return "User", subject.user.username
+    if subject.esc is not None:
+        return "ESC", subject.esc.name
+    return "Job Family", subject.job_family.name if subject.job_family else "Unknown"
+
+
+def with_holder(query: Select[Any], *path: Any) -> Select[Any]:
+    """Load user, ESC and job family of the subject at the end of the path."""
+    for holder in (AuthSubjectRow.user, AuthSubjectRow.esc, AuthSubjectRow.job_family):
+        query = query.options(_join(*path, holder))
+    return query
+
+
+def _join(first: Any, *rest: Any) -> Any:
+    option = joinedload(first)
+    for relation in rest:
+        option = option.joinedload(relation)
+    return option

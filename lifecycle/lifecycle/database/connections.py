@@ -1,13 +1,18 @@
-"""Connections to SQLite and PostgreSQL."""
+"""Connections to SQLite and PostgreSQL, and the errors of the database in the words of callers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
+from racetrack_client.log.errors import AlreadyExists, ServiceUnavailable, ValidationError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from lifecycle.config import Config
-from lifecycle.database.pool import MeasuredPool
+from lifecycle.database.pool_metrics import MeasuredPool
 
 BUSY_TIMEOUT_SECONDS = 30
 """How long a writer waits for another one; they hold the lock for milliseconds."""
@@ -62,6 +67,45 @@ def for_reading(engine: Engine) -> Engine:
     return engine.execution_options(**{_BEGIN_OPTION: "BEGIN"})
 
 
+def postgres_schema(config: Config) -> str | None:
+    """Return the name of the schema, placeholders of the cluster filled in; None on SQLite."""
+    schema = config.postgres_schema if config.db_type == "postgres" else None
+    for placeholder in ("{CLUSTER_NAME}", "{CLUSTER_FQDN}"):
+        schema = schema.replace(placeholder, config.cluster_name) if schema else None
+    return schema
+
+
+class DatabaseUnavailable(ServiceUnavailable):
+    """The database does not answer."""
+
+
+class UnfitValue(ValidationError):
+    """A value is too long for its column, or of another kind."""
+
+
+class ConflictingRow(AlreadyExists):
+    """What was to be stored contradicts what is stored."""
+
+
+@contextmanager
+def translate_error() -> Iterator[None]:
+    """Turn the errors of SQLAlchemy that a caller can understand into such."""
+    try:
+        yield
+    except IntegrityError as e:
+        raise ConflictingRow(f"this contradicts what is stored: {_first_line(e)}") from e
+    except DataError as e:
+        raise UnfitValue(f"a value can't be stored: {_first_line(e)}") from e
+    except (OperationalError, InterfaceError) as e:
+        raise DatabaseUnavailable(
+            f"the database can't do this now, try again later: {_first_line(e)}"
+        ) from e
+    except PoolTimeoutError as e:
+        raise DatabaseUnavailable(
+            "all connections to the database are busy, try again later"
+        ) from e
+
+
 def _connect_postgres(config: Config) -> Engine:
     password = config.postgres_password
     url = URL.create(
@@ -82,14 +126,6 @@ def _connect_postgres(config: Config) -> Engine:
         pool_timeout=5,
         echo=config.database_log_queries,
     )
-
-
-def postgres_schema(config: Config) -> str | None:
-    """Return the name of the schema, placeholders of the cluster filled in; None on SQLite."""
-    schema = config.postgres_schema if config.db_type == "postgres" else None
-    for placeholder in ("{CLUSTER_NAME}", "{CLUSTER_FQDN}"):
-        schema = schema.replace(placeholder, config.cluster_name) if schema else None
-    return schema
 
 
 def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
@@ -113,3 +149,8 @@ def _set_schema(connection: Any, schema: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('search_path', %s, false)", [f'"{schema}"'])
     connection.autocommit = autocommit
+
+
+def _first_line(error: DBAPIError) -> str:
+    # Only the driver's first line: the rest may quote values of the statement.
+    return str(error.orig).strip().split("\n", maxsplit=1)[0]

@@ -1,4 +1,4 @@
-"""Rows of any of the tables that staff may look into."""
+"""Records: rows of any of the tables that staff may look into."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,10 +7,14 @@ from racetrack_client.log.errors import EntityNotFound, ValidationError
 from sqlalchemy import Column, ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from lifecycle.database.records.changes import describe_changes, describe_key
-from lifecycle.database.records.names import name_record, with_holder
-from lifecycle.database.records.tables import RecordTable
-from lifecycle.database.records.values import MASK, dump_column, parse_value
+from lifecycle.database.record_tables import RecordTable, name_record, with_holder
+from lifecycle.database.record_values import (
+    MASK,
+    describe_changes,
+    describe_key,
+    dump_column,
+    parse_value,
+)
 from lifecycle.database.tables import AuthSubjectRow, Base
 from lifecycle.domain.record import Record, RecordChange, RecordQuery
 

@@ -16,7 +16,7 @@ from starlette_admin.fields import (
     TextAreaField,
 )
 
-from lifecycle.admin.audited import AuditedView
+from lifecycle.admin.audited_view import AuditedView
 from lifecycle.database.tables import JobFamilyRow, JobRow
 
 

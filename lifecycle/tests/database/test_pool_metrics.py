@@ -1,9 +1,8 @@
 import threading
 
 import pytest
-from lifecycle.database.engine import connect_postgres, connect_sqlite
-from lifecycle.database.errors import DatabaseUnavailable
-from lifecycle.database.metrics import watch_engine
+from lifecycle.database.connections import DatabaseUnavailable, connect_postgres, connect_sqlite
+from lifecycle.database.pool_metrics import watch_engine
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from prometheus_client import CollectorRegistry
 from racetrack_commons.testing.serving import wait_until

@@ -1,14 +1,58 @@
-"""The audit log."""
+"""Settings of the installation, changes for the event stream, and the audit log."""
 
 import json
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, or_, select
+from racetrack_commons.entities.dto import ChangeEvent, ChangeKind
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from lifecycle.database.statements import execute_counting
-from lifecycle.database.tables import AuditLogEventRow
+from lifecycle.database.session import execute_counting
+from lifecycle.database.tables import AuditLogEventRow, ChangeRow, SettingRow
 from lifecycle.domain.audit import AuditEventDto, AuditFilter
+
+
+class SettingRepository:
+    """The rows of `registry_setting`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def find(self, name: str) -> Any | None:
+        """Return the value of a setting, or None."""
+        row = self._session.get(SettingRow, name)
+        return row.value if row else None
+
+    def set(self, name: str, value: Any | None) -> None:
+        """Store the value of a setting."""
+        self._session.merge(SettingRow(name=name, value=value))
+
+
+class ChangeRepository:
+    """The rows of `registry_change`, numbered as they are written."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get_newest_id(self) -> int:
+        """Return the id of the newest change; 0 when there was none."""
+        return self._session.scalar(select(func.max(ChangeRow.id))) or 0
+
+    def list_after(self, change_id: int) -> list[ChangeEvent]:
+        """List the changes with a higher id, the oldest first."""
+        query = select(ChangeRow).where(ChangeRow.id > change_id).order_by(ChangeRow.id)
+        return [
+            ChangeEvent(id=row.id, kind=ChangeKind(row.kind), subject=row.subject)
+            for row in self._session.scalars(query)
+        ]
+
+    def remove_before(self, moment: datetime) -> None:
+        """Forget old changes, but never the newest: its id is where readers go on from."""
+        statement = delete(ChangeRow).where(
+            ChangeRow.create_time < moment, ChangeRow.id < self.get_newest_id()
+        )
+        execute_counting(self._session, statement)
 
 
 class AuditRepository:

@@ -1,1 +1,0 @@
-"""Rows of any table as records: named values that JSON can hold."""

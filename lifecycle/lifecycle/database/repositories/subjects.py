@@ -1,0 +1,223 @@
+"""Users, external service consumers, and the auth subjects that stand for them and for job families."""
+
+from datetime import datetime
+
+from racetrack_client.log.errors import AlreadyExists, EntityNotFound
+from racetrack_commons.auth.token import AuthSubjectType
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from lifecycle.database.tables import AuthSubjectRow, EscRow, UserRow
+from lifecycle.domain.auth import AuthSubjectDto, EscDto, UserDto, UserRights
+
+
+class UserRepository:
+    """The rows of `auth_user`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def find(self, username: str) -> UserDto | None:
+        """Find the user of that name."""
+        row = self._find_row(username)
+        return UserDto.model_validate(row) if row else None
+
+    def get(self, username: str) -> UserDto:
+        """Return the user of that name."""
+        return UserDto.model_validate(self._get_row(username))
+
+    def list_all(self) -> list[UserDto]:
+        """List all users by name."""
+        rows = self._session.scalars(select(UserRow).order_by(UserRow.username))
+        return [UserDto.model_validate(row) for row in rows]
+
+    def is_taken(self, username: str) -> bool:
+        """Tell whether somebody has the name, perhaps written with other capitals."""
+        query = select(UserRow.id).where(func.lower(UserRow.username) == username.lower())
+        return self._session.scalar(query.limit(1)) is not None
+
+    def is_empty(self) -> bool:
+        """Tell whether there is nobody yet."""
+        return self._session.scalar(select(UserRow.id).limit(1)) is None
+
+    def add(self, username: str, password_hash: str, now: datetime) -> UserDto:
+        """Add a user who is not active yet."""
+        row = UserRow(username=username, password=password_hash, date_joined=now)
+        self._session.add(row)
+        self._session.flush()
+        return UserDto.model_validate(row)
+
+    def add_admin(self, username: str, password_hash: str, email: str, now: datetime) -> UserDto:
+        """Add a user who is active and may administrate."""
+        row = UserRow(
+            username=username,
+            password=password_hash,
+            email=email,
+            date_joined=now,
+            is_active=True,
+            is_staff=True,
+            is_superuser=True,
+        )
+        self._session.add(row)
+        self._session.flush()
+        return UserDto.model_validate(row)
+
+    def set_password(self, username: str, password_hash: str) -> None:
+        """Replace the password."""
+        self._get_row(username).password = password_hash
+
+    def set_rights(self, username: str, rights: UserRights) -> None:
+        """Say what the user may."""
+        row = self._get_row(username)
+        row.is_active, row.is_staff = rights.is_active, rights.is_staff
+        row.is_superuser = rights.is_superuser
+
+    def set_active(self, username: str, *, active: bool) -> None:
+        """Let the user in, or not any more."""
+        self._get_row(username).is_active = active
+
+    def note_login(self, username: str, now: datetime) -> None:
+        """Remember when the user logged in."""
+        self._get_row(username).last_login = now
+
+    def _find_row(self, username: str) -> UserRow | None:
+        return self._session.scalar(select(UserRow).where(UserRow.username == username))
+
+    def _get_row(self, username: str) -> UserRow:
+        row = self._find_row(username)
+        if row is None:
+            raise EntityNotFound(f"there is no user {username}")
+        return row
+
+
+class EscRepository:
+    """The rows of `registry_esc`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list_all(self) -> list[EscDto]:
+        """List all ESCs by name."""
+        rows = self._session.scalars(select(EscRow).order_by(EscRow.name, EscRow.id))
+        return [EscDto.model_validate(row) for row in rows]
+
+    def get(self, esc_id: str) -> EscDto:
+        """Return the ESC with that id."""
+        row = self._session.get(EscRow, esc_id)
+        if row is None:
+            raise EntityNotFound(f"there is no ESC with the id {esc_id}")
+        return EscDto.model_validate(row)
+
+    def list_called(self, text: str) -> list[EscDto]:
+        """List the ESC with that id, and those with that name."""
+        query = select(EscRow).where(or_(EscRow.id == text, EscRow.name == text))
+        return [EscDto.model_validate(row) for row in self._session.scalars(query)]
+
+    def add(self, name: str, esc_id: str | None) -> EscDto:
+        """Add an ESC; without an id it gets one."""
+        if esc_id is not None and self._session.get(EscRow, esc_id) is not None:
+            raise AlreadyExists(f"there is an ESC with the id {esc_id} already")
+        row = EscRow(name=name, **({"id": esc_id} if esc_id else {}))
+        self._session.add(row)
+        self._session.flush()
+        return EscDto.model_validate(row)
+
+    def remove(self, esc_id: str) -> None:
+        """Remove an ESC; its tokens and permissions go with it."""
+        self._session.delete(self._session.get_one(EscRow, esc_id))
+        self._session.flush()
+
+
+class AuthSubjectRepository:
+    """The rows of `registry_authsubject`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get(self, subject_id: str) -> AuthSubjectDto:
+        """Return the subject with that id."""
+        subject = self._find(AuthSubjectRow.id == subject_id)
+        if subject is None:
+            raise EntityNotFound("the holder of this token is gone")
+        return subject
+
+    def find_of_user(self, user_id: int) -> AuthSubjectDto | None:
+        """Find the subject of a user."""
+        return self._find(AuthSubjectRow.user_id == user_id)
+
+    def ensure_of_user(self, user_id: int) -> AuthSubjectDto:
+        """Return the subject of a user, added if it was not there."""
+        return self.find_of_user(user_id) or self._add(AuthSubjectRow(user_id=user_id))
+
+    def find_of_esc(self, esc_id: str) -> AuthSubjectDto | None:
+        """Find the subject of an ESC."""
+        return self._find(AuthSubjectRow.esc_id == esc_id)
+
+    def ensure_of_esc(self, esc_id: str) -> AuthSubjectDto:
+        """Return the subject of an ESC, added if it was not there."""
+        return self.find_of_esc(esc_id) or self._add(AuthSubjectRow(esc_id=esc_id))
+
+    def find_of_family(self, family_id: str) -> AuthSubjectDto | None:
+        """Find the subject of a job family."""
+        return self._find(AuthSubjectRow.job_family_id == family_id)
+
+    def ensure_of_family(self, family_id: str) -> AuthSubjectDto:
+        """Return the subject of a job family, added if it was not there."""
+        return self.find_of_family(family_id) or self._add(AuthSubjectRow(job_family_id=family_id))
+
+    def list_of_type(self, subject_type: AuthSubjectType) -> list[AuthSubjectDto]:
+        """List all subjects that are users, ESCs or job families."""
+        columns = {
+            AuthSubjectType.USER: AuthSubjectRow.user_id,
+            AuthSubjectType.ESC: AuthSubjectRow.esc_id,
+            AuthSubjectType.JOB_FAMILY: AuthSubjectRow.job_family_id,
+        }
+        rows = self._session.scalars(_select().where(columns[subject_type].is_not(None)))
+        return [_to_dto(row) for row in rows]
+
+    def _find(self, condition: ColumnElement[bool]) -> AuthSubjectDto | None:
+        row = self._session.scalars(_select().where(condition)).first()
+        return _to_dto(row) if row else None
+
+    def _add(self, row: AuthSubjectRow) -> AuthSubjectDto:
+        self._session.add(row)
+        self._session.flush()
+        return self.get(row.id)
+
+
+def _select() -> Select[AuthSubjectRow]:
+    return (
+        select(AuthSubjectRow)
+        .options(
+            joinedload(AuthSubjectRow.user),
+            joinedload(AuthSubjectRow.esc),
+            joinedload(AuthSubjectRow.job_family),
+        )
+        .execution_options(populate_existing=True)
+    )
+
+
+def _to_dto(row: AuthSubjectRow) -> AuthSubjectDto:
+    if row.user is not None:
+        return AuthSubjectDto(
+            id=row.id,
+            subject_type=AuthSubjectType.USER,
+            name=row.user.username,
+            display_name=row.user.username,
+            is_active=row.user.is_active,
+        )
+    if row.esc is not None:
+        return AuthSubjectDto(
+            id=row.id,
+            subject_type=AuthSubjectType.ESC,
+            name=row.esc.id,
+            display_name=row.esc.name,
+        )
+    if row.job_family is not None:
+        return AuthSubjectDto(
+            id=row.id,
+            subject_type=AuthSubjectType.JOB_FAMILY,
+            name=row.job_family.name,
+            display_name=row.job_family.name,
+        )
+    raise EntityNotFound(f"auth subject {row.id} is neither a user nor an ESC nor a job family")

@@ -1,0 +1,57 @@
+"""Tables of the whole installation: settings, changes for the event stream, and the audit log."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lifecycle.database.tables.base import (
+    Base,
+    Id,
+    JsonValue,
+    LongText,
+    Serial,
+    Str32,
+    Str256,
+    Str512,
+)
+
+
+class SettingRow(Base):
+    """A named JSON value, such as `maintenance_mode`."""
+
+    __tablename__ = "registry_setting"
+
+    name: Mapped[str] = mapped_column(String(512), primary_key=True)
+    value: Mapped[Any | None] = mapped_column(JsonValue)
+
+
+class ChangeRow(Base):
+    """Something that readers of the event stream want to know."""
+
+    __tablename__ = "registry_change"
+    # Without it SQLite gives the number of a deleted newest row to the next one.
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[Serial]
+    kind: Mapped[Str32]
+    subject: Mapped[Str512 | None]
+    create_time: Mapped[datetime]
+
+
+class AuditLogEventRow(Base):
+    """Something that somebody did."""
+
+    __tablename__ = "registry_auditlogevent"
+
+    id: Mapped[Id]
+    version: Mapped[int] = mapped_column(default=1)
+    timestamp: Mapped[datetime] = mapped_column(index=True)
+    event_type: Mapped[Str512]
+    properties: Mapped[LongText | None]
+    """JSON as text, as older installations have it."""
+    username_executor: Mapped[Str512 | None] = mapped_column(index=True)
+    username_subject: Mapped[Str512 | None]
+    job_name: Mapped[Str512 | None] = mapped_column(index=True)
+    job_version: Mapped[Str256 | None] = mapped_column(index=True)
