@@ -15,7 +15,7 @@ from lifecycle.database.connections import connect
 from lifecycle.database.pool_metrics import watch_engine
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.domain.secrets import SecretBox
-from lifecycle.infrastructure.built_in import load_targets
+from lifecycle.infrastructure.registry import load_targets
 from lifecycle.infrastructure.registry import InfrastructureRegistry, PluginTargets
 from lifecycle.metrics import LifecycleMetrics
 
@@ -61,7 +61,7 @@ def create_core(config: Config, clock: Clock | None = None) -> Core:
         unit_of_work=unit_of_work,
         secret_box=secret_box,
         plugins=plugins,
-        infrastructure=InfrastructureRegistry(built_in, PluginTargets(plugins).find),
+        infrastructure=InfrastructureRegistry(built_in, PluginTargets(plugins).collect),
         image_builder=_create_image_builder(config),
         metrics=LifecycleMetrics.create(registry),
         metrics_registry=registry,

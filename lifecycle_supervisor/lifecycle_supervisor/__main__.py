@@ -32,7 +32,7 @@ def main() -> None:
 def stop_jobs(config: SupervisorConfig) -> None:
     """Stop everything that runs on built-in targets; the registry keeps the jobs, which come back at the next start."""
     core = create_core(config)
-    for keeper in core.infrastructure.keepers():
+    for keeper in core.infrastructure.list_keepers():
         keeper.stop_all()
     core.close()
 

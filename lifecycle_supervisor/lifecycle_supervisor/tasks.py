@@ -96,7 +96,7 @@ class SupervisorTasks:
     def _list_keeper_tasks(self) -> list[PeriodicTask]:
         return [
             PeriodicTask(task.name, task.interval_seconds, task.run)
-            for keeper in self.core.infrastructure.keepers()
+            for keeper in self.core.infrastructure.list_keepers()
             for task in keeper.list_tasks()
         ]
 

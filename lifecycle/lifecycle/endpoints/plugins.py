@@ -95,7 +95,7 @@ def list_infrastructure_targets(services: ServicesDep) -> dict[str, PluginManife
     by_name = {name: plugin for plugin, name in _list_targets(services)}
     return {
         name: by_name.get(name) or _built_in_plugin(name, services)
-        for name in services.infrastructure.names()
+        for name in services.infrastructure.list_names()
     }
 
 

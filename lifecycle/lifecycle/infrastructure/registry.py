@@ -2,20 +2,26 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
 
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.log.logs import get_logger
+from racetrack_commons.clock import Clock
 from racetrack_commons.plugin.core import PluginCore
 from racetrack_commons.plugin.hooks import PluginHooks
 from racetrack_commons.plugin.plugin_data import PluginData
 
+from lifecycle.config import BuiltInTarget, Config
+from lifecycle.domain.secrets import SecretBox
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.infrastructure.model import InfrastructureTarget, TargetKeeper
 
 logger = get_logger(__name__)
 
 
 class InfrastructureRegistry:
-    """Looks targets up by name."""
+    """All infrastructure targets, found by their names."""
 
     def __init__(
         self,
@@ -25,30 +31,33 @@ class InfrastructureRegistry:
         self._built_in = dict(built_in)
         self._of_plugins = of_plugins
 
-    def targets(self) -> dict[str, InfrastructureTarget]:
+    def collect_targets(self) -> dict[str, InfrastructureTarget]:
         """Return all targets by name; a plugin's target replaces a built-in one of the same name."""
         return {**self._built_in, **self._of_plugins()}
 
-    def names(self) -> list[str]:
-        """List the names, sorted."""
-        return sorted(self.targets())
+    def list_names(self) -> list[str]:
+        """List the names of all targets, sorted."""
+        return sorted(self.collect_targets())
 
-    def keepers(self) -> list[TargetKeeper]:
+    def list_keepers(self) -> list[TargetKeeper]:
         """List the keepers of the targets that have one."""
-        return [target.keeper for target in self.targets().values() if target.keeper]
+        return [target.keeper for target in self.collect_targets().values() if target.keeper]
 
     def get(self, name: str) -> InfrastructureTarget:
-        """Return a target; ValidationError lists those there are."""
-        target = self.targets().get(name)
+        """Return the target of that name; raise ValidationError, which lists the targets, if there is none."""
+        target = self.collect_targets().get(name)
         if target is None:
             raise ValidationError(
-                f"there is no infrastructure target {name!r}; there are: {', '.join(self.names()) or 'none'}"
+                f"there is no infrastructure target {name!r}; there are: {', '.join(self.list_names()) or 'none'}"
             )
         return target
 
     def choose(self, wanted: str | None, default: str | None) -> str:
-        """Choose the target of a job: the one it wants, the only one, or the default; ValidationError otherwise."""
-        names = self.names()
+        """Return the name of a job's target: the wanted one, the only one there is, or the default.
+
+        Raise ValidationError when none of the three applies, or when that target doesn't exist.
+        """
+        names = self.list_names()
         if wanted:
             self.get(wanted)
             return wanted
@@ -61,14 +70,36 @@ class InfrastructureRegistry:
             f"the manifest must name its infrastructure_target, one of: {', '.join(names) or 'none is installed'}"
         )
 
-    def image_kind(self, name: str) -> str:
-        """Return the kind of image that a target runs, in Image Builder's words; ValidationError as `get`."""
+    def get_image_kind(self, name: str) -> str:
+        """Return the kind of the images that a target runs; raise ValidationError like `get`."""
         return self.get(name).image_kind
+
+
+class TargetModule(Protocol):
+    """The module `lifecycle.infrastructure.<name>.target` of a built-in target."""
+
+    def make_target(
+        self, config: Config, unit_of_work: UnitOfWorkFactory, secret_box: SecretBox, clock: Clock
+    ) -> InfrastructureTarget:
+        """Return the target with its adapters; nothing is connected to yet."""
+
+
+def load_targets(
+    config: Config, unit_of_work: UnitOfWorkFactory, secret_box: SecretBox, clock: Clock
+) -> dict[str, InfrastructureTarget]:
+    """Import and make the built-in targets that the configuration names; return them by name.
+
+    The other built-in targets are not imported, because their libraries take memory.
+    """
+    return {
+        name.value: _import_target(name).make_target(config, unit_of_work, secret_box, clock)
+        for name in config.built_in_targets
+    }
 
 
 @dataclass(frozen=True)
 class PluginTarget:
-    """A target, and where it comes from."""
+    """A target, and the plugin that brings it."""
 
     name: str
     plugin: PluginData
@@ -77,12 +108,15 @@ class PluginTarget:
 
 @dataclass(frozen=True)
 class PluginTargets:
-    """Asks plugins for their targets, afresh each time; what is none is left out and told in the log."""
+    """The targets of plugins, which are asked for them on each call.
+
+    An object that is not a target is left out, and an error about it is logged.
+    """
 
     plugins: PluginHooks
 
-    def find(self) -> dict[str, InfrastructureTarget]:
-        """Return the targets by name; of two with the same name the later plugin's."""
+    def collect(self) -> dict[str, InfrastructureTarget]:
+        """Return the targets by name; of two with the same name, the later plugin's."""
         return {found.name: found.target for found in self.list_all()}
 
     def list_all(self) -> Iterator[PluginTarget]:
@@ -98,3 +132,7 @@ class PluginTargets:
                 else:
                     kind = type(target).__name__
                     logger.error(f"target {name} of plugin {plugin} is no target but {kind}")
+
+
+def _import_target(name: BuiltInTarget) -> TargetModule:
+    return cast("TargetModule", import_module(f"lifecycle.infrastructure.{name.value}.target"))

@@ -56,7 +56,7 @@ def sync_jobs(
     """
     with unit_of_work.reading() as uow:
         before = {(job.name, job.version): job for job in uow.jobs.list_all()}
-    observed = observe(infrastructure.targets(), config)
+    observed = observe(infrastructure.collect_targets(), config)
     with unit_of_work.reading() as uow:
         decided = [
             (job, _decide(job, observed, available_job_types))

@@ -1,9 +1,8 @@
 import pytest
 from lifecycle.config import BuiltInTarget
 from lifecycle.domain.secrets import SecretBox
-from lifecycle.infrastructure.built_in import load_targets
 from lifecycle.infrastructure.model import InfrastructureTarget
-from lifecycle.infrastructure.registry import InfrastructureRegistry
+from lifecycle.infrastructure.registry import InfrastructureRegistry, load_targets
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.clock import Clock
 
@@ -24,10 +23,10 @@ def test_a_target_knows_which_images_it_runs():
         lambda: {"of-a-plugin": InfrastructureTarget()},
     )
 
-    assert registry.image_kind("process") == "process"
-    assert registry.image_kind("of-a-plugin") == "docker"
+    assert registry.get_image_kind("process") == "process"
+    assert registry.get_image_kind("of-a-plugin") == "docker"
     with pytest.raises(ValidationError, match="there are: of-a-plugin, process"):
-        registry.image_kind("elsewhere")
+        registry.get_image_kind("elsewhere")
 
 
 def test_a_target_of_a_plugin_replaces_the_built_in_one_and_its_keeper():
@@ -35,4 +34,4 @@ def test_a_target_of_a_plugin_replaces_the_built_in_one_and_its_keeper():
     registry = InfrastructureRegistry({"process": built_in}, lambda: {"process": of_plugin})
 
     assert registry.get("process") is of_plugin
-    assert registry.keepers() == []
+    assert registry.list_keepers() == []

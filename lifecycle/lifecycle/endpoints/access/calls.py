@@ -128,7 +128,7 @@ def _refuse(error: UnauthorizedError, services: LifecycleServices) -> Response:
 
 
 def _to_answer(job: JobDto, caller: str | None, services: LifecycleServices) -> JobCallAuthData:
-    target = services.infrastructure.targets().get(job.infrastructure_target or "")
+    target = services.infrastructure.collect_targets().get(job.infrastructure_target or "")
     return JobCallAuthData(
         job=with_pub_url(job, services.config),
         caller=caller,
