@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from racetrack_commons.testing.builders import a_manifest_dict
 from stacks.embedded import EmbeddedStack, start_embedded_stack
 from stacks.stack import Stack
 
@@ -43,14 +44,11 @@ def job_directory(tmp_path: Path) -> Callable[..., Path]:
         directory = tmp_path / name
         directory.mkdir()
         (directory / "job.py").write_text(code)
-        content = {
-            "name": name,
-            "owner_email": "sample@example.com",
+        usual = {
             "git": {"remote": "https://github.com/TheRacetrack/racetrack"},
-            "version": "0.0.1",
-            "jobtype": "python3:latest",
             "jobtype_extra": {"entrypoint_path": "job.py", "entrypoint_class": "Job"},
-        } | manifest
+        }
+        content = a_manifest_dict(name, **usual | manifest)
         (directory / "job.yaml").write_text(json.dumps(content))
         return directory
 

@@ -1,7 +1,8 @@
 import json
 
-from image_builder.testing.builders import ADDER, a_manifest, a_payload
+from image_builder.testing.builders import ADDER, a_payload
 from racetrack_commons.auth.token import AuthSubjectType, AuthTokenPayload, encode_token
+from racetrack_commons.testing.builders import a_manifest_dict
 
 
 def read_image(config, tag="tag-1"):
@@ -88,8 +89,8 @@ def test_wrong_requests_are_refused_before_the_stream(client):
         body = a_payload(**fields).model_dump(mode="json")
         return client.post("/api/v1/build/sse", json=body)
 
-    assert "version" in post(manifest=a_manifest(version=1.0)).json()["error"]
-    assert post(manifest=a_manifest(name="../up")).status_code == 400
+    assert "version" in post(manifest=a_manifest_dict(version=1.0)).json()["error"]
+    assert post(manifest=a_manifest_dict(name="../up")).status_code == 400
     assert post(tag="a/b").status_code == 400
     assert post(deployment_id="..").status_code == 400
     assert "--no-cache" in post(build_flags=["--network=host"]).json()["error"]

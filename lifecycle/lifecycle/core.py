@@ -15,8 +15,7 @@ from lifecycle.database.connections import connect
 from lifecycle.database.pool_metrics import watch_engine
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.domain.secrets import SecretBox
-from lifecycle.infrastructure.registry import load_targets
-from lifecycle.infrastructure.registry import InfrastructureRegistry, PluginTargets
+from lifecycle.infrastructure.registry import InfrastructureRegistry, PluginTargets, load_targets
 from lifecycle.metrics import LifecycleMetrics
 
 

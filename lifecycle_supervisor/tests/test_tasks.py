@@ -12,8 +12,8 @@ from lifecycle.testing.fakes import FakeImageBuilder
 from lifecycle_supervisor.config import SupervisorConfig
 from lifecycle_supervisor.tasks import SupervisorTasks, write_discovery_file
 from pydantic import SecretStr
-from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, JobImage, JobStatus
-from racetrack_commons.testing.builders import a_job
+from racetrack_commons.entities.dto import JobImage, JobStatus
+from racetrack_commons.testing.builders import a_deployment, a_job
 
 
 @contextmanager
@@ -75,18 +75,6 @@ def test_old_deployments_are_forgotten_to_the_last(tmp_path):
 
         with tasks.core.unit_of_work.reading() as uow:
             assert uow.deployments.list_newest(0) == []
-
-
-def a_deployment(deployment_id):
-    return DeploymentDto(
-        id=deployment_id,
-        status=DeploymentStatus.FAILED,
-        create_time=0,
-        update_time=0,
-        manifest_yaml="",
-        job_name="adder",
-        job_version="0.0.1",
-    )
 
 
 def test_prometheus_finds_every_replica_of_jobs_that_are_not_lost(tmp_path: Path):

@@ -22,6 +22,7 @@ from racetrack_commons.plugin.job_type_definition import (
 )
 from racetrack_commons.plugin.job_types import JobType
 from racetrack_commons.plugin.plugin_data import PluginData
+from racetrack_commons.testing.builders import a_manifest_dict
 
 from image_builder.job_type.catalog import JobTypeCatalog
 
@@ -92,18 +93,6 @@ def a_job_type(
     return JobType(name, version, plugin, JobTypeDefinition(tuple(images), recipe))
 
 
-def a_manifest(name: str = "adder", **extra: Any) -> dict[str, Any]:
-    """Make a manifest as Lifecycle sends it."""
-    return {
-        "name": name,
-        "owner_email": "sample@example.com",
-        "git": {"remote": "https://example.com/sample/adder"},
-        "version": "0.0.1",
-        "jobtype": "python3:latest",
-        "jobtype_extra": {"entrypoint_path": "adder.py", "entrypoint_class": "Adder"},
-    } | extra
-
-
 def a_payload(
     files: Mapping[str, str | bytes] | None = None,
     *,
@@ -114,7 +103,7 @@ def a_payload(
 ) -> BuildPayload:
     """Make the payload that asks for a process image of a small job."""
     return BuildPayload(
-        manifest=manifest or a_manifest(),
+        manifest=manifest or a_manifest_dict(),
         tag=tag,
         deployment_id=deployment_id,
         image_kind=fields.pop("image_kind", ImageKind.PROCESS),

@@ -4,10 +4,10 @@ import pytest
 from image_builder.app import create_builder
 from image_builder.docker.docker_backend import DockerImagePruner
 from image_builder.docker.docker_cli import DockerCli
-from image_builder.testing.builders import a_manifest
 from image_builder.testing.docker_engine import docker, platform_of_its_own
 from prometheus_client import CollectorRegistry
 from racetrack_commons.entities.dto import JobImage
+from racetrack_commons.testing.builders import a_manifest_dict
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("in_job")]
 
@@ -41,7 +41,7 @@ def make(build_docker):
             dockerfile,
             tag=tag,
             deployment_id=deployment_id or tag,
-            manifest=a_manifest(**manifest),
+            manifest=a_manifest_dict(**manifest),
         )
         assert done.error is None
         return done.result["image_names"][0]

@@ -1,9 +1,9 @@
 import json
 
 import pytest
-from image_builder.testing.builders import a_manifest
 from image_builder.testing.docker_engine import docker
 from racetrack_commons.plugin.job_type_definition import ImageDefinition, ImageSource
+from racetrack_commons.testing.builders import a_manifest_dict
 
 pytestmark = pytest.mark.docker
 
@@ -17,7 +17,7 @@ def inspect(image):
 
 
 def test_a_build_makes_an_image_of_source_and_job_type(build_docker, platform):
-    done = build_docker(manifest=a_manifest(build_env={"COLOUR": "red"}))
+    done = build_docker(manifest=a_manifest_dict(build_env={"COLOUR": "red"}))
 
     assert done.error is None
     name = f"{platform}/job-entrypoint/adder:tag-1"
@@ -89,7 +89,7 @@ def test_a_manifest_may_name_its_dockerfile(build_docker, use_images):
         )
     )
     files = {"deploy/web.Dockerfile": "FROM debian:trixie-slim\nLABEL made={{ manifest.name }}\n"}
-    manifest = a_manifest(jobtype_extra={"dockerfile_path": "deploy/web.Dockerfile"})
+    manifest = a_manifest_dict(jobtype_extra={"dockerfile_path": "deploy/web.Dockerfile"})
 
     done = build_docker(files=files, manifest=manifest)
 
@@ -132,7 +132,7 @@ def test_metrics_have_their_contract_names(build_docker, client):
 
 
 def test_a_name_that_no_image_can_have_is_refused(build_docker):
-    error = build_docker(manifest=a_manifest(name="Adder")).error
+    error = build_docker(manifest=a_manifest_dict(name="Adder")).error
 
     assert "the job name 'Adder' can't be that of an image" in error
 

@@ -5,8 +5,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from image_builder.testing.builders import a_manifest
 from image_builder.testing.docker_engine import docker
+from racetrack_commons.testing.builders import a_manifest_dict
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("in_job")]
 
@@ -85,7 +85,7 @@ def test_credentials_of_a_repository_never_show(start, build_docker, remote, con
     client = start(git_protocols=("http",))
     done = build_docker(
         build_context=None,
-        manifest=a_manifest(git={"remote": remote, "directory": "adder"}),
+        manifest=a_manifest_dict(git={"remote": remote, "directory": "adder"}),
         git_credentials={"username": "gardener", "password": PASSWORD},
         using=client,
     )

@@ -4,8 +4,8 @@ import zipfile
 
 import pytest
 from image_builder.job_type.catalog import PluginJobTypes
-from image_builder.testing.builders import a_manifest
 from image_builder.testing.docker_engine import docker
+from racetrack_commons.testing.builders import a_manifest_dict
 
 pytestmark = pytest.mark.docker
 
@@ -53,7 +53,7 @@ def build_tiny(build_docker, job_types):
 
     def run(definition, **files):
         job_types.define(definition)
-        manifest = a_manifest(jobtype="tiny:1.0.0", jobtype_extra={"colour": "blue"})
+        manifest = a_manifest_dict(jobtype="tiny:1.0.0", jobtype_extra={"colour": "blue"})
         return build_docker(files=files, manifest=manifest)
 
     return run

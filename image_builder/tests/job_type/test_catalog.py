@@ -3,10 +3,10 @@ import zipfile
 import pytest
 from image_builder.build_request import parse_manifest_types
 from image_builder.job_type.catalog import PluginJobTypes
-from image_builder.testing.builders import a_manifest
 from racetrack_client.entities import ImageKind
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.plugin.job_type_definition import ImageSource
+from racetrack_commons.testing.builders import a_manifest_dict
 
 PLUGIN = """
 class Plugin:
@@ -60,9 +60,9 @@ def test_what_cannot_run_is_refused_with_the_list_of_what_can(job_types):
 def test_the_plugin_may_refuse_a_manifest(job_types):
     job_type = job_types.resolve("python3:latest", ImageKind.PROCESS)
 
-    job_types.check_manifest(job_type, parse_manifest_types(a_manifest()))
+    job_types.check_manifest(job_type, parse_manifest_types(a_manifest_dict()))
     with pytest.raises(ValidationError, match=r"^python3:1\.0\.0 can't have replicas$"):
-        job_types.check_manifest(job_type, parse_manifest_types(a_manifest(replicas=2)))
+        job_types.check_manifest(job_type, parse_manifest_types(a_manifest_dict(replicas=2)))
 
 
 def test_a_plugin_that_was_installed_a_moment_ago_is_found(job_types, plugins_dir):

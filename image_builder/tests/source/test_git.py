@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from image_builder.testing.builders import ADDER, a_manifest
+from image_builder.testing.builders import ADDER
+from racetrack_commons.testing.builders import a_manifest_dict
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "a",
@@ -40,7 +41,9 @@ def config(config):
 
 
 def manifest_of(repository, directory="jobs/adder", **git_fields):
-    return a_manifest(git={"remote": f"file://{repository}", "directory": directory, **git_fields})
+    return a_manifest_dict(
+        git={"remote": f"file://{repository}", "directory": directory, **git_fields}
+    )
 
 
 @contextmanager
@@ -119,7 +122,7 @@ def test_a_link_out_of_the_repository_is_not_followed(build, repository, tmp_pat
 
 def test_wrong_credentials_are_named_as_the_cause_and_never_shown(build, config):
     with server_that(deny) as (url, seen):
-        manifest = a_manifest(git={"remote": f"{url}/repo"})
+        manifest = a_manifest_dict(git={"remote": f"{url}/repo"})
         credentials = {"username": "john", "password": PASSWORD}
         refused = build(build_context=None, manifest=manifest, git_credentials=credentials)
         missing = build(build_context=None, manifest=manifest, deployment_id="2")
@@ -141,7 +144,7 @@ def test_credentials_do_not_follow_a_redirect_to_another_host(build):
             request.end_headers()
 
         with server_that(redirect) as (url, _):
-            manifest = a_manifest(git={"remote": f"{url}/repo"})
+            manifest = a_manifest_dict(git={"remote": f"{url}/repo"})
             credentials = {"username": "john", "password": PASSWORD}
             done = build(build_context=None, manifest=manifest, git_credentials=credentials)
 

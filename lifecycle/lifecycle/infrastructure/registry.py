@@ -13,8 +13,8 @@ from racetrack_commons.plugin.hooks import PluginHooks
 from racetrack_commons.plugin.plugin_data import PluginData
 
 from lifecycle.config import BuiltInTarget, Config
-from lifecycle.domain.secrets import SecretBox
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.model import InfrastructureTarget, TargetKeeper
 
 logger = get_logger(__name__)

@@ -11,7 +11,7 @@ from fastapi.routing import iter_route_contexts
 from racetrack_commons.testing.builders import a_manifest_dict
 
 TABLES = Path(__file__).parents[3] / "docs" / "access.md"
-MANIFEST = a_manifest_dict("adder", "0.0.2")
+MANIFEST = a_manifest_dict(version="0.0.2")
 PATH_VALUES = {
     "job_name": "adder",
     "job_version": "0.0.1",

@@ -2,8 +2,9 @@ import httpx
 import pytest
 from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.domain.deployment import TaskStep
-from racetrack_client.entities import DeployPayload, SecretVars
+from racetrack_client.entities import SecretVars
 from racetrack_commons.entities.dto import DeploymentStatus, JobStatus
+from racetrack_commons.testing.builders import a_deploy_payload
 
 
 def test_a_deployed_job_runs_and_its_deployment_is_done(platform):
@@ -114,13 +115,7 @@ def test_documented_examples_are_called_before_the_switch(platform):
 
 
 def test_a_build_alone_deploys_nothing(platform):
-    content = {
-        "name": "adder", "version": "0.0.1", "owner_email": "a@example.com",
-        "jobtype": "python3:latest", "git": {"remote": "https://example.com/adder"},
-    }  # fmt: skip
-    deployment_id = platform.services.submitter.build(
-        DeployPayload(manifest=content), platform.deployer
-    )
+    deployment_id = platform.services.submitter.build(a_deploy_payload(), platform.deployer)
     platform.services.worker.run_pending()
 
     deployment = platform.deployment(deployment_id)

@@ -6,7 +6,7 @@ from lifecycle.testing.fakes import FakeImageBuilder, FakeInstances, FakeMonitor
 from racetrack_commons.testing.builders import a_manifest_dict
 from racetrack_commons.testing.serving import wait_until
 
-MANIFEST = a_manifest_dict("adder", "0.0.1", smoke_test=False)
+MANIFEST = a_manifest_dict(smoke_test=False)
 
 
 @pytest.fixture

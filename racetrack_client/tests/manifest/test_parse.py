@@ -6,18 +6,7 @@ from racetrack_client.manifest import GitManifest, Manifest, ResourcesManifest
 from racetrack_client.manifest.parse import ManifestError, parse_manifest
 from racetrack_client.manifest.rules import list_deprecations
 from racetrack_client.manifest.validate import validate_manifest
-
-
-def a_manifest(**changes: Any) -> dict[str, Any]:
-    content = {
-        "name": "adder",
-        "owner_email": "sample@example.com",
-        "version": "0.0.2",
-        "git": {"remote": "https://github.com/example/jobs", "directory": "adder"},
-        "jobtype": "python3:latest",
-        "jobtype_extra": {"entrypoint_path": "adder.py"},
-    }
-    return {key: value for key, value in (content | changes).items() if value is not ...}
+from racetrack_commons.testing.builders import a_manifest_dict
 
 
 def problems_of(content: dict[str, Any]) -> dict[str, str]:
@@ -27,7 +16,7 @@ def problems_of(content: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_good_manifest_is_parsed_with_its_defaults():
-    manifest = parse_manifest(a_manifest(version=...))
+    manifest = parse_manifest(a_manifest_dict(version=...))
 
     assert (manifest.version, manifest.replicas, manifest.image_type) == ("0.0.1", 1, "docker")
     assert manifest.smoke_test is True
@@ -36,7 +25,7 @@ def test_a_good_manifest_is_parsed_with_its_defaults():
 
 def test_what_the_samples_use_is_accepted():
     manifest = parse_manifest(
-        a_manifest(
+        a_manifest_dict(
             extends=None,
             labels={"model": "linear-regression"},
             replicas=2,
@@ -102,7 +91,7 @@ def test_what_the_samples_use_is_accepted():
 def test_a_broken_rule_is_named_with_its_path_and_what_to_do(
     changes: dict[str, Any], path: str, says: str
 ):
-    assert says in problems_of(a_manifest(**changes))[path]
+    assert says in problems_of(a_manifest_dict(**changes))[path]
 
 
 def test_every_error_of_a_bad_file_is_reported_at_once():
@@ -117,7 +106,7 @@ def test_every_error_of_a_bad_file_is_reported_at_once():
 
 def test_the_text_of_the_error_has_a_line_for_each_problem():
     with pytest.raises(ValidationError) as caught:
-        parse_manifest(a_manifest(replicas=0, owner_email="x"))
+        parse_manifest(a_manifest_dict(replicas=0, owner_email="x"))
 
     text = str(caught.value)
     assert text.startswith("2 errors in the manifest:\n")
@@ -138,23 +127,23 @@ def test_a_manifest_made_in_code_is_validated_too():
 
 
 def test_the_origin_keeps_the_order_and_drops_nulls_but_is_no_part_of_the_manifest():
-    manifest = parse_manifest(a_manifest(labels=None))
+    manifest = parse_manifest(a_manifest_dict(labels=None))
 
-    assert manifest.origin_yaml_.startswith("name: adder\nowner_email:")
+    assert manifest.origin_yaml_.startswith("name: adder\nversion: 0.0.1\nowner_email:")
     assert "labels" not in manifest.origin_dict_
     assert not {"origin_yaml_", "origin_dict_"} & set(manifest.model_dump())
 
 
 def test_extra_and_job_type_are_found_under_their_deprecated_names():
     manifest = parse_manifest(
-        a_manifest(
+        a_manifest_dict(
             jobtype=..., lang="python3:1.0.0", jobtype_extra=..., python={"entrypoint_path": "a.py"}
         )
     )
 
     assert manifest.get_jobtype() == "python3:1.0.0"
     assert manifest.get_jobtype_extra() == {"entrypoint_path": "a.py"}
-    assert parse_manifest(a_manifest(jobtype_extra=...)).get_jobtype_extra() == {}
+    assert parse_manifest(a_manifest_dict(jobtype_extra=...)).get_jobtype_extra() == {}
 
 
 def test_deprecated_keys_are_named_with_what_replaces_them():

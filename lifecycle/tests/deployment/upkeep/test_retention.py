@@ -10,7 +10,7 @@ from lifecycle.deployment.upkeep.retention import (
     forget_old_rows,
 )
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, JobStatus
-from racetrack_commons.testing.builders import a_job, a_manifest_yaml
+from racetrack_commons.testing.builders import a_deployment, a_job, a_manifest_yaml
 
 A_MONTH = timedelta(days=30)
 LATER_SECONDS = 31 * 24 * 3600
@@ -180,23 +180,11 @@ def test_deployments_of_older_servers_go_too_but_for_the_newest_of_a_job(
     platform.deploy()
     with platform.unit_of_work() as uow:
         for name in ("adder", "gone"):
-            uow.deployments.add(a_deployment(f"old-{name}", name), platform.clock.now())
-        uow.deployments.add(a_deployment("new", "gone"), platform.clock.now())
+            uow.deployments.add(a_deployment(f"old-{name}", job_name=name), platform.clock.now())
+        uow.deployments.add(a_deployment("new", job_name="gone"), platform.clock.now())
     wait_a_month()
     assert forget() == 2
     assert "old-adder" in list_ids(platform), "it is the newest of its job"
-
-
-def a_deployment(deployment_id, job_name):
-    return DeploymentDto(
-        id=deployment_id,
-        status=DeploymentStatus.DONE,
-        create_time=0,
-        update_time=0,
-        manifest_yaml="",
-        job_name=job_name,
-        job_version="0.0.1",
-    )
 
 
 def test_many_are_forgotten_in_small_steps(platform, monkeypatch, wait_a_month):
