@@ -23,6 +23,7 @@ from image_builder.testing.docker_engine import docker, platform_of_its_own
 from racetrack_client.entities import ImageKind
 from racetrack_client.plugin.bundle import bundle_plugin, load_plugin_manifest
 from racetrack_commons.plugin.engine import PluginEngine
+from racetrack_commons.testing.builders import a_manifest_dict
 from racetrack_commons.testing.serving import wait_until
 
 PLUGINS = Path(__file__).parents[1]
@@ -84,14 +85,8 @@ class ImageBuilds:
         for name, text in files.items():
             (job / name).parent.mkdir(parents=True, exist_ok=True)
             (job / name).write_text(text)
-        content = {
-            "name": "adder",
-            "owner_email": "sample@example.com",
-            "version": "1.2.3",
-            "git": {"remote": "https://github.com/TheRacetrack/racetrack"},
-            "jobtype": "python3:latest",
-            "jobtype_extra": {"entrypoint_path": "adder.py"},
-        } | manifest
+        extra = {"entrypoint_path": "adder.py"}
+        content = a_manifest_dict(version="1.2.3", **{"jobtype_extra": extra} | manifest)
         kept = {key: value for key, value in content.items() if value is not None}
         (job / "job.yaml").write_text(json.dumps(kept))
         return self.build_directory(job)

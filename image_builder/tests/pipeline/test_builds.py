@@ -2,7 +2,8 @@ import socket
 import threading
 
 import pytest
-from image_builder.testing.builders import ADDER, a_manifest, a_payload
+from image_builder.testing.builders import ADDER, a_payload
+from racetrack_commons.testing.builders import a_manifest_dict
 from racetrack_commons.testing.serving import wait_until
 
 
@@ -74,7 +75,7 @@ def test_cancelling_ends_the_program_that_the_build_waits_for(client, in_thread,
         wait = in_thread(
             build,
             files={"adder.py": ADDER, "requirements.txt": "flowers"},
-            manifest=a_manifest(jobtype_extra=extra, build_env={"PIP_INDEX_URL": index}),
+            manifest=a_manifest_dict(jobtype_extra=extra, build_env={"PIP_INDEX_URL": index}),
         )
         connection, _ = silent.accept()
         with connection:
@@ -96,7 +97,7 @@ def test_cancelling_a_build_that_waits_ends_it_before_it_begins(gate, client, in
 
 
 def test_warnings_tell_of_deprecated_keys_and_of_what_a_process_does_not_get(build):
-    manifest = a_manifest(system_dependencies=["libgomp1"]) | {
+    manifest = a_manifest_dict(system_dependencies=["libgomp1"]) | {
         "jobtype": None,
         "lang": "python3:latest",
     }

@@ -5,7 +5,8 @@ import sys
 import time
 
 import pytest
-from image_builder.testing.builders import ADDER, a_manifest
+from image_builder.testing.builders import ADDER
+from racetrack_commons.testing.builders import a_manifest_dict
 from racetrack_commons.testing.serving import wait_until
 
 DAY_SECONDS = 24 * 3600
@@ -44,7 +45,7 @@ def make(build):
         if requirements:
             files["requirements.txt"] = requirements
             extra["requirements_path"] = "requirements.txt"
-        manifest = a_manifest(jobtype_extra=extra)
+        manifest = a_manifest_dict(jobtype_extra=extra)
         done = build(files, tag=tag, deployment_id=tag, manifest=manifest)
         assert done.error is None
         return tag

@@ -7,7 +7,8 @@ import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from image_builder.testing.builders import ADDER, a_manifest, write_wheel
+from image_builder.testing.builders import ADDER, write_wheel
+from racetrack_commons.testing.builders import a_manifest_dict
 from racetrack_commons.testing.serving import free_port, wait_until
 
 EXTRA = {
@@ -18,7 +19,7 @@ EXTRA = {
 
 
 def manifest_with(**keys):
-    return a_manifest(jobtype_extra=EXTRA, **keys)
+    return a_manifest_dict(jobtype_extra=EXTRA, **keys)
 
 
 def files_with(requirements, **more):

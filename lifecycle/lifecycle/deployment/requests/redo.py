@@ -52,9 +52,8 @@ class ExistingJobs:
         present, other = job.infrastructure_target or "", infrastructure_target
         self.core.infrastructure.get(other)
         new = self._make_new(TaskKind.MOVE, job, subject, other)
-        if self.core.infrastructure.image_kind(present) == self.core.infrastructure.image_kind(
-            other
-        ):
+        get_image_kind = self.core.infrastructure.get_image_kind
+        if get_image_kind(present) == get_image_kind(other):
             return self._store(self._with_image(new, job))
         return self._store(self._with_source(new, job))
 
@@ -81,7 +80,7 @@ class ExistingJobs:
             manifest=manifest,
             manifest_yaml=job.manifest_yaml,
             infrastructure_target=target or "",
-            image_kind=self.core.infrastructure.image_kind(target or ""),
+            image_kind=self.core.infrastructure.get_image_kind(target or ""),
             secrets=self._load_secrets(job, manifest).encrypt(self.core.secret_box),
             subject=subject,
         )

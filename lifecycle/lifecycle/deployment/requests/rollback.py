@@ -120,7 +120,9 @@ class JobRollback:
         deployment = uow.deployments.get(restored.deployment_id)
         present_target = job.infrastructure_target or ""
         # A job that was moved stays on its target, if the earlier image can run there.
-        is_same_kind = self.core.infrastructure.image_kind(present_target) == restored.image_kind
+        is_same_kind = (
+            self.core.infrastructure.get_image_kind(present_target) == restored.image_kind
+        )
         target = present_target if is_same_kind else deployment.infrastructure_target or ""
         self.core.infrastructure.get(target)
         return NewDeployment(

@@ -70,7 +70,7 @@ class DeploymentSubmitter:
             first_step=TaskStep.BUILD,
             manifest=manifest,
             infrastructure_target=target,
-            image_kind=self.core.infrastructure.image_kind(target),
+            image_kind=self.core.infrastructure.get_image_kind(target),
             secrets=DeploymentSecrets.of_payload(payload).encrypt(self.core.secret_box),
             subject=subject,
             source_digest=bundle.digest if bundle else None,

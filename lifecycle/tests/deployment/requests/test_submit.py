@@ -8,9 +8,10 @@ from lifecycle.auth.authorize import NotPermitted
 from lifecycle.deployment.requests.enqueue import DeploymentInProgress, JobAlreadyDeployed
 from lifecycle.deployment.requests.submit import read_bundle
 from lifecycle.maintenance import UnderMaintenance
-from racetrack_client.entities import AuthScope, DeployPayload
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.auth.token import AuthSubjectType
+from racetrack_commons.testing.builders import a_deploy_payload
 
 
 def test_every_error_of_a_manifest_is_told_at_once(platform):
@@ -134,11 +135,7 @@ def test_nothing_is_deployed_in_maintenance(platform):
 
 
 def test_unknown_build_flags_are_refused(platform):
-    content = {
-        "name": "adder", "version": "0.0.1", "owner_email": "a@example.com",
-        "jobtype": "python3:latest", "git": {"remote": "https://example.com/adder"},
-    }  # fmt: skip
-    payload = DeployPayload(manifest=content, build_flags=["--privileged"])
+    payload = a_deploy_payload(build_flags=["--privileged"])
 
     with pytest.raises(ValidationError, match="--privileged"):
         platform.services.submitter.deploy(payload, platform.deployer)
