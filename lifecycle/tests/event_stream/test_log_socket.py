@@ -153,7 +153,7 @@ def test_a_job_that_moves_is_found_again_and_one_that_goes_is_missed(app):
     services.infrastructure._built_in["other"] = InfrastructureTarget(
         name="other", logs_streamer=other
     )
-    log = services.logs.find(PROPERTIES, None)
+    log = services.logs.open_requested(PROPERTIES, None)
     assert log.look_again() is None
 
     with services.unit_of_work() as uow:
