@@ -2,13 +2,11 @@
 
 import socket
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import EntityNotFound
-from racetrack_client.manifest import Manifest
 from racetrack_commons.api.tracing import get_tracing_header_name
-from racetrack_commons.entities.dto import JobDto, JobFamilyDto
+from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
@@ -28,18 +26,8 @@ class BuiltInDeployer(InstanceDeployer):
         self.uow = uow
         self.secrets = secrets
 
-    def deploy_job(  # noqa: PLR0913 - the contract of plugins
-        self,
-        manifest: Manifest,
-        config: Config,
-        plugin_engine: Any,
-        tag: str,
-        runtime_env_vars: dict[str, str],
-        family: JobFamilyDto,
-        containers_num: int = 1,
-        runtime_secret_vars: dict[str, str] | None = None,
-    ) -> JobDto:
-        """Not offered: this target starts instances side by side."""
+    def deploy_job(self, *_: object, **__: object) -> JobDto:
+        """Raise NotImplementedError: built-in targets start instances side by side."""
         raise NotImplementedError("built-in targets start instances; use start_instance")
 
     def delete_job(self, job_name: str, job_version: str) -> None:

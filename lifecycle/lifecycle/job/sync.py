@@ -67,7 +67,7 @@ def sync_jobs(
     if changes:
         with unit_of_work() as uow:
             changes = [pair for pair in changes if _store(uow, *pair)]
-    orphaned = _find_orphaned(observed, before.values())
+    orphaned = _collect_orphaned(observed, before.values())
     return SyncResult([new for _, new in changes], orphaned)
 
 
@@ -100,7 +100,7 @@ def _decide(job: JobDto, observed: ObservedJobs, available_job_types: set[str] |
     if job.status == JobStatus.STARTING:
         return job  # A deployment is at work on it, and says how it ended.
     if seen is None:
-        return job.model_copy(update=_lost(job))
+        return job.model_copy(update=_describe_lost(job))
     return job.model_copy(
         update={
             "status": JobStatus(seen.status),
@@ -115,7 +115,7 @@ def _decide(job: JobDto, observed: ObservedJobs, available_job_types: set[str] |
     )
 
 
-def _lost(desired: JobDto) -> dict[str, Any]:
+def _describe_lost(desired: JobDto) -> dict[str, Any]:
     if desired.status == JobStatus.LOST:
         return {}
     target = desired.infrastructure_target
@@ -161,7 +161,7 @@ def _is_news(old: JobDto, new: JobDto) -> bool:
     )
 
 
-def _find_orphaned(observed: ObservedJobs, known: Iterable[JobDto]) -> list[JobDto]:
+def _collect_orphaned(observed: ObservedJobs, known: Iterable[JobDto]) -> list[JobDto]:
     names = {job_resource_name(job.name, job.version) for job in known}
     orphaned = [
         job for name, jobs in observed.by_resource_name.items() if name not in names for job in jobs

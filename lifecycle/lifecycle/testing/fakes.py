@@ -14,7 +14,6 @@ from racetrack_commons.entities.dto import (
     BuildPayload,
     BuildResult,
     JobDto,
-    JobFamilyDto,
     JobImage,
     JobStatus,
 )
@@ -90,7 +89,7 @@ class FakeInstances(InstanceDeployer):
     def list_instances(self) -> list[Instance]:
         return [_describe(instance) for instance in self.running.values()]
 
-    def deploy_job(self, **_: Any) -> JobDto:  # type: ignore[override]
+    def deploy_job(self, *_: object, **__: object) -> JobDto:
         raise NotImplementedError
 
     def delete_job(self, job_name: str, job_version: str) -> None:
@@ -148,7 +147,8 @@ class FakeMonitor(JobMonitor):
         job: JobDto,
         deployment_timestamp: int = 0,
         on_job_alive: Callable[[], None] | None = None,
-        logs_on_error: bool = True,
+        *_: object,
+        **__: object,
     ) -> None:
         if self.error is not None:
             raise self.error
@@ -194,16 +194,8 @@ class FakeInPlace(JobDeployer):
     deployed: dict[tuple[str, str], str] = field(default_factory=dict)
     deleted: list[tuple[str, str]] = field(default_factory=list)
 
-    def deploy_job(  # noqa: PLR0913 - the contract of plugins
-        self,
-        manifest: Manifest,
-        config: Config,
-        plugin_engine: Any,
-        tag: str,
-        runtime_env_vars: dict[str, str],
-        family: JobFamilyDto,
-        containers_num: int = 1,
-        runtime_secret_vars: dict[str, str] | None = None,
+    def deploy_job(
+        self, manifest: Manifest, config: Config, plugin_engine: Any, tag: str, *_: Any, **__: Any
     ) -> JobDto:
         self.deployed[manifest.name, manifest.version] = tag
         return JobDto(

@@ -12,8 +12,7 @@ from lifecycle.deployer.instances import ImageGone, InstanceNotStarted
 from lifecycle.infrastructure.built_in_deployer import list_free_ports
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
 from lifecycle.infrastructure.docker.engine_connection import CONFLICT, NOT_FOUND, EngineRefusal
-from lifecycle.infrastructure.docker.labels import JobContainer
-from lifecycle.infrastructure.docker.names import make_alias
+from lifecycle.infrastructure.docker.identity import JobContainer, make_alias
 from lifecycle.infrastructure.docker.plan import ContainerPlan
 
 logger = get_logger(__name__)
@@ -50,13 +49,13 @@ class ContainerCreator:
             try:
                 self._engine.start_container(container_id)
             except EngineRefusal as refusal:
-                self._check_can_be_done_over(container_id, refusal)
+                self._prepare_retry(container_id, refusal)
                 container_id = None
             else:
                 return
         raise InstanceNotStarted(f"container {plan.alias} was removed each time it was created")
 
-    def _check_can_be_done_over(self, container_id: str, refusal: EngineRefusal) -> None:
+    def _prepare_retry(self, container_id: str, refusal: EngineRefusal) -> None:
         """Clear the way for another attempt, when somebody took the port or removed the container meanwhile."""
         if _is_port_taken(refusal):
             self._engine.remove_container(container_id)

@@ -18,7 +18,11 @@ from lifecycle.infrastructure.docker.condition import describe_end, parse_condit
 from lifecycle.infrastructure.docker.creation import ContainerCreator
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
 from lifecycle.infrastructure.docker.engine_connection import NOT_FOUND, EngineRefusal
-from lifecycle.infrastructure.docker.labels import JobContainer, parse_container, platform_labels
+from lifecycle.infrastructure.docker.identity import (
+    JobContainer,
+    make_platform_labels,
+    parse_container,
+)
 from lifecycle.infrastructure.docker.log_lines import read_merged
 from lifecycle.infrastructure.docker.plan import make_plans
 
@@ -97,7 +101,9 @@ class DockerDeployer(BuiltInDeployer):
 
     def list_containers(self, wanted: dict[str, str]) -> list[JobContainer]:
         """List the containers of this platform with these labels, replica by replica."""
-        found = self.engine.list_containers(platform_labels(self.config.platform_name) | wanted)
+        found = self.engine.list_containers(
+            make_platform_labels(self.config.platform_name) | wanted
+        )
         containers = [container for each in found if (container := parse_container(each))]
         return sorted(containers, key=lambda one: (one.replica, one.index, one.created))
 
@@ -124,7 +130,7 @@ class DockerDeployer(BuiltInDeployer):
     def _start(self, spec: InstanceSpec) -> Instance:
         plans = make_plans(spec, self.config, self._name_images(spec))
         self.engine.wait_until_available()
-        network_labels = platform_labels(self.config.platform_name)
+        network_labels = make_platform_labels(self.config.platform_name)
         self.engine.ensure_network(self.config.docker_network, network_labels)
         for image in dict.fromkeys(plan.image for plan in plans):
             self._ensure_image(image)

@@ -15,7 +15,7 @@ from lifecycle.infrastructure.docker.condition import (
     parse_end,
 )
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
-from lifecycle.infrastructure.docker.labels import JobContainer
+from lifecycle.infrastructure.docker.identity import JobContainer
 from lifecycle.infrastructure.docker.log_lines import read_merged
 from lifecycle.monitor.health import JobNotHealthy, quick_check_job_condition
 

@@ -10,7 +10,7 @@ from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.domain.instance import JobInstance
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.engine_connection import EngineRefusal
-from lifecycle.infrastructure.docker.labels import JobContainer
+from lifecycle.infrastructure.docker.identity import JobContainer
 from lifecycle.infrastructure.model import KeeperTask, TargetKeeper
 
 logger = get_logger(__name__)
@@ -77,7 +77,7 @@ class DockerKeeper(TargetKeeper):
         for container in self._deployer.list_containers({}):
             containers.setdefault(container.instance_id, []).append(container)
         for instance in serving:
-            if not is_kept(containers.get(instance.id, [])) and self._is_due(instance):
+            if not has_all_containers(containers.get(instance.id, [])) and self._is_due(instance):
                 self._bring_back(instance)
 
     def remove_leftovers(self) -> None:
@@ -129,7 +129,7 @@ class DockerKeeper(TargetKeeper):
             del self._failures.of_instances[instance_id]
 
 
-def is_kept(containers: list[JobContainer]) -> bool:
+def has_all_containers(containers: list[JobContainer]) -> bool:
     """Tell whether all containers of an instance are there, and run or are started again by the engine."""
     return len(containers) >= (containers[0].size if containers else 1) and all(
         container.state in _KEPT_BY_ENGINE for container in containers

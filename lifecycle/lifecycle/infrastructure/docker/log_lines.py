@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
-from lifecycle.infrastructure.docker.labels import JobContainer
+from lifecycle.infrastructure.docker.identity import JobContainer
 
 
 @dataclass(frozen=True, order=True)

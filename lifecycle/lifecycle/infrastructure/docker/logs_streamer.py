@@ -19,7 +19,7 @@ from lifecycle.infrastructure.docker.engine_connection import (
     EngineConnection,
     EngineRefusal,
 )
-from lifecycle.infrastructure.docker.labels import JobContainer
+from lifecycle.infrastructure.docker.identity import JobContainer
 from lifecycle.infrastructure.docker.log_lines import LogLine, mark_line, parse_line, read_lines
 from lifecycle.infrastructure.docker.monitor import DockerMonitor
 
@@ -52,7 +52,7 @@ class DockerLogSession:
 
     def start(self, name: str) -> None:
         """Begin, in the background."""
-        threading.Thread(target=self._run, name=f"logs-{name}", daemon=True).start()
+        threading.Thread(target=self._follow_until_closed, name=f"logs-{name}", daemon=True).start()
 
     def close(self) -> None:
         """Let it end; does not wait for that."""
@@ -61,7 +61,7 @@ class DockerLogSession:
             for stream in self._streams.values():
                 _close(stream)
 
-    def _run(self) -> None:
+    def _follow_until_closed(self) -> None:
         is_past_shown = False
         while not self._closing.is_set():
             try:

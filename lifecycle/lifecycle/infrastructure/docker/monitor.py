@@ -12,8 +12,8 @@ from lifecycle.domain.instance import JobInstance
 from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnosis, Diagnostician
+from lifecycle.infrastructure.docker.identity import JobContainer
 from lifecycle.infrastructure.docker.keeper import Failures
-from lifecycle.infrastructure.docker.labels import JobContainer
 from lifecycle.infrastructure.docker.log_lines import read_merged
 from lifecycle.monitor.metric_parser import find_last_call
 

@@ -9,8 +9,11 @@ from lifecycle.config import Config
 from lifecycle.deployer.resources import JobResources, compute_resources
 from lifecycle.domain.instance import InstanceSpec
 from lifecycle.infrastructure.built_in_deployer import make_platform_variables, merge_variables
-from lifecycle.infrastructure.docker.labels import platform_labels
-from lifecycle.infrastructure.docker.names import make_alias, make_container_name
+from lifecycle.infrastructure.docker.identity import (
+    make_alias,
+    make_container_name,
+    make_platform_labels,
+)
 
 _SHARES_PER_CPU = 1024
 _LEAST_SHARES = 2
@@ -101,7 +104,7 @@ def _make_plan(
         image=images[index],
         environment=merge_variables(spec, of_platform),
         labels={
-            **platform_labels(config.platform_name),
+            **make_platform_labels(config.platform_name),
             DockerLabel.JOB_NAME: spec.manifest.name,
             DockerLabel.JOB_VERSION: spec.manifest.version,
             DockerLabel.INSTANCE: spec.instance_id,

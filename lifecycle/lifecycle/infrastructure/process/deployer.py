@@ -12,15 +12,11 @@ from racetrack_commons.deploy.resource import job_resource_name
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
-from lifecycle.deployer.resources import compute_resources
 from lifecycle.domain.instance import Instance, InstanceSpec, JobProcess, ProcessState
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer, list_free_ports
-from lifecycle.infrastructure.process.environment import make_environment
-from lifecycle.infrastructure.process.image import load_image
-from lifecycle.infrastructure.process.launch import (
-    PROCESS_VARIABLE,
-    Launch,
+from lifecycle.infrastructure.process.log_file import read_last_lines
+from lifecycle.infrastructure.process.os_processes import (
     StartedProcess,
     is_alive,
     kill_group,
@@ -28,7 +24,7 @@ from lifecycle.infrastructure.process.launch import (
     signal_group,
     start_process,
 )
-from lifecycle.infrastructure.process.log_file import read_last_lines
+from lifecycle.infrastructure.process.plan import Launch, make_launch
 
 logger = get_logger(__name__)
 EVIDENCE_LINES = 20
@@ -57,7 +53,7 @@ class ProcessDeployer(BuiltInDeployer):
             for replica in range(spec.manifest.replicas)
         ]
         for process in processes:
-            if started_process(process) is None and not self._adopt(process):
+            if find_started_process(process) is None and not self._adopt(process):
                 self.launch(process)
         return self._describe(processes)
 
@@ -66,7 +62,7 @@ class ProcessDeployer(BuiltInDeployer):
         with self.uow() as uow:
             uow.processes.mark_stopping(instance_id)
             processes = uow.processes.list_of_instance(instance_id)
-        running = [found for each in processes if (found := started_process(each))]
+        running = [found for each in processes if (found := find_started_process(each))]
         for process in running:
             signal_group(process, signal.SIGTERM)
         deadline = self.clock.monotonic() + grace_seconds
@@ -89,7 +85,7 @@ class ProcessDeployer(BuiltInDeployer):
         if not processes:
             raise JobCrashed("the job's processes were ended")
         for process in processes:
-            found = started_process(process)
+            found = find_started_process(process)
             if found is None or not is_alive(found):
                 lines = "\n".join(read_last_lines(Path(process.log_path), EVIDENCE_LINES))
                 raise JobCrashed(
@@ -153,16 +149,7 @@ class ProcessDeployer(BuiltInDeployer):
 
     def _make_process(self, spec: InstanceSpec, replica: int, port: int) -> JobProcess:
         manifest, process_id = spec.manifest, str(uuid.uuid4())
-        image, workdir = load_image(self.config.images_dir, manifest.name, spec.image_tag)
-        launch = Launch(
-            command=image.fill_command(self.config.job_host, port),
-            workdir=str(workdir),
-            environment={
-                **make_environment(spec, image, self.config),
-                PROCESS_VARIABLE: process_id,
-            },
-            memory_bytes=int(compute_resources(manifest, self.config).memory_max.plain_number),
-        )
+        launch = make_launch(spec, self.config, process_id, port)
         folder = self.config.job_logs_dir.resolve() / job_resource_name(
             manifest.name, manifest.version
         )
@@ -186,7 +173,7 @@ class ProcessDeployer(BuiltInDeployer):
         return Instance(first.instance_id, first.job_name, first.job_version, names[0], names)
 
 
-def started_process(process: JobProcess) -> StartedProcess | None:
+def find_started_process(process: JobProcess) -> StartedProcess | None:
     """Return which process a row became; None before its start."""
     if process.pid is None or process.pid_create_time is None:
         return None

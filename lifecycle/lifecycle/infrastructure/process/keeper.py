@@ -9,19 +9,19 @@ from racetrack_client.log.logs import get_logger
 from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.domain.instance import JobProcess, ProcessState
 from lifecycle.infrastructure.model import KeeperTask, TargetKeeper
-from lifecycle.infrastructure.process.deployer import ProcessDeployer, started_process
-from lifecycle.infrastructure.process.launch import (
+from lifecycle.infrastructure.process.deployer import ProcessDeployer, find_started_process
+from lifecycle.infrastructure.process.log_file import remove_old_logs, rotate
+from lifecycle.infrastructure.process.os_processes import (
     MarkedProcess,
     is_alive,
     kill_group,
     list_marked_processes,
     signal_group,
 )
-from lifecycle.infrastructure.process.log_file import remove_old_logs, rotate
 
 logger = get_logger(__name__)
 KEEP_SECONDS = 0.5
-STRANGERS_SECONDS = 30
+UNKNOWN_PROCESSES_SECONDS = 30
 OLD_LOGS_SECONDS = 3600
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30
@@ -45,7 +45,7 @@ class ProcessKeeper(TargetKeeper):
         """Look often for crashes: a job that is down answers nobody."""
         return [
             KeeperTask("keep-processes", KEEP_SECONDS, self.keep),
-            KeeperTask("end-strangers", STRANGERS_SECONDS, self.end_strangers),
+            KeeperTask("end-strangers", UNKNOWN_PROCESSES_SECONDS, self.end_unknown_processes),
             KeeperTask("remove-old-logs", OLD_LOGS_SECONDS, self.remove_old_logs),
         ]
 
@@ -62,7 +62,7 @@ class ProcessKeeper(TargetKeeper):
                     f"job {process.job_name} {process.job_version} can't be kept running: {error}"
                 )
 
-    def end_strangers(self) -> None:
+    def end_unknown_processes(self) -> None:
         """End processes of this data directory without a row: left by a service that was killed while starting them."""
         # First the processes, then the rows: what was started in between has a row. And what has just been started may
         # not be noted in its row yet.
@@ -102,7 +102,7 @@ class ProcessKeeper(TargetKeeper):
 
     def _look_after(self, process: JobProcess) -> None:
         rotate(Path(process.log_path))
-        started = started_process(process)
+        started = find_started_process(process)
         if process.state == ProcessState.STOPPING or (started is not None and is_alive(started)):
             return
         if started is not None:

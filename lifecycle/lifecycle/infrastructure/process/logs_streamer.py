@@ -37,13 +37,13 @@ class ProcessLogSession:
 
     def start(self, name: str) -> None:
         """Begin, in the background."""
-        threading.Thread(target=self._run, name=f"logs-{name}", daemon=True).start()
+        threading.Thread(target=self._follow_until_closed, name=f"logs-{name}", daemon=True).start()
 
     def close(self) -> None:
         """Let it end; does not wait for that."""
         self._closing.set()
 
-    def _run(self) -> None:
+    def _follow_until_closed(self) -> None:
         polls = 0
         while not self._closing.is_set():
             try:

@@ -11,9 +11,9 @@ from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.domain.instance import JobProcess
 from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
-from lifecycle.infrastructure.process.deployer import started_process
-from lifecycle.infrastructure.process.launch import is_alive
+from lifecycle.infrastructure.process.deployer import find_started_process
 from lifecycle.infrastructure.process.log_file import read_last_lines
+from lifecycle.infrastructure.process.os_processes import is_alive
 from lifecycle.monitor.health import JobNotHealthy, quick_check_job_condition
 from lifecycle.monitor.metric_parser import find_last_call
 
@@ -81,7 +81,7 @@ class ProcessMonitor(BuiltInMonitor):
         )
 
     def _find_problem(self, process: JobProcess) -> str | None:
-        found = started_process(process)
+        found = find_started_process(process)
         if found is None or not is_alive(found):
             return f"the job's process is not running; it crashed {process.restarts} times and is started again"
         try:

@@ -13,8 +13,8 @@ from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnostician
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
 from lifecycle.infrastructure.docker.engine_connection import EngineConnection
+from lifecycle.infrastructure.docker.identity import JobContainer
 from lifecycle.infrastructure.docker.keeper import DockerKeeper, Failures
-from lifecycle.infrastructure.docker.labels import JobContainer
 from lifecycle.infrastructure.docker.monitor import DockerMonitor
 from lifecycle.testing.databases import open_sqlite_copy
 from lifecycle.testing.deployer_contract import TIMESTAMP, a_contract_manifest

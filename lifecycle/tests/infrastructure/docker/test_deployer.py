@@ -8,7 +8,7 @@ from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
 from lifecycle.infrastructure.docker.engine_connection import EngineConnection, EngineUnavailable
-from lifecycle.infrastructure.docker.labels import platform_labels
+from lifecycle.infrastructure.docker.identity import make_platform_labels
 from lifecycle.infrastructure.docker.plan import make_plans
 from lifecycle.testing.deployer_contract import (
     NAME,
@@ -68,7 +68,7 @@ def variables_in(texts):
 
 def create_by_hand(deployer, spec, port):
     """Create the container of an instance as a service does that is killed right afterwards."""
-    of_platform = platform_labels(deployer.config.platform_name)
+    of_platform = make_platform_labels(deployer.config.platform_name)
     deployer.engine.ensure_network(deployer.config.docker_network, of_platform)
     (plan,) = make_plans(spec, deployer.config, spec.image_names)
     return deployer.engine.create_container(plan.name, plan.published_at("127.0.0.1", port))

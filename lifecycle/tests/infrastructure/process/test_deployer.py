@@ -8,7 +8,7 @@ import pytest
 from lifecycle.database.tables import JobProcessRow
 from lifecycle.deployer.instances import ImageGone, InstanceNotStarted, JobCrashed
 from lifecycle.deployer.secrets import JobSecrets
-from lifecycle.infrastructure.process.image import load_image
+from lifecycle.infrastructure.process.plan import load_image
 from lifecycle.testing.deployer_contract import (
     NAME,
     TIMESTAMP,

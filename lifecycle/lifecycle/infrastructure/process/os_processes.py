@@ -5,7 +5,6 @@ import resource
 import signal
 import subprocess
 import threading
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,31 +13,12 @@ import psutil
 from pydantic import BaseModel
 
 from lifecycle.infrastructure.process.log_file import open_log
-
-INSTANCE_VARIABLE = "RACETRACK_INSTANCE_ID"
-PROCESS_VARIABLE = "RACETRACK_PROCESS_ID"
-"""Id of the row: which replica of the instance a process is."""
-DATA_VARIABLE = "RACETRACK_INSTANCES"
-"""The data directory: stacks beside each other leave the processes of others alone."""
-_PASSED_ON = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "TMPDIR",
-    "SSL_CERT_FILE",
-    "REQUESTS_CA_BUNDLE",
+from lifecycle.infrastructure.process.plan import (
+    DATA_VARIABLE,
+    INSTANCE_VARIABLE,
+    PROCESS_VARIABLE,
+    Launch,
 )
-
-
-class Launch(BaseModel):
-    """How one replica is started; kept encrypted, for it holds secrets."""
-
-    command: list[str]
-    workdir: str
-    environment: dict[str, str]
-    memory_bytes: int | None = None
 
 
 class StartedProcess(BaseModel):
@@ -65,11 +45,6 @@ def start_process(launch: Launch, log_path: Path) -> StartedProcess:
     # A child of ours must be waited for when it ends, or it stays as a zombie.
     threading.Thread(target=child.wait, name=f"wait-{child.pid}", daemon=True).start()
     return StartedProcess(pid=child.pid, create_time=_create_time(child.pid))
-
-
-def basic_environment(variables: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Choose what a job may see of the service's own environment: nothing secret."""
-    return {name: value for name, value in variables if name in _PASSED_ON}
 
 
 def is_alive(process: StartedProcess) -> bool:

@@ -1,0 +1,88 @@
+"""What the process of a replica is started with: the image's command, its directory and its variables."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel
+from racetrack_client.entities import ProcessImage
+
+from lifecycle.config import Config
+from lifecycle.deployer.instances import ImageGone
+from lifecycle.deployer.resources import compute_resources
+from lifecycle.domain.instance import InstanceSpec
+from lifecycle.infrastructure.built_in_deployer import make_platform_variables, merge_variables
+
+INSTANCE_VARIABLE = "RACETRACK_INSTANCE_ID"
+"""Holds the id of the instance that a process belongs to."""
+PROCESS_VARIABLE = "RACETRACK_PROCESS_ID"
+"""Holds the id of the process's row, which stands for one replica of the instance."""
+DATA_VARIABLE = "RACETRACK_INSTANCES"
+"""Holds the directory of the logs, by which a platform recognises its own processes among those of others."""
+_PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+)
+
+
+class Launch(BaseModel):
+    """How one replica is started. It is stored encrypted, because the environment holds secrets."""
+
+    command: list[str]
+    workdir: str
+    environment: dict[str, str]
+    memory_bytes: int | None = None
+
+
+def make_launch(spec: InstanceSpec, config: Config, process_id: str, port: int) -> Launch:
+    """Return how the replica at `port` is started.
+
+    Raise ImageGone when its image is missing, InstanceNotStarted when the manifest asks for what it can't have.
+    """
+    manifest = spec.manifest
+    image, workdir = load_image(config.images_dir, manifest.name, spec.image_tag)
+    environment = _make_environment(spec, image, config)
+    return Launch(
+        command=image.fill_command(config.job_host, port),
+        workdir=str(workdir),
+        environment={**environment, PROCESS_VARIABLE: process_id},
+        memory_bytes=int(compute_resources(manifest, config).memory_max.plain_number),
+    )
+
+
+def load_image(images_dir: Path, job_name: str, tag: str) -> tuple[ProcessImage, Path]:
+    """Return an image and the directory that its command runs in; raise ImageGone when it is missing or damaged."""
+    folder = images_dir / job_name / tag
+    try:
+        image = ProcessImage.load(folder)
+    except (OSError, ValueError) as error:
+        raise ImageGone(f"image {tag} of job {job_name} is gone or damaged") from error
+    if not Path(image.python).exists():
+        raise ImageGone(f"the environment of image {tag} of job {job_name} is gone")
+    return image, (folder / image.workdir).resolve()
+
+
+def _make_environment(spec: InstanceSpec, image: ProcessImage, config: Config) -> dict[str, str]:
+    of_platform = {
+        **make_platform_variables(spec, config),
+        "JOB_MANIFEST_YAML": spec.manifest.origin_yaml_ or "",
+    }
+    return {
+        **_filter_inherited(os.environ.items()),  # noqa: TID251 - what the job inherits, filtered
+        **image.environment,
+        "PYTHONUNBUFFERED": "1",
+        **merge_variables(spec, of_platform),
+        INSTANCE_VARIABLE: spec.instance_id,
+        DATA_VARIABLE: str(config.job_logs_dir.resolve()),
+    }
+
+
+def _filter_inherited(variables: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the variables of the service that a job may see: none that holds a secret."""
+    return {name: value for name, value in variables if name in _PASSED_ON}
