@@ -42,7 +42,7 @@ class Records:
 
     def add(self, table_name: str, values: Record, staff: AuthSubject) -> Record:
         """Add a record; return what was given, with its key, and a token that was made."""
-        table = self._get_writable(table_name, staff)
+        table = self._require_writable(table_name, staff)
         _check_not_masked(table, values)
         hashed = self._hash_password(table, values)
         with self.unit_of_work() as uow:
@@ -57,7 +57,7 @@ class Records:
 
     def change(self, table_name: str, key: str, values: Record, staff: AuthSubject) -> None:
         """Give columns of a record other values."""
-        table = self._get_writable(table_name, staff)
+        table = self._require_writable(table_name, staff)
         hashed = self._hash_password(table, values)
         with self.unit_of_work() as uow:
             change = uow.records.change(table, key, hashed)
@@ -65,7 +65,7 @@ class Records:
 
     def remove(self, table_name: str, keys: Sequence[str], staff: AuthSubject) -> None:
         """Remove records with what belongs to them: all or none, but what runs of jobs is stopped first."""
-        table = self._get_writable(table_name, staff)
+        table = self._require_writable(table_name, staff)
         with self.unit_of_work.reading() as uow:
             records = [uow.records.get(table, key) for key in keys]
         self._stop_jobs(table, records, staff)
@@ -75,7 +75,7 @@ class Records:
                 change = RecordChange(key, {})
                 self._record(uow, AuditEventType.RECORD_DELETED, table, change, staff)
 
-    def _get_writable(self, name: str, staff: AuthSubject) -> RecordTable:
+    def _require_writable(self, name: str, staff: AuthSubject) -> RecordTable:
         table = get_record_table(name)
         if table.is_read_only:
             raise ValidationError(f"nobody changes table {name}: it says what was done")

@@ -66,11 +66,11 @@ def ensure_holder(uow: UnitOfWork, holder: AuthSubjectDto) -> AuthSubjectDto:
         return holder
     match holder.subject_type:
         case AuthSubjectType.ESC:
-            return uow.auth_subjects.ensure_of_esc(holder.name)
+            return uow.auth_subjects.get_or_add_of_esc(holder.name)
         case AuthSubjectType.JOB_FAMILY:
-            return uow.auth_subjects.ensure_of_family(uow.families.get(holder.name).id or "")
+            return uow.auth_subjects.get_or_add_of_family(uow.families.get(holder.name).id or "")
         case _:
-            return uow.auth_subjects.ensure_of_user(uow.users.get(holder.name).id)
+            return uow.auth_subjects.get_or_add_of_user(uow.users.get(holder.name).id)
 
 
 def add_esc(
@@ -78,7 +78,7 @@ def add_esc(
 ) -> EscDto:
     """Add an ESC with a token; raises AlreadyExists if its id is taken."""
     esc = uow.escs.add(name, esc_id)
-    tokens.create(uow, uow.auth_subjects.ensure_of_esc(esc.id))
+    tokens.create(uow, uow.auth_subjects.get_or_add_of_esc(esc.id))
     _write_event(uow, AuditEventType.ESC_CREATED, esc, by, tokens.clock.now())
     return esc
 
@@ -96,7 +96,7 @@ def _collect_called(
     if AuthSubjectType.USER in kinds and (user := uow.users.find(name)):
         yield _of_user(uow, user)
     if AuthSubjectType.ESC in kinds:
-        yield from (_of_esc(uow, esc) for esc in uow.escs.list_called(name))
+        yield from (_of_esc(uow, esc) for esc in uow.escs.list_by_id_or_name(name))
     if AuthSubjectType.JOB_FAMILY in kinds and (family := uow.families.find(name)):
         yield _of_family(uow, family)
 

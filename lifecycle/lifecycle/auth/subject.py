@@ -28,5 +28,5 @@ def get_auth_subject_by_job_family(job_family: JobFamilyDto) -> JobFamilySubject
     context = get_context()
     tokens = Tokens(context.auth_key, Clock())
     with context.unit_of_work() as uow:
-        subject = uow.auth_subjects.ensure_of_family(job_family.id)
+        subject = uow.auth_subjects.get_or_add_of_family(job_family.id)
         return JobFamilySubject(subject.id, tokens.ensure_valid(uow, subject))

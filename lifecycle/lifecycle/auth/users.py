@@ -61,7 +61,7 @@ class Users:
         now = self.clock.now()
         with self.unit_of_work() as uow:
             uow.users.note_login(user.username, now)
-            subject = uow.auth_subjects.ensure_of_user(user.id)
+            subject = uow.auth_subjects.get_or_add_of_user(user.id)
             token = self.tokens.ensure_valid(uow, subject)
             write_event(uow, AuditEvent(AuditEventType.USER_LOGGED_IN, user.username), now)
         return UserProfile(user.username, token, user.is_staff)
@@ -76,7 +76,7 @@ class Users:
             if uow.users.is_taken(username):
                 raise UsernameTaken(f"the username {username} is taken")
             user = uow.users.add(username, password_hash, now)
-            subject = uow.auth_subjects.ensure_of_user(user.id)
+            subject = uow.auth_subjects.get_or_add_of_user(user.id)
             self.tokens.create(uow, subject)
             for scope in REGISTERED_USER_SCOPES:
                 uow.permissions.grant(subject.id, scope)
@@ -174,7 +174,7 @@ def create_first_admin(
         return None
     password, generated = _choose_password(settings)
     user = uow.users.add_admin(ADMIN, passwords.hash(password), "admin@example.com", clock.now())
-    subject = uow.auth_subjects.ensure_of_user(user.id)
+    subject = uow.auth_subjects.get_or_add_of_user(user.id)
     if settings.development_mode:
         token = admin_token(settings.auth_key.get_secret_value())
         uow.auth_tokens.add(subject.id, token, create_time=clock.now())

@@ -53,7 +53,7 @@ def parse_value(column: Column[Any], value: Any) -> Any:
     if value is None:
         return None
     try:
-        return _find_parser(column.type)(value)
+        return _choose_parser(column.type)(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValidationError(f"column {column.name}: {error}") from error
 
@@ -137,7 +137,7 @@ def _parse_names(value: Any) -> list[str]:
     return [name for name in _parse_text(value).split(",") if name]
 
 
-def _find_parser(kind: TypeEngine[Any]) -> Callable[[Any], Any]:
+def _choose_parser(kind: TypeEngine[Any]) -> Callable[[Any], Any]:
     return next((parse for kinds, parse in _PARSERS if isinstance(kind, kinds)), _parse_text)
 
 

@@ -10,7 +10,7 @@ from racetrack_client.manifest import Manifest
 from racetrack_commons.entities.dto import JobDto, JobFamilyDto
 
 from lifecycle.config import Config
-from lifecycle.deployer.secrets import JobSecrets
+from lifecycle.domain.secrets import JobSecrets
 
 
 class JobDeployer(ABC):

@@ -7,7 +7,7 @@ from typing import Protocol
 from racetrack_client.log.context_error import find_cause
 from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_client.log.logs import get_logger
-from racetrack_commons.entities.dto import ChangeKind, DeploymentDto, DeploymentStatus, JobStatus
+from racetrack_commons.entities.dto import ChangeKind, DeploymentDto, JobStatus
 from racetrack_commons.redaction import SecretRedactor
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
@@ -88,8 +88,7 @@ class DeploymentRunner:
         with claim.writing() as uow:
             deployment = uow.deployments.get(claim.deployment_id)
             unneeded = _undo_first_deployment(uow, deployment)
-            uow.deployments.end(deployment.id, DeploymentStatus.FAILED, text, claim.now())
-            uow.deployment_tasks.end(claim.lease)
+            uow.deployment_tasks.end_failed(claim.lease, text, claim.now())
             if attempt is not None:
                 _record_failure(uow, attempt)
         self.metrics.done_job_deployments.inc()

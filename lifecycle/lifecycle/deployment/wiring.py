@@ -150,12 +150,12 @@ class JobFamilies:
     def get_or_add(self, name: str) -> JobFamilyDto:
         """Return the family of that name."""
         with self._unit_of_work() as uow:
-            return uow.families.ensure(name)
+            return uow.families.get_or_add(name)
 
     def get_or_add_token(self, name: str) -> str:
         """Return the token with which jobs of that family call others."""
         with self._unit_of_work() as uow:
-            family = uow.families.ensure(name)
+            family = uow.families.get_or_add(name)
             return self._tokens.ensure_valid(
-                uow, uow.auth_subjects.ensure_of_family(family.id or "")
+                uow, uow.auth_subjects.get_or_add_of_family(family.id or "")
             )

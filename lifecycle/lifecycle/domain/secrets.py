@@ -1,21 +1,24 @@
-"""Secrets as the database keeps them: encrypted, and useless without `SECRET_KEY`."""
+"""The secrets of jobs, and the box that encrypts what the database stores of them."""
 
 import json
 from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
+from racetrack_client.entities import Credentials, DeployPayload
+from racetrack_commons.redaction import SecretRedactor
 
 
 class SecretsUnreadable(Exception):
-    """What is stored was encrypted with another `SECRET_KEY`, or is damaged."""
+    """The stored bytes were encrypted with another `SECRET_KEY`, or are damaged."""
 
 
 class SecretBox:
-    """Encrypts values and opens them again."""
+    """Encrypts values with a key derived from `SECRET_KEY`, and decrypts them."""
 
     def __init__(self, secret_key: SecretStr) -> None:
         derivation = HKDF(SHA256(), length=32, salt=None, info=b"racetrack secrets of jobs")
@@ -23,11 +26,11 @@ class SecretBox:
         self._fernet = Fernet(urlsafe_b64encode(key))
 
     def encrypt(self, content: bytes) -> bytes:
-        """Encrypt bytes."""
+        """Return the content encrypted."""
         return self._fernet.encrypt(content)
 
     def decrypt(self, content: bytes) -> bytes:
-        """Open what `encrypt` made; raises SecretsUnreadable."""
+        """Return the content that `encrypt` was given; raises SecretsUnreadable."""
         try:
             return self._fernet.decrypt(content)
         except InvalidToken as e:
@@ -36,9 +39,54 @@ class SecretBox:
             ) from e
 
     def encrypt_json(self, value: Any) -> bytes:
-        """Encrypt a value that JSON can express."""
+        """Return a value that JSON can express, encrypted."""
         return self.encrypt(json.dumps(value, separators=(",", ":")).encode())
 
     def decrypt_json(self, content: bytes) -> Any:
-        """Open what `encrypt_json` made; raises SecretsUnreadable."""
+        """Return the value that `encrypt_json` was given; raises SecretsUnreadable."""
         return json.loads(self.decrypt(content))
+
+
+@dataclass(repr=False)
+class JobSecrets:
+    """The secret values that a job is deployed with; they must not reach logs or errors."""
+
+    git_credentials: Credentials | None = None
+    secret_build_env: dict[str, str] = field(default_factory=dict)
+    secret_runtime_env: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_payload(cls, payload: DeployPayload) -> "JobSecrets":
+        """Return the secrets that a client sent."""
+        secret_vars = payload.get_secret_vars()
+        return cls(payload.git_credentials, secret_vars.build_env, secret_vars.runtime_env)
+
+    def encrypt(self, box: SecretBox) -> bytes:
+        """Return the secrets as the database stores them, of jobs and of deployments alike."""
+        credentials = self.git_credentials.model_dump() if self.git_credentials else None
+        return box.encrypt_json({**vars(self), "git_credentials": credentials})
+
+    @classmethod
+    def decrypt(cls, content: bytes | None, box: SecretBox) -> "JobSecrets":
+        """Return the secrets that `encrypt` was called on; no content means no secrets. Raises SecretsUnreadable."""
+        if not content:
+            return cls()
+        stored = box.decrypt_json(content)
+        credentials = stored["git_credentials"]
+        # Deployments of older releases are stored without the prefix.
+        prefix = "secret_" if "secret_build_env" in stored else ""
+        return cls(
+            Credentials(**credentials) if credentials else None,
+            stored[f"{prefix}build_env"],
+            stored[f"{prefix}runtime_env"],
+        )
+
+    def mask(self) -> SecretRedactor:
+        """Return a redactor that hides these values in texts."""
+        values = [*self.secret_build_env.values(), *self.secret_runtime_env.values()]
+        if self.git_credentials:
+            values.append(self.git_credentials.password)
+        return SecretRedactor(values)
+
+    def __repr__(self) -> str:
+        return "JobSecrets(***)"

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Iterable, Iterator
 
-from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.api.tracing import get_tracing_header_name
 from racetrack_commons.entities.dto import JobDto
@@ -11,9 +10,8 @@ from racetrack_commons.entities.dto import JobDto
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import InstanceDeployer, InstanceNotStarted
-from lifecycle.deployer.secrets import JobSecrets
 from lifecycle.domain.instance import InstanceSpec
-from lifecycle.domain.secrets import SecretBox
+from lifecycle.domain.secrets import JobSecrets, SecretBox
 
 GRACE_SECONDS = 5
 """What the instances of a deleted job are given to end."""
@@ -47,14 +45,8 @@ class BuiltInDeployer(InstanceDeployer):
 
     def save_job_secrets(self, job_name: str, job_version: str, job_secrets: JobSecrets) -> None:
         """Keep the secrets, encrypted."""
-        credentials = job_secrets.git_credentials
-        content = {
-            "git_credentials": credentials.model_dump() if credentials else None,
-            "secret_build_env": job_secrets.secret_build_env,
-            "secret_runtime_env": job_secrets.secret_runtime_env,
-        }
         with self.uow() as uow:
-            uow.job_secrets.save(job_name, job_version, self.secrets.encrypt_json(content))
+            uow.job_secrets.save(job_name, job_version, job_secrets.encrypt(self.secrets))
 
     def get_job_secrets(self, job_name: str, job_version: str) -> JobSecrets:
         """Return the kept secrets."""
@@ -64,13 +56,7 @@ class BuiltInDeployer(InstanceDeployer):
             raise EntityNotFound(
                 f"no secrets are kept for {job_name} {job_version}; deploy it again with --force"
             )
-        kept = self.secrets.decrypt_json(content)
-        credentials = kept["git_credentials"]
-        return JobSecrets(
-            git_credentials=Credentials(**credentials) if credentials else None,
-            secret_build_env=kept["secret_build_env"],
-            secret_runtime_env=kept["secret_runtime_env"],
-        )
+        return JobSecrets.decrypt(content, self.secrets)
 
 
 def make_platform_variables(spec: InstanceSpec, config: Config) -> dict[str, str]:

@@ -12,8 +12,8 @@ from racetrack_commons.testing.builders import a_manifest
 from racetrack_commons.testing.serving import wait_until
 
 from lifecycle.deployer.instances import InstanceDeployer, JobCrashed
-from lifecycle.deployer.secrets import JobSecrets
 from lifecycle.domain.instance import Instance, InstanceSpec
+from lifecycle.domain.secrets import JobSecrets
 
 TIMESTAMP = 1_770_000_000
 NAME, VERSION = f"contract-{uuid4().hex[:8]}", "0.0.1"

@@ -22,8 +22,8 @@ from racetrack_commons.entities.image_builder_client import BuildEvent, ImageBui
 from lifecycle.config import Config
 from lifecycle.deployer.base import JobDeployer
 from lifecycle.deployer.instances import InstanceDeployer, JobCrashed
-from lifecycle.deployer.secrets import JobSecrets
 from lifecycle.domain.instance import Instance, InstanceSpec
+from lifecycle.domain.secrets import JobSecrets
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.monitor.base import JobMonitor, LogsStreamer
 

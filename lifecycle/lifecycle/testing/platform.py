@@ -151,7 +151,7 @@ def add_deployer(unit_of_work: UnitOfWorkFactory) -> AuthSubject:
     """Add a service consumer that may deploy any job."""
     with unit_of_work() as uow:
         esc = uow.escs.add("deployer", None)
-        subject = uow.auth_subjects.ensure_of_esc(esc.id)
+        subject = uow.auth_subjects.get_or_add_of_esc(esc.id)
         for scope in (AuthScope.DEPLOY_NEW_FAMILY, AuthScope.DEPLOY_JOB):
             uow.permissions.grant(subject.id, scope)
     return AuthSubject(AuthSubjectType.ESC, esc.id, id=subject.id, display_name="deployer")

@@ -298,7 +298,7 @@ def add_holder(uow, caller: Caller, name: str) -> str:
 
 def make_holder(uow, caller: Caller, name: str) -> dict[str, Any]:
     if caller.kind == "job_family":
-        return {"job_family_id": uow.families.ensure(name).id}
+        return {"job_family_id": uow.families.get_or_add(name).id}
     if caller.kind == "esc":
         row = EscRow(name=name)
         uow.session.add(row)

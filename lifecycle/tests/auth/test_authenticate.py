@@ -24,7 +24,7 @@ def token(unit_of_work: UnitOfWorkFactory, clock) -> str:
     with unit_of_work() as uow:
         user = uow.users.add("anna@example.com", "hash", clock.now())
         uow.users.set_active("anna@example.com", active=True)
-        return Tokens(KEY, clock).create(uow, uow.auth_subjects.ensure_of_user(user.id)).token
+        return Tokens(KEY, clock).create(uow, uow.auth_subjects.get_or_add_of_user(user.id)).token
 
 
 def test_a_stored_token_says_who_calls(authenticator: Authenticator, token: str):
@@ -116,7 +116,7 @@ def test_tokens_of_the_first_generation_count_when_they_are_stored(
     with pytest.raises(InvalidToken):
         authenticator.authenticate(text)
     with unit_of_work() as uow:
-        subject = uow.auth_subjects.ensure_of_esc(uow.escs.add("caller", "esc-1").id)
+        subject = uow.auth_subjects.get_or_add_of_esc(uow.escs.add("caller", "esc-1").id)
         uow.auth_tokens.add(subject.id, text)
     assert authenticator.authenticate(text).caller == "ESC caller"
 

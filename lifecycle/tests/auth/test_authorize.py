@@ -138,7 +138,7 @@ def test_granting_twice_makes_one_permission(uow: UnitOfWork):
 
 
 def an_esc(uow: UnitOfWork) -> AuthSubject:
-    row = uow.auth_subjects.ensure_of_esc(uow.escs.add("caller", "esc-1").id)
+    row = uow.auth_subjects.get_or_add_of_esc(uow.escs.add("caller", "esc-1").id)
     return AuthSubject(AuthSubjectType.ESC, "esc-1", id=row.id, display_name="caller")
 
 

@@ -32,7 +32,7 @@ def master(uow: UnitOfWork) -> AuthSubject:
 def helper(uow: UnitOfWork, clock) -> AuthSubject:
     """A user who may call the admin API, and nothing else."""
     user = uow.users.add("helper@example.com", "hash", clock.now())
-    row = uow.auth_subjects.ensure_of_user(user.id)
+    row = uow.auth_subjects.get_or_add_of_user(user.id)
     uow.permissions.grant(row.id, ADMIN)
     return make_subject(row)
 

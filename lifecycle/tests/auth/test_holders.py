@@ -9,7 +9,7 @@ from racetrack_commons.auth.token import AuthSubjectType
 def everybody(uow: UnitOfWork, clock) -> None:
     uow.users.add("adder", "hash", clock.now())
     uow.users.add("anna@example.com", "hash", clock.now())
-    uow.families.ensure("adder")
+    uow.families.get_or_add("adder")
     uow.escs.add("shop", "esc-1")
     uow.escs.add("twin", "esc-2")
     uow.escs.add("twin", "esc-3")
@@ -49,6 +49,6 @@ def test_a_name_of_nobody_is_not_found(uow: UnitOfWork, everybody, text):
 
 
 def test_a_holder_that_has_a_row_is_found_with_it(uow: UnitOfWork, everybody):
-    row = uow.auth_subjects.ensure_of_esc("esc-1")
+    row = uow.auth_subjects.get_or_add_of_esc("esc-1")
     assert get_holder(uow, "shop").id == row.id
     assert get_holder(uow, "job_family:adder").id == ""

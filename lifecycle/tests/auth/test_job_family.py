@@ -22,7 +22,7 @@ def context(unit_of_work: UnitOfWorkFactory) -> Iterator[None]:
 
 def test_a_family_gets_one_token_that_stays(unit_of_work: UnitOfWorkFactory):
     with unit_of_work() as uow:
-        family = uow.families.ensure("adder")
+        family = uow.families.get_or_add("adder")
     token = get_job_family_jwt_token("adder")
     payload = decode_token(token, KEY)
     assert (payload.subject, payload.subject_type) == ("adder", AuthSubjectType.JOB_FAMILY)

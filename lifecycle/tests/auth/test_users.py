@@ -157,7 +157,7 @@ def add_user(uow: UnitOfWork, clock):
     def add(name: str, rights: UserRights) -> AuthSubject:
         user = uow.users.add(name, "hash", clock.now())
         uow.users.set_rights(name, rights)
-        return make_subject(uow.auth_subjects.ensure_of_user(user.id))
+        return make_subject(uow.auth_subjects.get_or_add_of_user(user.id))
 
     return add
 

@@ -29,8 +29,8 @@ def written(unit_of_work: UnitOfWorkFactory, clock) -> None:
     with unit_of_work() as uow:
         job = uow.jobs.save(a_job())
         user = uow.users.add("anna", "hash", clock.now())
-        subject = uow.auth_subjects.ensure_of_user(user.id)
-        uow.auth_subjects.ensure_of_esc(uow.escs.add("shop", "esc-1").id)
+        subject = uow.auth_subjects.get_or_add_of_user(user.id)
+        uow.auth_subjects.get_or_add_of_esc(uow.escs.add("shop", "esc-1").id)
         uow.auth_tokens.add(subject.id, "token")
         uow.permissions.grant(subject.id, AuthScope.READ_JOB)
         uow.public_endpoints.request(job.id, ["/open"])

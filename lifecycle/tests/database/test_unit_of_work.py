@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 def test_a_unit_of_work_is_committed_at_its_end(unit_of_work: UnitOfWorkFactory):
     with unit_of_work() as uow:
-        uow.families.ensure("adder")
+        uow.families.get_or_add("adder")
     with unit_of_work.reading() as uow:
         assert uow.families.get("adder").name == "adder"
 
@@ -24,7 +24,7 @@ def test_it_may_be_committed_before_its_end(unit_of_work: UnitOfWorkFactory):
     unit_of_work.add_listener(lambda: heard.append("change"))
 
     with unit_of_work() as uow:
-        uow.families.ensure("adder")
+        uow.families.get_or_add("adder")
         uow.record_change(ChangeKind.JOB, "adder")
         uow.commit()
         with unit_of_work() as other:  # On SQLite it would wait for the lock.
@@ -38,7 +38,7 @@ def test_a_write_after_the_commit_is_not_lost_in_silence(unit_of_work: UnitOfWor
     def write_late() -> None:
         with unit_of_work() as uow:
             uow.commit()
-            uow.families.ensure("adder")
+            uow.families.get_or_add("adder")
 
     with pytest.raises(RuntimeError, match="after its commit"):
         write_late()
@@ -46,7 +46,7 @@ def test_a_write_after_the_commit_is_not_lost_in_silence(unit_of_work: UnitOfWor
 
 def test_one_for_reading_keeps_nothing_even_when_it_is_committed(unit_of_work: UnitOfWorkFactory):
     with unit_of_work.reading() as uow:
-        uow.families.ensure("adder")
+        uow.families.get_or_add("adder")
         uow.commit()
 
     with unit_of_work.reading() as uow:
@@ -81,7 +81,7 @@ def test_listeners_hear_of_committed_changes_only(unit_of_work: UnitOfWorkFactor
     with pytest.raises(ZeroDivisionError):
         _fail_halfway(unit_of_work)
     with unit_of_work() as uow:
-        uow.families.ensure("adder")
+        uow.families.get_or_add("adder")
     assert heard == ["change"]
 
 
@@ -125,7 +125,7 @@ def test_callbacks_run_after_the_commit(unit_of_work: UnitOfWorkFactory):
 
     with unit_of_work() as uow:
         uow.after_commit(look)
-        uow.families.ensure("adder")
+        uow.families.get_or_add("adder")
     assert seen == [True]
 
 
@@ -164,7 +164,7 @@ def test_a_database_that_is_away_is_unavailable_for_now():
 def test_deleting_a_family_deletes_what_belongs_to_it(unit_of_work: UnitOfWorkFactory):
     with unit_of_work() as uow:
         job = uow.jobs.save(a_job())
-        subject = uow.auth_subjects.ensure_of_family(uow.families.get("adder").id)
+        subject = uow.auth_subjects.get_or_add_of_family(uow.families.get("adder").id)
         uow.auth_tokens.add(subject.id, "a token")
         uow.public_endpoints.request(job.id, ["/metrics"])
     with unit_of_work() as uow:
@@ -176,7 +176,7 @@ def test_deleting_a_family_deletes_what_belongs_to_it(unit_of_work: UnitOfWorkFa
 
 def test_a_reader_does_not_wait_for_a_writer(unit_of_work: UnitOfWorkFactory):
     with unit_of_work() as writer:
-        writer.families.ensure("adder")
+        writer.families.get_or_add("adder")
         with unit_of_work.reading() as reader:
             assert reader.families.find("adder") is None
 
@@ -193,12 +193,12 @@ def test_a_database_that_stays_locked_is_unavailable_for_now(sqlite_template: Pa
     path.write_bytes(sqlite_template.read_bytes())
     patient, impatient = connect_sqlite(path), connect_sqlite(path, busy_timeout_seconds=0.05)
     with UnitOfWorkFactory(patient)() as holder:
-        holder.families.ensure("adder")
+        holder.families.get_or_add("adder")
         with (
             pytest.raises(ServiceUnavailable, match="database is locked"),
             UnitOfWorkFactory(impatient)() as uow,
         ):
-            uow.families.ensure("other")
+            uow.families.get_or_add("other")
         with UnitOfWorkFactory(impatient).reading() as uow:
             assert uow.families.list_all() == []
     patient.dispose()
@@ -221,7 +221,7 @@ def test_processes_that_read_and_then_write_wait_for_each_other(
 
 def _fail_halfway(unit_of_work: UnitOfWorkFactory) -> None:
     with unit_of_work() as uow:
-        uow.families.ensure("adder")
+        uow.families.get_or_add("adder")
         uow.record_change(ChangeKind.JOB, "adder")
         raise ZeroDivisionError
 
@@ -230,7 +230,7 @@ def _add_families(unit_of_work: UnitOfWorkFactory, name: str) -> None:
     for number in range(20):
         with unit_of_work() as uow:
             uow.families.list_all()
-            uow.families.ensure(f"{name}-{number}")
+            uow.families.get_or_add(f"{name}-{number}")
 
 
 _WRITE_IN_PROCESS = """
@@ -243,5 +243,5 @@ unit_of_work = UnitOfWorkFactory(connect_sqlite(Path(sys.argv[1])))
 for number in range(20):
     with unit_of_work() as uow:
         uow.families.list_all()
-        uow.families.ensure(f"{sys.argv[2]}-{number}")
+        uow.families.get_or_add(f"{sys.argv[2]}-{number}")
 """

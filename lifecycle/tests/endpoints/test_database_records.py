@@ -151,8 +151,8 @@ def test_records_are_named(staff, app_uow):
         job = uow.jobs.save(a_job())
         esc = uow.escs.add("shop", None)
         subjects = [
-            uow.auth_subjects.ensure_of_esc(esc.id),
-            uow.auth_subjects.ensure_of_family(uow.families.get("adder").id),
+            uow.auth_subjects.get_or_add_of_esc(esc.id),
+            uow.auth_subjects.get_or_add_of_family(uow.families.get("adder").id),
             *uow.auth_subjects.list_of_type(AuthSubjectType.USER),
         ]
 

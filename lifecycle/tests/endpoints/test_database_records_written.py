@@ -113,7 +113,7 @@ def test_a_hash_of_an_older_installation_is_taken_as_it_is(staff, app_uow):
 
 def test_a_token_without_text_is_signed_and_shown_once(client, staff, app_uow):
     with app_uow() as uow:
-        subject = uow.auth_subjects.ensure_of_esc(uow.escs.add("shop", None).id)
+        subject = uow.auth_subjects.get_or_add_of_esc(uow.escs.add("shop", None).id)
 
     fields = staff.add("registry_authtoken", auth_subject_id=subject.id).json()["fields"]
 
@@ -173,7 +173,7 @@ def test_what_runs_of_a_removed_job_is_stopped(client, staff, app_uow, table):
     assert len(stopped) == 1
     with app_uow.reading() as uow:
         assert uow.jobs.list_all() == []
-        assert uow.trash.has("adder", "0.0.1")
+        assert uow.trash.has_job("adder", "0.0.1")
         events = [event.event_type for event in uow.audit.list_newest(AuditFilter())]
     assert "job_deleted" in events
 

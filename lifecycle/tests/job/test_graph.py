@@ -12,8 +12,8 @@ def world(uow):
         name: uow.jobs.save(a_job(name, version)).model_copy(update={"pub_url": f"https://{name}"})
         for name, version in (("adder", "0.0.1"), ("other", "0.0.1"))
     }
-    esc = uow.auth_subjects.ensure_of_esc(uow.escs.add("shop", "esc-1").id)
-    family = uow.auth_subjects.ensure_of_family(uow.families.get("adder").id)
+    esc = uow.auth_subjects.get_or_add_of_esc(uow.escs.add("shop", "esc-1").id)
+    family = uow.auth_subjects.get_or_add_of_family(uow.families.get("adder").id)
     return jobs, esc, family
 
 
@@ -23,7 +23,7 @@ def edges(uow, jobs):
 
 def test_nodes_are_all_escs_and_the_families_of_visible_jobs(uow, world):
     jobs, *_ = world
-    uow.families.ensure("without-jobs")
+    uow.families.get_or_add("without-jobs")
 
     nodes = make_graph(uow, [*jobs.values(), a_job("adder", "0.0.2")]).nodes
 

@@ -36,7 +36,7 @@ class AsyncCallRepository:
         row = self._session.get(AsyncJobCallRow, call_id)
         if row is None:
             raise EntityNotFound(f"there is no async call {call_id}")
-        return to_dto(row)
+        return _to_dto(row)
 
     def get_status(self, call_id: str) -> AsyncCallStatus:
         """Return how one stands, without its bodies."""
@@ -48,7 +48,7 @@ class AsyncCallRepository:
 
     def save(self, call: AsyncJobCallDto) -> None:
         """Insert it, or replace the one of the same id; nothing is written when nothing changed."""
-        self._session.merge(AsyncJobCallRow(**to_values(call)))
+        self._session.merge(AsyncJobCallRow(**_to_values(call)))
         self._session.flush()
 
     def remove(self, call_id: str) -> None:
@@ -63,7 +63,7 @@ class AsyncCallRepository:
         return execute_counting(self._session, statement)
 
 
-def to_values(call: AsyncJobCallDto) -> dict[str, Any]:
+def _to_values(call: AsyncJobCallDto) -> dict[str, Any]:
     """Make the columns of a row."""
     values = {column: getattr(call, column) for column in _COLUMNS_AS_IN_DTO}
     for body in _BODIES:
@@ -75,7 +75,7 @@ def to_values(call: AsyncJobCallDto) -> dict[str, Any]:
     }
 
 
-def to_dto(row: AsyncJobCallRow) -> AsyncJobCallDto:
+def _to_dto(row: AsyncJobCallRow) -> AsyncJobCallDto:
     """Read a row."""
     values = {column: getattr(row, column) for column in _COLUMNS_AS_IN_DTO}
     encoding = choose_encoding(row.request_body, row.response_body)
@@ -100,7 +100,7 @@ class AsyncCallLeaseRepository:
         """Insert a call, run by the claimant or to be claimed from now on."""
         if self._session.get(AsyncJobCallRow, call.id) is not None:
             raise AlreadyExists(f"there is an async call {call.id} already")
-        row = AsyncJobCallRow(**to_values(call))
+        row = AsyncJobCallRow(**_to_values(call))
         lease = AsyncJobCallLeaseRow(call_id=call.id, expires_at=now)
         self._session.add(row)
         self._session.flush()
@@ -183,7 +183,7 @@ class AsyncCallLeaseRepository:
         _give(lease, row, claimant)
         row.attempts += 1
         self._session.flush()
-        return ClaimedAsyncCall(**to_dto(row).model_dump(), is_abandoned=is_abandoned)
+        return ClaimedAsyncCall(**_to_dto(row).model_dump(), is_abandoned=is_abandoned)
 
     def _check_held(self, call_id: str, holder_now: str, **values: object) -> None:
         if not self._change_lease(call_id, holder_now, **values):

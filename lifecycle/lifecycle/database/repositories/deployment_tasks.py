@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.entities.dto import DeploymentStatus
 from sqlalchemy import ColumnElement, Select, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
@@ -43,7 +44,7 @@ class DeploymentTaskRepository:
         )
         return [DeploymentTask.model_validate(row) for row in self._session.scalars(query)]
 
-    def find_image_names(self, job_name: str, job_version: str, image_tag: str | None) -> list[str]:
+    def list_image_names(self, job_name: str, job_version: str, image_tag: str | None) -> list[str]:
         """Find the full names of the images that a tag of a job stands for."""
         query = (
             select(DeploymentTaskRow)
@@ -105,15 +106,20 @@ class DeploymentTaskRepository:
             job_type_version=job_type_version,
         )
 
-    def end(self, lease: Lease) -> None:
-        """There is nothing left to do, and nothing to go back to: forget the secrets too."""
-        self._change(
-            lease, step=TaskStep.ENDED, secrets=None, lease_owner=None, lease_expires_at=None
-        )
+    def end_failed(self, lease: Lease, error: str, now: datetime) -> None:
+        """End a deployment as failed; it keeps its last phase, and its secrets are removed."""
+        self._end(lease, secrets=None)
+        self._set_outcome(lease, now, status=DeploymentStatus.FAILED, error=error)
 
-    def end_restorable(self, lease: Lease) -> None:
-        """There is nothing left to do; a rollback may bring back what this led to."""
-        self._change(lease, step=TaskStep.ENDED, lease_owner=None, lease_expires_at=None)
+    def end_done(self, lease: Lease, now: datetime) -> None:
+        """End a deployment as done, without a way back to it: its secrets are removed."""
+        self._end(lease, secrets=None)
+        self._set_outcome(lease, now, status=DeploymentStatus.DONE, error=None, phase=None)
+
+    def end_restorable(self, lease: Lease, now: datetime) -> None:
+        """End a deployment as done, so that a rollback can restore it: its secrets are kept."""
+        self._end(lease)
+        self._set_outcome(lease, now, status=DeploymentStatus.DONE, error=None, phase=None)
 
     def list_restorable(self, job_name: str, job_version: str) -> list[DeploymentTask]:
         """List the ended deployments of a job that can be rolled back to, the newest first."""
@@ -136,7 +142,7 @@ class DeploymentTaskRepository:
         )
         self._forget_secrets(of_job)
 
-    def forget_restorable_but(self, newest: int, reconciler: str) -> int:
+    def forget_restorable_beyond(self, newest: int, reconciler: str) -> int:
         """Keep only so many deployments of each job to go back to; count those that were forgotten.
 
         Rollbacks, and what the reconciler did, repeat others and take no one's place; the newest of them may be what serves.
@@ -164,6 +170,14 @@ class DeploymentTaskRepository:
             DeploymentTaskRow.deployment_id.in_(deployment_ids), is_restorable()
         )
         return execute_counting(self._session, statement.values(secrets=None))
+
+    def _end(self, lease: Lease, **values: object) -> None:
+        free = {"lease_owner": None, "lease_expires_at": None}
+        self._change(lease, step=TaskStep.ENDED, **free, **values)
+
+    def _set_outcome(self, lease: Lease, now: datetime, **values: object) -> None:
+        statement = update(DeploymentRow).where(DeploymentRow.id == lease.deployment_id)
+        execute_counting(self._session, statement.values(update_time=now, **values))
 
     def _change(self, lease: Lease, **values: object) -> None:
         statement = (

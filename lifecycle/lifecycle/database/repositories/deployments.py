@@ -104,15 +104,6 @@ class DeploymentRepository:
         """Say which image was built."""
         self._update(deployment_id, image_name=image_name)
 
-    def end(
-        self, deployment_id: str, status: DeploymentStatus, error: str | None, now: datetime
-    ) -> None:
-        """Say how it ended; a failed one keeps its last phase."""
-        values: dict[str, object] = {"status": status, "error": error, "update_time": now}
-        if status == DeploymentStatus.DONE:
-            values["phase"] = None
-        self._update(deployment_id, **values)
-
     def fail_interrupted(self, before: datetime, error: str, now: datetime) -> int:
         """Say that those failed which no worker knows of and which were last changed before that moment; count them."""
         open_tasks = select(DeploymentTaskRow.deployment_id).where(

@@ -159,6 +159,6 @@ class ProcessRepository:
         statement = update(JobProcessRow).where(JobProcessRow.instance_id == instance_id)
         self._session.execute(statement.values(state=ProcessState.STOPPING))
 
-    def remove_instance(self, instance_id: str) -> None:
+    def remove_of_instance(self, instance_id: str) -> None:
         """Forget the replicas of an instance."""
         self._session.execute(delete(JobProcessRow).where(JobProcessRow.instance_id == instance_id))

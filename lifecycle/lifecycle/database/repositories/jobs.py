@@ -82,7 +82,7 @@ class JobRepository:
         execute_counting(self._session, statement)
         self._session.expire_all()
 
-    def let_go_of_starting(self) -> list[JobDto]:
+    def mark_abandoned_as_lost(self) -> list[JobDto]:
         """Say of jobs that nobody is starting that they are lost, and return them: a sync may find them again."""
         at_work = select(DeploymentRow.id).where(
             DeploymentRow.status == DeploymentStatus.IN_PROGRESS,
@@ -140,7 +140,7 @@ class FamilyRepository:
             raise EntityNotFound(f"there is no job family {name}")
         return family
 
-    def ensure(self, name: str) -> JobFamilyDto:
+    def get_or_add(self, name: str) -> JobFamilyDto:
         """Return the family of that name, added if it was not there."""
         family = self.find(name)
         if family is not None:
@@ -157,7 +157,7 @@ class TrashRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def has(self, job_name: str, job_version: str) -> bool:
+    def has_job(self, job_name: str, job_version: str) -> bool:
         """Tell whether a job of that name and version was deleted once."""
         condition = (TrashJobRow.name == job_name) & (TrashJobRow.version == job_version)
         return bool(self._session.scalar(select(exists().where(condition))))

@@ -108,7 +108,7 @@ class EscRepository:
             raise EntityNotFound(f"there is no ESC with the id {esc_id}")
         return EscDto.model_validate(row)
 
-    def list_called(self, text: str) -> list[EscDto]:
+    def list_by_id_or_name(self, text: str) -> list[EscDto]:
         """List the ESC with that id, and those with that name."""
         query = select(EscRow).where(or_(EscRow.id == text, EscRow.name == text))
         return [EscDto.model_validate(row) for row in self._session.scalars(query)]
@@ -145,7 +145,7 @@ class AuthSubjectRepository:
         """Find the subject of a user."""
         return self._find(AuthSubjectRow.user_id == user_id)
 
-    def ensure_of_user(self, user_id: int) -> AuthSubjectDto:
+    def get_or_add_of_user(self, user_id: int) -> AuthSubjectDto:
         """Return the subject of a user, added if it was not there."""
         return self.find_of_user(user_id) or self._add(AuthSubjectRow(user_id=user_id))
 
@@ -153,7 +153,7 @@ class AuthSubjectRepository:
         """Find the subject of an ESC."""
         return self._find(AuthSubjectRow.esc_id == esc_id)
 
-    def ensure_of_esc(self, esc_id: str) -> AuthSubjectDto:
+    def get_or_add_of_esc(self, esc_id: str) -> AuthSubjectDto:
         """Return the subject of an ESC, added if it was not there."""
         return self.find_of_esc(esc_id) or self._add(AuthSubjectRow(esc_id=esc_id))
 
@@ -161,7 +161,7 @@ class AuthSubjectRepository:
         """Find the subject of a job family."""
         return self._find(AuthSubjectRow.job_family_id == family_id)
 
-    def ensure_of_family(self, family_id: str) -> AuthSubjectDto:
+    def get_or_add_of_family(self, family_id: str) -> AuthSubjectDto:
         """Return the subject of a job family, added if it was not there."""
         return self.find_of_family(family_id) or self._add(AuthSubjectRow(job_family_id=family_id))
 

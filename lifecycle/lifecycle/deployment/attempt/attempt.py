@@ -5,10 +5,9 @@ from racetrack_client.utils.datamodel import load_yaml_map
 from racetrack_commons.entities.dto import DeploymentDto, JobDto, JobStatus
 
 from lifecycle.deployment.attempt.claim import Claim
-from lifecycle.deployment.attempt.secrets import DeploymentSecrets
 from lifecycle.domain.deployment import DeploymentTask
 from lifecycle.domain.instance import InstanceState, JobInstance
-from lifecycle.domain.secrets import SecretBox
+from lifecycle.domain.secrets import JobSecrets, SecretBox
 
 
 class Attempt:
@@ -24,7 +23,7 @@ class Attempt:
         claim: Claim,
         task: DeploymentTask,
         deployment: DeploymentDto,
-        secrets: DeploymentSecrets,
+        secrets: JobSecrets,
     ) -> None:
         self.claim = claim
         self.task = task
@@ -37,7 +36,7 @@ class Attempt:
     def begin(cls, claim: Claim, secret_box: SecretBox) -> "Attempt":
         """Read the claimed deployment and decrypt its secrets."""
         task, deployment = claim.read()
-        return cls(claim, task, deployment, DeploymentSecrets.decrypt(task.secrets, secret_box))
+        return cls(claim, task, deployment, JobSecrets.decrypt(task.secrets, secret_box))
 
     @property
     def timestamp(self) -> int:

@@ -87,7 +87,7 @@ def check_is_free(uow: UnitOfWork, manifest: Manifest) -> None:
             f"job {job} is already deployed: raise the version in job.yaml,"
             " or replace it with `racetrack deploy --force`"
         )
-    if uow.trash.has(manifest.name, manifest.version):
+    if uow.trash.has_job(manifest.name, manifest.version):
         raise JobAlreadyDeployed(
             f"job {manifest.name} {manifest.version} existed before and was deleted:"
             " raise the version in job.yaml, or use it again with `racetrack deploy --force`"

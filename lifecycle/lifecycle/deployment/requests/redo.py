@@ -13,9 +13,10 @@ from racetrack_commons.entities.dto import JobDto, JobStatus
 
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.core import Core
-from lifecycle.deployment.attempt.secrets import DeploymentSecrets, load_job_secrets
+from lifecycle.deployment.attempt.secrets import load_job_secrets
 from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
 from lifecycle.domain.deployment import RECONCILER, TaskKind, TaskStep
+from lifecycle.domain.secrets import JobSecrets
 from lifecycle.maintenance import check_no_maintenance
 
 logger = get_logger(__name__)
@@ -85,10 +86,10 @@ class ExistingJobs:
             subject=subject,
         )
 
-    def _load_secrets(self, job: JobDto, manifest: Manifest) -> DeploymentSecrets:
+    def _load_secrets(self, job: JobDto, manifest: Manifest) -> JobSecrets:
         deployer = self.core.infrastructure.get(job.infrastructure_target or "").job_deployer
         if deployer is None:
-            return DeploymentSecrets()
+            return JobSecrets()
         return load_job_secrets(deployer, manifest)
 
     def _with_source(self, new: NewDeployment, job: JobDto) -> NewDeployment:
@@ -98,7 +99,7 @@ class ExistingJobs:
 
     def _with_image(self, new: NewDeployment, job: JobDto) -> NewDeployment:
         with self.core.unit_of_work.reading() as uow:
-            names = uow.deployment_tasks.find_image_names(job.name, job.version, job.image_tag)
+            names = uow.deployment_tasks.list_image_names(job.name, job.version, job.image_tag)
         return replace(
             self._with_source(new, job),
             first_step=TaskStep.PROVISION,

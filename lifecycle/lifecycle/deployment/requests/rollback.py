@@ -12,9 +12,9 @@ from racetrack_commons.entities.dto import JobDto
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.core import Core
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.deployment.attempt.secrets import DeploymentSecrets
 from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
 from lifecycle.domain.deployment import DeploymentTask, TaskKind, TaskStep
+from lifecycle.domain.secrets import JobSecrets
 from lifecycle.maintenance import check_no_maintenance
 
 logger = get_logger(__name__)
@@ -32,7 +32,7 @@ class Revision:
     image_tag: str
     source_digest: str | None
     manifest_yaml: str
-    secrets: DeploymentSecrets
+    secrets: JobSecrets
 
     def runs_as(self, other: "Revision") -> bool:
         """Return whether both run the same: one image, or two kinds of image that a move built from one source."""
@@ -111,7 +111,7 @@ class JobRollback:
             source_digest=task.source_digest,
             image_tag=task.image_tag or "",
             manifest_yaml=uow.deployments.get(task.deployment_id).manifest_yaml,
-            secrets=DeploymentSecrets.decrypt(task.secrets, self.core.secret_box),
+            secrets=JobSecrets.decrypt(task.secrets, self.core.secret_box),
         )
 
     def _make_new(

@@ -18,7 +18,6 @@ from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.core import Core
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployment.attempt.failure import DeploymentFailed
-from lifecycle.deployment.attempt.secrets import DeploymentSecrets
 from lifecycle.deployment.requests.enqueue import (
     NewDeployment,
     check_is_free,
@@ -26,6 +25,7 @@ from lifecycle.deployment.requests.enqueue import (
     enqueue,
 )
 from lifecycle.domain.deployment import TaskKind, TaskStep
+from lifecycle.domain.secrets import JobSecrets
 from lifecycle.maintenance import check_no_maintenance
 
 logger = get_logger(__name__)
@@ -71,7 +71,7 @@ class DeploymentSubmitter:
             manifest=manifest,
             infrastructure_target=target,
             image_kind=self.core.infrastructure.get_image_kind(target),
-            secrets=DeploymentSecrets.of_payload(payload).encrypt(self.core.secret_box),
+            secrets=JobSecrets.of_payload(payload).encrypt(self.core.secret_box),
             subject=subject,
             source_digest=bundle.digest if bundle else None,
             build_flags=payload.build_flags,

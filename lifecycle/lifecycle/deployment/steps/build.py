@@ -216,7 +216,7 @@ def _make_payload(attempt: Attempt, bundle: bytes | None) -> BuildPayload:
         tag=_choose_tag(attempt),
         deployment_id=attempt.deployment.id,
         git_credentials=attempt.secrets.git_credentials,
-        secret_build_env=attempt.secrets.build_env,
+        secret_build_env=attempt.secrets.secret_build_env,
         build_context=base64.b64encode(bundle).decode() if bundle is not None else None,
         build_flags=attempt.task.build_flags,
         image_kind=attempt.task.image_kind,

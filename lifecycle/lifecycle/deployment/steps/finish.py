@@ -3,7 +3,6 @@
 from typing import Any
 
 from racetrack_client.log.context_error import wrap_context
-from racetrack_commons.entities.dto import DeploymentStatus
 from racetrack_commons.plugin.core import PluginCore
 
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
@@ -38,11 +37,10 @@ class FinishStep:
             claim.set_phase(Phase.CLEARING_FORMER_TARGET)
             self._invoke_delete_hooks(attempt)
         with claim.writing() as uow:
-            uow.deployments.end(claim.deployment_id, DeploymentStatus.DONE, None, claim.now())
             if kind == TaskKind.BUILD:
-                uow.deployment_tasks.end(claim.lease)
+                uow.deployment_tasks.end_done(claim.lease, claim.now())
             else:
-                uow.deployment_tasks.end_restorable(claim.lease)
+                uow.deployment_tasks.end_restorable(claim.lease, claim.now())
         return TaskStep.ENDED
 
     def _save_secrets(self, attempt: Attempt) -> None:

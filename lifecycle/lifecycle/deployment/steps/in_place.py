@@ -58,10 +58,10 @@ class InPlaceProvisioner:
             config=self._config,
             plugin_engine=self._plugin_engine,
             tag=attempt.task.image_tag or "",
-            runtime_env_vars=make_runtime_env(attempt.manifest, attempt.secrets.build_env),
+            runtime_env_vars=make_runtime_env(attempt.manifest, attempt.secrets.secret_build_env),
             family=self._get_family(attempt.manifest.name),
             containers_num=max(1, len(attempt.task.image_names)),
-            runtime_secret_vars=attempt.secrets.runtime_env,
+            runtime_secret_vars=attempt.secrets.secret_runtime_env,
         )
         return job
 

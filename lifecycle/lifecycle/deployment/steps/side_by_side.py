@@ -155,8 +155,8 @@ class SideBySideProvisioner:
             image_tag=attempt.task.image_tag or "",
             image_names=attempt.task.image_names,
             deployment_timestamp=attempt.timestamp,
-            runtime_env=make_runtime_env(attempt.manifest, attempt.secrets.build_env),
-            secret_runtime_env=attempt.secrets.runtime_env,
+            runtime_env=make_runtime_env(attempt.manifest, attempt.secrets.secret_build_env),
+            secret_runtime_env=attempt.secrets.secret_runtime_env,
             family_token=self._family_tokens(attempt.manifest.name),
             plugin_env=self._plugin_env(),
         )

@@ -54,7 +54,7 @@ class Retention:
 def forget_old_rows(uow: UnitOfWork, now: datetime, retention: Retention) -> None:
     """Forget secrets and sources that no rollback can use, and old calls, events, log-ins and changes."""
     forgotten = {
-        "secrets": uow.deployment_tasks.forget_restorable_but(
+        "secrets": uow.deployment_tasks.forget_restorable_beyond(
             retention.restorable_deployments, RECONCILER
         ),
         "async calls": uow.async_calls.remove_before(now - retention.async_calls),
@@ -87,7 +87,7 @@ def end_leftovers(uow: UnitOfWork, now: datetime) -> None:
     failed = uow.deployments.fail_interrupted(now - _SURELY_DEAD_AFTER, _INTERRUPTED, now)
     if failed:
         logger.warning(f"deployments that were interrupted long ago: {failed}")
-    for job in uow.jobs.let_go_of_starting():
+    for job in uow.jobs.mark_abandoned_as_lost():
         logger.warning(f"job {job} was starting, but no deployment starts it any more")
         uow.record_change(ChangeKind.JOB, job.name)
 

@@ -71,7 +71,7 @@ class ProcessDeployer(BuiltInDeployer):
         for process in running:
             kill_group(process)
         with self.uow() as uow:
-            uow.processes.remove_instance(instance_id)
+            uow.processes.remove_of_instance(instance_id)
 
     def has_instance(self, instance_id: str) -> bool:
         """Tell whether there are rows of it."""

@@ -14,7 +14,7 @@ def test_a_deleted_job_is_stopped_audited_and_in_the_trash(platform):
     assert platform.audit_events() == ["job_deleted", "job_deployed"]
     assert platform.plugins.hooks[-1] == "post_job_delete"
     with platform.unit_of_work.reading() as uow:
-        assert uow.trash.has("adder", "0.0.1")
+        assert uow.trash.has_job("adder", "0.0.1")
         permissions = uow.permissions.list_of_subject(platform.deployer.id)
         assert [one for one in permissions if one.job_id] == []
         assert uow.job_secrets.find("adder", "0.0.1") is None

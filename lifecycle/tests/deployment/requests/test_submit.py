@@ -105,7 +105,7 @@ def test_a_grant_on_a_job_does_not_cover_its_next_version(platform):
     job = platform.job()
     with platform.unit_of_work() as uow:
         esc = uow.escs.add("other", None)
-        subject = uow.auth_subjects.ensure_of_esc(esc.id)
+        subject = uow.auth_subjects.get_or_add_of_esc(esc.id)
         uow.permissions.grant(subject.id, AuthScope.DEPLOY_JOB, job_id=job.id)
     platform.deployer = replace(platform.deployer, id=subject.id, name=esc.id)
 

@@ -116,7 +116,7 @@ def test_denied_callers_of_jobs_are_told_why_when_the_settings_say_so(config, is
     app = create_app(config.model_copy(update={"auth_debug": is_debug}))
     with app.state.services.unit_of_work() as uow:
         uow.jobs.save(a_job("adder", "0.0.1"))
-        esc = uow.auth_subjects.ensure_of_esc(uow.escs.add("caller", None).id)
+        esc = uow.auth_subjects.get_or_add_of_esc(uow.escs.add("caller", None).id)
         headers = {"X-Racetrack-Auth": app.state.services.tokens.ensure_valid(uow, esc)}
     with TestClient(app) as client:
         answer = client.get(f"{CALL}/0.0.1/x", headers=headers)

@@ -17,7 +17,7 @@ def esc_token(client, app_uow) -> str:
     with app_uow() as uow:
         uow.jobs.save(a_job("adder", "0.0.1"))
         uow.jobs.save(a_job("other", "0.0.1"))
-        esc = uow.auth_subjects.ensure_of_esc(uow.escs.add("shop", "esc-1").id)
+        esc = uow.auth_subjects.get_or_add_of_esc(uow.escs.add("shop", "esc-1").id)
         family = uow.families.get("adder").id
         rows = [
             PermissionRow(auth_subject_id=esc.id, scope="read_job"),
@@ -114,7 +114,7 @@ def test_each_rule_can_decide(client, shop, question, last):
 
 def test_without_a_valid_token_nobody_may(client, shop, app_uow, admin):
     with app_uow() as uow:
-        subject = uow.auth_subjects.ensure_of_esc("esc-1")
+        subject = uow.auth_subjects.get_or_add_of_esc("esc-1")
         for token in uow.auth_tokens.list_of_subject(subject.id):
             uow.auth_tokens.remove(subject.id, token.id)
     answer = ask(client, admin, subject="shop", job="adder", endpoint=PERFORM)
@@ -188,7 +188,7 @@ def test_what_is_explained_is_what_is_decided(
 ):
     with app_uow() as uow:
         uow.session.query(PermissionRow).filter(PermissionRow.scope != "x").delete()
-        subject = uow.auth_subjects.ensure_of_esc("esc-1")
+        subject = uow.auth_subjects.get_or_add_of_esc("esc-1")
         for scope, family, job, limit in permissions:
             row = PermissionRow(
                 auth_subject_id=subject.id,

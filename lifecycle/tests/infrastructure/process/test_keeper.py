@@ -107,7 +107,7 @@ def test_a_process_without_a_row_is_ended_and_one_with_a_row_adopted(
     keeper.end_unknown_processes()
     assert is_up(instance.internal_name)
     with unit_of_work() as uow:
-        uow.processes.remove_instance("one")
+        uow.processes.remove_of_instance("one")
     keeper.end_unknown_processes()
     wait_until(lambda: not psutil.pid_exists(pid))
 
@@ -125,7 +125,7 @@ def test_a_process_that_was_stopped_while_it_was_started_again_does_not_stay(
 
 def test_a_process_that_has_just_been_started_is_no_stranger(deployer, instance, unit_of_work):
     with unit_of_work() as uow:
-        uow.processes.remove_instance("one")
+        uow.processes.remove_of_instance("one")
     ProcessKeeper(deployer).end_unknown_processes()
     assert is_up(instance.internal_name)
 
