@@ -42,7 +42,7 @@ def test_a_container_answers_and_ends_when_it_is_asked_to(build, start):
 def test_a_job_does_not_run_as_root_and_may_write_beside_its_code_only(build):
     image = build(ADDER)
 
-    assert inspect(image)["ImageBuilderConfig"]["User"] == "100000:100000"
+    assert inspect(image)["Config"]["User"] == "100000:100000"
     assert run(image, "id", "-un") == "racetrack"
     run(image, "touch", "/src/job/cache")
     for path in ("/src/job-venv/bin/python", "/usr/bin/env"):
