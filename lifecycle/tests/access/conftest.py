@@ -42,7 +42,7 @@ AUTH_HEADER = "X-Racetrack-Auth"
 
 @dataclass(frozen=True)
 class Caller:
-    """A kind of caller; `where` limits what was granted."""
+    """A kind of caller; `where` limits the granted permission."""
 
     kind: str = "user"
     scopes: tuple[str, ...] = ()
@@ -120,10 +120,10 @@ class Lifecycle:
 
 @dataclass(frozen=True)
 class World:
-    """What the database holds when a caller asks."""
+    """The rows in the database when a caller sends a request."""
 
     headers: dict[str, dict[str, str]]
-    """Of each kind of caller."""
+    """The auth header of each kind of caller."""
     snapshot: Snapshot
 
 
@@ -200,7 +200,7 @@ def world(lifecycle: Lifecycle, tmp_path_factory: pytest.TempPathFactory) -> Wor
 
 
 def add_deployment(uow, job) -> None:
-    """Let a deployment be at work on the job: others of it are refused, and nobody waits."""
+    """Put a deployment of the job in progress: others of the job are refused, and no request waits."""
     now = datetime.now(UTC)
     deployment = DeploymentRow(
         id="deployment-1",
@@ -225,7 +225,7 @@ def add_deployment(uow, job) -> None:
 
 
 def add_process(uow, job, log: Path) -> None:
-    """Let a process of the job have written a log."""
+    """Write a log, as a process of the job would."""
     log.write_text("hello\n")
     now = datetime.now(UTC)
     instance = JobInstance(

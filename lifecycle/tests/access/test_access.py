@@ -35,7 +35,7 @@ PATH_VALUES = {
 
 @dataclass(frozen=True)
 class Example:
-    """How a route is asked, and what it answers to those who may."""
+    """The request to a route, and the status of its answer to permitted callers."""
 
     body: Any = None
     query: str = ""
@@ -43,7 +43,7 @@ class Example:
     answer: int = 200
 
 
-# What a route needs beyond PATH_VALUES; most answer 200 to a request without a body. Those that
+# The parts of requests beyond PATH_VALUES; most answer 200 to a request without a body. Those that
 # would wait for a deployment are refused with 409, because one of adder 0.0.1 is at work.
 EXAMPLES = {
     "GET /api/v1/auth/allowed/job/{job_name}/{job_version}/scope/{scope}": Example(answer=202),
@@ -114,14 +114,14 @@ EXAMPLES = {
     "GET /websocket/events": Example(answer=405),
     "WS /websocket/events": Example(answer=101),
     "MOUNT /static-offline-docs": Example(answer=307),
-    # They have log-ins of their own.
+    # They have logins of their own.
     "MOUNT /admin": Example(answer=307),
     "MOUNT /socket.io": Example(answer=307),
 }
 
 
 def read_tables() -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """Read who passes which guard, and which guard each route has."""
+    """Read the callers that pass each guard, and the guard of each route."""
     guards: dict[str, dict[str, str]] = {}
     routes: dict[str, str] = {}
     header: list[str] = []

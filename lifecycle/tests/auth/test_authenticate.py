@@ -131,4 +131,6 @@ def test_without_demanded_tokens_a_wrong_one_is_anonymous(
     assert authenticator.authenticate(None).is_anonymous
     known = authenticator.authenticate(token)
     assert (known.name, known.is_anonymous) == ("anna@example.com", False)
-    assert known.is_unlimited  # who shows no token may do everything, so who shows one may too
+    assert (
+        known.is_unlimited
+    )  # callers without a token may do everything, so those with one may too

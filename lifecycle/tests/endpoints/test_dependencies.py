@@ -35,7 +35,7 @@ def test_each_route_that_gets_a_unit_of_work_commits_it(config):
 
 
 def _dependencies(route):
-    """What a route depends on, and what that depends on."""
+    """Return the dependencies of a route, and theirs."""
     waiting = [route.dependant] if hasattr(route, "dependant") else []
     while waiting:
         one = waiting.pop()

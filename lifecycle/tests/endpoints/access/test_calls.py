@@ -141,6 +141,6 @@ def test_allowed_answers_with_a_status_only(client, job, admin, esc_token):
     assert client.get(endpoint, headers=admin).status_code == 202
     assert client.get(endpoint, headers=esc_token).status_code == 401
     missing = endpoint.replace("latest", "9.9.9")
-    assert client.get(missing, headers=admin).status_code == 202  # a version to come
+    assert client.get(missing, headers=admin).status_code == 202  # a future version
     dots = endpoint.replace("v1/x", "%2E%2E/x")
     assert client.get(dots, headers=admin).status_code == 401
