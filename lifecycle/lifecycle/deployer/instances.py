@@ -1,6 +1,9 @@
 """The port of deployers that hold two instances of a job side by side, for deployments without downtime."""
 
 from abc import abstractmethod
+from typing import Any
+
+from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.deployer.base import JobDeployer
 from lifecycle.domain.instance import Instance, InstanceSpec
@@ -29,6 +32,16 @@ class InstanceDeployer(JobDeployer):
     The deployment whose id the instance has starts it, waits for it, and stops the former one only
     when the new one serves. Each method may be called again after a crash of its caller.
     """
+
+    def deploy_job(self, *_: Any, **__: Any) -> JobDto:
+        """Refuse to replace the job in place.
+
+        Returns nothing.
+        Raises NotImplementedError.
+        Called by nothing in Lifecycle, as deployments call `start_instance` when there is one.
+        Called from any thread.
+        """
+        raise NotImplementedError("built-in targets start instances; use start_instance")
 
     @abstractmethod
     def start_instance(self, spec: InstanceSpec) -> Instance:

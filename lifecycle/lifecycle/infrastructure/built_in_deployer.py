@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.api.tracing import get_tracing_header_name
-from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
@@ -23,10 +22,6 @@ class BuiltInDeployer(InstanceDeployer):
     def __init__(self, uow: UnitOfWorkFactory, secrets: SecretBox) -> None:
         self.uow = uow
         self.secrets = secrets
-
-    def deploy_job(self, *_: object, **__: object) -> JobDto:
-        """Raise NotImplementedError: built-in targets start instances side by side."""
-        raise NotImplementedError("built-in targets start instances; use start_instance")
 
     def delete_job(self, job_name: str, job_version: str) -> None:
         """Stop all instances of the job and forget its secrets."""

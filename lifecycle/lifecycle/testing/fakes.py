@@ -89,9 +89,6 @@ class FakeInstances(InstanceDeployer):
     def list_instances(self) -> list[Instance]:
         return [_describe(instance) for instance in self.running.values()]
 
-    def deploy_job(self, *_: object, **__: object) -> JobDto:
-        raise NotImplementedError
-
     def delete_job(self, job_name: str, job_version: str) -> None:
         for instance in self._list_of_job(job_name, job_version):
             self.stop_instance(instance.spec.instance_id, grace_seconds=0)
