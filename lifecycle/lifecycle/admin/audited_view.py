@@ -14,7 +14,7 @@ from starlette_admin.contrib.sqla import ModelView
 from lifecycle.admin.panel_security import PanelUser
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.database.record_values import describe_changes, describe_key
-from lifecycle.database.tables import Base
+from lifecycle.database.tables.base import Base
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.endpoints.dependencies import LifecycleServices
 

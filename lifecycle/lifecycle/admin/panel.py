@@ -27,21 +27,22 @@ from lifecycle.admin.registry_views import (
     SettingView,
     TrashJobView,
 )
-from lifecycle.database.tables import (
-    AsyncJobCallRow,
-    AuditLogEventRow,
+from lifecycle.database.tables.auth import (
     AuthSubjectRow,
     AuthTokenRow,
-    Base,
-    DeploymentRow,
     EscRow,
+    PermissionRow,
+    UserRow,
+)
+from lifecycle.database.tables.base import Base
+from lifecycle.database.tables.deployment import DeploymentRow
+from lifecycle.database.tables.installation import AuditLogEventRow, SettingRow
+from lifecycle.database.tables.job import (
+    AsyncJobCallRow,
     JobFamilyRow,
     JobRow,
-    PermissionRow,
     PublicEndpointRow,
-    SettingRow,
     TrashJobRow,
-    UserRow,
 )
 from lifecycle.endpoints.dependencies import LifecycleServices
 

@@ -22,7 +22,7 @@ from starlette_admin.types import RequestAction
 from lifecycle.admin.audited_view import AuditedView
 from lifecycle.auth.passwords import check_password_strength
 from lifecycle.database.record_tables import name_subject, with_holder
-from lifecycle.database.tables import AuthSubjectRow, AuthTokenRow, PermissionRow, UserRow
+from lifecycle.database.tables.auth import AuthSubjectRow, AuthTokenRow, PermissionRow, UserRow
 
 _SCOPES = [(scope.value, scope.value) for scope in AuthScope]
 

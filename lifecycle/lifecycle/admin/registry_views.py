@@ -17,7 +17,7 @@ from starlette_admin.fields import (
 )
 
 from lifecycle.admin.audited_view import AuditedView
-from lifecycle.database.tables import JobFamilyRow, JobRow
+from lifecycle.database.tables.job import JobFamilyRow, JobRow
 
 
 def _shown(*names: str, kind: type[BaseField] = StringField, **options: Any) -> list[BaseField]:

@@ -9,21 +9,22 @@ from sqlalchemy import Column, Select, Table
 from sqlalchemy.orm import joinedload
 
 from lifecycle.database.record_values import name_type
-from lifecycle.database.tables import (
-    AsyncJobCallRow,
-    AuditLogEventRow,
+from lifecycle.database.tables.auth import (
     AuthSubjectRow,
     AuthTokenRow,
-    Base,
-    DeploymentRow,
     EscRow,
+    PermissionRow,
+    UserRow,
+)
+from lifecycle.database.tables.base import Base
+from lifecycle.database.tables.deployment import DeploymentRow
+from lifecycle.database.tables.installation import AuditLogEventRow, SettingRow
+from lifecycle.database.tables.job import (
+    AsyncJobCallRow,
     JobFamilyRow,
     JobRow,
-    PermissionRow,
     PublicEndpointRow,
-    SettingRow,
     TrashJobRow,
-    UserRow,
 )
 
 

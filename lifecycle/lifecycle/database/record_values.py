@@ -20,8 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstanceState
 from sqlalchemy.types import TypeEngine
 
-from lifecycle.database.tables import Base
-from lifecycle.database.tables.base import CommaList, UtcDateTime
+from lifecycle.database.tables.base import Base, CommaList, UtcDateTime
 
 MASK = "***"
 """Shown in place of secrets; written back, it changes nothing."""

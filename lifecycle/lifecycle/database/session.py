@@ -13,17 +13,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, InstanceState, Session
 from sqlalchemy.sql.dml import UpdateBase
 
-from lifecycle.database.tables import (
+from lifecycle.database.tables.auth import (
     AuthSubjectRow,
     AuthTokenRow,
-    Base,
     EscRow,
-    JobFamilyRow,
     PermissionRow,
-    PublicEndpointRow,
-    SettingRow,
     UserRow,
 )
+from lifecycle.database.tables.base import Base
+from lifecycle.database.tables.installation import SettingRow
+from lifecycle.database.tables.job import JobFamilyRow, PublicEndpointRow
 
 _WITHOUT_MEANING: dict[type[Base], set[str]] = {
     UserRow: {

@@ -48,7 +48,7 @@ from lifecycle.database.repositories.subjects import (
     UserRepository,
 )
 from lifecycle.database.session import WatchingSession
-from lifecycle.database.tables import ChangeRow
+from lifecycle.database.tables.installation import ChangeRow
 
 ChangeListener = Callable[[], None]
 """Called, in the thread that committed, after a transaction with changes; it must not block."""

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, delete, insert, select, text
 
 from lifecycle.database.connections import connect_postgres, connect_sqlite
 from lifecycle.database.migrations.upgrade import upgrade
-from lifecycle.database.tables import Base
+from lifecycle.database.tables.base import Base
 
 
 def make_sqlite_template(path: Path) -> Path:

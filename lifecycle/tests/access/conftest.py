@@ -11,15 +11,14 @@ import pytest
 from fastapi import FastAPI
 from lifecycle.app import create_app
 from lifecycle.config import Config
-from lifecycle.database.tables import (
+from lifecycle.database.tables.auth import (
     AuthSubjectRow,
     AuthTokenRow,
-    DeploymentRow,
-    DeploymentTaskRow,
     EscRow,
     PermissionRow,
     UserRow,
 )
+from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow
 from lifecycle.domain.deployment import TaskKind, TaskStep
 from lifecycle.domain.instance import InstanceState, JobInstance, JobProcess, ProcessState
 from lifecycle.testing.databases import Snapshot, empty_tables

@@ -3,7 +3,7 @@ import re
 
 import pytest
 from lifecycle.audit import AuditEventType
-from lifecycle.database.tables import AuthTokenRow, UserRow
+from lifecycle.database.tables.auth import AuthTokenRow, UserRow
 from lifecycle.domain.audit import AuditFilter
 from lifecycle.domain.auth import UserRights
 from racetrack_client.log.errors import UnauthorizedError

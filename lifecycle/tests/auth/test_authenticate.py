@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from lifecycle.auth.authenticate import Authenticator, InvalidToken
 from lifecycle.auth.tokens import Tokens
-from lifecycle.database.tables import AuthTokenRow, UserRow
+from lifecycle.database.tables.auth import AuthTokenRow, UserRow
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from pydantic import SecretStr
 from racetrack_commons.auth.token import AuthSubjectType, internal_token

@@ -12,7 +12,7 @@ from lifecycle.auth.authorize import (
     list_permitted_jobs,
 )
 from lifecycle.auth.permissions import Effect
-from lifecycle.database.tables import PermissionRow
+from lifecycle.database.tables.auth import PermissionRow
 from lifecycle.database.unit_of_work import UnitOfWork
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import UnauthorizedError

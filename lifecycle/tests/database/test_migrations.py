@@ -15,7 +15,7 @@ from lifecycle.database.migrations.revision import (
     migrate,
 )
 from lifecycle.database.migrations.upgrade import alembic_config, upgrade
-from lifecycle.database.tables import Base
+from lifecycle.database.tables.base import Base
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 

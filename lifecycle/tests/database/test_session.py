@@ -4,16 +4,15 @@ import contextlib
 from collections.abc import Callable
 
 import pytest
-from lifecycle.database.tables import (
+from lifecycle.database.tables.auth import (
     AuthSubjectRow,
     AuthTokenRow,
     EscRow,
-    JobFamilyRow,
     PermissionRow,
-    PublicEndpointRow,
-    SettingRow,
     UserRow,
 )
+from lifecycle.database.tables.installation import SettingRow
+from lifecycle.database.tables.job import JobFamilyRow, PublicEndpointRow
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import ChangeKind

@@ -1,5 +1,5 @@
 import pytest
-from lifecycle.database.tables import PermissionRow
+from lifecycle.database.tables.auth import PermissionRow
 from lifecycle.job.graph import make_graph
 from racetrack_client.entities import AuthScope
 from racetrack_commons.testing.builders import a_job

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from lifecycle.database.tables import Base
+from lifecycle.database.tables.base import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -15,7 +15,8 @@ from lifecycle.database.record_values import (
     dump_column,
     parse_value,
 )
-from lifecycle.database.tables import AuthSubjectRow, Base
+from lifecycle.database.tables.auth import AuthSubjectRow
+from lifecycle.database.tables.base import Base
 from lifecycle.domain.record import Record, RecordChange, RecordQuery
 
 

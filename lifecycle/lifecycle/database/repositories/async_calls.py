@@ -17,7 +17,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting
-from lifecycle.database.tables import AsyncJobCallLeaseRow, AsyncJobCallRow
+from lifecycle.database.tables.job import AsyncJobCallLeaseRow, AsyncJobCallRow
 from lifecycle.domain.async_call import AsyncCallTaken, Claimant
 
 _BODIES = ("request_body", "response_body")

@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting
-from lifecycle.database.tables import AuthTokenRow, LoginAttemptRow
+from lifecycle.database.tables.auth import AuthTokenRow, LoginAttemptRow
 from lifecycle.domain.auth import AuthTokenDto
 
 _LOCK = 7202_0003

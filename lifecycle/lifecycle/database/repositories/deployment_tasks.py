@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Select, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting, insert_if_absent
-from lifecycle.database.tables import DeploymentRow, DeploymentTaskRow, JobRow, SourceBundleRow
+from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow, SourceBundleRow
+from lifecycle.database.tables.job import JobRow
 from lifecycle.domain.deployment import DeploymentTask, Lease, LeaseLost, TaskKind, TaskStep
 
 

@@ -20,7 +20,8 @@ from sqlalchemy.orm import Session, aliased, defer
 
 from lifecycle.database.repositories.deployment_tasks import is_open_or_restorable
 from lifecycle.database.session import execute_counting
-from lifecycle.database.tables import DeploymentRow, DeploymentTaskRow, JobInstanceRow, JobRow
+from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow, JobInstanceRow
+from lifecycle.database.tables.job import JobRow
 from lifecycle.domain.deployment import TaskStep
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting
-from lifecycle.database.tables import AuditLogEventRow, ChangeRow, SettingRow
+from lifecycle.database.tables.installation import AuditLogEventRow, ChangeRow, SettingRow
 from lifecycle.domain.audit import AuditEventDto, AuditFilter
 
 

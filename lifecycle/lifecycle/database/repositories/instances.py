@@ -8,7 +8,12 @@ from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting
-from lifecycle.database.tables import DeploymentRow, InstanceSpecRow, JobInstanceRow, JobProcessRow
+from lifecycle.database.tables.deployment import (
+    DeploymentRow,
+    InstanceSpecRow,
+    JobInstanceRow,
+    JobProcessRow,
+)
 from lifecycle.domain.instance import InstanceState, JobInstance, JobProcess, ProcessState
 
 

@@ -13,7 +13,8 @@ from sqlalchemy import Select, delete, exists, select
 from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting, insert_if_absent
-from lifecycle.database.tables import DeploymentRow, JobFamilyRow, JobRow, JobSecretRow, TrashJobRow
+from lifecycle.database.tables.deployment import DeploymentRow
+from lifecycle.database.tables.job import JobFamilyRow, JobRow, JobSecretRow, TrashJobRow
 
 _COLUMNS_AS_IN_DTO = (
     "internal_name",

@@ -9,7 +9,8 @@ from racetrack_client.log.errors import EntityNotFound
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
-from lifecycle.database.tables import JobFamilyRow, JobRow, PermissionRow, PublicEndpointRow
+from lifecycle.database.tables.auth import PermissionRow
+from lifecycle.database.tables.job import JobFamilyRow, JobRow, PublicEndpointRow
 from lifecycle.domain.auth import PermissionDto, PermissionLimits
 
 

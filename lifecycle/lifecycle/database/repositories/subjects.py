@@ -7,7 +7,7 @@ from racetrack_commons.auth.token import AuthSubjectType
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from lifecycle.database.tables import AuthSubjectRow, EscRow, UserRow
+from lifecycle.database.tables.auth import AuthSubjectRow, EscRow, UserRow
 from lifecycle.domain.auth import AuthSubjectDto, EscDto, UserDto, UserRights
 
 

@@ -1,7 +1,8 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from lifecycle.database.tables import SettingRow, UserRow
+from lifecycle.database.tables.auth import UserRow
+from lifecycle.database.tables.installation import SettingRow
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from racetrack_commons.testing.builders import a_job
 from sqlalchemy.exc import StatementError

@@ -1,7 +1,7 @@
 import pytest
 from fastapi.testclient import TestClient
 from lifecycle.app import create_app
-from lifecycle.database.tables import PublicEndpointRow
+from lifecycle.database.tables.job import PublicEndpointRow
 from lifecycle.maintenance import set_maintenance_mode
 from racetrack_commons.entities.dto import JobStatus
 from racetrack_commons.testing.builders import a_job

@@ -3,7 +3,8 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lifecycle.app import create_app
-from lifecycle.database.tables import PermissionRow, PublicEndpointRow
+from lifecycle.database.tables.auth import PermissionRow
+from lifecycle.database.tables.job import PublicEndpointRow
 from lifecycle.maintenance import set_maintenance_mode
 from racetrack_commons.testing.builders import a_job
 

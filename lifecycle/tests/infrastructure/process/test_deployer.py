@@ -5,7 +5,7 @@ from uuid import uuid4
 import httpx
 import psutil
 import pytest
-from lifecycle.database.tables import JobProcessRow
+from lifecycle.database.tables.deployment import JobProcessRow
 from lifecycle.deployer.instances import ImageGone, InstanceNotStarted, JobCrashed
 from lifecycle.deployer.secrets import JobSecrets
 from lifecycle.infrastructure.process.plan import load_image
