@@ -40,7 +40,7 @@ from lifecycle.endpoints.plugin_admin import PluginActionFailed
 from lifecycle.endpoints.service_state import HealthProbes
 from lifecycle.event_stream.changes import ChangeFeed, JobEvents
 from lifecycle.event_stream.followed_logs import LogSources
-from lifecycle.record_editor import Records
+from lifecycle.record_editor import RecordEditor
 
 logger = get_logger(__name__)
 
@@ -142,7 +142,7 @@ def create_services(core: Core) -> LifecycleServices:
             allow_anonymous=core.config.allow_anonymous_log_following,
         ),
         deployments=deployments,
-        records=Records(
+        records=RecordEditor(
             core.unit_of_work, deployments.deleter, users.passwords, tokens, core.clock
         ),
     )

@@ -1,4 +1,4 @@
-"""What staff may do to any record of the database: the last resort, audited like everything else."""
+"""Changes that staff makes to any record of the database: a last resort, audited like everything else."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ _USERS, _TOKENS, _JOBS, _FAMILIES = (
     "registry_jobfamily",
 )
 _TABLES_OF_POWER = {_USERS, _TOKENS, "registry_authsubject", "registry_authresourcepermission"}
-"""Staff that wrote these could make itself anything; the routes of accounts and ESCs are for it."""
+"""Tables that only superusers may write: other staff could give itself all rights there."""
 _KNOWN_HASHES = ("pbkdf2_sha256$", "$argon2")
 
 
 @dataclass(frozen=True)
-class Records:
-    """Writes records."""
+class RecordEditor:
+    """Adds, changes and deletes records of any table, and audits it."""
 
     unit_of_work: UnitOfWorkFactory
     deleter: JobDeleter
@@ -41,7 +41,7 @@ class Records:
     clock: Clock
 
     def add(self, table_name: str, values: Record, staff: AuthSubject) -> Record:
-        """Add a record; return what was given, with its key, and a token that was made."""
+        """Add a record; return the given values with its key, and its token if one was generated."""
         table = self._require_writable(table_name, staff)
         _check_not_masked(table, values)
         hashed = self._hash_password(table, values)
@@ -56,7 +56,7 @@ class Records:
         return {**given, **made, key_column: key}
 
     def change(self, table_name: str, key: str, values: Record, staff: AuthSubject) -> None:
-        """Give columns of a record other values."""
+        """Change columns of a record."""
         table = self._require_writable(table_name, staff)
         hashed = self._hash_password(table, values)
         with self.unit_of_work() as uow:
@@ -64,7 +64,7 @@ class Records:
             self._record(uow, AuditEventType.RECORD_CHANGED, table, change, staff)
 
     def remove(self, table_name: str, keys: Sequence[str], staff: AuthSubject) -> None:
-        """Remove records with what belongs to them: all or none, but what runs of jobs is stopped first."""
+        """Delete records and the rows that belong to them, all or none; running jobs are stopped first."""
         table = self._require_writable(table_name, staff)
         with self.unit_of_work.reading() as uow:
             records = [uow.records.get(table, key) for key in keys]
@@ -85,7 +85,7 @@ class Records:
         return table
 
     def _stop_jobs(self, table: RecordTable, records: list[Record], staff: AuthSubject) -> None:
-        """Delete jobs as they always are: a row without its job would leave the job running."""
+        """Delete jobs as usual, because deleting only their rows would leave them running."""
         if table.name not in (_JOBS, _FAMILIES):
             return
         with self.unit_of_work.reading() as uow:

@@ -1,4 +1,4 @@
-"""The admin panel at `/lifecycle/admin/`: rows of the database, for staff, behind the same log-in and audit log.
+"""The admin panel at `/lifecycle/admin/`: staff views and edits rows of the database, behind the platform's log-in and audit log.
 
-Its library works on rows and sessions, so this is the one package beside `lifecycle.database` that knows SQLAlchemy.
+Its library works on rows and sessions, so this is the one package beside `lifecycle.database` that uses SQLAlchemy.
 """

@@ -1,4 +1,4 @@
-"""Views whose every change is audited, and told to the other services, in the transaction of the request that makes it."""
+"""Views whose changes are audited and reported to other services, in one transaction for each request."""
 
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
@@ -25,12 +25,12 @@ class AuditedView(ModelView):
     """The rows of one table."""
 
     change_kind: ClassVar[ChangeKind | None] = None
-    """What the event stream is told when a row changes."""
+    """The kind of change that the event stream reports for these rows."""
     may_create: ClassVar[bool] = False
     may_edit: ClassVar[bool] = False
     may_delete: ClassVar[bool] = False
     for_superusers: ClassVar[bool] = False
-    """Whoever writes these rows could become anything, or reads tokens to be anybody."""
+    """True for rows with which a user could get all rights, or the tokens of others."""
 
     page_size = 25
     exporters = ()
@@ -41,32 +41,32 @@ class AuditedView(ModelView):
         self.services = services
 
     def is_accessible(self, request: Request) -> bool:
-        """Tell whether the one who is logged in may see it at all."""
+        """Return whether the user who is logged in may see this view."""
         user: PanelUser = request.state.admin_user
         return user.is_superuser or not self.for_superusers
 
     def can_create(self, request: Request) -> bool:  # noqa: ARG002 - the signature of the library
-        """Tell whether rows can be added."""
+        """Return whether rows can be added."""
         return self.may_create
 
     def can_edit(self, request: Request) -> bool:  # noqa: ARG002
-        """Tell whether rows can be changed."""
+        """Return whether rows can be changed."""
         return self.may_edit
 
     def can_delete(self, request: Request) -> bool:  # noqa: ARG002
-        """Tell whether rows can be removed."""
+        """Return whether rows can be deleted."""
         return self.may_delete
 
     def can_export(self, request: Request) -> bool:  # noqa: ARG002
-        """Offer no files of rows: they would hold secrets."""
+        """Return False: exported rows would contain secrets."""
         return False
 
     def can_import(self, request: Request) -> bool:  # noqa: ARG002
-        """Take no files of rows."""
+        """Return False: rows are not imported from files."""
         return False
 
     async def after_create(self, request: Request, obj: Base) -> None:
-        """Audit it, once the row has its key."""
+        """Audit a new row, once it has its key."""
         self._record(request, AuditEventType.RECORD_CREATED, obj, {})
 
     async def before_edit(
@@ -75,12 +75,12 @@ class AuditedView(ModelView):
         data: dict[str, Any],  # noqa: ARG002
         obj: Base,
     ) -> None:
-        """Audit what becomes of what."""
+        """Audit the values of the row before and after the change."""
         if changes := describe_changes(obj):
             self._record(request, AuditEventType.RECORD_CHANGED, obj, changes)
 
     async def before_delete(self, request: Request, obj: Base) -> None:
-        """Audit it."""
+        """Audit the deletion of a row."""
         self._record(request, AuditEventType.RECORD_DELETED, obj, {})
 
     def _record(
@@ -95,22 +95,22 @@ class AuditedView(ModelView):
 
 
 class TransactionMiddleware(BaseHTTPMiddleware):
-    """Gives views `request.state.uow`, and its session as `request.state.session`, where their library looks for it."""
+    """Opens a unit of work as `request.state.uow`; the library expects its session at `request.state.session`."""
 
     def __init__(self, app: ASGIApp, factory: UnitOfWorkFactory) -> None:
         super().__init__(app)
         self._factory = factory
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
-        """Commit what succeeded, roll back what did not."""
+        """Commit the unit of work after a successful response, and roll it back after others."""
         is_reading = request.method in _READING
         if not is_reading and request.url.path.endswith("/login"):
-            # Log-in counts attempts in transactions of its own; one around it would lock them out.
+            # Log-in counts attempts in transactions of its own, which would wait for this one forever.
             return await call_next(request)
         opened = self._factory.reading() if is_reading else self._factory()
         uow = await run_in_threadpool(opened.__enter__)
         try:
-            # Takes the lock of a SQLite database here, off the event loop.
+            # On SQLite this waits for the write lock, so it must not block the event loop.
             await run_in_threadpool(uow.session.connection)
             request.state.uow, request.state.session = uow, uow.session
             response = await call_next(request)
@@ -126,7 +126,7 @@ class TransactionMiddleware(BaseHTTPMiddleware):
 
 
 class _Refused(Exception):
-    """The answer says that nothing was changed."""
+    """The response is an error, so the unit of work is rolled back."""
 
     def __init__(self, response: Response) -> None:
         super().__init__()

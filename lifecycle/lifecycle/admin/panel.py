@@ -65,22 +65,22 @@ _VIEWS: tuple[tuple[type[AuditedView], type[Base]], ...] = (
 
 
 def create_panel(services: LifecycleServices) -> ASGIApp:
-    """Make the panel; mount it anywhere, its links follow the mount."""
-    # It tells at INFO what it is made of, and at WARNING of each visitor who is not logged in.
+    """Return the panel, which can be mounted at any path."""
+    # The library logs its setup at INFO, and each visitor who is not logged in at WARNING.
     logging.getLogger("starlette_admin").setLevel(logging.ERROR)
-    views = make_views(services)
+    views = _make_views(services)
     key = services.config.secret_key.get_secret_value()
     panel = BaseAdmin(
         title="Racetrack admin",
         base_url="",
         templates_dir=str(_TEMPLATES),
-        index_view=make_overview(views),
+        index_view=_make_overview(views),
         auth_provider=StaffLogin(services),
         secret_key=f"admin panel {key}",
     )
     for view in views:
         panel.add_view(view)
-    # The innermost: authentication notes the use of a token in a transaction of its own.
+    # The innermost middleware, because authentication stores the use of a token in its own transaction.
     panel.middlewares.append(Middleware(TransactionMiddleware, factory=services.unit_of_work))
     panel.middlewares.insert(0, Middleware(SecurityHeaders))
     app = Starlette()
@@ -88,8 +88,8 @@ def create_panel(services: LifecycleServices) -> ASGIApp:
     return app
 
 
-def make_overview(views: Sequence[AuditedView]) -> CustomView:
-    """Make a page with a card for each table that the visitor may see, which leads to its rows."""
+def _make_overview(views: Sequence[AuditedView]) -> CustomView:
+    """Return the first page: a card with the number of rows for each table that the user may see, linked to its rows."""
 
     async def list_tables(request: Request) -> BaseWidget:
         cards: list[BaseWidget] = [
@@ -108,8 +108,8 @@ def make_overview(views: Sequence[AuditedView]) -> CustomView:
     )
 
 
-def make_views(services: LifecycleServices) -> list[AuditedView]:
-    """Make a view of each table that people may see."""
+def _make_views(services: LifecycleServices) -> list[AuditedView]:
+    """Return the views of all tables, in the order of the menu."""
     return [view(row, services) for view, row in _VIEWS]
 
 

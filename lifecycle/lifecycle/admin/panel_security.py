@@ -1,4 +1,4 @@
-"""Who gets into the panel, with the log-in of the platform, and what browsers may do with its pages."""
+"""Log-in of staff users to the panel, and the security headers of its pages."""
 
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -24,7 +24,7 @@ from lifecycle.endpoints.access.browser import (
 from lifecycle.endpoints.dependencies import LifecycleServices
 
 _HEADERS = {
-    # The pages hold scripts of their own inline; nothing comes from another host, nothing frames them.
+    # The pages have inline scripts, load nothing from other hosts, and must not be framed.
     "Content-Security-Policy": "default-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:;"
     " object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -40,7 +40,7 @@ class PanelUser(AdminUser):
 
 
 class StaffLogin(AuthProvider):
-    """Lets in whoever is active and staff; the cookie is the one that the platform's log-in sets."""
+    """Admits active staff users; it uses the cookie that the platform's log-in sets."""
 
     def __init__(self, services: LifecycleServices) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class StaffLogin(AuthProvider):
         remember_me: bool,  # noqa: ARG002 - the cookie lives as long as that of the dashboard
         request: Request,
     ) -> Response:
-        """Check the password and set the cookie; raises LoginFailed."""
+        """Check the password and return a redirect that sets the cookie; raises LoginFailed."""
         address = trace_client_address(request, self._services.config.trusted_proxies)
         credentials = LoginCredentials(username, password, address)
         token = await run_in_threadpool(self._log_in, credentials)
@@ -64,13 +64,13 @@ class StaffLogin(AuthProvider):
         return response
 
     async def logout(self, request: Request) -> Response:
-        """Take the cookie away."""
+        """Return a redirect that deletes the cookie."""
         response = RedirectResponse(index_url(request), HTTP_303_SEE_OTHER)
         delete_auth_cookie(response, self._services.config)
         return response
 
     async def authenticate(self, request: Request) -> AdminUser | None:
-        """Return the staff user whose token the cookie holds."""
+        """Return the staff user whose token is in the cookie, or None."""
         token = unquote(request.cookies.get(AUTH_HEADER, ""))
         return await run_in_threadpool(self._find_staff_user, token)
 
@@ -88,7 +88,7 @@ class StaffLogin(AuthProvider):
             subject = self._services.authenticator.authenticate(token)
         except UnauthorizedError:
             return None
-        # Also where no tokens are demanded, the panel wants to know who changes what.
+        # The panel needs a user for the audit log even where authentication is switched off.
         if subject.subject_type is not AuthSubjectType.USER or subject.is_anonymous:
             return None
         with self._services.unit_of_work.reading() as uow:
@@ -99,13 +99,13 @@ class StaffLogin(AuthProvider):
 
 
 class SecurityHeaders:
-    """Adds them to each answer."""
+    """Adds security headers to each response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
+        """Handle one request."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

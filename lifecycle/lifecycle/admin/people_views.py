@@ -1,4 +1,4 @@
-"""Views of people, and of what they and others are permitted."""
+"""Views of users, auth subjects, tokens and permissions."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ _SCOPES = [(scope.value, scope.value) for scope in AuthScope]
 
 
 class UserView(AuditedView):
-    """People who may log in."""
+    """Users."""
 
     key = "user"
     menu_label = "Users"
@@ -58,7 +58,7 @@ class UserView(AuditedView):
     searchable_fields = ("username", "email", "first_name", "last_name")
 
     async def validate(self, request: Request, data: dict[str, Any]) -> None:
-        """Refuse weak passwords, and new users without one."""
+        """Check the password; raises FormValidationError for a weak one, and for a new user without one."""
         await super().validate(request, data)
         password = data.get("password") or ""
         if not password and request.state.action == RequestAction.EDIT:
@@ -87,7 +87,7 @@ _TEXTS = ("email", "first_name", "last_name")
 
 
 class AuthSubjectView(AuditedView):
-    """Users, ESCs and job families as those who may be permitted something."""
+    """Users, ESCs and job families as holders of tokens and permissions."""
 
     key = "auth-subject"
     menu_label = "Auth subjects"
@@ -102,16 +102,16 @@ class AuthSubjectView(AuditedView):
     sortable_fields = ("id",)
 
     def get_list_query(self, request: Request) -> Select[Any]:
-        """Load who they are along with them."""
+        """Return the query, which loads the holders of the subjects as well."""
         return with_holder(super().get_list_query(request))
 
     async def repr(self, obj: AuthSubjectRow, request: Request) -> str:  # noqa: ARG002
-        """Name a subject in other views."""
+        """Return the text that stands for a subject in other views."""
         return " ".join(name_subject(obj))
 
 
 class AuthTokenView(AuditedView):
-    """Tokens that subjects show."""
+    """Tokens of auth subjects."""
 
     key = "auth-token"
     menu_label = "Auth tokens"
@@ -134,7 +134,7 @@ class AuthTokenView(AuditedView):
     sortable_fields = ("active", "expiry_time", "last_use_time")
 
     def get_list_query(self, request: Request) -> Select[Any]:
-        """Load whose they are along with them."""
+        """Return the query, which loads the subjects and their holders as well."""
         return with_holder(super().get_list_query(request), AuthTokenRow.auth_subject)
 
     async def before_create(
@@ -166,7 +166,7 @@ class PermissionView(AuditedView):
     sortable_fields = ("scope", "endpoint")
 
     def get_list_query(self, request: Request) -> Select[Any]:
-        """Load whose they are along with them."""
+        """Return the query, which loads the subjects and their holders as well."""
         return with_holder(super().get_list_query(request), PermissionRow.auth_subject)
 
     async def _populate_obj(

@@ -1,4 +1,4 @@
-"""Views of jobs and of what is kept about them."""
+"""Views of jobs, deployments, ESCs, public endpoints, async calls, settings and the audit log."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def _shown(*names: str, kind: type[BaseField] = StringField, **options: Any) -> 
 
 
 class JobFamilyView(AuditedView):
-    """All versions of a job share a name."""
+    """Job families."""
 
     key = "job-family"
     menu_label = "Job families"
@@ -35,12 +35,12 @@ class JobFamilyView(AuditedView):
     fields_default_sort = ("name",)
 
     async def repr(self, obj: JobFamilyRow, request: Request) -> str:  # noqa: ARG002
-        """Name a family in other views."""
+        """Return the text that stands for a family in other views."""
         return obj.name
 
 
 class JobView(AuditedView):
-    """Jobs; deployments make and remove them, so only what people write can be changed here."""
+    """Jobs. Deployments create and delete them; only the manifest and the notice can be changed here."""
 
     key = "job"
     menu_label = "Jobs"
@@ -59,12 +59,12 @@ class JobView(AuditedView):
     fields_default_sort = (("update_time", True),)
 
     async def repr(self, obj: JobRow, request: Request) -> str:  # noqa: ARG002
-        """Name a job in other views."""
+        """Return the text that stands for a job in other views."""
         return f"{obj.name} {obj.version}"
 
 
 class DeploymentView(AuditedView):
-    """Attempts to build and provision jobs."""
+    """Deployments."""
 
     key = "deployment"
     menu_label = "Deployments"
@@ -93,7 +93,7 @@ class EscView(AuditedView):
 
 
 class PublicEndpointView(AuditedView):
-    """Endpoints that manifests want to be callable without a token; staff activates them."""
+    """Requests of manifests that endpoints be callable without a token; staff activates them."""
 
     key = "public-endpoint"
     menu_label = "Public endpoints"
@@ -129,7 +129,7 @@ class TrashJobView(AuditedView):
 
 
 class AuditLogEventView(AuditedView):
-    """What people did; nobody changes it."""
+    """The audit log, which can't be changed."""
 
     key = "audit-log-event"
     menu_label = "Audit log"
@@ -163,7 +163,7 @@ class SettingView(AuditedView):
 
 
 class AsyncJobCallView(AuditedView):
-    """Calls that were accepted and are answered later."""
+    """Async calls."""
 
     key = "async-job-call"
     menu_label = "Async calls"

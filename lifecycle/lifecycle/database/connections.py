@@ -15,12 +15,12 @@ from lifecycle.config import Config
 from lifecycle.database.pool_metrics import MeasuredPool
 
 BUSY_TIMEOUT_SECONDS = 30
-"""How long a writer waits for another one; they hold the lock for milliseconds."""
+"""The time that a writer waits for another; writers hold the lock for milliseconds."""
 _BEGIN_OPTION = "sqlite_begin"
 
 
 def connect(config: Config) -> Engine:
-    """Make the engine of the database that the settings name; it connects at the first query."""
+    """Return an engine for the configured database; it connects at the first query."""
     if config.db_type == "sqlite":
         return connect_sqlite(config.db_path, log_queries=config.database_log_queries)
     return _connect_postgres(config)
@@ -29,7 +29,7 @@ def connect(config: Config) -> Engine:
 def connect_sqlite(
     path: Path, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS, log_queries: bool = False
 ) -> Engine:
-    """Make the engine of a SQLite file."""
+    """Return an engine for a SQLite file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
@@ -39,7 +39,7 @@ def connect_sqlite(
         max_overflow=80,
         pool_use_lifo=True,
         echo=log_queries,
-        hide_parameters=True,  # logs of faults would show hashes and tokens
+        hide_parameters=True,  # logged errors would show hashes and tokens
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -47,7 +47,7 @@ def connect_sqlite(
 
 
 def connect_postgres(url: str | URL, *, schema: str | None = None, **options: Any) -> Engine:
-    """Make the engine of a PostgreSQL database."""
+    """Return an engine for a PostgreSQL database."""
     engine = create_engine(
         make_url(url),
         poolclass=MeasuredPool,
@@ -63,12 +63,12 @@ def connect_postgres(url: str | URL, *, schema: str | None = None, **options: An
 
 
 def for_reading(engine: Engine) -> Engine:
-    """Return the engine for transactions that only read: on SQLite they wait for no writer."""
+    """Return an engine for transactions that only read: on SQLite they do not wait for writers."""
     return engine.execution_options(**{_BEGIN_OPTION: "BEGIN"})
 
 
 def postgres_schema(config: Config) -> str | None:
-    """Return the name of the schema, placeholders of the cluster filled in; None on SQLite."""
+    """Return the name of the schema with the cluster's placeholders filled in; None on SQLite."""
     schema = config.postgres_schema if config.db_type == "postgres" else None
     for placeholder in ("{CLUSTER_NAME}", "{CLUSTER_FQDN}"):
         schema = schema.replace(placeholder, config.cluster_name) if schema else None
@@ -80,16 +80,16 @@ class DatabaseUnavailable(ServiceUnavailable):
 
 
 class UnfitValue(ValidationError):
-    """A value is too long for its column, or of another kind."""
+    """A value is too long for its column, or of the wrong type."""
 
 
 class ConflictingRow(AlreadyExists):
-    """What was to be stored contradicts what is stored."""
+    """A new or changed row violates a constraint of the database."""
 
 
 @contextmanager
 def translate_error() -> Iterator[None]:
-    """Turn the errors of SQLAlchemy that a caller can understand into such."""
+    """Turn errors of SQLAlchemy into errors that callers of the API understand."""
     try:
         yield
     except IntegrityError as e:
@@ -129,17 +129,17 @@ def _connect_postgres(config: Config) -> Engine:
 
 
 def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
-    # The driver must not begin transactions by itself: `_begin_sqlite` says how they begin.
+    # The driver must not begin transactions by itself: `_begin_sqlite` begins them.
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
-    # A commit survives the death of the process; a loss of power may take back the newest ones.
+    # A commit survives a crash of the process; a power failure may undo the newest commits.
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
 
 
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later fails with "database is locked" when another
-    # one wrote in between; one that takes the write lock at once waits its turn.
+    # one wrote in between; a transaction that takes the write lock at once waits for its turn.
     begin = connection.get_execution_options().get(_BEGIN_OPTION, "BEGIN IMMEDIATE")
     connection.exec_driver_sql(begin)
 

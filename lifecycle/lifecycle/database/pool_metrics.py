@@ -14,14 +14,14 @@ _TAKEN_AT = "taken_at"
 
 
 class MeasuredPool(QueuePool):
-    """Measures the requests for connections; times are of all requests so far."""
+    """A pool that counts requests for connections and sums up how long they wait."""
 
     __module__ = (
         QueuePool.__module__
-    )  # SQLAlchemy names the logger by it, and what it logs is its own.
+    )  # SQLAlchemy derives the name of the pool's logger from the module.
 
     waiting: int = 0
-    """Threads that ask for a connection now."""
+    """The number of threads that wait for a connection now."""
     queued: int = 0
     waited_ms: float = 0
     errors: int = 0
@@ -29,7 +29,7 @@ class MeasuredPool(QueuePool):
     _lock = threading.Lock()
 
     def connect(self) -> PoolProxiedConnection:
-        """Take a connection."""
+        """Take a connection, and measure how long that takes."""
         began = time.perf_counter()
         is_queued = self._is_exhausted()
         self._note(waiting=1)
@@ -54,7 +54,7 @@ class MeasuredPool(QueuePool):
 
 
 def watch_engine(engine: Engine, registry: CollectorRegistry) -> None:
-    """Count what happens to connections from now on, and show how the pool is."""
+    """Register the metrics of an engine's connections and pool, and update them from now on."""
     _watch_connections(engine, registry)
     _watch_connecting(engine, registry)
     _watch_use(engine, registry)

@@ -30,21 +30,21 @@ from lifecycle.database.tables.job import (
 
 @dataclass(frozen=True)
 class RecordTable:
-    """A table, and how it is shown."""
+    """A table that staff may see, and how its records are shown."""
 
     row: type[Base]
     class_name: str
     plural_name: str
     main_columns: tuple[str, ...]
     name_columns: tuple[str, ...] = ()
-    """What people know a record by."""
+    """The columns that make the name of a record; without any, records have no names."""
     secret_columns: frozenset[str] = frozenset()
-    """What is written, but never shown."""
+    """Columns that can be written, but are never shown."""
     is_read_only: bool = False
 
     @property
     def name(self) -> str:
-        """Of the table in the database."""
+        """The table's name in the database."""
         return self._table.name
 
     @property
@@ -60,12 +60,12 @@ class RecordTable:
 
     @property
     def column_types(self) -> dict[str, str]:
-        """What kind of value each column holds, in words of Python: `str | None`."""
+        """The Python type of each column's values as text, such as `str | None`."""
         return {name: name_type(column) for name, column in self.columns.items()}
 
     @property
     def foreign_keys(self) -> dict[str, str]:
-        """Columns that hold the key of a record of another table, with its name."""
+        """The columns that refer to records of other tables, with the names of those tables."""
         return {
             name: key.column.table.name
             for name, column in self.columns.items()
@@ -77,7 +77,7 @@ class RecordTable:
         return cast("Table", self.row.__table__)
 
     def get_column(self, name: str) -> Column[Any]:
-        """Return a column; ValidationError names those there are."""
+        """Return the column of that name; raises ValidationError."""
         column = self.columns.get(name)
         if column is None:
             known = ", ".join(self.columns)
@@ -164,7 +164,7 @@ _BY_NAME = {table.name: table for table in RECORD_TABLES}
 
 
 def get_record_table(name: str) -> RecordTable:
-    """Return a table by its name in the database."""
+    """Return the table of that name in the database; raises EntityNotFound."""
     table = _BY_NAME.get(name)
     if table is None:
         raise EntityNotFound(f"there is no table {name!r}; there are: {', '.join(_BY_NAME)}")
@@ -172,14 +172,14 @@ def get_record_table(name: str) -> RecordTable:
 
 
 def name_record(table: RecordTable, row: Base) -> str:
-    """Name a row; an auth subject must be loaded with its holder."""
+    """Return the name of a row; an auth subject must be loaded `with_holder`."""
     if isinstance(row, AuthSubjectRow):
         return ": ".join(name_subject(row))
     return " ".join(str(getattr(row, name)) for name in table.name_columns)
 
 
 def name_subject(subject: AuthSubjectRow) -> tuple[str, str]:
-    """Return what kind of subject it is, and its name; it must be loaded with its holder."""
+    """Return the type and the name of a subject, which must be loaded `with_holder`."""
     if subject.user is not None:
         return "User", subject.user.username
     if subject.esc is not None:
@@ -188,7 +188,7 @@ def name_subject(subject: AuthSubjectRow) -> tuple[str, str]:
 
 
 def with_holder(query: Select[Any], *path: Any) -> Select[Any]:
-    """Load user, ESC and job family of the subject at the end of the path."""
+    """Make a query load the user, ESC and job family of the subject at the end of `path`."""
     for holder in (AuthSubjectRow.user, AuthSubjectRow.esc, AuthSubjectRow.job_family):
         query = query.options(_join(*path, holder))
     return query

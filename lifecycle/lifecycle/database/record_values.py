@@ -23,7 +23,7 @@ from sqlalchemy.types import TypeEngine
 from lifecycle.database.tables.base import Base, CommaList, UtcDateTime
 
 MASK = "***"
-"""Shown in place of secrets; written back, it changes nothing."""
+"""Shown in place of secrets; a record that is saved with it keeps its secret."""
 _LARGEST_INTEGER = 2**63
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
 _Kinds = type[Any] | tuple[type[Any], ...]
@@ -40,15 +40,15 @@ _JSON_KINDS = (str, int, float, bool, list, dict, type(None))
 
 
 def name_type(column: Column[Any]) -> str:
-    """Name the kind of a column's values in words of Python: `str | None`."""
+    """Return the Python type of a column's values as text, such as `str | None`."""
     name = next(name for kinds, name in _TYPE_NAMES if isinstance(column.type, kinds))
-    # A big number as key is counted up by the database: it may be left out.
+    # The database generates keys of the type BigInteger, so they are optional.
     is_optional = column.nullable or (column.primary_key and isinstance(column.type, BigInteger))
     return f"{name} | None" if is_optional else name
 
 
 def parse_value(column: Column[Any], value: Any) -> Any:
-    """Read a value that JSON held; ValidationError says what is wrong with it."""
+    """Convert a JSON value for its column; raises ValidationError."""
     if value is None:
         return None
     try:
@@ -58,7 +58,7 @@ def parse_value(column: Column[Any], value: Any) -> Any:
 
 
 def dump_value(value: Any) -> Any:
-    """Make what JSON can hold; JSON columns are text, times are ISO 8601 with their offset."""
+    """Convert a value to JSON; times become ISO 8601 with their offset."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, bytes):
@@ -67,7 +67,7 @@ def dump_value(value: Any) -> Any:
 
 
 def dump_column(column: Column[Any], value: Any) -> Any:
-    """Make what JSON can hold of the value of a column."""
+    """Convert the value of a column to JSON; JSON columns become text."""
     if isinstance(column.type, CommaList):
         return ",".join(value) or None
     if isinstance(column.type, JSON) and value is not None:
@@ -76,7 +76,7 @@ def dump_column(column: Column[Any], value: Any) -> Any:
 
 
 def describe_changes(row: Base) -> dict[str, Any]:
-    """Return the values `before` and `after` of what was set and is not flushed yet; secrets are only named."""
+    """Return the unflushed changes of a row as `before` and `after`, with masked secrets; empty without changes."""
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     state: InstanceState[Any] = inspect(row)

@@ -1,7 +1,7 @@
-"""The session of a unit of work: it notices by itself what other services must hear of.
+"""The session of a unit of work, which detects the changes that other services are told of, and bulk statements.
 
-Use cases, the admin panel and the records manager all write these rows. Whoever forgot to tell
-PUB would leave a revoked token alive, so it is not theirs to tell.
+Use cases, the admin panel and the record editor all write these rows. If the callers had to report changes themselves, one
+forgotten report would leave a revoked token valid in PUB.
 """
 
 from collections.abc import Sequence
@@ -37,21 +37,21 @@ _WITHOUT_MEANING: dict[type[Base], set[str]] = {
     PublicEndpointRow: set(),
     SettingRow: set(),
 }
-"""The rows that are watched, and what of them nobody remembers."""
+"""The rows whose changes are reported, with the columns that no other service caches."""
 _TABLES = {row.__tablename__: row for row in _WITHOUT_MEANING}
 _COUNT_AT_ONCE = (PermissionRow, SettingRow, PublicEndpointRow)
-"""New rows of these change what somebody may remember."""
+"""The rows of which new ones, too, change what other services cache."""
 
 
 class WatchingSession(Session):
-    """Collects kinds of changes in `changes`."""
+    """A session that collects in `changes` the kinds of changes that other services must be told of."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.changes: set[ChangeKind] = set()
 
     def flush(self, objects: Sequence[Any] | None = None) -> None:
-        """Look at what is about to be written, and write it."""
+        """Collect the kinds of changes that are about to be written, and write them."""
         rows = [row for row in self.new if _begins_to_count(row)]
         rows += [row for row in self.dirty if _has_other_meaning(row)]
         rows += list(self.deleted)
@@ -59,7 +59,7 @@ class WatchingSession(Session):
         super().flush(objects)
 
     def execute(self, statement: Any, *args: Any, **options: Any) -> Any:
-        """Execute a statement; one that writes many rows at once counts as a change of all."""
+        """Execute a statement; a bulk update or delete of a reported table counts as a change."""
         if isinstance(statement, UpdateBase) and not _inserts_harmless(statement):
             table = _TABLES.get(getattr(statement.table, "name", ""))
             self.changes.update([_kind(table)] if table else [])
@@ -67,7 +67,7 @@ class WatchingSession(Session):
 
 
 def execute_counting(session: Session, statement: UpdateBase) -> int:
-    """Execute an update or delete; return how many rows it met."""
+    """Execute a bulk update or delete; return how many rows it affected."""
     bulk = statement.execution_options(synchronize_session=False)
     return cast("CursorResult[Any]", session.execute(bulk)).rowcount
 
@@ -75,7 +75,7 @@ def execute_counting(session: Session, statement: UpdateBase) -> int:
 def insert_if_absent(
     session: Session, table: type[DeclarativeBase], values: dict[str, Any], key: str
 ) -> None:
-    """Insert a row, unless one with the same key is there, or is being inserted right now."""
+    """Insert a row, unless a row with the same key exists or is being inserted by another transaction."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(
             postgresql.insert(table).values(**values).on_conflict_do_nothing(index_elements=[key])
@@ -87,7 +87,7 @@ def insert_if_absent(
 
 
 def _begins_to_count(row: Any) -> bool:
-    """New users, ESCs and tokens change nothing that somebody may remember."""
+    """Return whether a new row changes what other services cache; new users, ESCs and tokens do not."""
     if isinstance(row, PublicEndpointRow):
         return row.active
     return type(row) in _COUNT_AT_ONCE

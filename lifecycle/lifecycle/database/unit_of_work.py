@@ -51,13 +51,13 @@ from lifecycle.database.session import WatchingSession
 from lifecycle.database.tables.installation import ChangeRow
 
 ChangeListener = Callable[[], None]
-"""Called, in the thread that committed, after a transaction with changes; it must not block."""
+"""A function called after each commit that recorded changes, in the thread that committed; it must not block."""
 
 _CHANGES_LOCK = 7202_0002
 
 
 class UnitOfWork:
-    """One transaction: commits at the end of the `with` block, rolls back when the block raises."""
+    """One transaction: it commits at the end of the `with` block, and rolls back when the block raises."""
 
     def __init__(self, session: WatchingSession) -> None:
         self.session = session
@@ -90,18 +90,18 @@ class UnitOfWork:
         self._is_committed = False
 
     def record_change(self, kind: ChangeKind, subject: str | None = None) -> None:
-        """Tell readers of the event stream, once this is committed, that something changed.
+        """Record a change, of which readers of the event stream are told after the commit.
 
-        What tokens, permissions and maintenance mode are is told without being asked.
+        Changes of tokens, permissions and the maintenance mode are recorded by the session.
         """
         self.change_rows.append(
             ChangeRow(kind=kind, subject=subject, create_time=datetime.now(UTC))
         )
 
     def commit(self) -> None:
-        """Commit before the block of this unit of work ends, which then has nothing more to do.
+        """Commit before the `with` block ends; the end of the block then does nothing.
 
-        RuntimeError when the database was asked again since.
+        Raises RuntimeError when it is called again after more statements.
         """
         if not self._is_committed:
             _write_changes(self)
@@ -111,26 +111,26 @@ class UnitOfWork:
             raise RuntimeError("a unit of work was used after its commit")
 
     def check_connection(self) -> None:
-        """Ask the database for nothing; ServiceUnavailable when it does not answer."""
+        """Send an empty query; raises ServiceUnavailable when the database does not answer."""
         self.session.execute(text("SELECT 1"))
 
     def after_commit(self, callback: Callable[[], None]) -> None:
-        """Call it once this unit of work is committed; never when it is rolled back."""
+        """Call `callback` once this unit of work is committed; it is not called after a rollback."""
         self.callbacks.append(callback)
 
 
 class ReadingUnitOfWork(UnitOfWork):
-    """One that only reads."""
+    """A unit of work that only reads."""
 
     def commit(self) -> None:
-        """Keep nothing; RuntimeError when something was to be written."""
+        """Write nothing; raises RuntimeError when the block tried to write."""
         session = self.session
         if session.new or session.dirty or session.deleted or self.change_rows:
             raise RuntimeError("a unit of work that was opened for reading was asked to write")
 
 
 class UnitOfWorkFactory:
-    """Opens units of work on one database, and wakes listeners when one has committed changes."""
+    """Opens units of work on one database, and calls listeners after commits that recorded changes."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -159,7 +159,7 @@ class UnitOfWorkFactory:
         self._listeners.append(listener)
 
     def remove_listener(self, listener: ChangeListener) -> None:
-        """Call the listener no more."""
+        """Stop calling the listener."""
         self._listeners.remove(listener)
 
     def _finish(self, uow: UnitOfWork) -> None:
@@ -171,7 +171,7 @@ class UnitOfWorkFactory:
 
 
 def _write_changes(uow: UnitOfWork) -> None:
-    """Number changes in the order of their commits: a reader who saw 7 has seen all up to 7.
+    """Write the changes, numbered in the order of their commits: a reader that saw number 7 has seen all before it.
 
     PostgreSQL gives out numbers earlier than transactions commit, so those with changes end one
     after the other. It is the last lock that they take; none waits while holding it.

@@ -1,1 +1,1 @@
-"""The values that Lifecycle works with: deployments, instances, secrets, subjects; no SQL and no HTTP in here."""
+"""The values that Lifecycle works with: deployments, instances, secrets, subjects. They know neither SQL nor HTTP."""

@@ -1,4 +1,4 @@
-"""Events of the audit log, and how to choose among them."""
+"""Events of the audit log, and filters on them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class AuditEventDto(BaseModel):
-    """Something that somebody did."""
+    """An event of the audit log, as it is stored."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,13 +25,13 @@ class AuditEventDto(BaseModel):
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Which events to list; what is None or empty does not restrict."""
+    """Conditions on events to list; a condition that is None or empty matches all."""
 
     job_name: str = ""
     job_version: str = ""
     username: str | None = None
-    """Who did it, or whom it happened to."""
+    """The user who acted, or whom it happened to."""
     event_type: str = ""
     limit: int = 100
     offset: int = 0
-    """How many of the newest to leave out."""
+    """The number of newest events to leave out."""

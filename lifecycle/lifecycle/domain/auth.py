@@ -1,4 +1,4 @@
-"""Who may do what: users, external service consumers, auth subjects, their tokens and permissions."""
+"""Users, external service consumers, auth subjects, and the tokens and permissions of those."""
 
 from datetime import datetime
 from typing import TypedDict
@@ -8,22 +8,22 @@ from racetrack_commons.auth.token import AuthSubjectType
 
 
 class RowDto(BaseModel):
-    """A value made from a row."""
+    """The base of values that are read from a row."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
 
 class UserRights(RowDto):
-    """What a person may do beside what permissions say."""
+    """The rights of a user beside permissions."""
 
     is_active: bool
-    """May log in, and use tokens."""
+    """True if the user may log in and use tokens."""
     is_staff: bool
     is_superuser: bool
 
 
 class UserDto(UserRights):
-    """A person who may log in."""
+    """A user, who may log in once activated."""
 
     id: int
     username: str
@@ -42,17 +42,17 @@ class EscDto(RowDto):
 
 
 class AuthSubjectDto(RowDto):
-    """Somebody who may hold tokens and permissions."""
+    """A user, ESC or job family as the holder of tokens and permissions."""
 
     id: str
-    """Empty: it holds nothing yet."""
+    """Empty when the subject is not stored, because it holds nothing yet."""
     subject_type: AuthSubjectType
     name: str
-    """What tokens say: name of the user, id of the ESC, name of the job family."""
+    """The name in tokens: the name of the user, the id of the ESC, or the name of the job family."""
     display_name: str
-    """What people read."""
+    """The name that people read."""
     is_active: bool = True
-    """False: a user who was switched off."""
+    """False for deactivated users."""
 
 
 class AuthTokenDto(RowDto):
@@ -67,12 +67,12 @@ class AuthTokenDto(RowDto):
     create_time: datetime | None = None
 
     def is_valid(self, now: datetime) -> bool:
-        """Tell whether it may be used."""
+        """Return whether the token can be used now."""
         return self.active and (self.expiry_time is None or self.expiry_time > now)
 
 
 class PermissionDto(RowDto):
-    """A scope granted to a subject; what is None does not restrict it."""
+    """A scope granted to a subject; a family, job or endpoint that is None does not limit it."""
 
     id: int | None = None
     auth_subject_id: str
@@ -86,7 +86,7 @@ class PermissionDto(RowDto):
 
 
 class PermissionLimits(TypedDict, total=False):
-    """What a permission is limited to; what is None or not said does not limit it."""
+    """The limits of a permission; a key that is None or missing does not limit it."""
 
     job_family_id: str | None
     job_id: str | None

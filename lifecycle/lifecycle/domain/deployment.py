@@ -1,4 +1,4 @@
-"""Deployments as the worker sees them: what was asked for, the next step, and the lease to work on it."""
+"""Deployments as workers see them: the kind and next step of a task, and the lease to work on it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,23 +12,23 @@ RECONCILER = "racetrack"
 
 
 class TaskKind(StrEnum):
-    """What was asked for."""
+    """The kinds of deployments."""
 
     DEPLOY = "deploy"
     BUILD = "build"
-    """Only the image."""
+    """Build the image only."""
     REDEPLOY = "redeploy"
-    """A new image from the same source, then as a deployment."""
+    """Build a new image from the same source, and deploy it."""
     REPROVISION = "reprovision"
-    """The same image, started anew."""
+    """Start the same image again."""
     MOVE = "move"
-    """The same job on another infrastructure target."""
+    """Start the same job on another infrastructure target."""
     ROLLBACK = "rollback"
-    """Image, manifest and secrets of an earlier deployment."""
+    """Restore image, manifest and secrets of an earlier deployment."""
 
 
 class TaskStep(StrEnum):
-    """What is to be done next; every step can be repeated."""
+    """The next step of a deployment; every step can be repeated."""
 
     BUILD = "build"
     PROVISION = "provision"
@@ -47,21 +47,21 @@ class DeploymentTask(BaseModel):
     step: TaskStep
     created_at: datetime
     attempt: int = 0
-    """How often it was claimed; a worker with an older number must not write any more."""
+    """The number of claims so far; a worker with an older number must not write any more."""
     lease_owner: str | None = None
     lease_expires_at: datetime | None = None
     force: bool = False
     build_flags: list[str] = Field(default_factory=list)
     source_digest: str | None = None
-    """Of the source bundle; None: clone the manifest's git remote."""
+    """The digest of the source bundle; None when the manifest's git remote is cloned."""
     secrets: bytes | None = None
-    """Encrypted; of ended deployments only those that can be rolled back to have any."""
+    """Encrypted; None for ended deployments that no rollback can restore."""
     image_kind: str = ImageKind.DOCKER
     image_tag: str | None = None
     image_names: list[str] = Field(default_factory=list)
     job_type_version: str = ""
     auth_subject_id: str | None = None
-    """Who gets permissions on the job when this is its first deployment."""
+    """The subject that gets permissions on the job when this is its first deployment."""
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ from racetrack_client.manifest import Manifest
 
 
 class InstanceState(StrEnum):
-    """Where an instance is in its life."""
+    """The states of an instance."""
 
     STARTING = "starting"
     SERVING = "serving"
     DRAINING = "draining"
-    """Gets no new calls; is stopped when its time has come."""
+    """It gets no new calls, and is stopped once its time to drain is over."""
 
 
 class JobInstance(BaseModel):
-    """One running copy of a job, made by one deployment whose id it has."""
+    """One running copy of a job; it has the id of the deployment that made it."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -36,7 +36,7 @@ class JobInstance(BaseModel):
 
 @dataclass(frozen=True)
 class InstanceSpec:
-    """Everything that is needed to start an instance."""
+    """All that a deployer needs to start an instance."""
 
     instance_id: str
     """The id of the deployment that makes it."""
@@ -44,18 +44,18 @@ class InstanceSpec:
     image_tag: str
     image_names: list[str]
     deployment_timestamp: int
-    """UNIX seconds; the job says it in `/live`."""
+    """UNIX seconds; the job reports it at `/live`."""
     runtime_env: dict[str, str] = field(default_factory=dict)
     secret_runtime_env: dict[str, str] = field(default_factory=dict, repr=False)
     family_token: str = field(default="", repr=False)
-    """Token with which the job calls other jobs."""
+    """The token with which the job calls other jobs."""
     plugin_env: dict[str, str] = field(default_factory=dict)
-    """Variables from plugins; they win over all others."""
+    """Variables from plugins; they override all others."""
 
 
 @dataclass(frozen=True)
 class Instance:
-    """A started instance."""
+    """A started instance, as its deployer knows it."""
 
     instance_id: str
     job_name: str
@@ -66,17 +66,17 @@ class Instance:
 
 
 class ProcessState(StrEnum):
-    """Where a process is in its life."""
+    """The states of a process."""
 
     STARTING = "starting"
-    """Its port is taken for it; its pid is not known yet."""
+    """Its port is reserved; its pid is not known yet."""
     STARTED = "started"
     STOPPING = "stopping"
-    """Being ended: nobody may start it again."""
+    """It is being stopped, and must not be started again."""
 
 
 class JobProcess(BaseModel):
-    """One replica of an instance."""
+    """The process that runs one replica of an instance."""
 
     model_config = ConfigDict(from_attributes=True)
 

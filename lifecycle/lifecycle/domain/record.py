@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Record = dict[str, Any]
-"""Values by the names of their columns, as JSON holds them."""
+"""JSON values by the names of their columns."""
 
 
 @dataclass(frozen=True)
 class RecordQuery:
-    """Which records to list."""
+    """The records to list, and the columns of each."""
 
     filters: Mapping[str, Any] = field(default_factory=dict)
-    """Values that columns must equal; None: those without a value."""
+    """Values by column; None matches columns without a value."""
     order_by: Sequence[str] = ()
-    """Names of columns; a minus before one puts the highest first."""
+    """Names of columns; a leading minus sorts in descending order."""
     columns: Sequence[str] = ()
-    """None means all."""
+    """Names of columns; empty means all."""
     offset: int = 0
     limit: int = 0
     """0 means all."""
@@ -25,8 +25,8 @@ class RecordQuery:
 
 @dataclass(frozen=True)
 class RecordChange:
-    """What was written."""
+    """A change of a record, for the audit log."""
 
     key: str
     properties: dict[str, Any]
-    """`before` and `after`, where there is both."""
+    """The values `before` and `after`; empty without them."""

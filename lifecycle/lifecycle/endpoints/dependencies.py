@@ -32,7 +32,7 @@ from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.job.versions import check_found, find_job
 from lifecycle.maintenance import check_no_maintenance
 from lifecycle.metrics import LifecycleMetrics
-from lifecycle.record_editor import Records
+from lifecycle.record_editor import RecordEditor
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class LifecycleServices:
     changes: ChangeFeed
     logs: LogSources
     deployments: DeploymentServices
-    records: Records
+    records: RecordEditor
 
 
 def get_services(request: Request) -> LifecycleServices:

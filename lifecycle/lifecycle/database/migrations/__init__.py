@@ -1,1 +1,1 @@
-"""Changes of the tables, in their order, and how they are applied."""
+"""Migrations: the changes of the tables in their order, and how they are applied."""

@@ -1,4 +1,4 @@
-"""How Alembic runs the migrations: on the connection that `upgrade.py` gives it."""
+"""The environment in which Alembic runs migrations: the connection that `upgrade.py` gives it."""
 
 from alembic import context
 

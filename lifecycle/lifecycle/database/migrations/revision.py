@@ -1,6 +1,7 @@
-"""Which revision the tables must have and which one they have; brings them up to date before a service starts."""
+"""The revision of the tables: it is checked, and the tables are brought up to date, before a service starts."""
 
 from importlib import import_module
+from pathlib import Path
 
 from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_client.log.logs import get_logger
@@ -9,31 +10,31 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from lifecycle.database.connections import translate_error
 
-HEAD = "0004"
-"""The newest revision in `versions/`; a test compares it."""
+HEAD = max(path.name[:4] for path in (Path(__file__).parent / "versions").glob("[0-9]*.py"))
+"""The newest revision in `versions/`."""
 _UPGRADE = "lifecycle.database.migrations.upgrade"
 
 
 def migrate(engine: Engine, schema: str | None) -> bool:
-    """Apply the migrations that are missing; return whether there were any."""
+    """Apply the missing migrations; return whether there were any."""
     with translate_error():
         if is_current(engine):
             return False
         get_logger("alembic").setLevel("WARNING")
-        # Alembic is loaded by name, when it is needed: almost every start goes without it.
+        # Alembic is imported by name, and only when needed: almost every start does without it.
         import_module(_UPGRADE).upgrade(engine, schema=schema)
         return True
 
 
 def check_current(engine: Engine) -> None:
-    """Refuse to work on outdated tables."""
+    """Check that the tables are up to date; raises TablesOutdated."""
     with translate_error():
         if not is_current(engine):
             raise TablesOutdated("the tables of the database are outdated: run `lifecycle migrate`")
 
 
 def is_current(engine: Engine) -> bool:
-    """Tell whether the tables are up to date. Alembic could as well, but takes a while to load."""
+    """Return whether the tables are up to date. Alembic could tell as well, but is slow to import."""
     return find_revision(engine) == HEAD
 
 
@@ -50,4 +51,4 @@ def find_revision(engine: Engine) -> str | None:
 
 
 class TablesOutdated(ServiceUnavailable):
-    """The tables are of another revision than this code."""
+    """The tables have another revision than this code."""

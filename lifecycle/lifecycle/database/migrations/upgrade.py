@@ -1,4 +1,4 @@
-"""Applies the migrations, one process at a time; takes over the tables of installations older than this code."""
+"""Applies the migrations in one process at a time, and adopts the tables of older installations."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ _WIDER_COLUMNS = {
 
 
 def upgrade(engine: Engine, *, schema: str | None = None) -> None:
-    """Bring the tables up to the newest revision; another process doing the same is waited for."""
+    """Migrate the tables to the newest revision, after waiting for other processes that do the same."""
     with _one_at_a_time(engine), engine.begin() as connection:
         if schema:
             quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
@@ -28,7 +28,7 @@ def upgrade(engine: Engine, *, schema: str | None = None) -> None:
 
 
 def alembic_config(connection: Connection) -> AlembicConfig:
-    """Tell Alembic where the migrations are and on which connection they run."""
+    """Return a configuration that gives Alembic the directory of migrations and the connection to run them on."""
     config = AlembicConfig()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -36,7 +36,7 @@ def alembic_config(connection: Connection) -> AlembicConfig:
 
 
 def adopt_older_tables(connection: sa.Connection) -> None:
-    """Widen columns that overflow, and let the database delete what belongs to a deleted row.
+    """Widen columns that overflow, and make the foreign keys of an older installation cascade deletes.
 
     Only PostgreSQL can hold such tables: the older code kept nothing in its SQLite files.
     """

@@ -1,1 +1,1 @@
-"""Repositories: the questions that the registry asks its tables. They take and give DTOs."""
+"""Repositories: the queries on the tables, by subject. Only the unit of work imports them."""

@@ -1,4 +1,4 @@
-"""Records: rows of any of the tables that staff may look into."""
+"""Records: rows of any of the tables in `record_tables`, which staff may see."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,25 +21,25 @@ from lifecycle.domain.record import Record, RecordChange, RecordQuery
 
 
 class RecordRepository:
-    """Reads and writes records as people see them: secrets are masked."""
+    """Reads and writes records as people see them, with masked secrets; unknown columns raise ValidationError."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def count(self, table: RecordTable, filters: Mapping[str, Any]) -> int:
-        """Count the records that have these values."""
+        """Return how many records have these values."""
         query = select(func.count()).select_from(table.row).where(*_make_conditions(table, filters))
         return self._session.scalars(query).one()
 
     def list(self, table: RecordTable, wanted: RecordQuery) -> list[Record]:
-        """List records with the columns that are wanted."""
+        """List the records, and of each the columns, that the query asks for."""
         columns = [table.get_column(name) for name in wanted.columns or table.columns]
         query = select(*columns).where(*_make_conditions(table, wanted.filters))
         query = query.order_by(*(_make_order(table, name) for name in wanted.order_by))
         if wanted.limit:
             query = query.limit(wanted.limit)
         if wanted.offset:
-            # SQLite knows no offset without a limit; -1 is its word for all.
+            # SQLite has no OFFSET without a LIMIT; -1 means no limit.
             is_sqlite = self._session.get_bind().dialect.name == "sqlite"
             query = query.limit(-1) if is_sqlite and not wanted.limit else query
             query = query.offset(wanted.offset)
@@ -52,14 +52,14 @@ class RecordRepository:
         ]
 
     def get(self, table: RecordTable, key: str) -> Record:
-        """Return a record by its primary key."""
+        """Return the record of that primary key; raises EntityNotFound."""
         row = self._get_row(table, key)
         return {
             name: _dump(table, column, getattr(row, name)) for name, column in table.columns.items()
         }
 
     def add(self, table: RecordTable, values: Mapping[str, Any]) -> RecordChange:
-        """Insert a record; a key that is missing or empty is made."""
+        """Insert a record; a missing or empty primary key is generated."""
         parsed = _parse(table, values)
         if not parsed.get(table.primary_key.name):
             parsed.pop(table.primary_key.name, None)
@@ -70,7 +70,7 @@ class RecordRepository:
         return RecordChange(describe_key(row), properties)
 
     def change(self, table: RecordTable, key: str, values: Mapping[str, Any]) -> RecordChange:
-        """Give columns of a record other values; its primary key stays."""
+        """Change columns of a record, never its primary key; raises EntityNotFound."""
         row = self._get_row(table, key)
         parsed = _parse(table, values)
         parsed.pop(table.primary_key.name, None)
@@ -81,7 +81,7 @@ class RecordRepository:
         return RecordChange(describe_key(row), properties)
 
     def list_names(self, table: RecordTable, keys: Sequence[str]) -> dict[str, str]:
-        """List what people call records, by their keys; empty for tables whose records have no name."""
+        """Return the names of records by their keys, or nothing for tables without names; raises EntityNotFound."""
         if not table.name_columns:
             return {}
         parsed = {key: parse_value(table.primary_key, key) for key in keys if key}
@@ -94,7 +94,7 @@ class RecordRepository:
         return {key: name_record(table, rows[str(value)]) for key, value in parsed.items()}
 
     def remove(self, table: RecordTable, key: str) -> None:
-        """Remove a record and what belongs to it; the database cascades."""
+        """Delete a record; the database deletes the rows that belong to it. Raises EntityNotFound."""
         self._session.delete(self._get_row(table, key))
         self._session.flush()
 
@@ -106,7 +106,7 @@ class RecordRepository:
 
 
 def _parse(table: RecordTable, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Read values of a record; a secret that is still masked is left out."""
+    """Return the values for the database, without secrets that are still masked."""
     return {
         name: parse_value(table.get_column(name), value)
         for name, value in values.items()

@@ -32,14 +32,14 @@ class AsyncCallRepository:
         self._session = session
 
     def get(self, call_id: str) -> AsyncJobCallDto:
-        """Return one by its id."""
+        """Return the call of that id; raises EntityNotFound."""
         row = self._session.get(AsyncJobCallRow, call_id)
         if row is None:
             raise EntityNotFound(f"there is no async call {call_id}")
         return _to_dto(row)
 
     def get_status(self, call_id: str) -> AsyncCallStatus:
-        """Return how one stands, without its bodies."""
+        """Return the status of a call, without loading its bodies; raises EntityNotFound."""
         query = select(AsyncJobCallRow.status).where(AsyncJobCallRow.id == call_id)
         status = self._session.scalar(query)
         if status is None:
@@ -47,24 +47,24 @@ class AsyncCallRepository:
         return AsyncCallStatus(status)
 
     def save(self, call: AsyncJobCallDto) -> None:
-        """Insert it, or replace the one of the same id; nothing is written when nothing changed."""
+        """Insert a call, or replace the one of the same id; nothing is written when nothing changed."""
         self._session.merge(AsyncJobCallRow(**_to_values(call)))
         self._session.flush()
 
     def remove(self, call_id: str) -> None:
-        """Remove one by its id."""
+        """Delete the call of that id; raises EntityNotFound."""
         statement = delete(AsyncJobCallRow).where(AsyncJobCallRow.id == call_id)
         if not execute_counting(self._session, statement):
             raise EntityNotFound(f"there is no async call {call_id}")
 
     def remove_before(self, moment: datetime) -> int:
-        """Remove those that started before that moment; count them."""
+        """Delete the calls that started before `moment`; return how many."""
         statement = delete(AsyncJobCallRow).where(AsyncJobCallRow.started_at < moment)
         return execute_counting(self._session, statement)
 
 
 def _to_values(call: AsyncJobCallDto) -> dict[str, Any]:
-    """Make the columns of a row."""
+    """Return the columns of a row."""
     values = {column: getattr(call, column) for column in _COLUMNS_AS_IN_DTO}
     for body in _BODIES:
         values[body] = decode_body(getattr(call, body), call.body_encoding)
@@ -76,7 +76,7 @@ def _to_values(call: AsyncJobCallDto) -> dict[str, Any]:
 
 
 def _to_dto(row: AsyncJobCallRow) -> AsyncJobCallDto:
-    """Read a row."""
+    """Return the call that a row holds."""
     values = {column: getattr(row, column) for column in _COLUMNS_AS_IN_DTO}
     encoding = choose_encoding(row.request_body, row.response_body)
     return AsyncJobCallDto(
@@ -91,13 +91,13 @@ def _to_dto(row: AsyncJobCallRow) -> AsyncJobCallDto:
 
 
 class AsyncCallLeaseRepository:
-    """The rows of `registry_asyncjobcalllease`; each change is a compare-and-set on the holder."""
+    """The rows of `registry_asyncjobcalllease`; each change is made only while the given holder has the lease."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def add(self, call: AsyncJobCallDto, claimant: Claimant | None, now: datetime) -> None:
-        """Insert a call, run by the claimant or to be claimed from now on."""
+        """Insert a call that the claimant runs, or, without a claimant, that any gateway can claim; raises AlreadyExists."""
         if self._session.get(AsyncJobCallRow, call.id) is not None:
             raise AlreadyExists(f"there is an async call {call.id} already")
         row = AsyncJobCallRow(**_to_values(call))
@@ -110,26 +110,26 @@ class AsyncCallLeaseRepository:
         self._session.flush()
 
     def has_work(self, now: datetime) -> bool:
-        """Tell whether there is a call to claim or to forget."""
+        """Return whether there is a call to claim or to delete."""
         query = select(AsyncJobCallLeaseRow.call_id).where(
             (AsyncJobCallLeaseRow.expires_at <= now) | (AsyncJobCallLeaseRow.forget_at <= now)
         )
         return self._session.scalars(query.limit(1)).first() is not None
 
     def claim(self, claimant: Claimant, limit: int, now: datetime) -> list[ClaimedAsyncCall]:
-        """Take calls that nobody runs, those that wait the longest first."""
+        """Claim up to `limit` calls whose lease has expired, those that wait the longest first."""
         free = (
             select(AsyncJobCallLeaseRow)
             .where(AsyncJobCallLeaseRow.expires_at <= now)
             .order_by(AsyncJobCallLeaseRow.expires_at, AsyncJobCallLeaseRow.call_id)
             .limit(limit)
-            .with_for_update(skip_locked=True)  # Says nothing on SQLite, which has one writer.
+            .with_for_update(skip_locked=True)  # Without effect on SQLite, which has one writer.
         )
         leases = self._session.scalars(free).all()
         return [self._claim(lease, claimant) for lease in leases]
 
     def renew(self, holders: dict[str, str], expires_at: datetime) -> list[str]:
-        """Make leases last longer, also those that ran out unnoticed; return the ids of the calls that are still held."""
+        """Extend the leases of calls by their ids and holders, even expired ones; return the ids of the calls still held."""
         return [
             call_id
             for call_id, holder in sorted(holders.items())
@@ -137,7 +137,10 @@ class AsyncCallLeaseRepository:
         ]
 
     def release(self, call_id: str, holder: str, claimable_at: datetime, error: str | None) -> None:
-        """Let anybody claim the call from then on; an attempt without an error does not count."""
+        """Give a call up, so that any gateway can claim it from `claimable_at` on; without `error` the attempt is not counted.
+
+        Raises AsyncCallTaken.
+        """
         self._check_held(call_id, holder, holder=None, expires_at=claimable_at)
         values: dict[str, object] = {"error": error, "retriable_error": True}
         if error is None:
@@ -145,7 +148,7 @@ class AsyncCallLeaseRepository:
         self._change_call(call_id, pub_instance_addr="", **values)
 
     def end(self, call_id: str, end: AsyncCallEnd, now: datetime) -> None:
-        """Keep what became of a call; what the job was sent, and with it whatever is secret there, is forgotten."""
+        """Store the outcome of a call, and delete its request, which may hold secrets; raises AsyncCallTaken."""
         self._check_held(call_id, end.holder, expires_at=None)
         self._change_call(
             call_id,
@@ -161,7 +164,7 @@ class AsyncCallLeaseRepository:
         )
 
     def note_delivery(self, call_id: str, forget_at: datetime) -> None:
-        """Let a call that has ended be forgotten then; the first delivery counts."""
+        """Schedule the deletion of an ended call; only its first delivery counts."""
         statement = update(AsyncJobCallLeaseRow).where(
             AsyncJobCallLeaseRow.call_id == call_id,
             AsyncJobCallLeaseRow.expires_at.is_(None),
@@ -170,7 +173,7 @@ class AsyncCallLeaseRepository:
         execute_counting(self._session, statement.values(forget_at=forget_at))
 
     def remove_delivered(self, now: datetime) -> int:
-        """Remove the calls whose end was delivered a while ago; count them."""
+        """Delete the calls whose scheduled deletion is due; return how many."""
         delivered = select(AsyncJobCallLeaseRow.call_id).where(
             AsyncJobCallLeaseRow.forget_at <= now
         )

@@ -20,7 +20,7 @@ class AuthTokenRepository:
         self._session = session
 
     def find(self, token: str) -> AuthTokenDto | None:
-        """Find a stored token by its exact text."""
+        """Return the stored token of exactly that text, or None."""
         row = self._session.scalars(select(AuthTokenRow).where(AuthTokenRow.token == token)).first()
         return AuthTokenDto.model_validate(row) if row else None
 
@@ -41,7 +41,7 @@ class AuthTokenRepository:
         expiry_time: datetime | None = None,
         create_time: datetime | None = None,
     ) -> AuthTokenDto:
-        """Store a token."""
+        """Store a token of a subject."""
         row = AuthTokenRow(
             auth_subject_id=subject_id,
             token=token,
@@ -53,18 +53,18 @@ class AuthTokenRepository:
         return AuthTokenDto.model_validate(row)
 
     def replace(self, token_id: str, token: str, now: datetime) -> None:
-        """Give a stored token another text; whether it is active and when it expires stays."""
+        """Replace the text of a stored token; its expiry and whether it is active stay. Raises EntityNotFound."""
         row = self._get_row(token_id)
         row.token = token
         row.create_time = now
         row.last_use_time = None
 
     def note_use(self, token_id: str, now: datetime) -> None:
-        """Remember when a token was used."""
+        """Store when a token was last used; raises EntityNotFound."""
         self._get_row(token_id).last_use_time = now
 
     def remove(self, subject_id: str, token_id: str) -> None:
-        """Remove a token of that subject."""
+        """Delete a token of a subject; raises EntityNotFound when the subject has none of that id."""
         row = self._session.get(AuthTokenRow, token_id)
         if row is None or row.auth_subject_id != subject_id:
             raise EntityNotFound(f"there is no such token with the id {token_id}")
@@ -84,19 +84,19 @@ class LoginAttemptRepository:
         self._session = session
 
     def lock(self) -> None:
-        """Let nobody else count attempts before this transaction ends: many at once count as many."""
+        """Block other transactions from counting attempts until this one ends, so that simultaneous attempts all count."""
         if self._session.get_bind().dialect.name == "postgresql":
             statement = text("SELECT pg_advisory_xact_lock(:number)")
             self._session.execute(statement, {"number": _LOCK})
 
     def add(self, account: str, address: str, time: datetime) -> None:
-        """Note an attempt."""
+        """Store an attempt."""
         self._session.add(LoginAttemptRow(account=account, address=address, time=time))
 
     def list_times(
         self, since: datetime, address: str, account: str | None = None
     ) -> list[datetime]:
-        """List when an address tried since then, to be one account or any; the oldest first."""
+        """List the times of an address's attempts after `since`, on one account or on any, the oldest first."""
         query = select(LoginAttemptRow.time).where(
             LoginAttemptRow.time > since, LoginAttemptRow.address == address
         )
@@ -105,13 +105,13 @@ class LoginAttemptRepository:
         return list(self._session.scalars(query.order_by(LoginAttemptRow.time)))
 
     def forget(self, account: str, address: str) -> None:
-        """Forget what an address tried on an account."""
+        """Delete the attempts of an address on an account."""
         statement = delete(LoginAttemptRow).where(
             LoginAttemptRow.account == account, LoginAttemptRow.address == address
         )
         execute_counting(self._session, statement)
 
     def remove_before(self, moment: datetime) -> None:
-        """Forget old attempts."""
+        """Delete the attempts before `moment`."""
         statement = delete(LoginAttemptRow).where(LoginAttemptRow.time < moment)
         execute_counting(self._session, statement)

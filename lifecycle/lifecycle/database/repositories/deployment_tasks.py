@@ -14,7 +14,7 @@ from lifecycle.domain.deployment import DeploymentTask, Lease, LeaseLost, TaskKi
 
 
 class DeploymentTaskRepository:
-    """Tasks of deployments."""
+    """The rows of `registry_deploymenttask`; each change under a lease raises LeaseLost when another worker holds the task."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -25,19 +25,19 @@ class DeploymentTaskRepository:
         self._session.flush()
 
     def find(self, deployment_id: str) -> DeploymentTask | None:
-        """Find a task; deployments made before there were tasks have none."""
+        """Return the task of a deployment, or None: deployments of older releases have none."""
         row = self._session.get(DeploymentTaskRow, deployment_id, populate_existing=True)
         return DeploymentTask.model_validate(row) if row else None
 
     def get(self, deployment_id: str) -> DeploymentTask:
-        """Return a task."""
+        """Return the task of a deployment; raises EntityNotFound."""
         task = self.find(deployment_id)
         if task is None:
             raise EntityNotFound(f"deployment {deployment_id} has no task")
         return task
 
     def list_open(self) -> list[DeploymentTask]:
-        """List what is still to be done, oldest first."""
+        """List the tasks that have not ended, the oldest first."""
         query = (
             select(DeploymentTaskRow)
             .where(DeploymentTaskRow.step != TaskStep.ENDED)
@@ -46,7 +46,7 @@ class DeploymentTaskRepository:
         return [DeploymentTask.model_validate(row) for row in self._session.scalars(query)]
 
     def list_image_names(self, job_name: str, job_version: str, image_tag: str | None) -> list[str]:
-        """Find the full names of the images that a tag of a job stands for."""
+        """List the full names of the images of a job with that tag, as the newest deployment has them."""
         query = (
             select(DeploymentTaskRow)
             .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
@@ -61,7 +61,7 @@ class DeploymentTaskRepository:
         return row.image_names if row else []
 
     def claim(self, seen: DeploymentTask, owner: str, expires_at: datetime) -> Lease | None:
-        """Take a task as it was seen; None when somebody else was faster."""
+        """Claim a task for `owner`; return the lease, or None when another worker has claimed it since it was `seen`."""
         free = (
             select(DeploymentTaskRow.deployment_id)
             .where(
@@ -69,7 +69,7 @@ class DeploymentTaskRepository:
                 DeploymentTaskRow.attempt == seen.attempt,
                 DeploymentTaskRow.step != TaskStep.ENDED,
             )
-            .with_for_update(skip_locked=True)  # Says nothing on SQLite, which has one writer.
+            .with_for_update(skip_locked=True)  # Without effect on SQLite, which has one writer.
         )
         attempt = seen.attempt + 1
         statement = (
@@ -82,24 +82,21 @@ class DeploymentTaskRepository:
         return Lease(seen.deployment_id, owner, attempt)
 
     def renew(self, lease: Lease, expires_at: datetime) -> None:
-        """Make the lease last longer, and lock the task until commit.
-
-        LeaseLost when another worker has it.
-        """
+        """Extend the lease until `expires_at`, and lock the task until the commit; raises LeaseLost."""
         self._change(lease, lease_expires_at=expires_at)
 
     def release(self, lease: Lease, claimable_at: datetime) -> None:
-        """Give the lease back; another worker may claim the task from then on."""
+        """Give the lease up; other workers can claim the task from `claimable_at` on. Raises LeaseLost."""
         self._change(lease, lease_owner=None, lease_expires_at=claimable_at)
 
     def advance(self, lease: Lease, step: TaskStep) -> None:
-        """Say what is to be done next."""
+        """Store the next step of the task; raises LeaseLost."""
         self._change(lease, step=step)
 
     def store_image(
         self, lease: Lease, image_tag: str, image_names: list[str], job_type_version: str
     ) -> None:
-        """Remember what was built."""
+        """Store the image that was built; raises LeaseLost."""
         self._change(
             lease,
             image_tag=image_tag,
@@ -108,22 +105,22 @@ class DeploymentTaskRepository:
         )
 
     def end_failed(self, lease: Lease, error: str, now: datetime) -> None:
-        """End a deployment as failed; it keeps its last phase, and its secrets are removed."""
+        """End a deployment as failed: it keeps its last phase, and its secrets are deleted. Raises LeaseLost."""
         self._end(lease, secrets=None)
         self._set_outcome(lease, now, status=DeploymentStatus.FAILED, error=error)
 
     def end_done(self, lease: Lease, now: datetime) -> None:
-        """End a deployment as done, without a way back to it: its secrets are removed."""
+        """End a deployment as done, without a way back to it: its secrets are deleted. Raises LeaseLost."""
         self._end(lease, secrets=None)
         self._set_outcome(lease, now, status=DeploymentStatus.DONE, error=None, phase=None)
 
     def end_restorable(self, lease: Lease, now: datetime) -> None:
-        """End a deployment as done, so that a rollback can restore it: its secrets are kept."""
+        """End a deployment as done, so that a rollback can restore it: its secrets are kept. Raises LeaseLost."""
         self._end(lease)
         self._set_outcome(lease, now, status=DeploymentStatus.DONE, error=None, phase=None)
 
     def list_restorable(self, job_name: str, job_version: str) -> list[DeploymentTask]:
-        """List the ended deployments of a job that can be rolled back to, the newest first."""
+        """List the tasks of a job that a rollback can restore, the newest first."""
         query = (
             select(DeploymentTaskRow)
             .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
@@ -136,17 +133,18 @@ class DeploymentTaskRepository:
         )
         return [DeploymentTask.model_validate(row) for row in self._session.scalars(query)]
 
-    def forget_restorable_of_job(self, job_name: str, job_version: str) -> None:
-        """Let nobody go back to the deployments of a job: it is gone."""
+    def delete_secrets_of_job(self, job_name: str, job_version: str) -> None:
+        """Delete the secrets of all ended deployments of a deleted job, so that no rollback can restore them."""
         of_job = select(DeploymentRow.id).where(
             DeploymentRow.job_name == job_name, DeploymentRow.job_version == job_version
         )
-        self._forget_secrets(of_job)
+        self._delete_secrets(of_job)
 
-    def forget_restorable_beyond(self, newest: int, reconciler: str) -> int:
-        """Keep only so many deployments of each job to go back to; count those that were forgotten.
+    def delete_secrets_beyond(self, newest: int, reconciler: str) -> int:
+        """Keep the `newest` restorable deployments of each job; delete the secrets of the others and return how many.
 
-        Rollbacks, and what the reconciler did, repeat others and take no one's place; the newest of them may be what serves.
+        Rollbacks, and redeployments by the `reconciler`, repeat other deployments and are not counted among the `newest`; of
+        them the newest one is kept as well, because it may be the deployment that serves.
         """
         repeats = (DeploymentTaskRow.kind == TaskKind.ROLLBACK) | (
             (DeploymentTaskRow.kind == TaskKind.REPROVISION)
@@ -164,9 +162,9 @@ class DeploymentTaskRepository:
             .subquery()
         )
         kept = case((ranked.c.is_repeat == 1, min(1, newest)), else_=newest)
-        return self._forget_secrets(select(ranked.c.deployment_id).where(ranked.c.age > kept))
+        return self._delete_secrets(select(ranked.c.deployment_id).where(ranked.c.age > kept))
 
-    def _forget_secrets(self, deployment_ids: Select[str]) -> int:
+    def _delete_secrets(self, deployment_ids: Select[str]) -> int:
         statement = update(DeploymentTaskRow).where(
             DeploymentTaskRow.deployment_id.in_(deployment_ids), is_restorable()
         )
@@ -196,35 +194,35 @@ class DeploymentTaskRepository:
 
 
 def is_restorable() -> ColumnElement[bool]:
-    """Tell of a task whether a rollback may bring back what it led to."""
+    """Return the condition that a rollback can restore the deployment of a task."""
     return (DeploymentTaskRow.step == TaskStep.ENDED) & DeploymentTaskRow.secrets.is_not(None)
 
 
 def is_open_or_restorable() -> ColumnElement[bool]:
-    """Tell of a task whether its deployment goes on, or a rollback may bring back what it led to."""
+    """Return the condition that the deployment of a task is open, or that a rollback can restore it."""
     return (DeploymentTaskRow.step != TaskStep.ENDED) | is_restorable()
 
 
 class BundleRepository:
-    """The rows of `registry_sourcebundle`."""
+    """The rows of `registry_sourcebundle`: packed source directories by their digest."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def add(self, digest: str, content: bytes, now: datetime) -> None:
-        """Keep a bundle; one that is there already is kept longer."""
+        """Store a bundle; a bundle that is stored already gets a new time, so that it is kept longer."""
         values = {"digest": digest, "content": content, "size": len(content), "create_time": now}
         insert_if_absent(self._session, SourceBundleRow, values, "digest")
         statement = update(SourceBundleRow).where(SourceBundleRow.digest == digest)
         execute_counting(self._session, statement.values(create_time=now))
 
     def find(self, digest: str) -> bytes | None:
-        """Find the bytes of a bundle."""
+        """Return the bytes of a bundle, or None."""
         query = select(SourceBundleRow.content).where(SourceBundleRow.digest == digest)
         return self._session.scalars(query).one_or_none()
 
     def find_digest_of_job(self, image_tag: str, job_name: str, job_version: str) -> str | None:
-        """Find what the image of a job was built from; None when it came from git."""
+        """Return the digest of the bundle that the image of a job was built from; None when it was built from git."""
         query = (
             select(DeploymentTaskRow.source_digest)
             .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
@@ -239,9 +237,9 @@ class BundleRepository:
         return self._session.scalars(query.limit(1)).first()
 
     def remove_unused(self, before: datetime) -> int:
-        """Forget bundles from before that moment that no task and no job needs; count them.
+        """Delete the bundles stored before `before` that no task and no job needs; return how many.
 
-        Tasks need theirs while they are open, and as long as they can be rolled back to.
+        A task needs its bundle while it is open, and as long as a rollback can restore it.
         """
         tasks = select(DeploymentTaskRow.source_digest).where(
             (DeploymentTaskRow.step != TaskStep.ENDED) | DeploymentTaskRow.secrets.is_not(None),

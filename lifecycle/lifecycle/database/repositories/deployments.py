@@ -1,4 +1,7 @@
-"""Deployments as users see them, and the images that are still needed."""
+"""Deployments as users see them, and the images that are still needed.
+
+The worker's side of a deployment stands in `deployment_tasks`.
+"""
 
 from datetime import datetime
 
@@ -43,13 +46,13 @@ class DeploymentRepository:
         self._session.flush()
 
     def find(self, deployment_id: str) -> DeploymentDto | None:
-        """Find one by its id."""
+        """Return the deployment of that id, or None."""
         query = self._query().where(DeploymentRow.id == deployment_id)
         row = self._session.scalars(query.execution_options(populate_existing=True)).one_or_none()
         return _to_dto(row) if row else None
 
     def get(self, deployment_id: str) -> DeploymentDto:
-        """Return one by its id."""
+        """Return the deployment of that id; raises EntityNotFound."""
         deployment = self.find(deployment_id)
         if deployment is None:
             raise EntityNotFound(f"there is no deployment {deployment_id}")
@@ -58,7 +61,7 @@ class DeploymentRepository:
     def list_newest(
         self, limit: int, job_name: str = "", job_version: str = ""
     ) -> list[DeploymentDto]:
-        """List them, the last changed first; a limit of 0 means all, an empty name those of all jobs."""
+        """List deployments, the last changed first; `limit` 0 means no limit, an empty name or version means any."""
         query = self._query().order_by(DeploymentRow.update_time.desc(), DeploymentRow.id)
         if job_name:
             query = query.where(DeploymentRow.job_name == job_name)
@@ -68,7 +71,7 @@ class DeploymentRepository:
         return [_to_dto(row) for row in rows]
 
     def find_in_progress(self, job_name: str, job_version: str) -> DeploymentDto | None:
-        """Find the one that is at work on a job; rows that no worker knows of don't count."""
+        """Return the open deployment of a job, or None; deployments without a task do not count."""
         query = (
             self._query()
             .join(DeploymentTaskRow, DeploymentTaskRow.deployment_id == DeploymentRow.id)
@@ -83,30 +86,30 @@ class DeploymentRepository:
         return _to_dto(row) if row else None
 
     def lock_job(self, job_name: str, job_version: str) -> None:
-        """Let nobody else add a deployment of this job before this transaction ends."""
+        """Block other transactions from adding a deployment of this job until this transaction ends."""
         if self._session.get_bind().dialect.name == "postgresql":
             key = text("SELECT pg_advisory_xact_lock(hashtextextended(:job, 0))")
             self._session.execute(key, {"job": f"{job_name} {job_version}"})
-        else:  # SQLite has one writer: a write that changes nothing makes this transaction the one.
+        else:  # SQLite has one writer: an update without effect makes this transaction the writer.
             statement = update(DeploymentRow).where(DeploymentRow.id == "").values(phase=None)
             execute_counting(self._session, statement)
 
     def set_phase(self, deployment_id: str, phase: str, now: datetime) -> None:
-        """Say what the deployment is doing."""
+        """Store the phase that the deployment is in."""
         self._update(deployment_id, phase=phase, update_time=now)
 
     def append_warnings(self, deployment_id: str, warnings: str, now: datetime) -> None:
-        """Add lines to the warnings."""
+        """Append lines to the warnings of the deployment."""
         known = self.get(deployment_id).warnings
         joined = f"{known}\n{warnings}" if known else warnings
         self._update(deployment_id, warnings=joined, update_time=now)
 
     def set_image(self, deployment_id: str, image_name: str) -> None:
-        """Say which image was built."""
+        """Store the name of the image that was built."""
         self._update(deployment_id, image_name=image_name)
 
     def fail_interrupted(self, before: datetime, error: str, now: datetime) -> int:
-        """Say that those failed which no worker knows of and which were last changed before that moment; count them."""
+        """Mark as failed the deployments without an open task that last changed before `before`; return how many."""
         open_tasks = select(DeploymentTaskRow.deployment_id).where(
             DeploymentTaskRow.step != TaskStep.ENDED
         )
@@ -119,9 +122,10 @@ class DeploymentRepository:
         return execute_counting(self._session, statement.values(**values))
 
     def remove_unneeded(self, before: datetime | None, newest: int | None, limit: int) -> int:
-        """Forget some, with their tasks, that ended before that moment or are not among the newest of their job; count them.
+        """Delete ended deployments that are too old or too many, with their tasks; return how many were deleted.
 
-        What something stands on stays; None: there is no such rule.
+        A deployment is too old when it last changed before `before`, and one too many when it is not among the `newest` of its
+        job; None switches a rule off. Deployments that `_unneeded` leaves out are kept. At most `limit` are deleted at a time.
         """
         is_old = false() if before is None else DeploymentRow.update_time < before
         is_surplus = false() if newest is None else DeploymentRow.id.in_(_surplus(newest))
@@ -134,29 +138,32 @@ class DeploymentRepository:
         )
 
     def has_build(self, deployment_id: str) -> bool:
-        """Tell whether its image has been built, or begun to be."""
+        """Return whether the build of the deployment's image has begun."""
         query = select(DeploymentRow.build_logs.is_not(None)).where(
             DeploymentRow.id == deployment_id
         )
         return bool(self._session.scalar(query))
 
     def set_build_logs(self, deployment_id: str, logs: str) -> None:
-        """Replace the build log."""
+        """Replace the build log of the deployment."""
         self._update(deployment_id, build_logs=logs)
 
     def append_build_logs(self, deployment_id: str, logs: str) -> None:
-        """Add to the build log."""
+        """Append text to the build log of the deployment."""
         self._update(
             deployment_id, build_logs=func.coalesce(DeploymentRow.build_logs, "").concat(logs)
         )
 
     def get_build_logs(self, deployment_id: str) -> str:
-        """Return the build log of one; empty before the build has begun."""
+        """Return the build log of the deployment, empty before the build has begun; raises EntityNotFound."""
         query = select(DeploymentRow.build_logs).where(DeploymentRow.id == deployment_id)
-        return self._session.scalars(query).one() or ""
+        row = self._session.execute(query).one_or_none()
+        if row is None:
+            raise EntityNotFound(f"there is no deployment {deployment_id}")
+        return row[0] or ""
 
     def find_build_logs(self, job_name: str, job_version: str) -> str | None:
-        """Find the build log of the newest deployment of a job; None when it had no deployment."""
+        """Return the build log of the newest deployment of a job; None when the job has no deployment."""
         query = (
             select(func.coalesce(DeploymentRow.build_logs, ""))
             .where(DeploymentRow.job_name == job_name, DeploymentRow.job_version == job_version)
@@ -174,13 +181,13 @@ class DeploymentRepository:
 
 
 class ImageRepository:
-    """What several tables say of images."""
+    """The images that jobs, instances and deployments refer to."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def list_needed(self) -> list[JobImage]:
-        """List the images of all jobs and instances, and those that a deployment is at or may go back to."""
+        """List the images of all jobs and instances, and of deployments that are open or that a rollback can restore."""
         task = DeploymentTaskRow
         of_jobs = select(JobRow.name, JobRow.image_tag)
         of_instances = select(JobInstanceRow.job_name, JobInstanceRow.image_tag)
@@ -195,10 +202,11 @@ class ImageRepository:
 
 
 def _unneeded() -> Select[str]:
-    """Select deployments that have ended and are neither an instance's, nor restorable, nor what a job came from.
+    """Select the ids of ended deployments on which nothing depends.
 
-    Of those that led to the image of a job the newest is kept, which knows its names and its source, and of all of a job the
-    newest, which knows the log of its build.
+    A deployment is needed while an instance bears its id, while a rollback can restore it, when it is the newest that led to
+    the present image of its job (it holds the image's names and source), and when it is the newest of its job (it holds the
+    build log).
     """
     row, task, later, later_task = (
         DeploymentRow,
@@ -227,7 +235,7 @@ def _unneeded() -> Select[str]:
 
 
 def _surplus(newest: int) -> Select[str]:
-    """Select all deployments of each job but so many of the newest."""
+    """Select the ids of all but the `newest` deployments of each job."""
     rank = func.row_number().over(
         partition_by=(DeploymentRow.job_name, DeploymentRow.job_version),
         order_by=(DeploymentRow.update_time.desc(), DeploymentRow.id),

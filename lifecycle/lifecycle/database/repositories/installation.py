@@ -30,7 +30,7 @@ class SettingRepository:
 
 
 class ChangeRepository:
-    """The rows of `registry_change`, numbered as they are written."""
+    """The rows of `registry_change`, numbered in the order of their commits."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -48,7 +48,7 @@ class ChangeRepository:
         ]
 
     def remove_before(self, moment: datetime) -> None:
-        """Forget old changes, but never the newest: its id is where readers go on from."""
+        """Delete the changes older than `moment`, except the newest: readers continue from its id."""
         statement = delete(ChangeRow).where(
             ChangeRow.create_time < moment, ChangeRow.id < self.get_newest_id()
         )
@@ -62,18 +62,18 @@ class AuditRepository:
         self._session = session
 
     def add(self, event: AuditEventDto) -> None:
-        """Write an event."""
+        """Insert an event."""
         values = event.model_dump(exclude={"properties"})
         properties = json.dumps(event.properties) if event.properties else None
         self._session.add(AuditLogEventRow(**values, properties=properties))
 
     def remove_before(self, moment: datetime) -> int:
-        """Forget what happened before that moment; count it."""
+        """Delete the events older than `moment`; return how many."""
         statement = delete(AuditLogEventRow).where(AuditLogEventRow.timestamp < moment)
         return execute_counting(self._session, statement)
 
     def list_newest(self, wanted: AuditFilter) -> list[AuditEventDto]:
-        """List the newest events, the last first."""
+        """List the events that match the filter, the newest first."""
         table = AuditLogEventRow
         query = select(table).order_by(table.timestamp.desc(), table.id)
         if wanted.job_name:

@@ -1,4 +1,4 @@
-"""Instances of jobs, what they were started with, and the processes that run their replicas."""
+"""Instances of jobs, the specifications they were started from, and the processes that run their replicas."""
 
 from datetime import datetime
 
@@ -24,45 +24,45 @@ class InstanceRepository:
         self._session = session
 
     def find(self, instance_id: str) -> JobInstance | None:
-        """Find one by its id."""
+        """Return the instance of that id, or None."""
         row = self._session.get(JobInstanceRow, instance_id)
         return JobInstance.model_validate(row) if row else None
 
     def get(self, instance_id: str) -> JobInstance:
-        """Return one by its id."""
+        """Return the instance of that id; raises EntityNotFound."""
         instance = self.find(instance_id)
         if instance is None:
             raise EntityNotFound(f"there is no instance {instance_id}")
         return instance
 
     def save(self, instance: JobInstance) -> None:
-        """Insert or replace."""
+        """Insert or replace an instance."""
         self._session.merge(JobInstanceRow(**instance.model_dump()))
         self._session.flush()
 
     def remove(self, instance_id: str) -> None:
-        """Forget one; nothing happens when it is not there."""
+        """Delete an instance; nothing happens when there is none of that id."""
         self._session.execute(delete(JobInstanceRow).where(JobInstanceRow.id == instance_id))
 
     def list_ids(self) -> set[str]:
-        """List the ids of all instances, whatever their state."""
+        """Return the ids of all instances, in any state."""
         return set(self._session.scalars(select(JobInstanceRow.id)))
 
     def list_of_job(self, job_name: str, job_version: str) -> list[JobInstance]:
-        """List all instances of a job, whatever their state."""
+        """List all instances of a job, in any state, the oldest first."""
         query = select(JobInstanceRow).where(
             JobInstanceRow.job_name == job_name, JobInstanceRow.job_version == job_version
         )
         return self._list(query.order_by(JobInstanceRow.create_time))
 
     def list_serving(self) -> list[JobInstance]:
-        """List the instances that jobs are called on."""
+        """List the instances that receive calls."""
         return self._list(
             select(JobInstanceRow).where(JobInstanceRow.state == InstanceState.SERVING)
         )
 
     def find_serving_id(self, job_name: str, job_version: str) -> str | None:
-        """Find the instance that a job is called on: its id is that of the deployment that made it."""
+        """Return the id of the instance that receives the calls of a job, or None; its deployment has the same id."""
         query = select(JobInstanceRow.id).where(
             JobInstanceRow.job_name == job_name,
             JobInstanceRow.job_version == job_version,
@@ -71,14 +71,14 @@ class InstanceRepository:
         return self._session.scalars(query.limit(1)).first()
 
     def list_drained(self, now: datetime) -> list[JobInstance]:
-        """List those that may be stopped now."""
+        """List the draining instances whose time to be stopped has come."""
         query = select(JobInstanceRow).where(
             JobInstanceRow.state == InstanceState.DRAINING, JobInstanceRow.drain_until <= now
         )
         return self._list(query)
 
     def list_abandoned(self) -> list[JobInstance]:
-        """List those that a deployment was starting when it ended."""
+        """List the starting instances without an open deployment."""
         at_work = select(DeploymentRow.id).where(
             DeploymentRow.status == DeploymentStatus.IN_PROGRESS
         )
@@ -98,17 +98,17 @@ class InstanceSpecRepository:
         self._session = session
 
     def find(self, instance_id: str) -> bytes | None:
-        """Find the encrypted specification of an instance."""
+        """Return the encrypted specification of an instance, or None."""
         row = self._session.get(InstanceSpecRow, instance_id)
         return row.content if row else None
 
     def save(self, instance_id: str, content: bytes) -> None:
-        """Insert or replace."""
+        """Insert or replace the encrypted specification of an instance."""
         self._session.merge(InstanceSpecRow(instance_id=instance_id, content=content))
         self._session.flush()
 
     def remove(self, instance_id: str) -> None:
-        """Forget one; nothing happens when it is not there."""
+        """Delete the specification of an instance; nothing happens when there is none."""
         self._session.execute(
             delete(InstanceSpecRow).where(InstanceSpecRow.instance_id == instance_id)
         )
@@ -121,27 +121,27 @@ class ProcessRepository:
         self._session = session
 
     def list_of_instance(self, instance_id: str) -> list[JobProcess]:
-        """List the replicas of an instance in their order."""
+        """List the processes of an instance in the order of its replicas."""
         query = select(JobProcessRow).where(JobProcessRow.instance_id == instance_id)
         rows = self._session.scalars(query.order_by(JobProcessRow.replica))
         return [JobProcess.model_validate(row) for row in rows]
 
     def list_all(self) -> list[JobProcess]:
-        """List every process."""
+        """List the processes of all instances, the oldest first."""
         rows = self._session.scalars(select(JobProcessRow).order_by(JobProcessRow.create_time))
         return [JobProcess.model_validate(row) for row in rows]
 
     def list_ports(self) -> set[int]:
-        """List the ports that are given away."""
+        """Return the ports that are reserved for processes."""
         return set(self._session.scalars(select(JobProcessRow.port)))
 
     def add(self, process: JobProcess) -> None:
-        """Insert one; AlreadyExists when another took the port first."""
+        """Insert a process; raises AlreadyExists when its port is reserved for another."""
         self._session.add(JobProcessRow(**process.model_dump()))
         self._session.flush()
 
     def mark_started(self, process_id: str, pid: int, create_time: float) -> bool:
-        """Note which process a row became; false when it is to be stopped, or is gone, meanwhile."""
+        """Store the pid of a started process; return False when it is being stopped, or was deleted, in the meantime."""
         statement = (
             update(JobProcessRow)
             .where(JobProcessRow.id == process_id, JobProcessRow.state != ProcessState.STOPPING)
@@ -150,7 +150,7 @@ class ProcessRepository:
         return execute_counting(self._session, statement) > 0
 
     def claim_restart(self, process: JobProcess, next_start_at: datetime) -> bool:
-        """Claim the restart of a dead process, against others who saw it dead too; false when they were first."""
+        """Claim the restart of a dead process; return False when it is being stopped, or another claimed its restart first."""
         statement = (
             update(JobProcessRow)
             .where(JobProcessRow.id == process.id, JobProcessRow.restarts == process.restarts)
@@ -160,10 +160,10 @@ class ProcessRepository:
         return execute_counting(self._session, statement) > 0
 
     def mark_stopping(self, instance_id: str) -> None:
-        """Let nobody start the replicas of an instance again."""
+        """Mark the processes of an instance as stopping, so that they are not started again."""
         statement = update(JobProcessRow).where(JobProcessRow.instance_id == instance_id)
         self._session.execute(statement.values(state=ProcessState.STOPPING))
 
     def remove_of_instance(self, instance_id: str) -> None:
-        """Forget the replicas of an instance."""
+        """Delete the processes of an instance."""
         self._session.execute(delete(JobProcessRow).where(JobProcessRow.instance_id == instance_id))

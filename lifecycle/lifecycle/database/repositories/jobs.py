@@ -37,12 +37,12 @@ class JobRepository:
         self._session = session
 
     def find(self, name: str, version: str) -> JobDto | None:
-        """Find the job of exactly that name and version."""
+        """Return the job of exactly that name and version, or None."""
         row = self._find_row(name, version)
         return _to_dto(row) if row else None
 
     def get(self, name: str, version: str) -> JobDto:
-        """Return the job of exactly that name and version."""
+        """Return the job of exactly that name and version; raises EntityNotFound."""
         job = self.find(name, version)
         if job is None:
             raise EntityNotFound(f"there is no job {name} {version}")
@@ -53,11 +53,11 @@ class JobRepository:
         return self._list(select(JobRow).order_by(JobRow.update_time.desc(), JobRow.name))
 
     def list_family(self, name: str) -> list[JobDto]:
-        """List all versions of a job."""
+        """List all versions of a job family."""
         return self._list(select(JobRow).where(JobRow.name == name).order_by(JobRow.version))
 
     def save(self, job: JobDto) -> JobDto:
-        """Insert the job, or change the one of the same name and version; return it with its id."""
+        """Insert the job, or update the one of the same name and version; return it with its id."""
         row = self._find_row(job.name, job.version)
         if row is None:
             row = JobRow(
@@ -78,13 +78,13 @@ class JobRepository:
         return _to_dto(row)
 
     def remove(self, name: str, version: str) -> None:
-        """Remove a job with its public endpoints and permissions; the database cascades."""
+        """Delete a job; the database deletes its public endpoints and permissions with it."""
         statement = delete(JobRow).where(JobRow.name == name, JobRow.version == version)
         execute_counting(self._session, statement)
         self._session.expire_all()
 
     def mark_abandoned_as_lost(self) -> list[JobDto]:
-        """Say of jobs that nobody is starting that they are lost, and return them: a sync may find them again."""
+        """Mark as lost the starting jobs without an open deployment, and return them; a sync may find them again."""
         at_work = select(DeploymentRow.id).where(
             DeploymentRow.status == DeploymentStatus.IN_PROGRESS,
             DeploymentRow.job_name == JobRow.name,
@@ -98,7 +98,7 @@ class JobRepository:
         return [_to_dto(row) for row in rows]
 
     def set_manifest(self, name: str, version: str, manifest_yaml: str) -> None:
-        """Replace the manifest; the next redeploy uses it."""
+        """Replace the manifest, which the next redeploy uses; raises EntityNotFound."""
         row = self._find_row(name, version)
         if row is None:
             raise EntityNotFound(f"there is no job {name} {version}")
@@ -130,19 +130,19 @@ class FamilyRepository:
         return [JobFamilyDto.model_validate(row) for row in rows]
 
     def find(self, name: str) -> JobFamilyDto | None:
-        """Find the family of that name."""
+        """Return the family of that name, or None."""
         row = self._session.scalar(select(JobFamilyRow).where(JobFamilyRow.name == name))
         return JobFamilyDto.model_validate(row) if row else None
 
     def get(self, name: str) -> JobFamilyDto:
-        """Return the family of that name."""
+        """Return the family of that name; raises EntityNotFound."""
         family = self.find(name)
         if family is None:
             raise EntityNotFound(f"there is no job family {name}")
         return family
 
     def get_or_add(self, name: str) -> JobFamilyDto:
-        """Return the family of that name, added if it was not there."""
+        """Return the family of that name; add it when there is none."""
         family = self.find(name)
         if family is not None:
             return family
@@ -159,12 +159,12 @@ class TrashRepository:
         self._session = session
 
     def has_job(self, job_name: str, job_version: str) -> bool:
-        """Tell whether a job of that name and version was deleted once."""
+        """Return whether a deleted job reserves that name and version."""
         condition = (TrashJobRow.name == job_name) & (TrashJobRow.version == job_version)
         return bool(self._session.scalar(select(exists().where(condition))))
 
     def add(self, job: JobDto, now: datetime) -> None:
-        """Keep what there is to know of a job that is being deleted."""
+        """Store the last state of a job that is being deleted."""
         row = TrashJobRow(
             id=job.id,
             name=job.name,
@@ -193,17 +193,17 @@ class JobSecretRepository:
         self._session = session
 
     def find(self, name: str, version: str) -> bytes | None:
-        """Find the encrypted secrets of a job."""
+        """Return the encrypted secrets of a job, or None."""
         row = self._session.get(JobSecretRow, (name, version))
         return row.content if row else None
 
     def save(self, name: str, version: str, content: bytes) -> None:
-        """Insert or replace them."""
+        """Insert or replace the encrypted secrets of a job."""
         self._session.merge(JobSecretRow(name=name, version=version, content=content))
         self._session.flush()
 
     def remove(self, name: str, version: str) -> None:
-        """Forget them."""
+        """Delete the secrets of a job; nothing happens when it has none."""
         statement = delete(JobSecretRow).where(
             JobSecretRow.name == name, JobSecretRow.version == version
         )

@@ -21,18 +21,18 @@ class PermissionRepository:
         self._session = session
 
     def get(self, permission_id: int) -> PermissionDto:
-        """Return the permission with that id."""
+        """Return the permission of that id; raises EntityNotFound."""
         found = self._list(PermissionRow.id == permission_id)
         if not found:
             raise EntityNotFound(f"there is no permission with the id {permission_id}")
         return found[0]
 
     def list_of_subject(self, subject_id: str) -> list[PermissionDto]:
-        """List what a subject was granted."""
+        """List the permissions of a subject."""
         return self._list(PermissionRow.auth_subject_id == subject_id)
 
     def list_by_subject(self, scopes: Collection[AuthScope]) -> dict[str, list[PermissionDto]]:
-        """List all permissions of these scopes, by the ids of their subjects."""
+        """Return all permissions of these scopes, by the ids of their subjects."""
         by_subject: dict[str, list[PermissionDto]] = {}
         for permission in self._list(PermissionRow.scope.in_(scopes)):
             by_subject.setdefault(permission.auth_subject_id, []).append(permission)
@@ -41,7 +41,7 @@ class PermissionRepository:
     def find(
         self, subject_id: str, scope: str, **limits: Unpack[PermissionLimits]
     ) -> PermissionDto | None:
-        """Find the permission with exactly these limits."""
+        """Return the permission with exactly these limits, or None."""
         found = self._list(
             and_(
                 PermissionRow.auth_subject_id == subject_id,
@@ -56,7 +56,7 @@ class PermissionRepository:
     def grant(
         self, subject_id: str, scope: str, **limits: Unpack[PermissionLimits]
     ) -> PermissionDto:
-        """Grant a scope on everything, or on less; once is enough."""
+        """Grant a scope within limits, and return the permission; an equal permission is not added twice."""
         found = self.find(subject_id, scope, **limits)
         if found is not None:
             return found
@@ -66,7 +66,7 @@ class PermissionRepository:
         return self.get(row.id)
 
     def remove(self, permission_id: int) -> None:
-        """Remove a permission."""
+        """Delete a permission."""
         self._session.delete(self._session.get_one(PermissionRow, permission_id))
         self._session.flush()
 
@@ -101,7 +101,7 @@ class PublicEndpointRepository:
         self._session = session
 
     def request(self, job_id: str, endpoints: Iterable[str]) -> None:
-        """Ask for endpoints to be public; those asked for before stay as they are."""
+        """Add requests for endpoints to be public, inactive until staff activates them; requests made before stay as they are."""
         query = select(PublicEndpointRow.endpoint).where(PublicEndpointRow.job_id == job_id)
         known = set(self._session.scalars(query))
         for endpoint in dict.fromkeys(endpoints):
@@ -113,7 +113,7 @@ class PublicEndpointRepository:
         self._session.flush()
 
     def list_active(self, job_name: str, job_version: str) -> list[str]:
-        """List the endpoints of a job that anybody may call."""
+        """List the endpoints of a job that can be called without a token."""
         query = (
             select(PublicEndpointRow.endpoint)
             .join(JobRow, JobRow.id == PublicEndpointRow.job_id)

@@ -18,12 +18,12 @@ class UserRepository:
         self._session = session
 
     def find(self, username: str) -> UserDto | None:
-        """Find the user of that name."""
+        """Return the user of that name, or None."""
         row = self._find_row(username)
         return UserDto.model_validate(row) if row else None
 
     def get(self, username: str) -> UserDto:
-        """Return the user of that name."""
+        """Return the user of that name; raises EntityNotFound."""
         return UserDto.model_validate(self._get_row(username))
 
     def list_all(self) -> list[UserDto]:
@@ -32,23 +32,23 @@ class UserRepository:
         return [UserDto.model_validate(row) for row in rows]
 
     def is_taken(self, username: str) -> bool:
-        """Tell whether somebody has the name, perhaps written with other capitals."""
+        """Return whether a user has that name, in any mix of capitals and small letters."""
         query = select(UserRow.id).where(func.lower(UserRow.username) == username.lower())
         return self._session.scalar(query.limit(1)) is not None
 
     def is_empty(self) -> bool:
-        """Tell whether there is nobody yet."""
+        """Return whether there are no users yet."""
         return self._session.scalar(select(UserRow.id).limit(1)) is None
 
     def add(self, username: str, password_hash: str, now: datetime) -> UserDto:
-        """Add a user who is not active yet."""
+        """Add a user who is inactive until an admin activates the account."""
         row = UserRow(username=username, password=password_hash, date_joined=now)
         self._session.add(row)
         self._session.flush()
         return UserDto.model_validate(row)
 
     def add_admin(self, username: str, password_hash: str, email: str, now: datetime) -> UserDto:
-        """Add a user who is active and may administrate."""
+        """Add an active user with all rights."""
         row = UserRow(
             username=username,
             password=password_hash,
@@ -63,21 +63,21 @@ class UserRepository:
         return UserDto.model_validate(row)
 
     def set_password(self, username: str, password_hash: str) -> None:
-        """Replace the password."""
+        """Replace the hash of the user's password; raises EntityNotFound."""
         self._get_row(username).password = password_hash
 
     def set_rights(self, username: str, rights: UserRights) -> None:
-        """Say what the user may."""
+        """Replace the rights of the user; raises EntityNotFound."""
         row = self._get_row(username)
         row.is_active, row.is_staff = rights.is_active, rights.is_staff
         row.is_superuser = rights.is_superuser
 
     def set_active(self, username: str, *, active: bool) -> None:
-        """Let the user in, or not any more."""
+        """Activate or deactivate the user; raises EntityNotFound."""
         self._get_row(username).is_active = active
 
     def note_login(self, username: str, now: datetime) -> None:
-        """Remember when the user logged in."""
+        """Store the time of the user's last log-in; raises EntityNotFound."""
         self._get_row(username).last_login = now
 
     def _find_row(self, username: str) -> UserRow | None:
@@ -102,19 +102,19 @@ class EscRepository:
         return [EscDto.model_validate(row) for row in rows]
 
     def get(self, esc_id: str) -> EscDto:
-        """Return the ESC with that id."""
+        """Return the ESC of that id; raises EntityNotFound."""
         row = self._session.get(EscRow, esc_id)
         if row is None:
             raise EntityNotFound(f"there is no ESC with the id {esc_id}")
         return EscDto.model_validate(row)
 
     def list_by_id_or_name(self, text: str) -> list[EscDto]:
-        """List the ESC with that id, and those with that name."""
+        """List the ESCs whose id or name is `text`."""
         query = select(EscRow).where(or_(EscRow.id == text, EscRow.name == text))
         return [EscDto.model_validate(row) for row in self._session.scalars(query)]
 
     def add(self, name: str, esc_id: str | None) -> EscDto:
-        """Add an ESC; without an id it gets one."""
+        """Add an ESC; without `esc_id` an id is generated. Raises AlreadyExists."""
         if esc_id is not None and self._session.get(EscRow, esc_id) is not None:
             raise AlreadyExists(f"there is an ESC with the id {esc_id} already")
         row = EscRow(name=name, **({"id": esc_id} if esc_id else {}))
@@ -123,7 +123,7 @@ class EscRepository:
         return EscDto.model_validate(row)
 
     def remove(self, esc_id: str) -> None:
-        """Remove an ESC; its tokens and permissions go with it."""
+        """Delete an ESC; the database deletes its tokens and permissions with it."""
         self._session.delete(self._session.get_one(EscRow, esc_id))
         self._session.flush()
 
@@ -135,38 +135,38 @@ class AuthSubjectRepository:
         self._session = session
 
     def get(self, subject_id: str) -> AuthSubjectDto:
-        """Return the subject with that id."""
+        """Return the subject of that id; raises EntityNotFound."""
         subject = self._find(AuthSubjectRow.id == subject_id)
         if subject is None:
             raise EntityNotFound("the holder of this token is gone")
         return subject
 
     def find_of_user(self, user_id: int) -> AuthSubjectDto | None:
-        """Find the subject of a user."""
+        """Return the subject of a user, or None."""
         return self._find(AuthSubjectRow.user_id == user_id)
 
     def get_or_add_of_user(self, user_id: int) -> AuthSubjectDto:
-        """Return the subject of a user, added if it was not there."""
+        """Return the subject of a user; add it when there is none."""
         return self.find_of_user(user_id) or self._add(AuthSubjectRow(user_id=user_id))
 
     def find_of_esc(self, esc_id: str) -> AuthSubjectDto | None:
-        """Find the subject of an ESC."""
+        """Return the subject of an ESC, or None."""
         return self._find(AuthSubjectRow.esc_id == esc_id)
 
     def get_or_add_of_esc(self, esc_id: str) -> AuthSubjectDto:
-        """Return the subject of an ESC, added if it was not there."""
+        """Return the subject of an ESC; add it when there is none."""
         return self.find_of_esc(esc_id) or self._add(AuthSubjectRow(esc_id=esc_id))
 
     def find_of_family(self, family_id: str) -> AuthSubjectDto | None:
-        """Find the subject of a job family."""
+        """Return the subject of a job family, or None."""
         return self._find(AuthSubjectRow.job_family_id == family_id)
 
     def get_or_add_of_family(self, family_id: str) -> AuthSubjectDto:
-        """Return the subject of a job family, added if it was not there."""
+        """Return the subject of a job family; add it when there is none."""
         return self.find_of_family(family_id) or self._add(AuthSubjectRow(job_family_id=family_id))
 
     def list_of_type(self, subject_type: AuthSubjectType) -> list[AuthSubjectDto]:
-        """List all subjects that are users, ESCs or job families."""
+        """List all subjects of one type: users, ESCs or job families."""
         columns = {
             AuthSubjectType.USER: AuthSubjectRow.user_id,
             AuthSubjectType.ESC: AuthSubjectRow.esc_id,

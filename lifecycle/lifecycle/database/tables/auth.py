@@ -10,7 +10,7 @@ from lifecycle.database.tables.job import JobFamilyRow, JobRow
 
 
 class UserRow(Base):
-    """A person with a password; the table's name is that of older installations."""
+    """A user with a password; the table has the name that older installations gave it."""
 
     __tablename__ = "auth_user"
 
@@ -28,7 +28,7 @@ class UserRow(Base):
 
 
 class EscRow(Base):
-    """An external service consumer: something outside that calls jobs."""
+    """An external service consumer: a client outside the platform that calls jobs."""
 
     __tablename__ = "registry_esc"
 
@@ -37,7 +37,7 @@ class EscRow(Base):
 
 
 class AuthSubjectRow(Base):
-    """A user, an ESC or a job family, as somebody who may be permitted something."""
+    """A user, an ESC or a job family as the holder of tokens and permissions."""
 
     __tablename__ = "registry_authsubject"
     __table_args__ = (
@@ -66,7 +66,7 @@ class AuthSubjectRow(Base):
 
 
 class AuthTokenRow(Base):
-    """A token that a subject shows."""
+    """A token of a subject."""
 
     __tablename__ = "registry_authtoken"
     __table_args__ = (Index("token_idx", "token"),)
@@ -80,13 +80,13 @@ class AuthTokenRow(Base):
     active: Mapped[bool] = mapped_column(default=True)
     last_use_time: Mapped[datetime | None]
     create_time: Mapped[datetime | None]
-    """None: made before this was noted."""
+    """None for tokens of older releases, which did not store it."""
 
     auth_subject: Mapped[AuthSubjectRow] = relationship(lazy="raise")
 
 
 class PermissionRow(Base):
-    """A scope granted to a subject; a null family, job or endpoint does not restrict it."""
+    """A scope granted to a subject; a null family, job or endpoint does not limit it."""
 
     __tablename__ = "registry_authresourcepermission"
 
@@ -109,13 +109,13 @@ class PermissionRow(Base):
 
 
 class LoginAttemptRow(Base):
-    """Somebody gave a name and a password, and they were not right, or are still looked at."""
+    """A log-in that failed, or whose password is still being checked."""
 
     __tablename__ = "registry_loginattempt"
     __table_args__ = (Index(None, "account"), Index(None, "address"), Index(None, "time"))
 
     id: Mapped[Serial]
     account: Mapped[str] = mapped_column(String(64))
-    """SHA-256 of the name: people type passwords where the name belongs."""
+    """SHA-256 of the user name, because people type passwords into the field of the name."""
     address: Mapped[str] = mapped_column(String(64))
     time: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""What all tables share: the naming of constraints, and types of columns that read the same on SQLite and PostgreSQL."""
+"""The base of all tables: names of constraints, and types of columns that read the same on SQLite and PostgreSQL."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -10,11 +10,11 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 JsonValue = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-"""Lists and maps; None is the database's NULL."""
+"""JSON lists and maps; None is stored as NULL."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware point in time, UTC. SQLite keeps it as ISO 8601 text, which sorts by time."""
+    """An aware UTC time. SQLite stores it as ISO 8601 text, which sorts by time."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -40,7 +40,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class CommaList(TypeDecorator[list[str]]):
-    """A list of names without commas, in one text; no names are an empty text or NULL."""
+    """A list of names without commas, stored as one comma-separated text; an empty list as NULL."""
 
     impl = Text
     cache_ok = True
@@ -71,14 +71,14 @@ class Base(DeclarativeBase):
 
 
 def new_id() -> str:
-    """A random identifier, as text."""
+    """Return a random identifier, as text."""
     return str(uuid4())
 
 
 Id = Annotated[str, mapped_column(String(36), primary_key=True, default=new_id)]
 """A primary key made by the application."""
 
-# SQLite numbers rows by itself only when the key is an INTEGER.
+# SQLite generates keys only for columns of the type INTEGER.
 Serial = Annotated[
     int,
     mapped_column(
@@ -94,7 +94,7 @@ Str512 = Annotated[str, mapped_column(String(512))]
 LongText = Annotated[str, mapped_column(Text)]
 JsonList = Annotated[list[str], mapped_column(JsonValue)]
 Names = Annotated[list[str], mapped_column(CommaList, nullable=True)]
-"""A list of names in one text column, as installations older than this code have it."""
+"""A list of names in one text column, the format of older installations."""
 
 
 def _to_text(moment: datetime) -> str:

@@ -44,7 +44,7 @@ class DeploymentRow(Base):
 
 
 class DeploymentTaskRow(Base):
-    """The work that a deployment still needs; its lease says who is at it."""
+    """The work that is left of a deployment, and the lease of the worker that carries it on."""
 
     __tablename__ = "registry_deploymenttask"
 
@@ -72,7 +72,7 @@ class DeploymentTaskRow(Base):
 
 
 class SourceBundleRow(Base):
-    """A packed source directory, known by its SHA-256."""
+    """A packed source directory, identified by its SHA-256 digest."""
 
     __tablename__ = "registry_sourcebundle"
 
@@ -83,7 +83,7 @@ class SourceBundleRow(Base):
 
 
 class JobInstanceRow(Base):
-    """One running copy of a job, made by the deployment whose id it bears."""
+    """One running copy of a job; it has the id of the deployment that made it."""
 
     __tablename__ = "registry_jobinstance"
     __table_args__ = (Index(None, "job_name", "job_version"),)
@@ -102,7 +102,7 @@ class JobInstanceRow(Base):
 
 
 class InstanceSpecRow(Base):
-    """How an instance was started, so that what goes missing of it can be made again."""
+    """The specification of an instance, from which missing replicas are created again."""
 
     __tablename__ = "registry_instancespec"
 
@@ -124,11 +124,11 @@ class JobProcessRow(Base):
     port: Mapped[int] = mapped_column(unique=True)
     pid: Mapped[int | None]
     pid_create_time: Mapped[float | None] = mapped_column(Float(53))
-    """When the process began; tells it from a later process with the same pid."""
+    """When the process began; distinguishes it from a later process that reuses the pid."""
     state: Mapped[Str32]
     restarts: Mapped[int] = mapped_column(default=0)
     next_start_at: Mapped[datetime | None]
     launch: Mapped[bytes]
-    """How to start it: encrypted JSON."""
+    """The command and environment of the process, as encrypted JSON."""
     log_path: Mapped[LongText]
     create_time: Mapped[datetime]

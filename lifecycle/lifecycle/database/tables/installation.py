@@ -28,10 +28,10 @@ class SettingRow(Base):
 
 
 class ChangeRow(Base):
-    """Something that readers of the event stream want to know."""
+    """A change that readers of the event stream are told of."""
 
     __tablename__ = "registry_change"
-    # Without it SQLite gives the number of a deleted newest row to the next one.
+    # Without it, SQLite would reuse the number of the newest row once that row is deleted.
     __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[Serial]
@@ -41,7 +41,7 @@ class ChangeRow(Base):
 
 
 class AuditLogEventRow(Base):
-    """Something that somebody did."""
+    """One event of the audit log."""
 
     __tablename__ = "registry_auditlogevent"
 
@@ -50,7 +50,7 @@ class AuditLogEventRow(Base):
     timestamp: Mapped[datetime] = mapped_column(index=True)
     event_type: Mapped[Str512]
     properties: Mapped[LongText | None]
-    """JSON as text, as older installations have it."""
+    """JSON stored as text, the format of older installations."""
     username_executor: Mapped[Str512 | None] = mapped_column(index=True)
     username_subject: Mapped[Str512 | None]
     job_name: Mapped[Str512 | None] = mapped_column(index=True)

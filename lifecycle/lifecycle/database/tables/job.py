@@ -10,7 +10,7 @@ from lifecycle.database.tables.base import Base, Id, LongText, Names, Str32, Str
 
 
 class JobFamilyRow(Base):
-    """All versions of a job share a name."""
+    """The name that all versions of a job share."""
 
     __tablename__ = "registry_jobfamily"
 
@@ -49,7 +49,7 @@ class JobRow(Base):
 
 
 class PublicEndpointRow(Base):
-    """An endpoint that a manifest wants to be callable without a token; staff activates it."""
+    """A manifest's request that an endpoint be callable without a token; staff activates it."""
 
     __tablename__ = "registry_publicendpointrequest"
 
@@ -64,7 +64,7 @@ class PublicEndpointRow(Base):
 
 
 class TrashJobRow(Base):
-    """A deleted job; it reserves its name and version."""
+    """A deleted job, which reserves its name and version."""
 
     __tablename__ = "registry_trashjob"
 
@@ -97,7 +97,7 @@ class JobSecretRow(Base):
 
 
 class AsyncJobCallRow(Base):
-    """A call that was accepted now and is answered later."""
+    """A call that is accepted at once and answered later."""
 
     __tablename__ = "registry_asyncjobcall"
 
@@ -122,7 +122,7 @@ class AsyncJobCallRow(Base):
 
 
 class AsyncJobCallLeaseRow(Base):
-    """Who runs an async call; calls that older gateways keep have none."""
+    """The lease of the gateway that runs an async call; calls of older gateways have none."""
 
     __tablename__ = "registry_asyncjobcalllease"
 
@@ -130,8 +130,8 @@ class AsyncJobCallLeaseRow(Base):
         String(36), ForeignKey("registry_asyncjobcall.id", ondelete="CASCADE"), primary_key=True
     )
     holder: Mapped[Str256 | None]
-    """None: nobody."""
+    """The gateway that runs the call; None when no gateway does."""
     expires_at: Mapped[datetime | None] = mapped_column(index=True)
-    """From then on anybody may run the call; None when it has ended."""
+    """When any gateway can claim the call; None when the call has ended."""
     forget_at: Mapped[datetime | None] = mapped_column(index=True)
-    """Its end was delivered, and may be asked for again until then."""
+    """When the call is deleted: some time after its outcome was first delivered."""

@@ -64,7 +64,7 @@ class JobDeleter:
         for instance in instances:
             uow.instances.save(instance)
         uow.job_secrets.remove(job.name, job.version)
-        uow.deployment_tasks.forget_restorable_of_job(job.name, job.version)
+        uow.deployment_tasks.delete_secrets_of_job(job.name, job.version)
         uow.jobs.remove(job.name, job.version)
         uow.record_change(ChangeKind.JOB, job.name)
         return instances

@@ -54,7 +54,7 @@ class Retention:
 def forget_old_rows(uow: UnitOfWork, now: datetime, retention: Retention) -> None:
     """Forget secrets and sources that no rollback can use, and old calls, events, log-ins and changes."""
     forgotten = {
-        "secrets": uow.deployment_tasks.forget_restorable_beyond(
+        "secrets": uow.deployment_tasks.delete_secrets_beyond(
             retention.restorable_deployments, RECONCILER
         ),
         "async calls": uow.async_calls.remove_before(now - retention.async_calls),
