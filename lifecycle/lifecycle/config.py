@@ -14,7 +14,7 @@ from racetrack_commons.settings import CommaSeparated, Settings
 
 
 class BuiltInTarget(StrEnum):
-    """Infrastructure targets that need no plugin; each is the folder of its name under `infrastructure/`."""
+    """Infrastructure targets that need no plugin; each has the folder of its name in `infrastructure/`."""
 
     PROCESS = "process"
     DOCKER = "docker"
@@ -24,136 +24,136 @@ class Config(Settings):
     """Settings of one Lifecycle process, from the environment and from `CONFIG_FILE`."""
 
     http_addr: str = "0.0.0.0"  # noqa: S104 - a service in a container listens on all its addresses
-    """Address to listen on."""
+    """Address that the service listens on."""
     http_port: int = 7202
-    """Port to listen on."""
+    """Port that the service listens on."""
     http_worker_thread_pool: int | None = 60
-    """How many requests may be worked on at once."""
+    """Number of requests that are worked on at the same time; further ones wait. Unset: the web framework's default."""
 
     auth_key: SecretStr = SecretStr("")
-    """Key that signs auth tokens; all services share it."""
+    """Key that signs auth tokens; all services must have the same one."""
     secret_key: SecretStr = SecretStr("")
-    """Key that the secrets of jobs are encrypted with."""
+    """Key that encrypts the secrets of jobs; Lifecycle and the Supervisor must have the same one."""
     admin_password: SecretStr | None = None
-    """Password of the first user, admin; without it one is generated and printed once."""
+    """Password of the first user, `admin`. Unset: one is generated and printed once."""
     auth_required: bool = True
-    """Demand tokens; false makes everybody the anonymous administrator."""
+    """Require a token with each request. False: every caller is an administrator."""
     auth_debug: bool = False
-    """Tell denied callers of jobs why."""
+    """Tell callers of jobs the reason when they are denied."""
     allow_anonymous_log_following: bool = True
-    """Let `racetrack logs --follow` of clients before 3.0, which shows no token, read logs."""
+    """Let `racetrack logs --follow` of clients before 3.0, which sends no token, read logs."""
     login_attempts_per_account: int = Field(default=10, ge=1)
-    """How often log-in as one user may fail from one address within `login_attempts_minutes`."""
+    """Number of log-ins as one user that may fail from one address within `login_attempts_minutes`; further ones are refused."""
     login_attempts_per_address: int = Field(default=100, ge=1)
-    """How often log-in may fail from one address, as anybody."""
+    """Number of log-ins as any user that may fail from one address in that time; further ones are refused."""
     login_attempts_minutes: float = Field(default=15, gt=0)
-    """How long a failed log-in counts."""
+    """Minutes that a failed log-in counts."""
     trusted_proxies: CommaSeparated[IPv4Network | IPv6Network] = (
         IPv4Network("127.0.0.0/8"),
         IPv6Network("::1"),
     )
-    """Addresses or networks whose `X-Forwarded-For` is believed; a dashboard passes log-ins on."""
+    """Addresses or networks of proxies, such as a dashboard, whose header `X-Forwarded-For` is believed."""
     enforce_secure_cookie: bool = False
-    """Give browsers the auth cookie for HTTPS only."""
+    """Make browsers send the auth cookie over HTTPS only."""
 
     image_builder_url: str = "http://127.0.0.1:7201"
-    """Where Image Builder answers."""
+    """Address of the Image Builder."""
     internal_pub_url: str = "http://pub:7205/pub"
-    """Where jobs reach PUB."""
+    """Address at which jobs reach PUB."""
     external_pub_url: str = "http://127.0.0.1:7205/pub"
-    """Where callers of jobs reach PUB."""
+    """Address at which callers of jobs reach PUB."""
     external_lifecycle_url: str | None = None
-    """Where clients reach Lifecycle; unset: where a request reached it."""
+    """Address at which clients reach Lifecycle. Unset: the address that a request was sent to."""
     external_grafana_url: str = "http://127.0.0.1:3000"
-    """Where people reach Grafana."""
+    """Address at which people reach Grafana."""
     cluster_fqdn: str | None = None
-    """Domain of the cluster; external URLs and the domain of the auth cookie come from it."""
+    """Domain of the cluster, from which external URLs and the domain of the auth cookie are made."""
     racetrack_subdomain: str = "racetrack"
-    """Put before `cluster_fqdn` in external URLs."""
+    """Subdomain of Racetrack, put before `cluster_fqdn` in external URLs."""
     docker_registry: str = ""
-    """Registry that job images are pulled from; empty: they are on the Docker engine that made them."""
+    """Registry that job images are pulled from. Empty: images stay on the Docker engine that made them."""
     docker_registry_namespace: str = "racetrack"
     """Namespace of job images in the registry."""
 
     plugins_dir: Path = Path(".plugins")
-    """Where plugins are installed; services share it."""
+    """Directory that plugins are installed in; all services share it."""
     bundled_plugins_dir: Path | None = None
-    """Plugins that a fresh platform installs by itself."""
+    """Directory of plugins that a fresh platform installs by itself. Unset: it installs none."""
     images_dir: Path = Path("data/images")
-    """Images of process jobs."""
+    """Directory of the images of process jobs."""
     environments_dir: Path = Path("data/environments")
-    """Virtual environments of process jobs."""
+    """Directory of the virtual environments of process jobs."""
     job_logs_dir: Path = Path("data/logs/jobs")
-    """Logs of process jobs."""
+    """Directory of the logs of process jobs."""
     job_log_retention_days: int = Field(7, ge=0)
-    """Days that the log of a process job is kept after the process has ended for good; 0: for ever."""
+    """Days that the log of a process job is kept after its process has ended for good; then it is removed. 0: for ever."""
 
     built_in_targets: CommaSeparated[BuiltInTarget] = (BuiltInTarget.PROCESS,)
-    """Built-in infrastructure targets to offer, separated by commas; those of plugins come on top."""
+    """Built-in infrastructure targets that the platform offers, beside those of plugins."""
     infrastructure_target: str | None = None
-    """Target of jobs whose manifest names none; needed when there are several."""
+    """Target of jobs whose manifest names none. Unset: such jobs are refused when there are several targets."""
     job_host: str = "127.0.0.1"
     """Address that process jobs listen on."""
     first_job_port: int = 7000
-    """First port that jobs may listen on at this machine."""
+    """First port of this machine that jobs may listen on."""
     last_job_port: int = 7999
-    """Last port that jobs may listen on at this machine; ports of other programs are left out."""
+    """Last port of this machine that jobs may listen on. Deployments fail when no port of the range is free."""
     platform_name: str = "racetrack"
-    """Tells our images and containers from those of another platform on the same Docker engine."""
+    """Name that distinguishes this platform's images and containers from another platform's on the same Docker engine."""
     docker_host: str = "unix:///var/run/docker.sock"
-    """Where the Docker engine answers."""
+    """Address of the Docker engine."""
     docker_network: str = "racetrack_default"
-    """Network of job containers, made when it is missing; Lifecycle and PUB have to be on it to reach them."""
+    """Docker network of job containers, created if missing. Lifecycle and PUB must be in it to reach them."""
     docker_publish_host: str | None = None
-    """Address at which containers publish a port of those for jobs, for a Lifecycle outside of their network."""
+    """Address of the machine at which job containers publish a port, for services outside their network. Unset: no port."""
     docker_pub_url: str | None = None
-    """Where jobs in containers reach PUB; unset: `internal_pub_url`."""
+    """Address at which jobs in containers reach PUB. Unset: `internal_pub_url`."""
     docker_wait_seconds: float = 30
-    """Seconds that the start of a job waits for a Docker engine that does not answer."""
+    """Seconds that the start of a job waits for a Docker engine that does not answer; then the deployment fails."""
     max_job_memory_limit: Quantity = Quantity("8Gi")
-    """Memory that a job may ask for at most."""
+    """Memory in bytes that a job may have at most; a deployment that asks for more fails."""
     default_job_memory_min: Quantity = Quantity("256Mi")
-    """Memory that a job is given when it asks for none."""
+    """Memory in bytes that is reserved for a job whose manifest names no `memory_min`."""
     default_job_memory_max: Quantity = Quantity("1Gi")
-    """Memory that a job may use when it asks for none."""
+    """Memory in bytes that a job may use whose manifest names no `memory_max`; a job can't use more."""
     default_job_cpu_min: Quantity = Quantity("10m")
-    """CPU cores that a job is given when it asks for none."""
+    """CPU cores that are reserved for a job whose manifest names no `cpu_min`."""
     default_job_cpu_max: Quantity = Quantity("1000m")
-    """CPU cores that a job may use when it asks for none."""
+    """CPU cores that a job may use whose manifest names no `cpu_max`; a job that wants more is slowed down."""
 
     allow_job_overwrite: bool = False
-    """Let deployments replace a job of the same version without `--force`."""
+    """Let a deployment replace a job of the same version without `--force`. False: it is refused."""
     deployment_workers: int = 4
-    """How many deployments this process carries on at once."""
+    """Number of deployments that the service works on at the same time; further ones wait."""
     lease_seconds: float = 15
-    """How long a worker that went silent keeps its deployment; then another one resumes it."""
+    """Seconds that a deployment stays with a worker that has stopped reporting; then another worker resumes it."""
     drain_seconds: float = 10
-    """How long a replaced instance of a job lives on to answer the calls it has."""
+    """Seconds that a replaced instance of a job goes on answering its open calls; then it is stopped."""
     restorable_deployments: int = Field(5, ge=0)
-    """How many deployments of a job can be rolled back to, rollbacks not counted; of older ones secrets, source and image go."""
+    """Number of earlier deployments of a job that can be restored. Secrets, source and image of older ones are removed."""
     deployment_retention_days: int = Field(90, ge=0)
-    """Days that deployments and build logs are kept which no job runs from and none can be rolled back to; 0: for ever."""
+    """Days that a deployment and its build log are kept if no job runs from it and no rollback needs it. 0: for ever."""
     max_kept_deployments: int = Field(200, ge=0)
-    """So many deployments of a job, the newest, are kept at most, however young they are; 0: all."""
+    """Number of the newest deployments of a job that are kept; older ones are removed at any age. 0: all are kept."""
     audit_retention_days: int = Field(0, ge=0)
-    """Days that audit events are kept; 0: for ever."""
+    """Days that audit events are kept; then they are removed. 0: for ever."""
     timeout_until_job_alive: int = 900
-    """Seconds until a starting job must answer at `/live`; then its deployment fails."""
+    """Seconds in which a starting job must answer at `/live`; then its deployment fails."""
     timeout_until_job_ready: int = 600
-    """Seconds until a live job must answer at `/ready`; then its deployment fails."""
+    """Seconds in which a live job must answer at `/ready`; then its deployment fails."""
     smoke_test_timeout_seconds: float = 30
-    """Seconds that a new instance may take to answer its documented example."""
+    """Seconds that a new instance may take to answer its documented example; then its deployment fails."""
     max_bundle_bytes: int = 512 * 1024 * 1024
-    """Size of a packed source directory at most."""
+    """Bytes that a packed source directory may have; a deployment of more is refused."""
     reconciliation_loop: bool = False
-    """Let the supervisor provision lost jobs again."""
+    """Let the Supervisor provision lost jobs again. False: they stay lost until a user acts."""
     async_job_call_lifetime: int = 14400
-    """Seconds that async calls are kept."""
+    """Seconds that an async call and its result are kept after its start; then they are removed."""
     job_watcher_interval: float = 3
-    """Accepted for configurations of 2.x; changes of jobs are told to dashboards at once."""
+    """Has no effect; configurations of 2.x may hold it. Dashboards learn of changes at once."""
 
     db_type: Literal["postgres", "sqlite"] = "postgres"
-    """Kind of the database."""
+    """Kind of the database that the platform uses."""
     db_path: Path = Path("data/racetrack.sqlite3")
     """File of the SQLite database."""
     postgres_host: str = "127.0.0.1"
@@ -165,30 +165,30 @@ class Config(Settings):
     postgres_password: SecretStr | None = None
     """Password of the PostgreSQL database."""
     postgres_db: str = "racetrack"
-    """Name of the PostgreSQL database; may contain `{CLUSTER_NAME}`."""
+    """Name of the PostgreSQL database; `{CLUSTER_NAME}` in it is replaced by the name of the cluster."""
     postgres_schema: str | None = None
-    """Schema of the tables; may contain `{CLUSTER_NAME}`."""
+    """Schema of the tables; `{CLUSTER_NAME}` in it is replaced. Unset: the user's default schema."""
     postgres_sslmode: str | None = None
-    """How to encrypt the connection: `require`, `verify-full`, …"""
+    """Encryption of the connection to PostgreSQL: `require`, `verify-full`, …"""
     postgres_sslrootcert: str | None = None
-    """File of the certificate authority that signed the database's certificate."""
+    """File of the certificate authority that has signed the database's certificate."""
     migrate_on_start: bool = True
-    """Bring the tables up to date before serving."""
+    """Migrate the tables to the service's version when it starts."""
     database_status_refresh_interval: float = 60
-    """Seconds between probes of the database; 0: never."""
+    """Seconds between two checks whether the database answers. 0: it is not checked."""
     database_connection_pool: int = 20
-    """Connections to the database at most."""
+    """Connections that the service opens to PostgreSQL; a request that gets none within 5 seconds fails."""
     database_log_queries: bool = False
-    """Log each query."""
+    """Log each query to the database."""
 
     open_telemetry_enabled: bool = False
-    """Passed to plugins."""
+    """Tell jobs to send traces to `open_telemetry_endpoint`; plugins read this setting too."""
     open_telemetry_endpoint: str = "console"
-    """Passed to plugins."""
+    """Address that traces are sent to; jobs find it in their variable `OPENTELEMETRY_ENDPOINT`."""
 
     @property
     def cluster_name(self) -> str:
-        """First label of the cluster's domain that is not the subdomain of Racetrack."""
+        """The first label of the cluster's domain that is not the subdomain of Racetrack."""
         labels = (self.cluster_fqdn or "").split(".")
         if labels[0] == self.racetrack_subdomain and len(labels) > 1:
             return labels[1]

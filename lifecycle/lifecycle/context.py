@@ -1,7 +1,7 @@
-"""What plugins reach through functions whose names are frozen; nothing else may use it.
+"""The database and the key behind the frozen functions that plugins call; nothing else may use them.
 
-Plugins call functions such as `get_job_family_jwt_token(name)` with no hint of which database they
-mean, so the process has to remember one.
+Plugins call functions such as `get_job_family_jwt_token(name)` without naming a database, so the
+process has to remember one.
 """
 
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ class _Holder:
 
 
 def set_context(context: PluginContext | None) -> None:
-    """Remember what plugins work on; the composition root calls it."""
+    """Set the context of plugins, or clear it with None. Called when the process starts and stops."""
     _Holder.context = context
 
 
 def get_context() -> PluginContext:
-    """Return what plugins work on."""
+    """Return the context of plugins; raise RuntimeError outside a running Lifecycle process."""
     if _Holder.context is None:
         raise RuntimeError("plugins can ask Lifecycle only inside a running Lifecycle process")
     return _Holder.context

@@ -9,7 +9,7 @@ from racetrack_commons.api.metrics import DURATION_BUCKETS, SocketCollector
 
 @dataclass(frozen=True)
 class LifecycleMetrics:
-    """What dashboards show; the names are those of the contract."""
+    """The metrics of one process; dashboards read them by their names, which never change."""
 
     requested_job_deployments: Counter
     done_job_deployments: Counter
@@ -22,7 +22,7 @@ class LifecycleMetrics:
 
     @classmethod
     def create(cls, registry: CollectorRegistry) -> "LifecycleMetrics":
-        """Declare the metrics."""
+        """Declare the metrics in a registry, and return them."""
         threads = Gauge("lifecycle_active_threads_count", "Running threads", registry=registry)
         threads.set_function(threading.active_count)
         registry.register(SocketCollector("lifecycle"))

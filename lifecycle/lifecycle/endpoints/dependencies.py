@@ -29,7 +29,7 @@ from lifecycle.deployment.wiring import DeploymentServices
 from lifecycle.event_stream.changes import ChangeFeed
 from lifecycle.event_stream.followed_logs import LogSources
 from lifecycle.infrastructure.registry import InfrastructureRegistry
-from lifecycle.job.versions import check_found, find_job
+from lifecycle.job.versions import find_job, require_found
 from lifecycle.maintenance import check_no_maintenance
 from lifecycle.metrics import LifecycleMetrics
 from lifecycle.record_editor import RecordEditor
@@ -192,7 +192,7 @@ class JobPermission:
         with services.unit_of_work.reading() as uow, services.metrics.job_fetch_duration.time():
             job = find_job(uow, job_name, job_version)
             check_job(uow, subject, job_name, job, self._scope)
-        return check_found(job, job_name, job_version)
+        return require_found(job, job_name, job_version)
 
 
 class ExactJobPermission(JobPermission):
@@ -204,7 +204,7 @@ class ExactJobPermission(JobPermission):
         """Return the job; raises NotPermitted or EntityNotFound."""
         job = super().__call__(job_name, job_version, subject, services)
         exact = job if job.version == job_version else None
-        return check_found(exact, job_name, job_version)
+        return require_found(exact, job_name, job_version)
 
 
 Reader = Annotated[AuthSubject, Depends(ScopePermission(AuthScope.READ_JOB))]

@@ -16,7 +16,7 @@ from lifecycle.auth.authenticate import Authenticator
 from lifecycle.auth.authorize import check_job
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.infrastructure.registry import InfrastructureRegistry
-from lifecycle.job.versions import check_found, find_job
+from lifecycle.job.versions import find_job, require_found
 from lifecycle.monitor.base import LogsStreamer
 
 KEEP_ALIVE_SECONDS = 15
@@ -85,7 +85,7 @@ class LogSources:
             job = find_job(uow, name, version)
             if subject is not None:
                 check_job(uow, subject, name, job, AuthScope.READ_JOB)
-        return check_found(job, name, version)
+        return require_found(job, name, version)
 
 
 async def follow_lines(log: FollowedJobLog, session_id: str) -> AsyncGenerator[str | None]:

@@ -1,1 +1,1 @@
-"""Infrastructure targets: where jobs run. One folder for each built-in one; plugins bring others."""
+"""Infrastructure targets, where jobs run: a folder for each built-in one; plugins bring others."""

@@ -1,4 +1,4 @@
-"""What the deployers of the built-in targets share: kept secrets, the variables of jobs, free ports."""
+"""The base of the built-in targets' deployers: stored secrets, the variables of jobs, free ports."""
 
 import socket
 from collections.abc import Iterable, Iterator
@@ -13,18 +13,18 @@ from lifecycle.domain.instance import InstanceSpec
 from lifecycle.domain.secrets import JobSecrets, SecretBox
 
 GRACE_SECONDS = 5
-"""What the instances of a deleted job are given to end."""
+"""Seconds that the instances of a deleted job have to end."""
 
 
 class BuiltInDeployer(InstanceDeployer):
-    """Keeps the secrets of jobs in the database, whatever target they are on; a job is what its instances are."""
+    """Stores the secrets of jobs in the database, and deletes a job by stopping its instances."""
 
     def __init__(self, uow: UnitOfWorkFactory, secrets: SecretBox) -> None:
         self.uow = uow
         self.secrets = secrets
 
     def delete_job(self, job_name: str, job_version: str) -> None:
-        """Stop all instances of the job and forget its secrets."""
+        """Stop all instances of the job and remove its secrets."""
         for instance in self.list_instances():
             if (instance.job_name, instance.job_version) == (job_name, job_version):
                 self.stop_instance(instance.instance_id, GRACE_SECONDS)
@@ -32,19 +32,19 @@ class BuiltInDeployer(InstanceDeployer):
             uow.job_secrets.remove(job_name, job_version)
 
     def job_exists(self, job_name: str, job_version: str) -> bool:
-        """Tell whether an instance of the job is known."""
+        """Return whether the target has an instance of the job."""
         return any(
             (each.job_name, each.job_version) == (job_name, job_version)
             for each in self.list_instances()
         )
 
     def save_job_secrets(self, job_name: str, job_version: str, job_secrets: JobSecrets) -> None:
-        """Keep the secrets, encrypted."""
+        """Store the secrets, encrypted."""
         with self.uow() as uow:
             uow.job_secrets.save(job_name, job_version, job_secrets.encrypt(self.secrets))
 
     def get_job_secrets(self, job_name: str, job_version: str) -> JobSecrets:
-        """Return the kept secrets."""
+        """Return the stored secrets; raise EntityNotFound when there are none."""
         with self.uow.reading() as uow:
             content = uow.job_secrets.find(job_name, job_version)
         if content is None:
@@ -55,7 +55,7 @@ class BuiltInDeployer(InstanceDeployer):
 
 
 def make_platform_variables(spec: InstanceSpec, config: Config) -> dict[str, str]:
-    """Return what the platform tells every job."""
+    """Return the variables that the platform sets for every job."""
     variables = {
         "PUB_URL": config.internal_pub_url,
         "JOB_NAME": spec.manifest.name,
@@ -70,9 +70,9 @@ def make_platform_variables(spec: InstanceSpec, config: Config) -> dict[str, str
 
 
 def merge_variables(spec: InstanceSpec, of_platform: dict[str, str]) -> dict[str, str]:
-    """Put the user's, the platform's and the plugins' together, later ones win.
+    """Merge the variables of the user, the platform and the plugins; of the same name, the last one wins.
 
-    InstanceNotStarted names those of the user's that the platform sets itself.
+    Raise InstanceNotStarted when the user sets variables that the platform sets itself.
     """
     of_user = {**spec.runtime_env, **spec.secret_runtime_env}
     if clashes := sorted(set(of_user) & set(of_platform)):
@@ -83,7 +83,10 @@ def merge_variables(spec: InstanceSpec, of_platform: dict[str, str]) -> dict[str
 
 
 def list_free_ports(candidates: Iterable[int], host: str, taken: set[int]) -> Iterator[int]:
-    """Yield ports that no job has and no other program listens on, in the order of the candidates."""
+    """Yield the candidates that are not `taken` by a job and that no program listens on.
+
+    Raise InstanceNotStarted at the end of the candidates.
+    """
     for port in candidates:
         if port not in taken and can_listen(host, port):
             yield port
@@ -93,7 +96,7 @@ def list_free_ports(candidates: Iterable[int], host: str, taken: set[int]) -> It
 
 
 def can_listen(host: str, port: int) -> bool:
-    """Tell whether a server could listen there now."""
+    """Return whether a server could listen at the port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,4 +1,4 @@
-"""What the monitors and the logs streamers of the built-in targets share."""
+"""The bases of the built-in targets' monitors and logs streamers."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _TAIL = 20
 
 
 class BuiltInMonitor(JobMonitor):
-    """Asks a job at its address how it is."""
+    """Checks the condition of a job over HTTP, at its address."""
 
     def check_job_condition(
         self,
@@ -24,7 +24,7 @@ class BuiltInMonitor(JobMonitor):
         on_job_alive: Callable[[], None] | None = None,
         logs_on_error: bool = True,
     ) -> None:
-        """Wait until the job answers; its last log lines stand behind the cause when it does not."""
+        """Wait until the job answers; raise JobNotHealthy, with its last log lines, when it does not."""
         try:
             check_until_job_is_operational(
                 f"http://{job.internal_name}", deployment_timestamp, on_job_alive
@@ -36,26 +36,28 @@ class BuiltInMonitor(JobMonitor):
 
 @dataclass(frozen=True)
 class LogReader:
-    """Who reads the log of a job, and how many lines of the past."""
+    """One reader of a job's log."""
 
     find_job: Callable[[], JobDto]
-    """Asks where the job is now; EntityNotFound when it is gone."""
+    """Returns the job as the registry knows it now; raises EntityNotFound when it is gone."""
     tail: int
+    """The number of earlier lines that the reader wants."""
     take: Callable[[str], None]
+    """Passes a line to the reader; called from a thread of the session."""
 
 
 class LogSession(Protocol):
-    """One reader's following of a log."""
+    """The session of one reader who follows a log."""
 
     def start(self, name: str) -> None:
-        """Begin, in the background."""
+        """Begin to follow the log of the job `name`, in a thread of the session."""
 
     def close(self) -> None:
-        """Let it end; does not wait for that."""
+        """Ask the session to end, without waiting for it."""
 
 
 class BuiltInLogsStreamer(LogsStreamer):
-    """Keeps a session for each reader, which stays with the job when another instance replaces its own."""
+    """Keeps a session for each reader; it goes on with the new instance when a job's instance is replaced."""
 
     def __init__(self, uow: UnitOfWorkFactory) -> None:
         self._uow = uow
@@ -63,7 +65,7 @@ class BuiltInLogsStreamer(LogsStreamer):
 
     @abstractmethod
     def open_session(self, reader: LogReader) -> LogSession:
-        """Make a session that has yet to be started."""
+        """Return a new session, which the caller starts."""
 
     def create_session(
         self,
@@ -71,7 +73,7 @@ class BuiltInLogsStreamer(LogsStreamer):
         resource_properties: dict[str, str],
         on_next_line: Callable[[str, str], None],
     ) -> None:
-        """Begin to follow."""
+        """Start a session for a reader."""
         name, version = resource_properties["job_name"], resource_properties["job_version"]
         tail = int(resource_properties.get("tail") or _TAIL)
 
@@ -86,7 +88,7 @@ class BuiltInLogsStreamer(LogsStreamer):
         session.start(name)
 
     def close_session(self, session_id: str) -> None:
-        """Stop following."""
+        """End the session; do nothing if there is none of that id."""
         session = self._sessions.pop(session_id, None)
         if session is not None:
             session.close()

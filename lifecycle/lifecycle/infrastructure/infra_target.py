@@ -12,15 +12,15 @@ _TIMEOUT_SECONDS = 600.0
 
 
 class RemoteCommandError(CommandError):
-    """A command at a remote gateway ended with another code than zero, or was never run."""
+    """A command at a remote gateway ended with an exit code other than zero, or did not run."""
 
 
 def remote_shell(
     cmd: str, remote_gateway_url: str, remote_gateway_token: str, workdir: str | None = None
 ) -> str:
-    """Run a shell command where the gateway runs; returns what it printed, stdout and stderr.
+    """Run a shell command on the machine of the gateway; return its output, stdout and stderr.
 
-    Raises RemoteCommandError with the command's exit code; -1 when the gateway did not run it.
+    Raise RemoteCommandError with the command's exit code, or with -1 when the gateway did not run it.
     """
     answer = _ask_gateway(cmd, remote_gateway_url, remote_gateway_token, workdir)
     output, code = str(answer.get("output") or ""), answer.get("exit_code")

@@ -1,4 +1,4 @@
-"""What an infrastructure target consists of: the adapters that reach it, and its keeper.
+"""The parts of an infrastructure target: the adapters that reach it, and its keeper.
 
 Plugins import this module: its names are frozen (docs/plugins.md).
 """
@@ -16,7 +16,7 @@ from lifecycle.monitor.base import JobMonitor, LogsStreamer
 
 @dataclass(frozen=True)
 class KeeperTask:
-    """Something to do again and again."""
+    """A task that the Supervisor runs periodically for a target."""
 
     name: str
     interval_seconds: float
@@ -24,19 +24,27 @@ class KeeperTask:
 
 
 class TargetKeeper(ABC):
-    """Keeps the instances of a target running; one Supervisor calls it."""
+    """Keeps the instances of a target running; at most one Supervisor calls it."""
 
     @abstractmethod
     def list_tasks(self) -> list[KeeperTask]:
-        """List what has to be done; a chore that raises is logged and done again."""
+        """List the tasks that keep the target's instances running.
+
+        A task may raise any error: it is logged, and the task runs again after its interval.
+        Called once at the start of the Supervisor; each task runs in a thread of its own.
+        """
 
     @abstractmethod
     def stop_all(self) -> None:
-        """End everything that runs; what should run comes back when the chores are done again."""
+        """End all instances; the serving ones come back when the tasks run again.
+
+        May raise any error when the target can't be reached.
+        Called when the whole platform stops, from the Supervisor's main thread.
+        """
 
 
 class InfrastructureTarget(BaseModel):
-    """A place where jobs run, and the adapters that reach it."""
+    """A place where jobs run, and the adapters that reach it. A plugin may leave out those it lacks."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -49,4 +57,4 @@ class InfrastructureTarget(BaseModel):
     image_kind: str = ImageKind.DOCKER
     """The `ImageKind` that it runs; the targets of plugins run containers, unless they say otherwise."""
     keeper: TargetKeeper | None = None
-    """What the Supervisor has to do for it; None: it needs no looking after."""
+    """The keeper whose tasks the Supervisor runs; None for a target that looks after its jobs itself."""

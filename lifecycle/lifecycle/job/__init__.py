@@ -1,1 +1,1 @@
-"""Rules about jobs: which version an alias means, and what a job's status is."""
+"""Rules about jobs: aliases of versions, status, manifests, and overviews of all jobs."""

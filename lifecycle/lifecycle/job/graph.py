@@ -1,4 +1,4 @@
-"""Who may call which job family, as a graph."""
+"""The graph of job families and the callers that have permission to call them."""
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -13,7 +13,7 @@ from lifecycle.domain.auth import AuthSubjectDto, EscDto, PermissionDto
 
 
 class NodeType(StrEnum):
-    """What a node stands for."""
+    """The kind of thing that a node stands for."""
 
     ESC = "esc"
     JOB_FAMILY = "job-family"
@@ -26,25 +26,25 @@ class GraphNode(BaseModel):
     type: NodeType
     title: str
     subtitle: str
-    """Lines: what it is, then its id, or its jobs with their addresses."""
+    """Lines of text: the kind of the node, then its id, or its jobs with their addresses."""
 
 
 class GraphEdge(BaseModel):
-    """A permission to call."""
+    """A permission of one node to call another."""
 
     from_id: str
     to_id: str
 
 
 class JobGraph(BaseModel):
-    """Callers and callees."""
+    """Callers, job families, and the permissions between them."""
 
     nodes: list[GraphNode]
     edges: list[GraphEdge]
 
 
 def make_graph(uow: UnitOfWork, jobs: Iterable[JobDto]) -> JobGraph:
-    """Make the graph of all ESCs and of the given jobs, which must know their `pub_url`."""
+    """Return the graph of all ESCs and of the families of `jobs`, which must have a `pub_url`."""
     families: dict[str, list[JobDto]] = {}
     for job in sorted(jobs, key=lambda job: (job.name, job.version)):
         families.setdefault(job.name, []).append(job)
@@ -72,7 +72,7 @@ def _list_edges(uow: UnitOfWork, families: dict[str, list[JobDto]]) -> Iterator[
 
 
 def _list_reached(permission: PermissionDto, families: dict[str, list[JobDto]]) -> list[str]:
-    """List the families of which the permission covers a job, or one endpoint of a job."""
+    """List the families in which the permission covers at least one endpoint of a job."""
     names = families if permission.job_family_id is None else {permission.job_family_name}
     return [
         name

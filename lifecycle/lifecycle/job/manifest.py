@@ -1,4 +1,4 @@
-"""Editing the manifest of a job that is deployed already."""
+"""Editing the manifest of a deployed job."""
 
 from datetime import datetime
 
@@ -15,9 +15,10 @@ from lifecycle.maintenance import check_no_maintenance
 def edit_manifest(
     uow: UnitOfWork, job: JobDto, manifest_yaml: str, executor: str, now: datetime
 ) -> None:
-    """Store a manifest as it was written; it counts from the next redeployment on.
+    """Store a manifest as it was written; the next redeployment uses it.
 
-    ManifestError names everything that is wrong with it.
+    Raise ManifestError with all errors of the manifest, ValidationError when it belongs to another
+    job, UnderMaintenance, and EntityNotFound when the job is gone.
     """
     manifest = parse_manifest(load_yaml_map(manifest_yaml))
     if (manifest.name, manifest.version) != (job.name, job.version):

@@ -9,6 +9,6 @@ from lifecycle.context import get_context
 
 
 def read_job_family_model(job_family_name: str) -> JobFamilyDto:
-    """Return a job family; EntityNotFound when there is none of that name."""
+    """Return a job family; raise EntityNotFound when there is none of that name."""
     with get_context().unit_of_work.reading() as uow:
         return uow.families.get(job_family_name)

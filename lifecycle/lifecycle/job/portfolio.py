@@ -1,4 +1,4 @@
-"""Which jobs may be worth removing: the more penalty, the more so."""
+"""Rating jobs by how much their removal would tidy up: each fault of a job adds to its score."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -14,20 +14,20 @@ _NEWER_VERSIONS_UNTIL_OUTDATED = 5
 
 
 class PortfolioJob(JobDto):
-    """A job, and why it may be removed."""
+    """A job with its score, and the reasons to remove it."""
 
     purge_score: float
-    """Not negative; 65 at most."""
+    """The sum of the penalties, from 0 to 65."""
     purge_reasons: str
-    """A sentence each line."""
+    """The reasons, one sentence a line."""
     purge_newer_versions: int
-    """How many higher versions there are of its family."""
+    """The number of higher versions in the job's family."""
     update_time_days_ago: float | None
     last_call_time_days_ago: float | None
 
 
 def rate_jobs(jobs: Iterable[JobDto], now: datetime) -> list[PortfolioJob]:
-    """Rate jobs among each other; the first is the one most worth removing."""
+    """Return the jobs with their scores, the highest score first; versions are compared among `jobs`."""
     jobs = list(jobs)
     versions: dict[str, list[SemanticVersion]] = defaultdict(list)
     for job in jobs:

@@ -1,4 +1,4 @@
-"""Bringing the registry and the infrastructure together: the only writer of observed status."""
+"""Updating the registry to the state of the targets; no other code writes the observed status of jobs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,15 +18,15 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True)
 class ObservedJobs:
-    """What all targets showed."""
+    """The jobs that all targets reported."""
 
     by_resource_name: dict[str, list[JobDto]] = field(default_factory=dict)
-    """A job that was moved a moment ago is on two targets, until what drains is stopped."""
+    """Jobs by their resource names. A job that has just moved is on two targets until the old instance is stopped."""
     failed_targets: set[str] = field(default_factory=set)
-    """Targets that could not be asked: nothing is known of their jobs."""
+    """Targets that could not be asked, so that nothing is known of their jobs."""
 
     def find(self, job: JobDto) -> JobDto | None:
-        """Find a job, first where the registry believes it to be."""
+        """Return the report of a job, preferably from the target that the registry names; None without one."""
         seen = self.by_resource_name.get(job_resource_name(job.name, job.version), [])
         at_home = [each for each in seen if each.infrastructure_target == job.infrastructure_target]
         if not at_home and job.infrastructure_target in self.failed_targets:
@@ -36,11 +36,12 @@ class ObservedJobs:
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What a sync saw and did."""
+    """The result of one sync."""
 
     changed: list[JobDto]
+    """The jobs that were stored with a new state."""
     orphaned: list[JobDto]
-    """On a target, but not in the registry; nothing is done about them."""
+    """The jobs that are on a target but not in the registry; they are left alone."""
 
 
 def sync_jobs(
@@ -49,10 +50,10 @@ def sync_jobs(
     config: Config,
     available_job_types: set[str] | None = None,
 ) -> SyncResult:
-    """Observe every target, then store what became of the jobs.
+    """Ask every target for its jobs, and store the new states.
 
-    Jobs that were deployed or deleted while the targets were being asked are left alone: what was
-    observed is older than they are.
+    `available_job_types` is None when the job types are not known. Jobs that were deployed or
+    deleted while the targets were asked are left alone, because the reports are older than they are.
     """
     with unit_of_work.reading() as uow:
         before = {(job.name, job.version): job for job in uow.jobs.list_all()}
@@ -72,7 +73,7 @@ def sync_jobs(
 
 
 def observe(targets: dict[str, InfrastructureTarget], config: Config) -> ObservedJobs:
-    """Ask every target for its jobs; one that fails does not keep the others from answering."""
+    """Ask every target for its jobs; the failure of one target is logged, and the others are asked all the same."""
     observed = ObservedJobs()
     for name, target in targets.items():
         if target.job_monitor is None:
@@ -93,12 +94,12 @@ def observe(targets: dict[str, InfrastructureTarget], config: Config) -> Observe
 
 
 def _decide(job: JobDto, observed: ObservedJobs, available_job_types: set[str] | None) -> JobDto:
-    """Return the job as the registry should know it; an equal job means: nothing changed."""
+    """Return the job with its new state; the result equals `job` when nothing has changed."""
     seen = observed.find(job)
     if seen is None and job.infrastructure_target in observed.failed_targets:
         return job
     if job.status == JobStatus.STARTING:
-        return job  # A deployment is at work on it, and says how it ended.
+        return job  # The deployment in progress decides about the status.
     if seen is None:
         return job.model_copy(update=_describe_lost(job))
     return job.model_copy(
@@ -153,7 +154,7 @@ def _store(uow: UnitOfWork, old: JobDto, new: JobDto) -> bool:
 
 
 def _is_news(old: JobDto, new: JobDto) -> bool:
-    """Tell whether callers of the job must hear of it: statistics alone would wake them all the time."""
+    """Return whether PUB and dashboards must learn of the change; new statistics alone don't count."""
     return (old.status, old.internal_name, old.replica_internal_names) != (
         new.status,
         new.internal_name,

@@ -17,33 +17,33 @@ _RESOLVABLE = {JobStatus.RUNNING, JobStatus.ERROR, JobStatus.LOST}
 
 
 def find_job(uow: UnitOfWork, name: str, version: str) -> JobDto | None:
-    """Find a job by its version or an alias of it."""
+    """Return the job of that version or alias; None when there is none."""
     if is_alias(version):
         return find_by_alias(uow.jobs.list_family(name), version)
     return uow.jobs.find(name, version)
 
 
 def find_job_to_call(uow: UnitOfWork, name: str, version: str) -> JobDto | None:
-    """Find the job that a call reaches; by an alias rather an older version than one that is lost."""
+    """Return the job that a call reaches, None without one; an alias avoids lost jobs if it can."""
     if is_alias(version):
         return find_callable_by_alias(uow.jobs.list_family(name), version)
     return uow.jobs.find(name, version)
 
 
-def check_found(job: JobDto | None, name: str, version: str) -> JobDto:
-    """Return the job, or refuse what is not there."""
+def require_found(job: JobDto | None, name: str, version: str) -> JobDto:
+    """Return the job; raise EntityNotFound, which names it, when it is None."""
     if job is None:
         raise EntityNotFound(f"there is no job {name} {version}")
     return job
 
 
 def is_alias(version: str) -> bool:
-    """Tell whether a version has to be looked up in its family."""
+    """Return whether a version is an alias, to be resolved among the jobs of a family."""
     return version == LATEST or is_version_pattern(version)
 
 
 def find_by_alias(jobs: Iterable[JobDto], alias: str) -> JobDto | None:
-    """Find the highest stable version that the alias means; jobs that never ran don't count."""
+    """Return the job of the highest stable version that the alias matches; jobs that have never run don't count."""
     candidates = [
         (version, job)
         for job in jobs
@@ -56,7 +56,7 @@ def find_by_alias(jobs: Iterable[JobDto], alias: str) -> JobDto | None:
 
 
 def find_callable_by_alias(jobs: Iterable[JobDto], alias: str) -> JobDto | None:
-    """Find what a call by the alias shall reach: a lost job answers nobody, so it is meant only when there is no other."""
+    """Return the job that a call by the alias reaches: a lost one, which can't answer, only if there is no other."""
     jobs = list(jobs)
     found = (job for job in jobs if job.status != JobStatus.LOST)
     return find_by_alias(found, alias) or find_by_alias(jobs, alias)

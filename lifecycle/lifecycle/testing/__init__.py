@@ -1,1 +1,1 @@
-"""What tests of Lifecycle and of its supervisor share: builders and fakes."""
+"""Fakes, databases and contract tests that the tests of Lifecycle and of its Supervisor share."""

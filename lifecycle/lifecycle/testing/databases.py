@@ -1,4 +1,4 @@
-"""Fresh databases for tests, made quickly."""
+"""Fresh databases for tests, copied or emptied because migrating each one would be slow."""
 
 import shutil
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from lifecycle.database.tables.base import Base
 
 
 def make_sqlite_template(path: Path) -> Path:
-    """Migrate an empty SQLite file, to be copied for each test."""
+    """Migrate an empty SQLite file, of which each test gets a copy; return its path."""
     engine = connect_sqlite(path)
     upgrade(engine)
     with engine.connect() as connection:
@@ -28,7 +28,7 @@ def make_sqlite_template(path: Path) -> Path:
 
 @contextmanager
 def open_sqlite_copy(template: Path, path: Path) -> Iterator[Engine]:
-    """Copy a migrated file, and close it in the end."""
+    """Open a copy of a migrated file; close it at the end."""
     shutil.copy(template, path)
     engine = connect_sqlite(path)
     try:
@@ -39,7 +39,7 @@ def open_sqlite_copy(template: Path, path: Path) -> Iterator[Engine]:
 
 @contextmanager
 def open_postgres_schema(url: str) -> Iterator[Engine]:
-    """Make and migrate a schema of its own, and drop it in the end."""
+    """Create and migrate a new schema in a PostgreSQL database; drop it at the end."""
     schema = f"test_{uuid4().hex}"
     engine = connect_postgres(url, schema=schema)
     try:
@@ -59,7 +59,7 @@ def empty_tables(engine: Engine) -> None:
 
 
 class Snapshot:
-    """All rows of a small database, to come back to."""
+    """All rows of a small database, which can be restored."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -70,7 +70,7 @@ class Snapshot:
                 self._rows[table.name] = [dict(row) for row in rows]
 
     def restore(self) -> None:
-        """Bring the rows back, and only them."""
+        """Replace all rows of the database by those of the snapshot."""
         with self._engine.begin() as connection:
             for table in reversed(Base.metadata.sorted_tables):
                 connection.execute(delete(table))

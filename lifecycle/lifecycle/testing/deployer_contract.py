@@ -1,4 +1,4 @@
-"""What every deployer that holds instances side by side does, as tests that fake and real ones pass."""
+"""The contract of deployers that hold instances side by side, as tests that fake and real ones pass."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -17,29 +17,29 @@ from lifecycle.domain.secrets import JobSecrets
 
 TIMESTAMP = 1_770_000_000
 NAME, VERSION = f"contract-{uuid4().hex[:8]}", "0.0.1"
-"""Names of containers belong to the whole engine, where other test runs may be at work."""
+"""The name is random because names of containers are unique on an engine, which other test runs may use."""
 
 
 class DeployerHarness(ABC):
-    """A deployer, and jobs that it can run."""
+    """A deployer under test, with instances that it can start."""
 
     deployer: InstanceDeployer
 
     @abstractmethod
     def a_spec(self, manifest: Manifest) -> InstanceSpec:
-        """Ask for an instance, of a new id and of `TIMESTAMP`, that serves."""
+        """Return the spec of an instance that serves, with a new id and with `TIMESTAMP`."""
 
     @abstractmethod
     def a_broken_spec(self, manifest: Manifest) -> InstanceSpec:
-        """Ask for an instance that logs `model is missing` and ends at once."""
+        """Return the spec of an instance that logs `model is missing` and ends at once."""
 
     @abstractmethod
     def find_timestamp(self, address: str) -> int | None:
-        """Return what the job that answers at `address` says in `/live`; None when nobody answers."""
+        """Return the timestamp that the job at `address` tells in `/live`; None when no job answers there."""
 
 
 class InstanceDeployerContract:
-    """Collected where a test file has a subclass; `harness` is its fixture."""
+    """The tests of the contract; a test file collects them in a subclass with the fixture `harness`."""
 
     def test_a_started_instance_answers_as_the_deployment_that_made_it(
         self, harness: DeployerHarness
@@ -137,7 +137,7 @@ def a_contract_manifest(**values: Any) -> Manifest:
 
 
 def wait_for_crash(deployer: InstanceDeployer, instance_id: str) -> str:
-    """Return what is said about an instance once it has ended."""
+    """Wait until an instance has ended; return the message of its JobCrashed."""
     told: list[str] = []
 
     def is_crashed() -> bool:
@@ -152,5 +152,5 @@ def wait_for_crash(deployer: InstanceDeployer, instance_id: str) -> str:
 
 
 def by_id(instances: list[Instance]) -> dict[str, Instance]:
-    """Forget the order."""
+    """Return the instances by their ids, so that their order does not matter."""
     return {instance.instance_id: instance for instance in instances}

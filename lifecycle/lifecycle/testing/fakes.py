@@ -32,7 +32,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 @dataclass
 class FakeInstance:
-    """A job that seems to run."""
+    """An instance that seems to run."""
 
     spec: InstanceSpec
     addresses: list[str]
@@ -40,27 +40,27 @@ class FakeInstance:
 
     @property
     def address(self) -> str:
-        """Of the first replica."""
+        """The address of the first replica."""
         return self.addresses[0]
 
 
 @dataclass
 class FakeInstances(InstanceDeployer):
-    """Holds instances in memory; `behaviour` says how a job of the next instances answers."""
+    """A deployer that holds instances in memory; tests set how they start, crash and answer."""
 
     running: dict[str, FakeInstance] = field(default_factory=dict)
     started: int = 0
-    """How many replicas were started so far."""
+    """The number of replicas that were started so far."""
     stopped: list[str] = field(default_factory=list)
     secrets: dict[tuple[str, str], JobSecrets] = field(default_factory=dict)
     crash_message: str | None = None
     start_error: BaseException | None = None
     answers: dict[str, Answer] = field(default_factory=dict)
-    """By path; what is not here is answered as a healthy job does."""
+    """Answers by path; a path without one is answered like by a healthy job."""
     calls: list[tuple[str, str]] = field(default_factory=list)
-    """Address and path of each request."""
+    """The address and the path of each request."""
     domain: str = "test"
-    """Of the addresses of its instances."""
+    """The domain of the instances' addresses."""
 
     def start_instance(self, spec: InstanceSpec) -> Instance:
         if self.start_error is not None:
@@ -107,7 +107,7 @@ class FakeInstances(InstanceDeployer):
             raise EntityNotFound("no secrets") from error
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        """Answer as the job at the request's address does."""
+        """Return the answer of the job at the request's address; raise ConnectError when there is none."""
         address, path = request.url.netloc.decode(), request.url.path
         self.calls.append((address, path))
         instance = next((one for one in self.running.values() if address in one.addresses), None)
@@ -128,7 +128,7 @@ class FakeInstances(InstanceDeployer):
 
 @dataclass
 class FakeMonitor(JobMonitor):
-    """Shows the jobs that it was given."""
+    """A monitor that lists the jobs which a test gave to it."""
 
     jobs: list[JobDto] = field(default_factory=list)
     logs: str = ""
@@ -158,11 +158,11 @@ class FakeMonitor(JobMonitor):
 
 @dataclass
 class FakeStreamer(LogsStreamer):
-    """Passes the given lines on, from a thread of its own, to each session."""
+    """A logs streamer that passes the given lines to each session, from a thread of its own."""
 
     lines: list[str] = field(default_factory=list)
     sessions: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Properties of the open ones."""
+    """The properties of the open sessions, by session id."""
     closed: list[str] = field(default_factory=list)
 
     def create_session(
@@ -186,7 +186,7 @@ class FakeStreamer(LogsStreamer):
 
 @dataclass
 class FakeInPlace(JobDeployer):
-    """A target of an older plugin: one instance of a job, replaced in place."""
+    """A deployer like those of older plugins, which replaces the one instance of a job in place."""
 
     deployed: dict[tuple[str, str], str] = field(default_factory=dict)
     deleted: list[tuple[str, str]] = field(default_factory=list)
@@ -221,31 +221,31 @@ class FakeInPlace(JobDeployer):
 def a_target(
     deployer: JobDeployer, monitor: JobMonitor | None = None, image_kind: str = ImageKind.PROCESS
 ) -> InfrastructureTarget:
-    """Make a target of fakes."""
+    """Make a target named `process` of fakes."""
     return InfrastructureTarget(
         name="process", job_deployer=deployer, job_monitor=monitor, image_kind=image_kind
     )
 
 
 class FakeImageBuilder(ImageBuilderClient):
-    """Ends every build at once, as `result` says; `interrupt` may raise in the middle of one."""
+    """An Image Builder that ends every build at once; `interrupt` is called in the middle of each and may raise."""
 
     def __init__(self) -> None:
         self.payloads: list[BuildPayload] = []
         self.log_lines = ["Step 1", "Step 2"]
         self.error: str | None = None
         self.image_names: list[str] | None = None
-        """None: a name that no engine knows."""
+        """Names of the images in the next results; None for an invented name."""
         self.interrupt: Callable[[], None] = lambda: None
         self.needed: list[JobImage] = []
-        """What it was told last that is needed."""
+        """The images of the last `prune`."""
 
     def is_healthy(self) -> bool:
-        """It always is."""
+        """Return True."""
         return True
 
     def build(self, payload: BuildPayload) -> Iterator[BuildEvent]:
-        """Tell a build."""
+        """Yield the events of a build that ends at once."""
         self.payloads.append(payload)
         yield BuildEvent(BuildEventKind.PHASE, text="preparing job type builder")
         for line in self.log_lines:
@@ -262,7 +262,7 @@ class FakeImageBuilder(ImageBuilderClient):
         yield BuildEvent(BuildEventKind.RESULT, result=result)
 
     def prune(self, needed: Sequence[JobImage]) -> list[str]:
-        """Remember what is needed."""
+        """Remember the needed images; remove none."""
         self.needed = list(needed)
         return []
 
@@ -271,14 +271,14 @@ class FakeImageBuilder(ImageBuilderClient):
 
 
 class FakePlugins:
-    """Remembers which hooks were called; `on_hook` may raise."""
+    """A plugin engine without plugins, which remembers the called hooks; `on_hook` may raise."""
 
     def __init__(self) -> None:
         self.hooks: list[str] = []
         self.on_hook: Callable[[str], None] = lambda _: None
 
     def invoke_plugin_hook(self, hook: Any, *args: Any, **kwargs: Any) -> list[Any]:
-        """Note the call."""
+        """Remember the call, and return no answers."""
         self.hooks.append(hook.__name__)
         self.on_hook(hook.__name__)
         return []

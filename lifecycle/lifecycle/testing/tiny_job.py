@@ -46,9 +46,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
 """
-"""Arguments: host and port. Variables: END_WITH (an exit code), DEAF (to SIGTERM), COLOUR (is logged).
+"""The arguments are host and port; the variables END_WITH (an exit code), DEAF (to SIGTERM), COLOUR (is logged).
 
-Paths: /end?<exit code>, /eat?<bytes>, /say?<a line for the log>, /environment; all others answer as /live does.
+The paths are /end?<exit code>, /eat?<bytes>, /say?<a line for the log>, /environment; all others answer like /live.
 """
 
 
@@ -61,7 +61,7 @@ CMD ["python", "/job.py", "0.0.0.0", "7000"]
 
 
 def run_docker(*arguments: str) -> str:
-    """Run Docker's client and return what it prints; RuntimeError with what it complains about."""
+    """Run Docker's command line and return its output; raise RuntimeError with its errors."""
     done = subprocess.run(
         ["docker", *arguments], capture_output=True, text=True, check=False, timeout=120
     )
@@ -72,7 +72,7 @@ def run_docker(*arguments: str) -> str:
 
 @contextmanager
 def build_tiny_image(folder: Path) -> Iterator[str]:
-    """Build an image of the tiny job, and remove it in the end."""
+    """Build an image of the tiny job and give its name; remove it at the end."""
     name = f"target-test-{secrets.token_hex(4)}:1"
     (folder / "job.py").write_text(TINY_JOB)
     (folder / "Dockerfile").write_text(DOCKERFILE)
@@ -85,7 +85,7 @@ def build_tiny_image(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def platform_of_its_own() -> Iterator[str]:
-    """Give a name for `platform_name`; in the end remove its containers and networks."""
+    """Give a new value for `platform_name`; remove that platform's containers and networks at the end."""
     name = f"target-test-{secrets.token_hex(4)}"
     label = f"--filter=label=racetrack-platform={name}"
     try:

@@ -135,7 +135,7 @@ def test_an_unknown_job_is_told_and_not_stored(unit_of_work, sync, monitor):
         assert uow.jobs.list_all() == []
 
 
-def test_statistics_alone_wake_nobody(unit_of_work, sync, monitor):
+def test_statistics_alone_are_no_news(unit_of_work, sync, monitor):
     save(unit_of_work, a_job())
     monitor.jobs = [a_job(infrastructure_stats={"memory_bytes": 1})]
 

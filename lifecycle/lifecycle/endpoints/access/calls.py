@@ -25,7 +25,7 @@ from lifecycle.endpoints.dependencies import (
     ServicesDep,
 )
 from lifecycle.endpoints.presenting import with_pub_url
-from lifecycle.job.versions import check_found, find_job, find_job_to_call
+from lifecycle.job.versions import find_job, find_job_to_call, require_found
 from lifecycle.maintenance import check_no_maintenance
 
 router = APIRouter(prefix="/api/v1/auth", tags=["API"])
@@ -42,7 +42,7 @@ def can_call_job(
     path = normalize_endpoint(endpoint)
     with services.unit_of_work.reading() as uow, services.metrics.job_fetch_duration.time():
         check_no_maintenance(uow)
-        job = check_found(find_job_to_call(uow, job_name, job_version), job_name, job_version)
+        job = require_found(find_job_to_call(uow, job_name, job_version), job_name, job_version)
         decision = decide_without_caller(uow, job, path)
     try:
         if decision.effect is not Effect.CONTINUE:

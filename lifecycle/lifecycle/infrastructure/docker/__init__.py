@@ -1,1 +1,1 @@
-"""The target `docker`: a job runs as containers of a Docker engine, which their labels identify."""
+"""The target `docker`: a job runs as containers of a Docker engine; Racetrack recognises them by their labels."""

@@ -1,4 +1,4 @@
-"""How a container is, and how it ended, in words for its users."""
+"""The state of a container, and the way in which it ended, described for users."""
 
 import signal
 from contextlib import suppress
@@ -17,33 +17,33 @@ class ContainerEnd:
     exit_code: int
     is_out_of_memory: bool
     start_error: str = ""
-    """Why it could not be started at all."""
+    """The cause when the container could not be started at all; empty otherwise."""
 
 
 @dataclass(frozen=True)
 class ContainerCondition:
-    """What the engine says of a container."""
+    """The state of a container, as the engine reports it."""
 
     id: str
     status: str
     restarts: int
-    """How often the engine started it again."""
+    """The number of times that the engine has started the container again."""
     memory_bytes: int
-    """Its limit."""
+    """The container's memory limit."""
     finished_at: datetime
-    """When it ended last; long ago when it never did."""
+    """The time of its last end; in the year 1 when it has never ended."""
     started_at: datetime
     last_end: ContainerEnd
-    """Of a container that runs it says nothing, but for `is_out_of_memory`: a child of the job was killed for it."""
+    """While the container runs, only `is_out_of_memory` means anything: a child process of the job was killed."""
 
     @property
     def is_running(self) -> bool:
-        """Tell whether it can answer."""
+        """True if the container can answer calls."""
         return self.status == "running"
 
 
 def parse_condition(found: dict[str, Any]) -> ContainerCondition:
-    """Read what the engine tells of one container."""
+    """Return the condition that the engine's description of a container contains."""
     state = found["State"]
     return ContainerCondition(
         id=found["Id"],
@@ -57,7 +57,7 @@ def parse_condition(found: dict[str, Any]) -> ContainerCondition:
 
 
 def parse_end(events: list[dict[str, Any]]) -> ContainerEnd | None:
-    """Read how a container ended last from the engine's events; None when it has forgotten it."""
+    """Return the last end of a container among the engine's events; None when the engine has forgotten it."""
     exit_code, is_out_of_memory = None, False
     for event in events:
         if event["Action"] == "oom":
@@ -68,7 +68,7 @@ def parse_end(events: list[dict[str, Any]]) -> ContainerEnd | None:
 
 
 def describe_end(end: ContainerEnd, memory_bytes: int) -> str:
-    """Say how it ended, and what can be done about it."""
+    """Return a phrase that tells how the container ended, and what its user can do about it."""
     if end.is_out_of_memory:
         return (
             f"was killed for using more memory than its limit of {_format(memory_bytes)}"
@@ -93,5 +93,5 @@ def _format(memory_bytes: int) -> str:
 
 
 def _parse_time(text: str) -> datetime:
-    """Read the engine's nanoseconds; what never happened was in year 1."""
+    """Parse a time in nanoseconds; the engine writes the year 1 for an event that has never happened."""
     return datetime.fromisoformat(text[:26].rstrip("Z") + "+00:00")

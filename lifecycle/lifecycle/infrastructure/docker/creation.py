@@ -1,4 +1,4 @@
-"""Bringing planned containers about, repeatably, and against others who do the same."""
+"""Creating planned containers: repeatable, and safe beside services that create the same ones."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ _ENDING = {"removing", "dead"}
 
 
 class ContainerCreator:
-    """Creates and starts containers; what another service created of the same plan is adopted."""
+    """Creates and starts containers; adopts those that another service created from the same plan."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class ContainerCreator:
         self._list_taken_ports = list_taken_ports
 
     def ensure_running(self, plan: ContainerPlan, known: JobContainer | None) -> None:
-        """Start the container of a plan, which is created unless it is known; InstanceNotStarted when that can't be."""
+        """Start the container of a plan; create it unless it is `known`. Raise InstanceNotStarted when that is impossible."""
         if known is not None and known.state in _STARTED:
             return
         container_id = known.id if known is not None and known.state not in _ENDING else None
@@ -56,16 +56,16 @@ class ContainerCreator:
         raise InstanceNotStarted(f"container {plan.alias} was removed each time it was created")
 
     def _prepare_retry(self, container_id: str, refusal: EngineRefusal) -> None:
-        """Clear the way for another attempt, when somebody took the port or removed the container meanwhile."""
+        """Prepare another attempt if the port was taken or the container removed meanwhile; raise InstanceNotStarted if not."""
         if _is_port_taken(refusal):
             self._engine.remove_container(container_id)
         elif self._engine.find_container(container_id) is not None:
             raise InstanceNotStarted(f"the Docker engine can't start it: {refusal}") from refusal
 
     def _place(self, plan: ContainerPlan, tried_ports: set[int]) -> ContainerPlan:
-        """Choose the port by which the replica is reached from outside of its network, if it has to be.
+        """Return the plan with a free port of the machine, if replicas must be reachable from outside their network.
 
-        From the highest down: process jobs take the lowest, and so nobody gets in the other's way.
+        The highest free port is chosen: process jobs take the lowest, so the two targets rarely compete.
         """
         host = self._config.docker_publish_host
         if host is None or plan.index > 0:
@@ -77,7 +77,7 @@ class ContainerCreator:
         return plan.published_at(host, port)
 
     def _create(self, plan: ContainerPlan) -> str:
-        """Create the container, under its alias when its name belongs to somebody else; return its id."""
+        """Create the container, under its alias when another program has its name; return its id."""
         for name in (plan.name, plan.alias):
             for _ in range(_MOST_ATTEMPTS):
                 try:
@@ -101,9 +101,9 @@ class ContainerCreator:
         return all(known.get(mark) == plan.labels[mark] for mark in marks)
 
     def _make_way(self, holder: dict[str, Any] | None) -> None:
-        """Let the newest instance have the name: the older one is found by its alias anyway."""
+        """Free the name for the newest instance; the older instance is found by its alias anyway."""
         if holder is None or holder["State"]["Status"] in _ENDING:
-            self._clock.sleep(_PAUSE_SECONDS)  # Its name becomes free when its removal ends.
+            self._clock.sleep(_PAUSE_SECONDS)  # The name becomes free when the removal ends.
             return
         try:
             self._engine.rename_container(holder["Id"], _alias_of(holder["Config"]["Labels"]))
@@ -116,7 +116,7 @@ def _check_is_conflict(refusal: EngineRefusal) -> None:
     if refusal.status_code == CONFLICT:
         return
     what = f"the Docker engine refuses the container: {refusal}"
-    if refusal.status_code == NOT_FOUND:  # Somebody removed the image a moment ago.
+    if refusal.status_code == NOT_FOUND:  # The image was removed a moment ago.
         raise ImageGone(what) from refusal
     raise InstanceNotStarted(what) from refusal
 

@@ -1,4 +1,4 @@
-"""Deployer of the target `docker`."""
+"""The deployer of the target `docker`."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -50,14 +50,14 @@ class DockerDeployer(BuiltInDeployer):
         self._creator = ContainerCreator(engine, config, clock, self._list_taken_ports)
 
     def start_instance(self, spec: InstanceSpec) -> Instance:
-        """Create and start what is missing of it; how that is done is kept for `revive_instance`."""
+        """Create and start the missing containers of the instance; store the spec for `revive_instance`."""
         content = self.secrets.encrypt(_SPEC.dump_json(spec))
         with self.uow() as uow:
             uow.instance_specs.save(spec.instance_id, content)
         return self._start(spec)
 
     def revive_instance(self, instance_id: str) -> None:
-        """Bring back what somebody removed or stopped; InstanceNotStarted when that can't be."""
+        """Bring back containers that were removed or stopped; raise InstanceNotStarted when that is impossible."""
         with self.uow.reading() as uow:
             content = uow.instance_specs.find(instance_id)
         if content is None:
@@ -65,26 +65,26 @@ class DockerDeployer(BuiltInDeployer):
         self._start(_SPEC.validate_json(self.secrets.decrypt(content)))
         self.keep_instance(instance_id)
         with self.uow.reading() as uow:
-            if uow.instance_specs.find(instance_id) is None:  # It was stopped meanwhile.
+            if uow.instance_specs.find(instance_id) is None:  # The instance was stopped meanwhile.
                 self._remove(instance_id, grace_seconds=0)
 
     def keep_instance(self, instance_id: str) -> None:
-        """Let the engine start its containers again from now on."""
+        """From now on, let the engine start the instance's containers again when they end."""
         for container in self.list_containers({DockerLabel.INSTANCE: instance_id}):
             self.engine.keep_running(container.id)
 
     def stop_instance(self, instance_id: str, grace_seconds: float) -> None:
-        """Ask the containers to end, kill those that don't, and remove all."""
+        """Ask the containers to end, kill those that have not after `grace_seconds`, and remove all."""
         with self.uow() as uow:
             uow.instance_specs.remove(instance_id)
         self._remove(instance_id, grace_seconds)
 
     def has_instance(self, instance_id: str) -> bool:
-        """Tell whether there is a container of it."""
+        """Return whether the instance has a container."""
         return bool(self.list_containers({DockerLabel.INSTANCE: instance_id}))
 
     def check_instance(self, instance_id: str) -> None:
-        """Raise JobCrashed with cause and last log lines when a container has ended, or is gone."""
+        """Raise JobCrashed, with the cause and the last log lines, if a container has ended or is missing."""
         containers = self.list_containers({DockerLabel.INSTANCE: instance_id})
         if not containers or len(containers) < containers[0].size:
             raise JobCrashed("a container of the job was removed")
@@ -93,14 +93,14 @@ class DockerDeployer(BuiltInDeployer):
                 raise JobCrashed(self.describe_crash(container))
 
     def list_instances(self) -> list[Instance]:
-        """List the instances with a container."""
+        """List the instances that have a container."""
         instances: dict[str, list[JobContainer]] = {}
         for container in self.list_containers({}):
             instances.setdefault(container.instance_id, []).append(container)
         return [_describe(containers) for containers in instances.values()]
 
     def list_containers(self, wanted: dict[str, str]) -> list[JobContainer]:
-        """List the containers of this platform with these labels, replica by replica."""
+        """List the containers of this platform that have the wanted labels, replica by replica."""
         found = self.engine.list_containers(
             make_platform_labels(self.config.platform_name) | wanted
         )
@@ -108,7 +108,7 @@ class DockerDeployer(BuiltInDeployer):
         return sorted(containers, key=lambda one: (one.replica, one.index, one.created))
 
     def describe_crash(self, container: JobContainer) -> str:
-        """Say how a container ended, with the last lines of its log."""
+        """Return a text about how a container ended, with the last lines of its log."""
         found = self.engine.find_container(container.id)
         if found is None:
             return "a container of the job was removed"
@@ -118,7 +118,7 @@ class DockerDeployer(BuiltInDeployer):
         return f"the job {cause}. Its last log lines:\n{lines}".rstrip()
 
     def stop_containers(self, containers: list[JobContainer], grace_seconds: float) -> None:
-        """Ask them all at once to end, for good, and kill those that don't."""
+        """Ask all containers at once to end for good; kill those that have not after `grace_seconds`."""
 
         def stop(container: JobContainer) -> None:
             self.engine.let_end(container.id)

@@ -1,4 +1,4 @@
-"""Finding out how a container of a serving instance is, and why."""
+"""Diagnosing the containers of serving instances: their problems, and the causes."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,24 +21,24 @@ from lifecycle.monitor.health import JobNotHealthy, quick_check_job_condition
 
 _EVIDENCE_LINES = 20
 _AFTERMATH = timedelta(seconds=60)
-"""As long after a restart, a job that does not answer suffers from what made it end before."""
+"""A job that does not answer within this time after a restart is reported with the cause of that restart."""
 _AROUND = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """How one container is."""
+    """The health of one container."""
 
     problem: str | None = None
-    """What is wrong now."""
+    """A present problem."""
     notice: str | None = None
-    """What was wrong, and may be again."""
+    """A past problem, which may return."""
     restarts: int = 0
     memory_bytes: int = 0
 
 
 class Diagnostician:
-    """Asks engine and job; remembers how containers ended, for the engine soon forgets it."""
+    """Examines containers; remembers how they ended, because the engine soon forgets it."""
 
     def __init__(self, deployer: DockerDeployer, clock: Clock) -> None:
         self._deployer = deployer
@@ -47,7 +47,7 @@ class Diagnostician:
         self._known_ends: dict[str, tuple[int, ContainerEnd | None]] = {}
 
     def diagnose(self, container: JobContainer) -> Diagnosis:
-        """Examine one container."""
+        """Return the diagnosis of one container, for which the engine and the job are asked."""
         found = self._engine.find_container(container.id)
         if found is None:
             return Diagnosis("a container of the job was removed")
@@ -62,7 +62,7 @@ class Diagnostician:
         )
 
     def forget_others(self, containers: list[JobContainer]) -> None:
-        """Remember nothing of containers that are not there any more."""
+        """Forget the ends of all containers but the given ones."""
         for container_id in self._known_ends.keys() - {one.id for one in containers}:
             del self._known_ends[container_id]
 
@@ -101,7 +101,7 @@ class Diagnostician:
         return secrets.mask()
 
     def _find_end(self, condition: ContainerCondition) -> ContainerEnd | None:
-        """Return how it ended last, also when the engine has started it again since; None when it never did."""
+        """Return the container's last end, also from before the engine restarted it; None when it has never ended."""
         if not condition.is_running and condition.status != "paused":
             return condition.last_end
         if condition.restarts == 0:

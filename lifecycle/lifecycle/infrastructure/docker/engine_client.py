@@ -1,4 +1,4 @@
-"""What is asked of the Docker engine."""
+"""The calls that the target `docker` makes to the Docker engine."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ logger = get_logger(__name__)
 _POLL_SECONDS = 0.5
 _LOG_CONFIG = {"max-size": "20m", "max-file": "3"}
 _DROPPED_CAPABILITIES = ["AUDIT_WRITE", "MKNOD", "NET_RAW", "SETFCAP", "SYS_CHROOT"]
-"""What a server never needs, even one whose image runs it as root."""
+"""Linux capabilities that a server never needs, not even one that its image runs as root."""
 
 
 class DockerEngine:
@@ -34,7 +34,7 @@ class DockerEngine:
         self._cpus: int | None = None
 
     def wait_until_available(self) -> None:
-        """Wait for an engine that is just being restarted; EngineUnavailable when it stays away."""
+        """Wait for an engine that is being restarted; raise EngineUnavailable when it does not come back in time."""
         deadline = self._clock.monotonic() + self._wait_seconds
         while True:
             try:
@@ -47,28 +47,28 @@ class DockerEngine:
             self._clock.sleep(_POLL_SECONDS)
 
     def count_cpus(self) -> int:
-        """Return how many the engine can give to a container."""
+        """Return the number of CPUs that a container can have at most."""
         if self._cpus is None:
             with self._connection.calling() as client:
                 self._cpus = int(client.info()["NCPU"])
         return self._cpus
 
     def list_containers(self, labels: Mapping[str, str]) -> list[dict[str, Any]]:
-        """List containers with all these labels, whatever their state."""
+        """List the containers that have all these labels, in any state."""
         filters = {"label": [f"{name}={value}" for name, value in labels.items()]}
         with self._connection.calling() as client:
             found: list[dict[str, Any]] = client.containers(all=True, filters=filters)
         return found
 
     def find_container(self, name_or_id: str) -> dict[str, Any] | None:
-        """Inspect one; None when it is not there."""
+        """Return the engine's description of a container; None when there is no such container."""
         found: dict[str, Any] | None = self._connection.ask(
             lambda client: client.inspect_container(name_or_id), None, NOT_FOUND
         )
         return found
 
     def create_container(self, name: str, plan: ContainerPlan) -> str:
-        """Create one, not started yet, and return its id."""
+        """Create the container of a plan without starting it; return its id."""
         limits = plan.limits
         with self._connection.calling() as client:
             host_config = client.create_host_config(
@@ -99,38 +99,38 @@ class DockerEngine:
         return str(created["Id"])
 
     def start_container(self, container_id: str) -> None:
-        """Start one; nothing happens when it runs."""
+        """Start a container; do nothing if it runs."""
         with self._connection.calling() as client:
             client.start(container_id)
 
     def rename_container(self, container_id: str, name: str) -> None:
-        """Give it another name."""
+        """Rename a container."""
         with self._connection.calling() as client:
             client.rename(container_id, name)
 
     def keep_running(self, container_id: str) -> None:
-        """Let the engine start it again whenever it ends, and when the engine comes back after an end of its own.
+        """Let the engine start a container again whenever it ends, and whenever the engine itself starts.
 
-        Not `unless-stopped`: an engine that was killed counts those as stopped (seen with Engine 26).
+        The policy is not `unless-stopped`: a killed engine counts such containers as stopped (seen with Engine 26).
         """
         self._set_restart_policy(container_id, "always")
 
     def let_end(self, container_id: str) -> None:
-        """Let the engine leave it alone once it has ended."""
+        """Let the engine leave a container alone once it has ended."""
         self._set_restart_policy(container_id, "no")
 
     def stop_container(self, container_id: str, grace_seconds: float) -> None:
-        """Ask it to end, and kill it when it has not after a while; nothing happens when it is gone."""
+        """Ask a container to end, and kill it after `grace_seconds`; do nothing if it is gone."""
         with self._connection.calling(NOT_FOUND) as client:
             client.stop(container_id, timeout=round(grace_seconds))
 
     def remove_container(self, container_id: str) -> None:
-        """Remove it with its anonymous volumes; nothing happens when it is gone, or being removed."""
+        """Remove a container with its anonymous volumes; do nothing if it is gone or being removed."""
         with self._connection.calling(NOT_FOUND, CONFLICT) as client:
             client.remove_container(container_id, v=True, force=True)
 
     def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
-        """Create a network when it is missing."""
+        """Create a network unless it exists."""
         with self._connection.calling() as client:
             if any(network["Name"] == name for network in client.networks(names=[name])):
                 return
@@ -139,12 +139,12 @@ class DockerEngine:
             logger.info(f"network {name} was made for the containers of jobs")
 
     def has_image(self, name: str) -> bool:
-        """Tell whether an image is on the engine."""
+        """Return whether the engine has the image."""
         found = self._connection.ask(lambda client: client.inspect_image(name), None, NOT_FOUND)
         return found is not None
 
     def pull_image(self, name: str) -> None:
-        """Fetch an image from its registry; EngineRefusal also when that breaks off."""
+        """Pull an image from its registry; raise EngineRefusal also when the transfer breaks off."""
         repository, _, tag = name.rpartition(":")
         with self._connection.calling() as client:
             for line in client.pull(repository, tag=tag, stream=True, decode=True):
@@ -152,7 +152,7 @@ class DockerEngine:
                     raise EngineRefusal(NOT_FOUND, str(line["error"]))
 
     def read_logs(self, container_id: str, tail: int) -> bytes:
-        """Return the last lines of a container's log, each behind its time."""
+        """Return the last `tail` lines of a container's log, each after its time; nothing if the container is gone."""
         return self._connection.ask(
             lambda client: client.logs(container_id, tail=tail, timestamps=True),
             b"",
@@ -163,14 +163,14 @@ class DockerEngine:
     def list_events(
         self, container_id: str, since: datetime, until: datetime
     ) -> list[dict[str, Any]]:
-        """List what the engine remembers of a container's ends, between two moments of the past."""
+        """List the events about a container's ends that the engine remembers between two moments of the past."""
         filters = {"container": container_id, "event": ["oom", "die"]}
         moments = {"since": since.timestamp(), "until": until.timestamp()}
         with self._connection.calling() as client:
             return list(client.events(**moments, filters=filters, decode=True))
 
     def read_memory_bytes(self, container_id: str) -> int:
-        """Return the memory that a container uses now, without what the kernel would free."""
+        """Return the memory that a container uses now, without the caches that the kernel would free."""
         answer: dict[str, Any] = self._connection.ask(
             lambda client: client.stats(container_id, stream=False, one_shot=True),
             {},
@@ -179,7 +179,7 @@ class DockerEngine:
         )
         memory = answer.get("memory_stats", {})
         details = memory.get("stats", {})
-        # As version 1 of cgroups calls it, then version 2.
+        # The first name is that of cgroups version 1, the second that of version 2.
         cache = details.get("total_inactive_file", details.get("inactive_file", 0))
         return max(0, int(memory.get("usage", 0)) - int(cache))
 

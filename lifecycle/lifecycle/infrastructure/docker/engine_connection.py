@@ -1,4 +1,4 @@
-"""The connection to the Docker engine; what goes wrong there becomes an error of ours."""
+"""The connection to the Docker engine, which turns the SDK's errors into EngineUnavailable and EngineRefusal."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,11 +16,11 @@ Answer = TypeVar("Answer")
 
 
 class EngineUnavailable(ServiceUnavailable):
-    """The Docker engine does not answer; what it runs is not known."""
+    """The Docker engine does not answer, so it is not known which containers it runs."""
 
 
 class EngineRefusal(Exception):
-    """The Docker engine answered, but does not do what it was asked for; the message is its own."""
+    """The Docker engine answered, but refused the request; the message is the engine's own."""
 
     def __init__(self, status_code: int, explanation: str) -> None:
         super().__init__(explanation)
@@ -28,7 +28,7 @@ class EngineRefusal(Exception):
 
 
 class EngineConnection:
-    """Connects when it is first used; several threads may use it."""
+    """A client of one engine, which connects at its first use; several threads may use it."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -37,9 +37,9 @@ class EngineConnection:
 
     @contextmanager
     def calling(self, *tolerated: int) -> Iterator[docker.APIClient]:
-        """Give the client to the block, from which EngineUnavailable and EngineRefusal come.
+        """Give the client to a `with` block, in which the SDK's errors become EngineUnavailable and EngineRefusal.
 
-        The block ends quietly when the engine refuses with one of the tolerated status codes.
+        The block ends without an error when the engine refuses with one of the tolerated status codes.
         """
         try:
             with self._translating():
@@ -51,7 +51,7 @@ class EngineConnection:
     def ask(
         self, question: Callable[[docker.APIClient], Answer], otherwise: Answer, *tolerated: int
     ) -> Answer:
-        """Return what the client answers; something else when the engine refuses with one of these codes."""
+        """Return the answer to a question; `otherwise` when the engine refuses with a tolerated status code."""
         try:
             with self._translating():
                 return question(self._connect())
@@ -61,11 +61,11 @@ class EngineConnection:
             return otherwise
 
     def make_another(self) -> "EngineConnection":
-        """Return a connection to the same engine, for streams; whoever asked for it closes it."""
+        """Return another connection to the same engine, for streams; the caller closes it."""
         return EngineConnection(self.address)
 
     def close(self) -> None:
-        """Let go of it; it is opened again when it is used again."""
+        """Close the connection; its next use opens it again."""
         with self._lock:
             if self._client is not None:
                 self._client.close()

@@ -1,4 +1,4 @@
-"""Labels: by them, and never by names, containers are known as ours."""
+"""The identity of containers: labels, by which Racetrack recognises its own, and names, by which people do."""
 
 import re
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from racetrack_commons.deploy.resource import job_resource_name
 
 
 def make_platform_labels(platform: str) -> dict[str, str]:
-    """Return what all containers and networks of jobs have in common."""
+    """Return the labels that all containers and networks of a platform's jobs have in common."""
     return {DockerLabel.COMPONENT: DockerComponent.JOB, DockerLabel.PLATFORM: platform}
 
 
 @dataclass(frozen=True)
 class JobContainer:
-    """A container of a job, as its labels tell it."""
+    """A container of a job, as its labels describe it."""
 
     id: str
     state: str
@@ -27,15 +27,15 @@ class JobContainer:
     instance_id: str
     replica: int
     index: int
-    """Which container of the replica: 0 answers calls."""
+    """The number of the container within its replica; container 0 answers calls."""
     size: int
-    """How many containers the whole instance has."""
+    """The number of containers of the whole instance."""
     address: str
-    """`host:port` of the replica."""
+    """The `host:port` at which the replica is reached."""
 
 
 def parse_container(summary: dict[str, Any]) -> JobContainer | None:
-    """Read an entry of the engine's list; None when somebody tampered with the labels."""
+    """Return the container that an entry of the engine's list describes; None when its labels are damaged."""
     labels = summary["Labels"]
     try:
         return JobContainer(
@@ -55,12 +55,12 @@ def parse_container(summary: dict[str, Any]) -> JobContainer | None:
 
 
 _LONGEST_LABEL = 63
-"""Characters of one part of a name in DNS."""
+"""Characters that one part of a DNS name may have."""
 _ID_LENGTH = 8
 
 
 def make_container_name(job_name: str, job_version: str, replica: int, index: int) -> str:
-    """Return the name that a container of the newest instance has: what people look for."""
+    """Return the name that a container of the newest instance has, by which people look for it."""
     return _clean(job_resource_name(job_name, job_version)) + _suffix(replica, index)
 
 

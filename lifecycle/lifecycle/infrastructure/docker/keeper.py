@@ -1,4 +1,4 @@
-"""Keeps what should run of the target `docker`: what the engine's restart policy does not see to."""
+"""The keeper of the target `docker`, for all that the engine's restart policy does not cover."""
 
 from dataclasses import dataclass, field
 
@@ -25,7 +25,7 @@ _KEPT_BY_ENGINE = {"running", "restarting", "paused", "removing"}
 
 @dataclass(frozen=True)
 class Failure:
-    """An instance that could not be brought back."""
+    """The failed attempts to bring an instance back."""
 
     reason: str
     attempts: int
@@ -34,18 +34,18 @@ class Failure:
 
 @dataclass
 class Failures:
-    """What could not be brought back, so that its job can tell why."""
+    """The failures by instance; the monitor shows their reasons at the jobs."""
 
     of_instances: dict[str, Failure] = field(default_factory=dict)
 
     def find_reason(self, instance_id: str) -> str | None:
-        """Return why an instance is not back; None when there was no failure."""
+        """Return the reason why an instance is not back; None when there was no failure."""
         failure = self.of_instances.get(instance_id)
         return failure.reason if failure else None
 
 
 class DockerKeeper(TargetKeeper):
-    """Brings back containers that somebody removed or stopped; crashed ones are started again by the engine."""
+    """Brings back containers that were removed or stopped; the engine itself restarts crashed ones."""
 
     def __init__(
         self,
@@ -60,14 +60,14 @@ class DockerKeeper(TargetKeeper):
         self._settling_seconds = settling_seconds
 
     def list_tasks(self) -> list[KeeperTask]:
-        """Look often for what is missing: a job that is down answers nobody."""
+        """List the tasks of this target; missing containers are looked for often, because their job does not answer."""
         return [
             KeeperTask("keep-containers", KEEP_SECONDS, self.keep),
             KeeperTask("remove-leftover-containers", LEFTOVERS_SECONDS, self.remove_leftovers),
         ]
 
     def keep(self) -> None:
-        """Bring back serving instances of which a container is missing or stopped."""
+        """Bring back the serving instances that have a missing or stopped container."""
         with self._deployer.uow.reading() as uow:
             serving = [one for one in uow.instances.list_serving() if _is_on_docker(one)]
         self._forget_others(serving)
@@ -81,12 +81,12 @@ class DockerKeeper(TargetKeeper):
                 self._bring_back(instance)
 
     def remove_leftovers(self) -> None:
-        """Remove containers of ended deployments: left by a service that was killed while creating them.
+        """Remove containers of ended deployments, left by a service that was killed while it created them.
 
-        Containers of deployments that this database does not know are left alone: another platform may
-        have been given the same name.
+        Containers of deployments that this database does not know stay: another platform may have the
+        same name.
         """
-        # First the containers, then the rows: what was created in between has a row.
+        # The containers are read before the rows, so each container that is found has its row already.
         containers = self._deployer.list_containers({})
         now = self._clock.now().timestamp()
         with self._deployer.uow.reading() as uow:
@@ -102,7 +102,7 @@ class DockerKeeper(TargetKeeper):
             self._deployer.stop_instance(instance_id, STOP_SECONDS)
 
     def stop_all(self) -> None:
-        """Stop the containers of all jobs, which come back at the next start of the platform."""
+        """Stop the containers of all jobs; they come back at the next start of the platform."""
         self._deployer.stop_containers(self._deployer.list_containers({}), STOP_SECONDS)
 
     def _bring_back(self, instance: JobInstance) -> None:
@@ -130,7 +130,7 @@ class DockerKeeper(TargetKeeper):
 
 
 def has_all_containers(containers: list[JobContainer]) -> bool:
-    """Tell whether all containers of an instance are there, and run or are started again by the engine."""
+    """Return whether all containers of an instance exist, and run or are started again by the engine."""
     return len(containers) >= (containers[0].size if containers else 1) and all(
         container.state in _KEPT_BY_ENGINE for container in containers
     )

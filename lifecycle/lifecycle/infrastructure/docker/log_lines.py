@@ -1,4 +1,4 @@
-"""Lines of container logs, from several containers in the order of time."""
+"""Lines of container logs, those of several containers merged in the order of time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from lifecycle.infrastructure.docker.identity import JobContainer
 
 @dataclass(frozen=True, order=True)
 class LogLine:
-    """One line; the engine writes times so that they sort as texts."""
+    """One line of a log; times are texts that sort in the order of time, as the engine writes them."""
 
     time: str
     text: str
 
 
 def read_lines(engine: DockerEngine, container_id: str, tail: int) -> list[LogLine]:
-    """Read the last lines of one container; none when it is gone."""
+    """Return the last `tail` lines of one container; none when it is gone."""
     content = engine.read_logs(container_id, tail) if tail > 0 else b""
     return [parse_line(line) for line in content.split(b"\n") if line]
 
 
 def read_merged(engine: DockerEngine, containers: list[JobContainer], tail: int) -> list[str]:
-    """Read the last lines of all, those of several containers marked with where they come from."""
+    """Return the last `tail` lines of all containers; with several containers, each line is marked with its own."""
     lines = [
         LogLine(line.time, mark_line(container, line.text, containers))
         for container in containers
@@ -32,7 +32,7 @@ def read_merged(engine: DockerEngine, containers: list[JobContainer], tail: int)
 
 
 def mark_line(container: JobContainer, text: str, siblings: Iterable[JobContainer]) -> str:
-    """Say of which replica, and which container of it, a line is, when there are several."""
+    """Return a line with its replica and container in front, if there are several."""
     others = [one for one in siblings if one.id != container.id]
     if not others:
         return text
@@ -42,6 +42,6 @@ def mark_line(container: JobContainer, text: str, siblings: Iterable[JobContaine
 
 
 def parse_line(line: bytes) -> LogLine:
-    """Part a line from the time in front of it."""
+    """Separate a line from the time in front of it."""
     time, _, text = line.rstrip(b"\r").partition(b" ")
     return LogLine(time.decode(errors="replace"), text.decode(errors="replace"))

@@ -1,4 +1,4 @@
-"""Logs streamer of the target `docker`."""
+"""The logs streamer of the target `docker`, which follows containers across restarts and replacements."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -29,7 +29,10 @@ _WRITING = {"running", "restarting"}
 
 
 class DockerLogSession:
-    """One thread looks for containers, and one for each of them reads; all end when the session is closed."""
+    """A session in which one thread looks for containers, and another reads each container's log.
+
+    All threads end when the session is closed.
+    """
 
     def __init__(
         self,
@@ -40,7 +43,7 @@ class DockerLogSession:
     ) -> None:
         self._engine = engine
         self._connection = connection
-        """Of the session alone, which closes it."""
+        """A connection of this session alone, which closes it."""
         self._list_containers = list_containers
         self._reader = reader
         self._closing = threading.Event()
@@ -48,14 +51,14 @@ class DockerLogSession:
         self._streams: dict[str, CancellableStream] = {}
         self._followers: dict[str, threading.Thread] = {}
         self._read_until: dict[str, str] = {}
-        """Time of the last line that was passed on of each container; empty before the first."""
+        """For each container, the time of the last line that was passed on; empty before the first line."""
 
     def start(self, name: str) -> None:
-        """Begin, in the background."""
+        """Start the thread that looks for containers of the job `name`."""
         threading.Thread(target=self._follow_until_closed, name=f"logs-{name}", daemon=True).start()
 
     def close(self) -> None:
-        """Let it end; does not wait for that."""
+        """Ask the threads to end, without waiting for them."""
         self._closing.set()
         with self._lock:
             for stream in self._streams.values():
@@ -100,7 +103,7 @@ class DockerLogSession:
                 follower.start()
 
     def _read(self, container: JobContainer, siblings: list[JobContainer]) -> None:
-        """Pass lines on until the container ends, or the session."""
+        """Pass lines on until the container or the session ends."""
         try:
             with self._connection.calling(NOT_FOUND, CONFLICT) as client:
                 stream = client.logs(
@@ -131,7 +134,7 @@ class DockerLogSession:
         finally:
             with self._lock:
                 del self._streams[container.id]
-            stream._response.close()  # The SDK shuts the socket down, and leaves it open.
+            stream._response.close()  # The SDK shuts the socket down, but leaves it open.
 
 
 class DockerLogsStreamer(BuiltInLogsStreamer):
@@ -146,7 +149,7 @@ class DockerLogsStreamer(BuiltInLogsStreamer):
         self._connection = connection
 
     def open_session(self, reader: LogReader) -> DockerLogSession:
-        """Make a session that has yet to be started."""
+        """Return a new session, which the caller starts."""
         return DockerLogSession(
             self._engine,
             self._connection.make_another(),
@@ -156,12 +159,12 @@ class DockerLogsStreamer(BuiltInLogsStreamer):
 
 
 def _close(stream: CancellableStream) -> None:
-    with suppress(AttributeError, OSError):  # The SDK stumbles over a stream that has just ended.
+    with suppress(AttributeError, OSError):  # The SDK fails at a stream that has just ended.
         stream.close()
 
 
 def _since(time: str | None) -> dict[str, Any]:
-    """Ask for the lines from the second of a time on: the engine counts in whole ones."""
+    """Return the argument that asks for lines since a time, rounded down to the engine's whole seconds."""
     return {"since": int(datetime.fromisoformat(time[:19] + "+00:00").timestamp())} if time else {}
 
 

@@ -1,4 +1,4 @@
-"""Monitor of the target `docker`."""
+"""The monitor of the target `docker`."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,11 +31,12 @@ class DockerMonitor(BuiltInMonitor):
         self._failures = failures
 
     def list_jobs(self, config: Config) -> Iterable[JobDto]:  # noqa: ARG002 - the port's signature
-        """List the jobs that have a serving instance, as they answer now, and those that nobody knows.
+        """List the jobs that have a serving instance, in their present state, and the orphaned ones.
 
-        A job without any container is left out: it is lost; unless it is known why it can't be brought back.
+        A job without any container is left out, because it is lost; but if the keeper has failed to
+        bring it back, it is listed as lost with the reason.
         """
-        # First the containers, then the rows: what was created in between has a row.
+        # The containers are read before the rows, so each container that is found has its row already.
         containers = self._deployer.list_containers({})
         self._diagnostician.forget_others(containers)
         with self._deployer.uow.reading() as uow:
@@ -53,12 +54,12 @@ class DockerMonitor(BuiltInMonitor):
         ]
 
     def read_recent_logs(self, job: JobDto, tail: int = 20) -> str:
-        """Return the last lines of all its containers, in the order of time."""
+        """Return the last `tail` lines of all containers of the job, in the order of time."""
         lines = read_merged(self._deployer.engine, self.list_containers(job), tail)
         return "".join(f"{line}\n" for line in lines)
 
     def list_containers(self, job: JobDto) -> list[JobContainer]:
-        """List the containers of the instance that the job is at, or else of the newest one; EntityNotFound."""
+        """List the containers of the job's serving instance, or else of its newest; raise EntityNotFound if it has none."""
         wanted: dict[str, str] = {
             DockerLabel.JOB_NAME: job.name,
             DockerLabel.JOB_VERSION: job.version,

@@ -1,4 +1,4 @@
-"""What is to be created for an instance: one plan for each container."""
+"""Planning the containers of an instance: their images, limits, variables, labels and ports."""
 
 from dataclasses import dataclass, field, replace
 
@@ -18,12 +18,12 @@ from lifecycle.infrastructure.docker.identity import (
 _SHARES_PER_CPU = 1024
 _LEAST_SHARES = 2
 _LEAST_MEMORY_BYTES = 6 * 1024 * 1024
-"""The engine takes no smaller number."""
+"""The smallest number that the engine accepts."""
 
 
 @dataclass(frozen=True)
 class ContainerLimits:
-    """What a container may use, in the engine's units."""
+    """The resources that a container may use, in the engine's units."""
 
     memory_bytes: int
     memory_reservation_bytes: int
@@ -33,24 +33,24 @@ class ContainerLimits:
 
 @dataclass(frozen=True)
 class ContainerPlan:
-    """A container that is wanted."""
+    """One container of an instance, as it is to be created."""
 
     replica: int
     index: int
     name: str
-    """What it is called when nobody else is."""
+    """The name that it gets unless another program's container has it."""
     alias: str
-    """What only it is called; other containers reach it by this name."""
+    """A name that no other container has; other containers reach it by this name."""
     image: str
     environment: dict[str, str] = field(repr=False)
     labels: dict[str, str]
     network: str
     limits: ContainerLimits
     port_bindings: dict[int, tuple[str, int]] = field(default_factory=dict)
-    """Ports inside to addresses outside."""
+    """Addresses of the machine by the container's ports that they lead to."""
 
     def published_at(self, host: str, port: int) -> "ContainerPlan":
-        """Let it be reached at a port of the machine as well, where it then is looked for."""
+        """Return the plan with a port of the machine, at which Lifecycle and PUB then reach the container."""
         address = {DockerLabel.ADDRESS: f"{host}:{port}"}
         return replace(
             self,
@@ -60,7 +60,7 @@ class ContainerPlan:
 
 
 def make_plans(spec: InstanceSpec, config: Config, images: list[str]) -> list[ContainerPlan]:
-    """Plan all containers, replica by replica; InstanceNotStarted when the job asks for what it can't have."""
+    """Plan all containers, replica by replica; raise InstanceNotStarted when the manifest asks for too much."""
     limits = make_limits(compute_resources(spec.manifest, config))
     return [
         _make_plan(spec, config, images, limits, (replica, index))
@@ -70,7 +70,7 @@ def make_plans(spec: InstanceSpec, config: Config, images: list[str]) -> list[Co
 
 
 def make_limits(resources: JobResources) -> ContainerLimits:
-    """Translate; CPU shares weigh containers against each other when there is not enough for all."""
+    """Translate resources; CPU shares weigh containers against each other when there are not enough CPUs for all."""
     cpu_shares = int(resources.cpu_min.plain_number * _SHARES_PER_CPU)
     return ContainerLimits(
         memory_bytes=int(resources.memory_max.plain_number),

@@ -1,4 +1,4 @@
-"""The target `docker`, put together."""
+"""The target `docker`, assembled from its adapters."""
 
 from racetrack_client.entities import ImageKind
 from racetrack_commons.clock import Clock
@@ -19,7 +19,7 @@ from lifecycle.infrastructure.model import InfrastructureTarget
 def make_target(
     config: Config, unit_of_work: UnitOfWorkFactory, secret_box: SecretBox, clock: Clock
 ) -> InfrastructureTarget:
-    """Make the adapters of the target; the engine is asked when there is something to ask."""
+    """Return the target; it connects to the engine when a job first needs it."""
     connection = EngineConnection(config.docker_host)
     engine = DockerEngine(connection, clock, config.docker_wait_seconds)
     deployer = DockerDeployer(config, unit_of_work, secret_box, engine, clock)

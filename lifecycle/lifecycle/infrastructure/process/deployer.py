@@ -1,4 +1,4 @@
-"""Deployer of the target `process`."""
+"""The deployer of the target `process`."""
 
 import signal
 import uuid
@@ -32,7 +32,7 @@ STOP_POLL_SECONDS = 0.05
 
 
 class ProcessDeployer(BuiltInDeployer):
-    """Runs each replica as a process; what it knows of them is in the database."""
+    """Runs each replica as a process of the operating system; the database has a row for each process."""
 
     def __init__(
         self, config: Config, uow: UnitOfWorkFactory, secrets: SecretBox, clock: Clock
@@ -42,7 +42,7 @@ class ProcessDeployer(BuiltInDeployer):
         self.clock = clock
 
     def start_instance(self, spec: InstanceSpec) -> Instance:
-        """Start the replicas that do not run yet."""
+        """Start the replicas of the instance that do not run yet."""
         with self.uow() as uow:
             known = {
                 process.replica: process
@@ -58,7 +58,7 @@ class ProcessDeployer(BuiltInDeployer):
         return self._describe(processes)
 
     def stop_instance(self, instance_id: str, grace_seconds: float) -> None:
-        """Ask the processes to end, then kill their groups."""
+        """Ask the processes to end, then kill their groups after `grace_seconds`."""
         with self.uow() as uow:
             uow.processes.mark_stopping(instance_id)
             processes = uow.processes.list_of_instance(instance_id)
@@ -74,12 +74,12 @@ class ProcessDeployer(BuiltInDeployer):
             uow.processes.remove_of_instance(instance_id)
 
     def has_instance(self, instance_id: str) -> bool:
-        """Tell whether there are rows of it."""
+        """Return whether the instance has rows of processes."""
         with self.uow.reading() as uow:
             return bool(uow.processes.list_of_instance(instance_id))
 
     def check_instance(self, instance_id: str) -> None:
-        """Raise JobCrashed with the last log lines when a replica is dead."""
+        """Raise JobCrashed, with the last log lines, if a replica has ended."""
         with self.uow.reading() as uow:
             processes = uow.processes.list_of_instance(instance_id)
         if not processes:
@@ -93,7 +93,7 @@ class ProcessDeployer(BuiltInDeployer):
                 )
 
     def list_instances(self) -> list[Instance]:
-        """List the instances with a row."""
+        """List the instances that have rows of processes."""
         with self.uow.reading() as uow:
             processes = uow.processes.list_all()
         instances: dict[str, list[JobProcess]] = {}
@@ -102,7 +102,7 @@ class ProcessDeployer(BuiltInDeployer):
         return [self._describe(replicas) for replicas in instances.values()]
 
     def launch(self, process: JobProcess) -> None:
-        """Start the process of a row and write down which one it is."""
+        """Start the process of a row and store its pid; raise InstanceNotStarted when that fails."""
         launch = Launch.model_validate(self.secrets.decrypt_json(process.launch))
         try:
             started = start_process(launch, Path(process.log_path))
@@ -120,7 +120,7 @@ class ProcessDeployer(BuiltInDeployer):
         )
 
     def _adopt(self, process: JobProcess) -> bool:
-        """Take over a process that was started, but not noted, by a service that was killed just then."""
+        """Take over a process whose service was killed after it started the process, before it stored the pid."""
         mark = str(self.config.job_logs_dir.resolve())
         for marked in list_marked_processes(mark):
             if marked.process_id == process.id:
@@ -143,7 +143,7 @@ class ProcessDeployer(BuiltInDeployer):
                 with self.uow() as uow:
                     uow.processes.add(process)
             except AlreadyExists:
-                continue  # another service took the port in between
+                continue  # Another service took the port in between.
             return process
         raise InstanceNotStarted("no port is free")
 
@@ -174,7 +174,7 @@ class ProcessDeployer(BuiltInDeployer):
 
 
 def find_started_process(process: JobProcess) -> StartedProcess | None:
-    """Return which process a row became; None before its start."""
+    """Return the operating system's process of a row; None before its start."""
     if process.pid is None or process.pid_create_time is None:
         return None
     return StartedProcess(pid=process.pid, create_time=process.pid_create_time)

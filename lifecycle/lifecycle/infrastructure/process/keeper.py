@@ -1,4 +1,4 @@
-"""Keeps process jobs running: starts again what crashed, ends what nobody knows, keeps logs small."""
+"""The keeper of the target `process`: restarts crashed processes, ends unknown ones, and keeps logs small."""
 
 import signal
 from datetime import timedelta
@@ -31,7 +31,7 @@ SETTLING_SECONDS = 30
 
 
 class ProcessKeeper(TargetKeeper):
-    """Looks after the processes of serving instances; those that start belong to their deployment."""
+    """Looks after the processes of serving instances; starting instances belong to their deployments."""
 
     def __init__(
         self, deployer: ProcessDeployer, settling_seconds: float = SETTLING_SECONDS
@@ -42,7 +42,7 @@ class ProcessKeeper(TargetKeeper):
         self.clock = deployer.clock
 
     def list_tasks(self) -> list[KeeperTask]:
-        """Look often for crashes: a job that is down answers nobody."""
+        """List the tasks of this target; crashes are looked for often, because a crashed job does not answer."""
         return [
             KeeperTask("keep-processes", KEEP_SECONDS, self.keep),
             KeeperTask("end-strangers", UNKNOWN_PROCESSES_SECONDS, self.end_unknown_processes),
@@ -50,7 +50,7 @@ class ProcessKeeper(TargetKeeper):
         ]
 
     def keep(self) -> None:
-        """Start dead processes of serving instances again, each after a pause that grows with its crashes."""
+        """Start the ended processes of serving instances again, each after a pause that grows with its crashes."""
         with self.uow.reading() as uow:
             serving = {instance.id for instance in uow.instances.list_serving()}
             processes = [each for each in uow.processes.list_all() if each.instance_id in serving]
@@ -63,9 +63,9 @@ class ProcessKeeper(TargetKeeper):
                 )
 
     def end_unknown_processes(self) -> None:
-        """End processes of this data directory without a row: left by a service that was killed while starting them."""
-        # First the processes, then the rows: what was started in between has a row. And what has just been started may
-        # not be noted in its row yet.
+        """End this platform's processes that have no row, left by a service that was killed while it started them."""
+        # The processes are read before the rows, so each process that is found has its row already. A process that
+        # has just been started is left out, because its pid may not be in its row yet.
         marked = [each for each in list_marked_processes(self._mark()) if self._is_settled(each)]
         with self.uow.reading() as uow:
             processes = uow.processes.list_all()
@@ -74,12 +74,12 @@ class ProcessKeeper(TargetKeeper):
         for each in marked:
             if each.process.pid not in known and each.instance_id not in expected:
                 logger.warning(
-                    f"ending process {each.process.pid} of instance {each.instance_id}, which nobody expects"
+                    f"ending process {each.process.pid} of instance {each.instance_id}, which has no row"
                 )
                 kill_group(each.process)
 
     def remove_old_logs(self) -> None:
-        """Remove logs of processes that are not started again, some days after they were last written."""
+        """Remove the logs of ended processes, `job_log_retention_days` after they were last written."""
         config = self.deployer.config
         if not config.job_log_retention_days:
             return
@@ -90,7 +90,7 @@ class ProcessKeeper(TargetKeeper):
             logger.info(f"removed {len(removed)} old logs of jobs")
 
     def stop_all(self) -> None:
-        """End the processes of all jobs, which come back at the next start of the platform."""
+        """End the processes of all jobs; they come back at the next start of the platform."""
         processes = [each.process for each in list_marked_processes(self._mark())]
         for process in processes:
             signal_group(process, signal.SIGTERM)
@@ -122,7 +122,7 @@ class ProcessKeeper(TargetKeeper):
         self.deployer.launch(process)
 
     def _pause_seconds(self, process: JobProcess) -> float:
-        """Double the pause with each crash; a job that had run well for a while begins anew."""
+        """Return the pause before the next restart: it doubles with each crash, and is short again after a healthy run."""
         last = process.next_start_at
         if last is None or self.clock.now() - last > timedelta(seconds=HEALTHY_SECONDS):
             return FIRST_PAUSE_SECONDS

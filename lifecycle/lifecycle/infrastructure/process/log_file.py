@@ -1,4 +1,4 @@
-"""Log files of process jobs: reading their end, following them, keeping them small."""
+"""The log files of process jobs: writing, reading, following, rotating and removing them."""
 
 import contextlib
 import os
@@ -14,17 +14,17 @@ _BLOCK = 64 * 1024
 
 
 def open_log(path: Path) -> IO[bytes]:
-    """Open a log for a process to append to."""
+    """Open a log to which a process appends its output."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         return path.open("ab")
-    except FileNotFoundError:  # Its directory was empty, and removed just then.
+    except FileNotFoundError:  # The keeper removed the empty directory just then.
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("ab")
 
 
 def read_last_lines(path: Path, count: int) -> list[str]:
-    """Return the last lines, from the end of the file; those of the file before it when it was just rotated."""
+    """Return the last `count` lines of a log, some of them from the rotated file if the log is too short."""
     lines = _tail(path, count)
     if len(lines) < count:
         lines = _tail(Path(f"{path}.1"), count - len(lines)) + lines
@@ -32,7 +32,7 @@ def read_last_lines(path: Path, count: int) -> list[str]:
 
 
 class FollowedLog:
-    """What is appended to a log, line by line, also across its rotations."""
+    """The new lines of a log, followed across its rotations."""
 
     def __init__(self, path: Path, offset: int = 0) -> None:
         self.path = path
@@ -41,11 +41,11 @@ class FollowedLog:
 
     @classmethod
     def at_end_of(cls, path: Path) -> Self:
-        """Follow a log from where it ends now."""
+        """Return a follower that begins at the present end of a log."""
         return cls(path, _size(path))
 
     def read_new_lines(self) -> list[str]:
-        """Return the lines that were completed since the last time."""
+        """Return the lines that were completed since the last call."""
         if _size(self.path) < self._offset:
             self._rest += _read_from(Path(f"{self.path}.1"), self._offset)
             self._offset = 0
@@ -56,7 +56,7 @@ class FollowedLog:
 
 
 def rotate(path: Path, max_bytes: int = MAX_BYTES) -> None:
-    """Move a large log aside; its writer appends, so the emptied file goes on from its beginning."""
+    """Copy a large log aside and empty it; its writer appends, so it goes on at the start of the file."""
     if not path.exists() or path.stat().st_size < max_bytes:
         return
     for number in range(KEPT - 1, 0, -1):
@@ -68,7 +68,7 @@ def rotate(path: Path, max_bytes: int = MAX_BYTES) -> None:
 
 
 def remove_old_logs(folder: Path, kept: Collection[Path], before: datetime) -> list[Path]:
-    """Remove logs that were last written before that moment, but those that are kept; return what is gone."""
+    """Remove logs that were last written before `before`, except `kept` ones; return the removed paths."""
     removed = []
     for path in folder.glob("*/*.log*"):
         if path.with_name(f"{path.name.rpartition('.log')[0]}.log") in kept:
@@ -77,7 +77,7 @@ def remove_old_logs(folder: Path, kept: Collection[Path], before: datetime) -> l
             if path.stat().st_mtime < before.timestamp():
                 path.unlink()
                 removed.append(path)
-                with contextlib.suppress(OSError):  # Others are in it.
+                with contextlib.suppress(OSError):  # The directory holds other logs.
                     path.parent.rmdir()
     return removed
 
@@ -85,7 +85,7 @@ def remove_old_logs(folder: Path, kept: Collection[Path], before: datetime) -> l
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except FileNotFoundError:  # Not begun yet, or removed.
+    except FileNotFoundError:  # The log does not exist yet, or was removed.
         return 0
 
 

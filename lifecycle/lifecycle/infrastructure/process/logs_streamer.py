@@ -1,4 +1,4 @@
-"""Logs streamer of the target `process`."""
+"""The logs streamer of the target `process`."""
 
 import threading
 from collections.abc import Callable
@@ -26,7 +26,10 @@ class _Replica:
 
 
 class ProcessLogSession:
-    """One thread that reads the logs of all replicas of the serving instance, and of the one before, which drains."""
+    """A session in which one thread reads the logs of the serving instance's replicas.
+
+    While the replaced instance drains, the logs of its replicas are read too.
+    """
 
     def __init__(self, list_processes: Callable[[], list[JobProcess]], reader: LogReader) -> None:
         self._list_processes = list_processes
@@ -36,11 +39,11 @@ class ProcessLogSession:
         self._serving: list[_Replica] = []
 
     def start(self, name: str) -> None:
-        """Begin, in the background."""
+        """Start the thread that reads the logs of the job `name`."""
         threading.Thread(target=self._follow_until_closed, name=f"logs-{name}", daemon=True).start()
 
     def close(self) -> None:
-        """Let it end; does not wait for that."""
+        """Ask the thread to end, without waiting for it."""
         self._closing.set()
 
     def _follow_until_closed(self) -> None:
@@ -56,7 +59,7 @@ class ProcessLogSession:
             self._closing.wait(_POLL_SECONDS)
 
     def _look(self) -> None:
-        """Find processes that were not there before: of the first ones the last lines are shown, of later ones all."""
+        """Look for new processes: the first ones show their last lines, later ones all their lines."""
         processes = self._list_processes()
         known = {replica.process.id: replica for replica in self._serving}
         if known.keys() >= {process.id for process in processes}:
@@ -65,7 +68,7 @@ class ProcessLogSession:
             known.pop(each.id) if each.id in known else self._open(each, processes)
             for each in processes
         ]
-        # What is left served until now.
+        # The processes that are left served until now.
         self._draining = list(known.values()) or self._draining
         self._serving = serving
 
@@ -87,12 +90,12 @@ class ProcessLogSession:
 
 
 class ProcessLogsStreamer(BuiltInLogsStreamer):
-    """Follows the log files of a job's processes."""
+    """Follows the log files of jobs' processes."""
 
     def __init__(self, monitor: ProcessMonitor, uow: UnitOfWorkFactory) -> None:
         super().__init__(uow)
         self._monitor = monitor
 
     def open_session(self, reader: LogReader) -> ProcessLogSession:
-        """Make a session that has yet to be started."""
+        """Return a new session, which the caller starts."""
         return ProcessLogSession(lambda: self._monitor.list_processes(reader.find_job()), reader)

@@ -1,4 +1,4 @@
-"""Monitor of the target `process`."""
+"""The monitor of the target `process`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +26,7 @@ class ProcessMonitor(BuiltInMonitor):
         self.uow = uow
 
     def list_jobs(self, config: Config) -> Iterable[JobDto]:  # noqa: ARG002 - the port's signature
-        """List the jobs that have a serving instance, as they answer now."""
+        """List the jobs that have a serving instance, in their present state."""
         with self.uow.reading() as uow:
             serving = {instance.id for instance in uow.instances.list_serving()}
             processes = [
@@ -38,7 +38,7 @@ class ProcessMonitor(BuiltInMonitor):
         return [self._observe(replicas) for replicas in instances.values()]
 
     def read_recent_logs(self, job: JobDto, tail: int = 20) -> str:
-        """Return the end of the log of the serving instance, replica by replica."""
+        """Return the last `tail` lines of each replica of the serving instance."""
         processes = self.list_processes(job)
         return "".join(
             f"{mark_line(process, line, processes)}\n"
@@ -47,7 +47,7 @@ class ProcessMonitor(BuiltInMonitor):
         )
 
     def list_processes(self, job: JobDto) -> list[JobProcess]:
-        """List the replicas of the instance that the job is at; EntityNotFound when there is none."""
+        """List the replicas of the job's serving instance; raise EntityNotFound when there is none."""
         with self.uow.reading() as uow:
             instances = {
                 instance.id for instance in uow.instances.list_of_job(job.name, job.version)
@@ -105,5 +105,5 @@ def _statistics(replicas: list[JobProcess]) -> dict[str, int]:
 
 
 def mark_line(process: JobProcess, text: str, siblings: list[JobProcess]) -> str:
-    """Say of which replica a line is, when there are several."""
+    """Return a line with its replica in front, if there are several."""
     return f"r{process.replica} | {text}" if len(siblings) > 1 else text

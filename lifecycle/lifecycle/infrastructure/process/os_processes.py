@@ -1,4 +1,4 @@
-"""Starting, finding and ending the operating system's processes of jobs."""
+"""The operating system's processes of jobs: starting, finding and ending them."""
 
 import os
 import resource
@@ -22,14 +22,17 @@ from lifecycle.infrastructure.process.plan import (
 
 
 class StartedProcess(BaseModel):
-    """Which process it became; the time tells it from a later process of the same pid."""
+    """The operating system's process. `create_time` distinguishes it from a later process that reuses the pid."""
 
     pid: int
     create_time: float
 
 
 def start_process(launch: Launch, log_path: Path) -> StartedProcess:
-    """Start a replica in a session of its own, its output appended to the log; it outlives the service that started it."""
+    """Start a replica that appends its output to the log.
+
+    The replica leads a session of its own, so it outlives the service that starts it.
+    """
     with open_log(log_path) as log:
         child = subprocess.Popen(
             launch.command,
@@ -42,13 +45,13 @@ def start_process(launch: Launch, log_path: Path) -> StartedProcess:
             close_fds=True,
         )
     _limit_memory(child.pid, launch.memory_bytes)
-    # A child of ours must be waited for when it ends, or it stays as a zombie.
+    # A child process that nothing waits for stays as a zombie when it ends.
     threading.Thread(target=child.wait, name=f"wait-{child.pid}", daemon=True).start()
     return StartedProcess(pid=child.pid, create_time=_create_time(child.pid))
 
 
 def is_alive(process: StartedProcess) -> bool:
-    """Tell whether exactly this process runs; zombies don't."""
+    """Return whether exactly this process runs; a zombie does not."""
     try:
         found = psutil.Process(process.pid)
         return (
@@ -60,21 +63,21 @@ def is_alive(process: StartedProcess) -> bool:
 
 
 def signal_group(process: StartedProcess, number: signal.Signals) -> None:
-    """Send a signal to the process and all it started, if it still is the one."""
+    """Send a signal to the process and its children, if it is still the same process."""
     if is_alive(process):
         _signal(process.pid, number)
 
 
 def kill_group(process: StartedProcess) -> None:
-    """Kill the process and all it started, children that outlived it too."""
-    # The number of a group that is gone may belong to a stranger by now: only marked members prove that it is ours.
+    """Kill the process and its children, also children that outlived it."""
+    # The number of an ended group may have been reused: only a member with our mark proves that the group is ours.
     if is_alive(process) or _has_marked_member(process.pid):
         _signal(process.pid, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
 class MarkedProcess:
-    """A leading process that carries the marks of a data directory."""
+    """A session leader whose variables name the platform, the instance and the replica that it belongs to."""
 
     process: StartedProcess
     instance_id: str
@@ -82,7 +85,7 @@ class MarkedProcess:
 
 
 def list_marked_processes(data_mark: str) -> list[MarkedProcess]:
-    """Find the leading processes of instances of this data directory."""
+    """List the session leaders that a platform has started as replicas; `data_mark` identifies the platform."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -117,8 +120,8 @@ def _signal(group: int, number: signal.Signals) -> None:
 
 
 def _limit_memory(pid: int, memory_bytes: int | None) -> None:
-    # RLIMIT_DATA counts what the process itself allocates; set from outside, because code between fork and exec is
-    # not safe in a program with threads. Not there on every system.
+    # RLIMIT_DATA counts the memory that the process itself allocates. It is set from outside, because code between
+    # fork and exec is not safe in a program with threads. Some systems lack prlimit().
     if memory_bytes and hasattr(resource, "prlimit"):
         try:
             resource.prlimit(pid, resource.RLIMIT_DATA, (memory_bytes, memory_bytes))

@@ -1,4 +1,4 @@
-"""What the process of a replica is started with: the image's command, its directory and its variables."""
+"""Planning the process of a replica: its command, its directory and its variables."""
 
 import os
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ _PASSED_ON = (
 
 
 class Launch(BaseModel):
-    """How one replica is started. It is stored encrypted, because the environment holds secrets."""
+    """The command that starts one replica, with its surroundings; stored encrypted, because they hold secrets."""
 
     command: list[str]
     workdir: str
@@ -41,7 +41,7 @@ class Launch(BaseModel):
 
 
 def make_launch(spec: InstanceSpec, config: Config, process_id: str, port: int) -> Launch:
-    """Return how the replica at `port` is started.
+    """Return the command that starts the replica at `port`.
 
     Raise ImageGone when its image is missing, InstanceNotStarted when the manifest asks for what it can't have.
     """

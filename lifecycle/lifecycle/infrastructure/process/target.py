@@ -1,4 +1,4 @@
-"""The target `process`, put together."""
+"""The target `process`, assembled from its adapters."""
 
 from racetrack_client.entities import ImageKind
 from racetrack_commons.clock import Clock
@@ -16,7 +16,7 @@ from lifecycle.infrastructure.process.monitor import ProcessMonitor
 def make_target(
     config: Config, unit_of_work: UnitOfWorkFactory, secret_box: SecretBox, clock: Clock
 ) -> InfrastructureTarget:
-    """Make the adapters of the target."""
+    """Return the target with its adapters."""
     deployer = ProcessDeployer(config, unit_of_work, secret_box, clock)
     monitor = ProcessMonitor(config, unit_of_work)
     return InfrastructureTarget(

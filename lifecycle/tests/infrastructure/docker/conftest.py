@@ -106,12 +106,12 @@ def ask() -> Callable[..., dict | None]:
 
 
 @pytest.fixture
-def connection_to_nobody(tmp_path: Path) -> Iterator[EngineConnection]:
+def connection_to_no_engine(tmp_path: Path) -> Iterator[EngineConnection]:
     """Its test has to ignore unraisable warnings.
 
     The SDK leaves the sockets of failed connections to the garbage collector, which Python warns of.
     """
-    yield EngineConnection(f"unix://{tmp_path}/nobody.sock")
+    yield EngineConnection(f"unix://{tmp_path}/no-engine.sock")
     gc.collect()
 
 

@@ -348,9 +348,9 @@ def test_an_image_is_pulled_when_a_registry_is_configured(
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_engine_that_does_not_answer_is_another_matter_than_a_job_that_is_gone(
-    deployer, make_spec, connection_to_nobody
+    deployer, make_spec, connection_to_no_engine
 ):
-    engine = DockerEngine(connection_to_nobody, Clock(), wait_seconds=0)
+    engine = DockerEngine(connection_to_no_engine, Clock(), wait_seconds=0)
     away = DockerDeployer(deployer.config, deployer.uow, deployer.secrets, engine, Clock())
 
     for action in (

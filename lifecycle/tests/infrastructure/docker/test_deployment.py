@@ -175,7 +175,7 @@ def test_a_lost_job_can_be_reconciled(deploy, get_job, services, target, ask, un
     assert ask(get_job().internal_name, "/environment")["COLOUR"] == "blue"
 
 
-def test_an_image_that_somebody_removed_is_built_again(
+def test_a_removed_image_is_built_again(
     deploy, get_job, builder, services, subject, tiny_image, docker_config
 ):
     image = f"{docker_config.platform_name}/{NAME}:1"

@@ -130,7 +130,7 @@ def test_instances_that_start_or_drain_are_not_shown(observe, deployer, make_spe
     assert observe() is None
 
 
-def test_containers_of_a_job_that_nobody_knows_are_orphaned(observe, deployer, make_spec):
+def test_containers_of_an_unknown_job_are_orphaned(observe, deployer, make_spec):
     instance = deployer.start_instance(make_spec())
 
     seen = observe()
@@ -151,10 +151,10 @@ def test_containers_of_another_platform_are_none_of_our_business(
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_engine_that_is_away_leaves_jobs_as_they_were(
-    deployer, unit_of_work, serve, make_spec, connection_to_nobody
+    deployer, unit_of_work, serve, make_spec, connection_to_no_engine
 ):
     before = serve(make_spec())
-    engine = DockerEngine(connection_to_nobody, Clock(), wait_seconds=0)
+    engine = DockerEngine(connection_to_no_engine, Clock(), wait_seconds=0)
     away = DockerDeployer(deployer.config, deployer.uow, deployer.secrets, engine, Clock())
     monitor = DockerMonitor(away, Diagnostician(away, Clock()), Failures())
     registry = InfrastructureRegistry({"docker": InfrastructureTarget(job_monitor=monitor)})

@@ -193,7 +193,7 @@ def test_children_that_outlive_their_parent_are_killed_too(deployer, make_spec, 
     )
 
 
-def test_a_process_that_nobody_noted_is_adopted(deployer, make_spec, unit_of_work):
+def test_a_process_without_a_stored_pid_is_adopted(deployer, make_spec, unit_of_work):
     spec = make_spec("one")
     deployer.start_instance(spec)
     pid = pid_of(unit_of_work, "one")
