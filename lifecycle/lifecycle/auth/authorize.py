@@ -11,7 +11,7 @@ from racetrack_commons.entities.dto import DeploymentDto, JobDto, JobFamilyDto
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.permissions import (
     PLATFORM_SCOPES,
-    Decision,
+    AccessDecision,
     Effect,
     Rule,
     Wanted,
@@ -70,7 +70,7 @@ def check_job(
     check_allowed(decide_job(uow, subject, scope, job_name, job))
 
 
-def check_allowed(decision: Decision) -> None:
+def check_allowed(decision: AccessDecision) -> None:
     """Raise NotPermitted unless the decision allows the request."""
     if not decision.is_allowed:
         raise NotPermitted(decision.reason)
@@ -78,24 +78,24 @@ def check_allowed(decision: Decision) -> None:
 
 def decide_job(
     uow: UnitOfWork, subject: AuthSubject, scope: AuthScope, job_name: str, job: JobDto | None
-) -> Decision:
+) -> AccessDecision:
     """Decide about the scope on a job; `job` is None for a version that does not exist yet."""
     return decide(_ask(uow, subject, Wanted(scope, job_name, job)))
 
 
 def decide_endpoint(
     uow: UnitOfWork, subject: AuthSubject, scope: AuthScope, job: JobDto, endpoint: str
-) -> Decision:
+) -> AccessDecision:
     """Decide about the scope on one endpoint (`/api/v1/perform`) of a job."""
     return decide_wanted(uow, subject, Wanted(scope, job.name, job, endpoint))
 
 
-def decide_wanted(uow: UnitOfWork, subject: AuthSubject, wanted: Wanted) -> Decision:
+def decide_wanted(uow: UnitOfWork, subject: AuthSubject, wanted: Wanted) -> AccessDecision:
     """Decide whether the caller may do what is wanted."""
     return decide(_ask(uow, subject, wanted))
 
 
-def decide_without_caller(uow: UnitOfWork, job: JobDto, endpoint: str) -> Decision:
+def decide_without_caller(uow: UnitOfWork, job: JobDto, endpoint: str) -> AccessDecision:
     """Decide about a call before its caller is known; the effect is CONTINUE if a token is needed."""
     return decide(_ask_without_caller(uow, job, endpoint))
 

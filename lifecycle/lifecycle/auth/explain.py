@@ -14,7 +14,7 @@ from lifecycle.auth.authorize import (
     decide_job,
     decide_without_caller,
 )
-from lifecycle.auth.permissions import Decision, Effect, Rule, decide
+from lifecycle.auth.permissions import AccessDecision, Effect, Rule, decide
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.auth import AuthSubjectDto
 from lifecycle.maintenance import is_maintenance_mode
@@ -37,7 +37,7 @@ class AccessQuestion:
 
 def explain(
     uow: UnitOfWork, question: AccessQuestion, now: datetime, *, auth_required: bool
-) -> Decision:
+) -> AccessDecision:
     """Return the rules up to the one that decides; `auth_required` is the setting of that name."""
     return decide(_ask(uow, question, now, auth_required=auth_required))
 

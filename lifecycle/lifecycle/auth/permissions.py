@@ -34,7 +34,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Decision:
+class AccessDecision:
     """The rules in the order in which they were asked; the last one decided."""
 
     rules: tuple[Rule, ...]
@@ -55,14 +55,14 @@ class Decision:
         return self.rules[-1].reason if self.rules else "no rule applies"
 
 
-def decide(rules: Iterable[Rule]) -> Decision:
+def decide(rules: Iterable[Rule]) -> AccessDecision:
     """Ask the rules in their order until one decides."""
     asked = []
     for rule in rules:
         asked.append(rule)
         if rule.effect is not Effect.CONTINUE:
             break
-    return Decision(tuple(asked))
+    return AccessDecision(tuple(asked))
 
 
 @dataclass(frozen=True)

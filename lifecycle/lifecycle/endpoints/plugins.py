@@ -1,7 +1,6 @@
 """Routes of installed plugins, and of the job types and infrastructure targets that they provide."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, JSONResponse, Response
@@ -23,7 +22,7 @@ class ZipResponse(FileResponse):
     media_type = "application/zip"
 
 
-Given = Iterable[tuple[PluginManifest, str]]
+ProvidedNames = list[tuple[PluginManifest, str]]
 """Names of job types or targets, each with the plugin that provides it."""
 
 
@@ -116,22 +115,22 @@ def download_plugin(plugin_name: str, plugin_version: str, services: ServicesDep
     return ZipResponse(package, filename=f"{plugin_name}-{plugin_version}.zip")
 
 
-def _list_job_types(services: LifecycleServices) -> Given:
+def _list_job_types(services: LifecycleServices) -> ProvidedNames:
     job_types = gather_job_types(services.plugins).by_key
     return [(job_type.plugin.plugin_manifest, key) for key, job_type in job_types.items()]
 
 
-def _list_targets(services: LifecycleServices) -> Given:
+def _list_targets(services: LifecycleServices) -> ProvidedNames:
     targets = PluginTargets(services.plugins).list_all()
     return [(target.plugin.plugin_manifest, target.name) for target in targets]
 
 
 def _count(
-    given: Given, users: Counter[str] | Counter[str | None]
+    provided: ProvidedNames, users: Counter[str] | Counter[str | None]
 ) -> list[tuple[tuple[str, str], list[Usage]]]:
     """Group job types or targets by the name and version of their plugin, sorted."""
     groups: dict[tuple[str, str], list[Usage]] = defaultdict(list)
-    for plugin, name in sorted(given, key=lambda pair: pair[1]):
+    for plugin, name in sorted(provided, key=lambda pair: pair[1]):
         groups[plugin.name, plugin.version].append(Usage(name=name, active_jobs=users[name]))
     return sorted(groups.items())
 
