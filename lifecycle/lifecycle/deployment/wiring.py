@@ -19,8 +19,7 @@ from lifecycle.deployment.requests.submit import DeploymentSubmitter, Deployment
 from lifecycle.deployment.runner import DeploymentRunner, Step
 from lifecycle.deployment.steps.build import BuildStep
 from lifecycle.deployment.steps.finish import FinishStep
-from lifecycle.deployment.steps.in_place import InPlaceProvisioner
-from lifecycle.deployment.steps.provision import ProvisionStep
+from lifecycle.deployment.steps.provision import InPlaceProvisioner, ProvisionStep
 from lifecycle.deployment.steps.side_by_side import ExampleCaller, SideBySideProvisioner
 from lifecycle.deployment.steps.switch import SwitchStep
 from lifecycle.deployment.upkeep.reaper import InstanceReaper, ReaperThread

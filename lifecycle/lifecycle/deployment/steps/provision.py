@@ -1,22 +1,84 @@
 """The second step: hand the image to the infrastructure target, and see that the job works there."""
 
+from collections.abc import Callable
+from typing import Any
+
 from racetrack_client.log.context_error import ContextError, find_cause, wrap_context
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.deploy.resource import job_resource_name
-from racetrack_commons.entities.dto import ChangeKind, JobStatus
+from racetrack_commons.entities.dto import ChangeKind, JobDto, JobFamilyDto, JobStatus
+from racetrack_commons.plugin.call import safe_call
 
+from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.deployer.base import JobDeployer
 from lifecycle.deployer.instances import ImageGone, InstanceDeployer
+from lifecycle.deployer.secrets import save_job_secrets
 from lifecycle.deployment.attempt.attempt import Attempt
+from lifecycle.deployment.attempt.claim import Claim
 from lifecycle.deployment.attempt.failure import DeploymentFailed
-from lifecycle.deployment.steps.in_place import InPlaceProvisioner
-from lifecycle.deployment.steps.side_by_side import SideBySideProvisioner, SideBySideTarget
+from lifecycle.deployment.steps.side_by_side import (
+    SideBySideProvisioner,
+    SideBySideTarget,
+    make_runtime_env,
+)
 from lifecycle.domain.deployment import Phase, TaskKind, TaskStep
 from lifecycle.domain.instance import JobInstance
+from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.maintenance import is_maintenance_mode
 
 logger = get_logger(__name__)
+
+FamilyLookup = Callable[[str], JobFamilyDto]
+"""Returns the job family of that name, which it adds when there is none."""
+
+
+class InPlaceProvisioner:
+    """Provisions on targets of older plugins, which hold one instance of a job and replace it.
+
+    It calls their deployer and monitor in the order that plugins have always known.
+    """
+
+    def __init__(self, config: Config, plugin_engine: Any, get_family: FamilyLookup) -> None:
+        self._config = config
+        self._plugin_engine = plugin_engine
+        self._get_family = get_family
+
+    def provision(
+        self, attempt: Attempt, instance: JobInstance, target: InfrastructureTarget
+    ) -> JobInstance:
+        """Replace the job on the target and wait until it works; return the instance with its address."""
+        deployer = target.job_deployer
+        if deployer is None:
+            raise DeploymentFailed(f"infrastructure target {target.name} can't deploy jobs")
+        name, version = attempt.manifest.name, attempt.manifest.version
+        save_job_secrets(deployer, name, version, attempt.secrets)
+        with wrap_context("creating job resource"):
+            job = self._deploy(attempt, deployer)
+        attempt.claim.set_phase(Phase.STARTING_SERVER)
+        with wrap_context("verifying deployed job"):
+            _check_works(attempt.claim, job, target)
+        return instance.model_copy(
+            update={
+                "internal_name": job.internal_name,
+                "replica_internal_names": job.replica_internal_names,
+            }
+        )
+
+    def _deploy(self, attempt: Attempt, deployer: JobDeployer) -> JobDto:
+        job: JobDto = safe_call(
+            deployer.deploy_job,
+            manifest=attempt.manifest,
+            config=self._config,
+            plugin_engine=self._plugin_engine,
+            tag=attempt.task.image_tag or "",
+            runtime_env_vars=make_runtime_env(attempt.manifest, attempt.secrets.secret_build_env),
+            family=self._get_family(attempt.manifest.name),
+            containers_num=max(1, len(attempt.task.image_names)),
+            runtime_secret_vars=attempt.secrets.secret_runtime_env,
+        )
+        return job
 
 
 class ProvisionStep:
@@ -114,3 +176,11 @@ def _describe_source(attempt: Attempt, gone: ImageGone) -> str:
             hint="deploy the job from the commit that you want to go back to",
         ) from gone
     return f"{remote} as it is now"
+
+
+def _check_works(claim: Claim, job: JobDto, target: InfrastructureTarget) -> None:
+    if target.job_monitor is None:
+        return
+    target.job_monitor.check_job_condition(
+        job, job.update_time, lambda: claim.set_phase(Phase.INITIALIZING_ENTRYPOINT)
+    )
