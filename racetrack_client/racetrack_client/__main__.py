@@ -1,4 +1,4 @@
-"""The `racetrack` command line. Data goes to standard output, all else to standard error."""
+"""The `racetrack` command line. Data goes to standard output, everything else to standard error."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except OutputClosed:
-        # What is still in the buffer goes nowhere.
+        # The rest of the buffer is discarded.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(os.EX_OK)
     except Exception as error:  # noqa: BLE001 the edge of the program
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def _describe(error: Exception) -> str:
-    # An error of ours says what to do; a bug, such as a missing key, only confuses.
+    # Our own errors say what to do; the message of a bug, such as a missing key, needs its class.
     if isinstance(error, KeyError | TypeError | AttributeError | AssertionError | IndexError):
         return f"{type(error).__name__}: {error}; {UNEXPECTED_HINT}"
     return str(error) or f"{type(error).__name__}; {UNEXPECTED_HINT}"

@@ -1,4 +1,4 @@
-"""Words and values that the command line and the services share: names, scopes, images, the deploy call."""
+"""Values that the command line and the services share: scopes, images, labels, the body of the deploy call."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -8,13 +8,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 IMAGE_FILE = "image.json"
-"""The file that makes a directory an image of a process; it holds a `ProcessImage`."""
+"""The file that describes the image of a process; it holds a `ProcessImage`."""
 SOURCE_DIRECTORY = "source"
 """The directory beside it, with the job's source."""
 
 
 class AuthScope(StrEnum):
-    """What a permission allows."""
+    """The scope of a permission: the kind of action that it allows."""
 
     READ_JOB = "read_job"
     DEPLOY_JOB = "deploy_job"
@@ -23,16 +23,16 @@ class AuthScope(StrEnum):
     CALL_JOB = "call_job"
     CALL_ADMIN_API = "call_admin_api"
     FULL_ACCESS = "full_access"
-    """Stands for every other scope."""
+    """Includes every other scope."""
 
 
 class ImageKind(StrEnum):
-    """What a build makes, and what an infrastructure target runs."""
+    """The kind of image that a build makes and an infrastructure target runs."""
 
     DOCKER = "docker"
     """Container images."""
     PROCESS = "process"
-    """A directory with the job's source, and a Python environment."""
+    """A directory with the job's source, run in a Python environment."""
 
 
 class ProcessImage(BaseModel):
@@ -44,29 +44,29 @@ class ProcessImage(BaseModel):
     job_version: str = ""
     image_tag: str = ""
     content_digest: str = ""
-    """Digest of all that decides what the job does: source, job type, environment, variables."""
+    """The digest of everything that affects the job: source, job type, environment, variables."""
     job_type_version: str = ""
     python: str
     """The interpreter of the image's environment."""
     command: Sequence[str]
-    """The command that serves the job, with places to fill; see `fill_command`."""
+    """The command that starts the job, with placeholders; see `fill_command`."""
     environment: dict[str, str] = Field(default_factory=dict)
     workdir: str = SOURCE_DIRECTORY
     """The directory that the command runs in, relative to that of the image."""
 
     @classmethod
     def load(cls, directory: Path) -> "ProcessImage":
-        """Read the image in a directory; OSError when the file is not there, ValueError when it is damaged."""
+        """Read the image in a directory; raises OSError when the file is missing, ValueError when it is damaged."""
         return cls.model_validate_json((directory / IMAGE_FILE).read_text())
 
     def fill_command(self, host: str, port: int) -> list[str]:
-        """Return the command that makes the job listen there: `{python}`, `{host}` and `{port}` are filled in."""
+        """Return the command with `{python}`, `{host}` and `{port}` filled in; the job then listens at host and port."""
         places = {"{python}": self.python, "{host}": host, "{port}": str(port)}
         return [places.get(part, part) for part in self.command]
 
 
 class DockerLabel(StrEnum):
-    """Labels of images, containers and networks; by them, and never by names, they are known as ours."""
+    """Labels of images, containers and networks; Racetrack identifies its own by these labels, never by names."""
 
     COMPONENT = "racetrack-component"
     """A `DockerComponent`."""
@@ -74,7 +74,7 @@ class DockerLabel(StrEnum):
     JOB_NAME = "job-name"
     JOB_VERSION = "job-version"
     CONTENT_DIGEST = "racetrack-content-digest"
-    """Of an image: the digest of all that decides its content."""
+    """The digest of everything that affects the content of an image."""
     INSTANCE = "racetrack-instance"
     REPLICA = "racetrack-replica"
     CONTAINER = "racetrack-container"
@@ -116,10 +116,10 @@ class DeployPayload(BaseModel):
     build_flags: list[str] = Field(default_factory=list)
 
     def get_secret_vars(self) -> SecretVars:
-        """Return the secret variables; none when the client sent null."""
+        """Return the secret variables; empty ones when the client sent null."""
         return self.secret_vars or SecretVars()
 
 
 def job_resource_name(name: str, version: str) -> str:
-    """Return the name of what runs a job: `job-<name>-v-<version>`, dots as dashes."""
+    """Return the name of a job's container or other resource: `job-<name>-v-<version>`, with dashes for dots."""
     return f"job-{name}-v-{version}".replace(".", "-")

@@ -1,4 +1,4 @@
-"""The older place of the entry point; installers and scripts name it."""
+"""The former module of the entry point; installers and scripts name it."""
 
 from racetrack_client.__main__ import main
 

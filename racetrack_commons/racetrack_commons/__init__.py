@@ -1,3 +1,3 @@
-"""What two Racetrack services need."""
+"""The parts that two or more services of Racetrack share."""
 
 __version__ = "3.0.0"

@@ -1,4 +1,4 @@
-"""Time and waiting, so that tests can bring their own."""
+"""Time and waiting; tests replace the clock by one of their own."""
 
 import threading
 import time
@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 
 class Clock:
-    """The machine's clock."""
+    """The machine's clock; its methods may be called from any thread."""
 
     def now(self) -> datetime:
-        """Return the time, aware, UTC."""
+        """Return the current time in UTC, timezone-aware."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
@@ -17,9 +17,9 @@ class Clock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Block the calling thread for the given seconds."""
         time.sleep(max(0.0, seconds))
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Wait for an event, at most so long; tells whether it came."""
+        """Block until the event is set, at most for the given seconds; return whether it is set."""
         return event.wait(max(0.0, seconds))

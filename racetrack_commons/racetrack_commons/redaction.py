@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 _HIDDEN = "***"
 _SHORTEST_SECRET = 3
-"""Shorter values are left alone: they occur in innocent words, and a gap there would give the value away."""
+"""Shorter values are not hidden: they occur within ordinary words, and the gaps there would reveal the value."""
 
 
 class SecretRedactor:
@@ -15,7 +15,7 @@ class SecretRedactor:
         lines = {line.strip() for secret in secrets for line in (secret, *secret.splitlines())}
         long_enough = {line for line in lines if len(line) >= _SHORTEST_SECRET}
         forms = long_enough | {quote(line, safe="") for line in long_enough}
-        # Longer forms first: when one secret is the beginning of another, no rest of the longer one may remain.
+        # Longer forms are replaced first: when one secret begins with another, no part of the longer one may remain.
         self._forms = sorted(forms, key=lambda form: (-len(form), form))
 
     def redact(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Settings of a service: environment over YAML file over default, read once when it starts."""
+"""Settings of a service, read once when it starts: environment over YAML file over default; refusal of known secrets."""
 
 import difflib
 import hashlib
@@ -19,7 +19,7 @@ from racetrack_client.log.errors import ValidationError
 from racetrack_client.utils.datamodel import load_yaml_map
 
 Item = TypeVar("Item")
-# Digests, so that the defaults themselves stand in one place only: the `.env` of local shapes.
+# Digests, because the defaults themselves stand in one place only: the `.env` of local installations.
 _DEVELOPMENT_DIGESTS = {
     "4a410556dcd6267873306c4a298afc60764c41c0cab94e472d05541192bb6bf9",  # AUTH_KEY
     "ef260e9aa3c673af240d17a2660480361a8e081d1ffeca2a5ed0e3219fc18567",  # SECRET_KEY
@@ -32,11 +32,11 @@ _PLACEHOLDERS = {"admin", "changeme", "change-me", "password", "racetrack", "sec
 
 
 class SettingsError(ValidationError):
-    """The settings are wrong; the service can't start. The text never holds a value."""
+    """The settings are wrong, so the service can't start; the message never holds a value."""
 
 
 class Settings(BaseSettings):
-    """Base of each service's `Config`: the variable of a field is its name in capitals."""
+    """The base of each service's `Config`; the environment variable of a field is its name in capitals."""
 
     model_config = SettingsConfigDict(
         extra="forbid", env_ignore_empty=True, hide_input_in_errors=True
@@ -53,9 +53,9 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, config_file: str | None = None) -> Self:
-        """Read the file, by default that of CONFIG_FILE, and the environment, which wins.
+        """Return the settings from the file, by default that of CONFIG_FILE, and from the environment, which takes precedence.
 
-        SettingsError tells everything that is wrong at once. Only this method checks secrets.
+        Raises SettingsError, which lists everything that is wrong. Only this method checks secrets.
         """
         path = config_file or read_variable("CONFIG_FILE")
         try:
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         return settings
 
     def check_secrets(self) -> None:
-        """Refuse secrets that are missing or known to everybody, outside development mode."""
+        """Raise SettingsError when secrets are missing or publicly known, unless the development mode is on."""
         if self.development_mode:
             return
         if problems := [*self._missing_secrets(), *self._known_secrets()]:
@@ -85,11 +85,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read arguments and the environment, no other files."""
+        """Return the sources of values: arguments and the environment."""
         return init_settings, env_settings
 
     def _missing_secrets(self) -> list[str]:
-        """A field of type `SecretStr` must be set; `SecretStr | None` says that it need not."""
+        """List the missing secrets: a field of type `SecretStr` is required, one of `SecretStr | None` is optional."""
         return [
             f"{name.upper()} is missing"
             for name, field in type(self).model_fields.items()
@@ -105,12 +105,12 @@ class Settings(BaseSettings):
 
 
 def read_variable(name: str, default: str = "") -> str:
-    """Return one of the few variables that plugins ask for without a Config."""
+    """Return one of the few environment variables that plugins read without a Config."""
     return os.environ.get(name) or default  # noqa: TID251 - the one place beside __main__
 
 
 def is_development_secret(text: str) -> bool:
-    """Tell whether a secret protects nothing, because everybody knows or guesses it."""
+    """Return whether a secret is a published default or easily guessed."""
     digest = hashlib.sha256(text.encode()).hexdigest()
     return digest in _DEVELOPMENT_DIGESTS or text.lower() in _PLACEHOLDERS
 

@@ -12,7 +12,7 @@ _PAUSE_SECONDS = 0.05
 
 
 def main() -> None:
-    """Wait, and say which URL answers; exit with 1 and the names of those that did not in time."""
+    """Wait and print each URL that answers; exit with code 1 and the URLs that did not answer in time."""
     parser = argparse.ArgumentParser(prog="racetrack_commons.wait", description=__doc__)
     parser.add_argument("urls", nargs="+", metavar="URL")
     parser.add_argument("--timeout", type=float, default=30, help="seconds, 30 by default")
@@ -25,7 +25,7 @@ def main() -> None:
 def wait_for(
     urls: Sequence[str], timeout_seconds: float, clock: Clock, say: Callable[[str], None]
 ) -> list[str]:
-    """Poll until each URL answers 200; return those that did not in time."""
+    """Poll until each URL answers 200; return the URLs that did not answer in time."""
     started = clock.monotonic()
     waiting = list(urls)
     with httpx.Client(timeout=2, trust_env=False) as client:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request, UploadFile
 from fastapi.encoders import jsonable_encoder
 from pydantic import BaseModel
-from racetrack_client.log.context_error import ContextError, find_root_cause
+from racetrack_client.log.context_error import ContextError, get_root_cause
 from racetrack_client.plugin.plugin_manifest import PluginManifest
 from racetrack_commons.api.errors import STATUSES
 from racetrack_commons.plugin.core import PluginCore
@@ -116,7 +116,7 @@ def run_plugin(
             plugin_name, PluginCore.run_action, **arguments
         )
     except ContextError as e:
-        if isinstance(find_root_cause(e), tuple(STATUSES)):
+        if isinstance(get_root_cause(e), tuple(STATUSES)):
             raise
         raise PluginActionFailed(str(e)) from e
     return _to_json(result, plugin_name)

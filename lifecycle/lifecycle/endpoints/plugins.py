@@ -109,7 +109,7 @@ def get_docs(plugin_name: str, services: ServicesDep) -> str | None:
 def download_plugin(plugin_name: str, plugin_version: str, services: ServicesDep) -> Response:
     """Download the bundle of a plugin."""
     try:
-        package = services.plugins.find_package(plugin_name, plugin_version)
+        package = services.plugins.get_package(plugin_name, plugin_version)
     except EntityNotFound as e:
         return JSONResponse({"detail": str(e), "error": str(e)}, status_code=404)
     return ZipResponse(package, filename=f"{plugin_name}-{plugin_version}.zip")

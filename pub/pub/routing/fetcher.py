@@ -81,7 +81,7 @@ class RouteFetcher:
 
     async def _ask_lifecycle(self, query: RouteQuery) -> Route:
         job = query.job
-        answer = await self._lifecycle.can_call_job(
+        answer = await self._lifecycle.authorize_call(
             job.name, job.version, job.path, query.token, query.headers
         )
         return Route.read(answer)

@@ -1,1 +1,1 @@
-"""What the commands do: packing, deploying, talking to Lifecycle."""
+"""The work of the commands: packing, deploying, calling Lifecycle, running a job on this machine."""

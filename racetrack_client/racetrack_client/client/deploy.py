@@ -1,4 +1,7 @@
-"""Deploying: send the job to Lifecycle and watch the deployment to its end."""
+"""Deploying: send the job to Lifecycle and follow the deployment to its end.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 import base64
 import time
@@ -15,10 +18,10 @@ from racetrack_client.client_config.client_config import ClientConfig, default_c
 from racetrack_client.entities import Credentials, DeployPayload, SecretVars
 from racetrack_client.manifest.load import (
     Overrides,
-    find_manifest_path,
     load_merged_content,
     merge_content,
     read_mapping,
+    require_manifest_path,
 )
 from racetrack_client.manifest.manifest import Manifest
 from racetrack_client.manifest.parse import ManifestError, parse_manifest
@@ -30,26 +33,26 @@ MAX_OUTAGE_SECONDS = 60
 
 
 class DeploymentError(RuntimeError):
-    """The deployment failed; the message is the server's."""
+    """The deployment failed; the message comes from the server."""
 
     def __str__(self) -> str:
         return f"deployment error: {super().__str__()}"
 
 
 class BuildContextMethod(StrEnum):
-    """Where the builder takes the source from."""
+    """The origin of the source that the builder uses."""
 
     local = "local"
-    """The directory is sent."""
+    """The client sends the directory."""
     git = "git"
     """The builder clones `git.remote`."""
     default = "default"
-    """`local` for samples on this machine, else `git`."""
+    """`local` for samples on a platform of this machine, otherwise `git`."""
 
 
 @dataclass(frozen=True)
 class DeployOptions:
-    """How to deploy."""
+    """The options of a deployment."""
 
     force: bool = False
     build_context: BuildContextMethod = BuildContextMethod.default
@@ -58,20 +61,20 @@ class DeployOptions:
 
 @dataclass(frozen=True)
 class JobSource:
-    """A merged manifest, not validated yet, and the directory that it speaks of."""
+    """A merged manifest, not validated yet, and the job's directory."""
 
     content: dict[str, Any]
     directory: Path
 
     @classmethod
     def load(cls, workdir: Path, extra_vars: Overrides | None) -> "JobSource":
-        """Read the manifest of a directory, or a manifest file."""
-        directory = find_manifest_path(workdir).parent
+        """Read the manifest of a directory, or the manifest file at `workdir`."""
+        directory = require_manifest_path(workdir).parent
         return cls(load_merged_content(workdir, extra_vars), directory)
 
     @classmethod
     def read(cls, text: str, extra_vars: Overrides | None) -> "JobSource":
-        """Take a manifest as text, for the current directory."""
+        """Read a manifest from a text; the job's directory is the current one."""
         content = read_mapping(text, "the manifest on standard input")
         return cls(merge_content(content, Path.cwd(), extra_vars), Path.cwd())
 
@@ -85,7 +88,7 @@ def send_deploy_request(  # noqa: PLR0913 scripts call it with these names
     extra_vars: dict[str, str] | None = None,
     build_flags: Sequence[str] = (),
 ) -> None:
-    """Deploy a job and wait until it runs; for scripts."""
+    """Deploy a job and wait until it runs; scripts call this function."""
     session = Session(Environment(default_config_path()), lifecycle_url, client_config)
     options = DeployOptions(force, build_context_method, "--no-cache" in build_flags)
     source = JobSource.load(Path(workdir), extra_vars)
@@ -97,7 +100,7 @@ def send_deploy_request(  # noqa: PLR0913 scripts call it with these names
 def make_payload(
     source: JobSource, options: DeployOptions, session: Session
 ) -> tuple[Manifest, DeployPayload]:
-    """Validate the job and make the body of the deploy call."""
+    """Return the validated manifest and the body of the deploy call."""
     content, directory = source.content, source.directory
     manifest = parse_manifest(content)
     secret_files = [
@@ -123,9 +126,9 @@ def follow_deployment(
     on_progress: Callable[[dict[str, Any]], None],
     timeout_seconds: float = LONGEST_DEPLOYMENT_SECONDS,
 ) -> dict[str, Any]:
-    """Poll the deployment until it is done; DeploymentError when it failed or takes too long.
+    """Poll the deployment until it is done; raises DeploymentError when it fails or takes too long.
 
-    A short outage of Lifecycle is waited out.
+    `on_progress` is called with each state. A short outage of Lifecycle is waited out.
     """
     started = answered = time.monotonic()
     while True:
@@ -153,8 +156,8 @@ def follow_deployment(
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the same request may be answered a moment later."""
-    # A Lifecycle that restarts refuses connections, or a proxy before it says so.
+    """Return whether the same request may succeed a moment later."""
+    # While Lifecycle restarts, it refuses connections, or the proxy in front of it answers 502 or 503.
     return isinstance(error, RequestError) or getattr(error, "status_code", 0) >= 500
 
 

@@ -1,4 +1,7 @@
-"""Environment variables of a job."""
+"""Environment variables of a job.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from collections.abc import Mapping
 
@@ -6,5 +9,5 @@ from collections.abc import Mapping
 def merge_env_vars(
     env_vars: Mapping[str, str] | None, overrides: Mapping[str, str] | None
 ) -> dict[str, str]:
-    """Both together in a new map; the second wins."""
+    """Return both together in a new map; a value of `overrides` replaces that of `env_vars`."""
     return {**(env_vars or {}), **(overrides or {})}

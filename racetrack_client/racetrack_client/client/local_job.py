@@ -1,4 +1,4 @@
-"""A job that runs on this machine, in the foreground, until it ends or the user ends it."""
+"""A job on this machine: its image is built, then it runs in the foreground until it ends or the user stops it."""
 
 import importlib.util
 import json
@@ -32,22 +32,22 @@ class JobEnded(RuntimeError):
 
 @dataclass(frozen=True)
 class LocalJob:
-    """What is run, and how."""
+    """A job to run on this machine."""
 
     manifest: Manifest
     port: int
     command: Sequence[str] = ()
-    """Instead of the image's own."""
+    """The command that replaces the image's own; empty: the image's own runs."""
     secret_env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def url(self) -> str:
-        """Where the job answers."""
+        """The job's URL."""
         return f"http://{HOST}:{self.port}/pub/job/{self.manifest.name}/{self.manifest.version}"
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the job is told, besides what its image says."""
+        """The environment variables of the job beyond those of its image."""
         return {
             **(self.manifest.runtime_env or {}),
             **self.secret_env,
@@ -59,14 +59,14 @@ class LocalJob:
 
 @dataclass(frozen=True)
 class RunnableImage:
-    """What a job is started from: a directory for a process, or the name of a container image."""
+    """The image to start a job from: a directory for a process, or the name of a container image."""
 
     name: str
     directory: Path | None = None
 
 
 def check_port(port: int) -> None:
-    """Refuse a port that somebody listens on."""
+    """Raise ValidationError when the port can't be listened on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -78,7 +78,7 @@ def check_port(port: int) -> None:
 
 
 def run_process(job: LocalJob, directory: Path, environment: Mapping[str, str]) -> None:
-    """Run an image of a process, described by its image.json; `environment` is that of the user."""
+    """Run the image of a process in `directory`; `environment` is the user's, most of which the job does not inherit."""
     image = ProcessImage.load(directory)
     command = job.command or image.fill_command(HOST, job.port)
     inherited = {name: value for name, value in environment.items() if name in _PASSED_ON}
@@ -109,12 +109,12 @@ def run_image(job: LocalJob, image: RunnableImage, environment: Mapping[str, str
 
 
 def has_builder() -> bool:
-    """Whether an Image Builder is installed beside the command."""
+    """Return whether an Image Builder is installed beside the command."""
     return importlib.util.find_spec("image_builder") is not None
 
 
 def build_here(payload: DeployPayload) -> RunnableImage:
-    """Build on this machine, without any server; the builder tells its progress on standard error."""
+    """Build on this machine, without any server; the builder prints its progress on standard error."""
     command = [sys.executable, "-m", "image_builder", "make-image"]
     done = subprocess.run(
         command,
@@ -140,7 +140,7 @@ def build_remotely(
 
 
 def _get_variables(job: LocalJob) -> dict[str, str]:
-    # What was for the build stays in the image otherwise.
+    # The image contains the build's variables; empty values keep them from the running job.
     return {**dict.fromkeys(job.manifest.build_env or {}, ""), **job.variables}
 
 
@@ -153,7 +153,7 @@ def _make_docker_command(docker: str, job: LocalJob, image: str) -> list[str]:
     command += ["--publish", f"{HOST}:{job.port}:{JOB_INTERNAL_PORT}"]
     command += ["--label", f"{DockerLabel.JOB_NAME}={name}"]
     command += ["--label", f"{DockerLabel.JOB_VERSION}={version}"]
-    # Only names: docker takes the values from its own environment, where no list of processes shows them.
+    # Only the names: docker reads the values from its own environment, which no list of processes shows.
     for variable in _get_variables(job):
         command += ["--env", variable]
     return [*command, image, *job.command]
@@ -181,7 +181,7 @@ def _run_to_its_end(
                 code = process.wait()
                 break
             except KeyboardInterrupt:
-                continue  # The job was interrupted, too, and ends by itself.
+                continue  # The terminal has interrupted the job as well, so it ends by itself.
     if code not in _INTERRUPTED:
         raise JobEnded(f"the job ended with code {code}")
 

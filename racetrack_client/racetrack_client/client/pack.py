@@ -1,4 +1,4 @@
-"""A job's directory becomes a tar, without ignored files and secrets, the same each time."""
+"""Packing a job for the builder: its directory as a reproducible tar without secrets, and its secret variables."""
 
 import gzip
 import io
@@ -14,7 +14,7 @@ from racetrack_client.log.errors import ValidationError
 
 MAX_PACKED_BYTES = 256 * 1024 * 1024
 MAX_PACKED_FILES = 10_000
-_ALWAYS_IGNORED = [
+NEVER_PACKED = (
     "*.zip",
     ".git",
     "*.pyc",
@@ -22,18 +22,17 @@ _ALWAYS_IGNORED = [
     ".gitignore",
     "/.racetrackignore",
     "/plugin-manifest.yaml",
-    ".venv",
-    "venv",
-]
+)
+"""Ignored in directories of jobs and of plugins."""
 _ADVICE = "name what the job does not need in .gitignore, or deploy with --build-context git"
 _Specs = list[tuple[Path, GitIgnoreSpec]]
-"""Ignore files from the outermost in; the first is what is always ignored."""
+"""Ignore files, the outermost first, each with its directory; the first entry holds what is always ignored."""
 
 
 def pack_directory(
     directory: Path, secret_files: list[str], max_bytes: int = MAX_PACKED_BYTES
 ) -> bytes:
-    """Pack the files of a directory; ValidationError when they are too many bytes."""
+    """Return the files of a directory as tar.gz; raises ValidationError when they exceed `max_bytes`."""
     content = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=content, mode="wb", mtime=0, compresslevel=6) as zipped,
@@ -53,11 +52,11 @@ def pack_directory(
 def list_packed_files(
     directory: Path, secret_files: list[str], max_files: int = MAX_PACKED_FILES
 ) -> list[Path]:
-    """List the files that are packed, in a fixed order; links that lead outside are refused."""
-    # Secrets are named from the job's directory, perhaps by a path with `./` or `sub/../`.
+    """List the files that are packed, in a fixed order; raises ValidationError for links that lead outside."""
+    # The manifest names secret files relative to the job's directory, perhaps with `./` or `sub/../`.
     secrets = {os.path.normpath(name) for name in secret_files}
     files = []
-    always_ignored = GitIgnoreSpec.from_lines(_ALWAYS_IGNORED)
+    always_ignored = GitIgnoreSpec.from_lines([*NEVER_PACKED, ".venv", "venv"])
     root = directory.resolve()
     for path in _walk(directory, [(directory, always_ignored)], (root,)):
         if os.path.normpath(path.relative_to(directory)) in secrets:
@@ -72,7 +71,7 @@ def list_packed_files(
 
 
 def format_size(size_bytes: int) -> str:
-    """Show a number of bytes in the unit that fits."""
+    """Return a number of bytes as text, in a suitable unit."""
     if size_bytes < 1024:
         return f"{size_bytes} bytes"
     if size_bytes < 1024**2:
@@ -81,7 +80,7 @@ def format_size(size_bytes: int) -> str:
 
 
 def read_secret_vars(directory: Path, name: str | None) -> dict[str, str]:
-    """Read an env file with dotenv's rules, without expansion; errors never show what is in it."""
+    """Read an env file by dotenv's rules, without expansion; error messages never show its content."""
     if not name:
         return {}
     file = directory / name
@@ -105,7 +104,7 @@ def read_secret_vars(directory: Path, name: str | None) -> dict[str, str]:
 def _walk(directory: Path, outer_specs: _Specs, trail: tuple[Path, ...]) -> Iterator[Path]:
     """Yield the regular files below a directory; ignored directories are never entered.
 
-    `trail` has the real directories on the way, the job's first: a link to one of them has no end.
+    `trail` holds the resolved directories on the way, the job's first; a link back to one of them would loop.
     """
     specs = [*outer_specs, *_read_ignore_file(directory)]
     for path in sorted(directory.iterdir()):
@@ -139,7 +138,7 @@ def _read_ignore_file(directory: Path) -> _Specs:
 
 def _is_ignored(path: Path, is_directory: bool, specs: _Specs) -> bool:
     always_ignored, *ignore_files = specs
-    # The ignore file nearest to the path has the last word, as in git.
+    # The ignore file nearest to the path decides, as in git.
     for base, spec in [always_ignored, *reversed(ignore_files)]:
         name = path.relative_to(base).as_posix() + ("/" if is_directory else "")
         verdict = spec.check_file(name).include

@@ -1,4 +1,4 @@
-"""Where commands find their remote and token, and how they call Lifecycle."""
+"""The session of a command: its remote, its token, and authenticated calls to Lifecycle."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ LONGEST_DEPLOYMENT_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Environment:
-    """What the surroundings say, before any file: environment variables."""
+    """The values of environment variables, which take precedence over the settings file."""
 
     config_path: Path
     remote: str | None = None
@@ -42,7 +42,7 @@ class Environment:
     verify_tls: bool = True
     github_token: str | None = field(default=None, repr=False)
     github_api_url: str | None = None
-    """Where releases are asked for; None: the public GitHub."""
+    """The API that lists releases of plugins; None: the public GitHub."""
 
 
 class Session:
@@ -60,19 +60,19 @@ class Session:
 
     @cached_property
     def lifecycle_url(self) -> str:
-        """Lifecycle's URL; ValidationError when the remote can't be one."""
+        """Lifecycle's URL; raises ValidationError when the remote is not a URL."""
         return resolve_lifecycle_url(self.remote_name, self.config.lifecycle_url_aliases)
 
     @contextmanager
     def changing_config(self) -> Iterator[ClientConfig]:
-        """Give the settings as the file has them now, and save what is changed in them."""
+        """Give the settings as they are in the file now, and save them at the end of the block."""
         with changing_config(self.environment.config_path) as config:
             yield config
         self.config = config
 
     @cached_property
     def token(self) -> str:
-        """The token for the remote; empty when it asks for none. AuthError says how to log in."""
+        """The token for the remote, empty when the remote requires none; raises AuthError, which says how to log in."""
         token = self.environment.token or find_user_auth(self.config, self.lifecycle_url)
         if token:
             return token
@@ -85,7 +85,7 @@ class Session:
 
     @cached_property
     def info(self) -> dict[str, Any]:
-        """What Lifecycle tells everybody; EntityNotFound when somebody else answers."""
+        """The public information of Lifecycle; raises EntityNotFound when another server answers."""
         response = self.request("GET", self.api_url("info"), token="")
         try:
             return parse_response_object(response, ERROR_CONTEXT)
@@ -97,11 +97,11 @@ class Session:
             ) from error
 
     def check_answers(self) -> None:
-        """Raise an error when no Lifecycle answers at the remote."""
+        """Raise EntityNotFound or RequestError when no Lifecycle answers at the remote."""
         _ = self.info
 
     def api_url(self, path: str) -> str:
-        """The URL of an endpoint of Lifecycle."""
+        """Return the URL of an endpoint of Lifecycle."""
         return join_paths(self.lifecycle_url, "api/v1", path)
 
     def call(
@@ -113,14 +113,14 @@ class Session:
         token: str | None = None,
         timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
     ) -> Any:
-        """Call `/api/v1/<path>` and return the decoded answer, or raise with the server's words."""
+        """Call `/api/v1/<path>` and return the decoded answer; raises ResponseError with the server's message."""
         response = self.request(
             method, self.api_url(path), body, token=token, timeout_seconds=timeout_seconds
         )
         with self._explaining(method, path):
             answer = parse_response(response, ERROR_CONTEXT)
         if response.content and not response.is_json():
-            # Such as the page that a web server shows for every path.
+            # For example, the page that a web server shows for every path.
             raise ResponseError(
                 f"{method} {response.url} is answered, but not by Lifecycle; is the remote right?",
                 response.status_code,
@@ -129,7 +129,7 @@ class Session:
 
     @contextmanager
     def _explaining(self, method: str, path: str) -> Iterator[None]:
-        """Say what it means that Lifecycle has no such endpoint: it is of another version."""
+        """Explain in EndpointUnknown that Lifecycle is of another version than this command."""
         try:
             yield
         except EndpointUnknown as error:
@@ -149,7 +149,7 @@ class Session:
         token: str | None = None,
         timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
     ) -> Response:
-        """Send a request with the token, whatever answer comes; `body` is bytes or becomes JSON."""
+        """Send a request with the token and return any answer, errors included; `body` is bytes, or is sent as JSON."""
         is_raw = isinstance(body, bytes)
         return Requests.request(
             method,
@@ -163,7 +163,7 @@ class Session:
 
     @contextmanager
     def stream_lines(self, path: str) -> Iterator[Iterator[str]]:
-        """Open an answer of `/api/v1/<path>` that comes line by line and has no end."""
+        """Open an endless answer of `/api/v1/<path>` that arrives line by line."""
         streaming = Requests.stream_lines(
             self.api_url(path),
             headers=get_auth_request_headers(self.token),
@@ -181,15 +181,15 @@ def job_path(name: str, version: str, *more: str) -> str:
     return "/".join(("job", quote(name, safe=""), quote(version, safe=""), *more))
 
 
-def check_token(session: Session, token: str) -> str:
-    """Return the name of the user whose token it is; AuthError when Lifecycle refuses it."""
+def get_token_user(session: Session, token: str) -> str:
+    """Return the name of the token's user; raises AuthError when Lifecycle refuses the token."""
     url = session.api_url("users/validate_user_auth")
     answer = _parse(session.request("GET", url, token=token), "the token is not valid")
     return str(answer["username"])
 
 
 def log_in(session: Session, username: str, password: str) -> str:
-    """Return the token of a user; AuthError when name or password is wrong."""
+    """Return the token of a user; raises AuthError when the name or the password is wrong."""
     credentials = {"username": username, "password": password}
     response = session.request("POST", session.api_url("users/login"), credentials, token="")
     return str(_parse(response, "the user name or the password is wrong")["token"])

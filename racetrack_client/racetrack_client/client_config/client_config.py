@@ -1,4 +1,7 @@
-"""The file `~/.racetrack/config.yaml`."""
+"""The user's settings in `~/.racetrack/config.yaml`.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 import contextlib
 import fcntl
@@ -28,7 +31,7 @@ __all__ = [
 
 
 class ClientConfig(BaseModel):
-    """What the user has set; unknown keys of other versions are left out."""
+    """The settings of the user; unknown keys of other versions are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -37,16 +40,16 @@ class ClientConfig(BaseModel):
     git_credentials: dict[str, Credentials] = Field(default_factory=dict)
     lifecycle_url_aliases: dict[str, str] = Field(default_factory=dict)
     user_auths: dict[str, str] = Field(default_factory=dict, repr=False)
-    """Token of each Lifecycle URL."""
+    """The token for each Lifecycle, by URL."""
 
 
 def default_config_path() -> Path:
-    """Where the settings are when nothing else is said."""
+    """Return the default path of the settings file."""
     return Path.home() / ".racetrack/config.yaml"
 
 
 def load_config(path: Path) -> ClientConfig:
-    """Read the file; defaults when it is not there."""
+    """Read the file; a missing file gives the defaults."""
     try:
         return ClientConfig.model_validate(yaml.safe_load(path.read_text()) or {})
     except (FileNotFoundError, NotADirectoryError):
@@ -56,7 +59,7 @@ def load_config(path: Path) -> ClientConfig:
             f"the client's settings in {path} can't be read: {error.strerror}"
         ) from error
     except (yaml.YAMLError, pydantic.ValidationError, UnicodeDecodeError) as error:
-        # The file holds secrets: say where it is wrong, not what is there.
+        # The file holds secrets, so the message names the place of the error and not the content.
         raise ValidationError(
             f"the client's settings in {path} can't be read: {_describe(error)}; "
             "mend or remove the file"
@@ -64,7 +67,7 @@ def load_config(path: Path) -> ClientConfig:
 
 
 def save_config(path: Path, config: ClientConfig) -> None:
-    """Write the file whole or not at all, readable only by its owner; a link to it stays a link."""
+    """Write the file atomically, readable only by its owner; a symbolic link to it remains a link."""
     path = path.resolve()
     with _explaining_write(path):
         handle, temporary = tempfile.mkstemp(dir=_make_directory(path), prefix=".config-")
@@ -79,11 +82,11 @@ def save_config(path: Path, config: ClientConfig) -> None:
 
 @contextmanager
 def changing_config(path: Path) -> Iterator[ClientConfig]:
-    """Give the settings to be changed, and save them; meanwhile every other command waits."""
+    """Give the settings to be changed, and save them at the end of the block; other commands wait meanwhile."""
     with _explaining_write(path):
         directory = os.open(_make_directory(path.resolve()), os.O_RDONLY)
     try:
-        # Some network file systems lock nothing; then two commands at once may lose a change.
+        # Some network file systems have no locks; there, two commands at once may lose a change.
         with contextlib.suppress(OSError):
             fcntl.flock(directory, fcntl.LOCK_EX)
         config = load_config(path)
@@ -94,7 +97,7 @@ def changing_config(path: Path) -> Iterator[ClientConfig]:
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Whether other users of this machine may read or change the file, which holds tokens."""
+    """Return whether other users of this machine may read or change the file, which holds tokens."""
     try:
         mode = path.stat().st_mode
     except OSError:

@@ -1,4 +1,4 @@
-"""The commands and where each is; a command's module is imported when the command is called."""
+"""The table of commands and their modules; the module of a command is imported when the command is called."""
 
 import difflib
 import importlib
@@ -36,7 +36,7 @@ COMMANDS = {
 
 
 class OutputClosed(Exception):
-    """Whoever read our output, such as `head`, has seen enough."""
+    """The reader of our output, such as `head`, has closed it."""
 
 
 class LazyGroup(TyperGroup):
@@ -77,9 +77,9 @@ class LazyGroup(TyperGroup):
 
 @contextmanager
 def _noticing_closed_output() -> Iterator[None]:
-    """Raise OutputClosed on a BrokenPipeError, at which Typer would end with 1.
+    """Raise OutputClosed on a BrokenPipeError, for which Typer would end the program with code 1.
 
-    What is in the buffer is written now, and not when the interpreter ends, where nobody could catch the error.
+    The buffer is flushed here: when the interpreter flushes it at its end, the error can't be caught any more.
     """
     try:
         try:

@@ -1,4 +1,4 @@
-"""`racetrack auth`: who I am, and why somebody may do something; further commands are beside it."""
+"""`racetrack auth`: the user's identity, explanations of permissions, and the user's own tokens."""
 
 import time
 from typing import Annotated, Any
@@ -30,6 +30,7 @@ auth_app.add_typer(permissions.app)
 tokens_app = typer.Typer()
 auth_app.add_typer(tokens_app)
 _MARKS = {"continue": "-"}
+SECONDS_OF_A_DAY = 86400
 
 
 @app.callback()
@@ -66,7 +67,7 @@ def explain(  # noqa: PLR0913 each is an argument or option of the command
     scope: ScopeOption = AuthScope.CALL_JOB,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Tell whether somebody may do something to a job, and the rules that decide it."""
+    """Tell whether a user, ESC or job family may do something to a job, and the rules that decide it."""
     question = {"subject": subject, "job": name, "version": version, "scope": scope.value}
     if endpoint is not None:
         question["endpoint"] = endpoint
@@ -74,25 +75,8 @@ def explain(  # noqa: PLR0913 each is an argument or option of the command
     print_data(explanation, output, _describe(explanation))
 
 
-def _describe(explanation: dict[str, Any]) -> str:
-    about = f"{explanation['job_name']} {explanation['job_version']}"
-    if explanation.get("endpoint"):
-        about = f"{explanation['endpoint']} of {about}"
-    verdict = "may" if explanation["allowed"] else "may not"
-    rules = explanation.get("rules", [])
-    width = max((len(rule["rule"]) for rule in rules), default=0)
-    lines = [
-        f"  {_MARKS.get(rule['effect'], rule['effect']):<5}  {rule['rule']:<{width}}  {rule['reason']}"
-        for rule in rules
-    ]
-    return "\n".join([f"{explanation['subject']} {verdict} {explanation['scope']} {about}", *lines])
-
-
-SECONDS_OF_A_DAY = 86400
-
-
 @tokens_app.command("tokens")
-def list_tokens(remote: Remote = None, output: OutputOption = Output.TEXT) -> None:
+def print_tokens(remote: Remote = None, output: OutputOption = Output.TEXT) -> None:
     """List your tokens by their ends; * is the one in use."""
     tokens = open_session(remote).call("GET", "auth/token/user")
     header = ["ID", "END", "STATE", "LAST USED", "EXPIRES"]
@@ -136,6 +120,20 @@ def regenerate(remote: Remote = None) -> None:
     with session.changing_config() as config:
         set_user_auth(config, session.lifecycle_url, token)
     say(f"your tokens at {session.lifecycle_url} are replaced; log in again elsewhere")
+
+
+def _describe(explanation: dict[str, Any]) -> str:
+    about = f"{explanation['job_name']} {explanation['job_version']}"
+    if explanation.get("endpoint"):
+        about = f"{explanation['endpoint']} of {about}"
+    verdict = "may" if explanation["allowed"] else "may not"
+    rules = explanation.get("rules", [])
+    width = max((len(rule["rule"]) for rule in rules), default=0)
+    lines = [
+        f"  {_MARKS.get(rule['effect'], rule['effect']):<5}  {rule['rule']:<{width}}  {rule['reason']}"
+        for rule in rules
+    ]
+    return "\n".join([f"{explanation['subject']} {verdict} {explanation['scope']} {about}", *lines])
 
 
 def _describe_token(token: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`racetrack call`."""
+"""`racetrack call`: call an endpoint of a job, or print the call as a curl command."""
 
 import json
 import shlex
@@ -30,7 +30,7 @@ app = typer.Typer()
 
 
 class Method(StrEnum):
-    """How an endpoint is called."""
+    """The HTTP method of a call."""
 
     GET = "GET"
     POST = "POST"
@@ -41,7 +41,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True)
 class JobCall:
-    """A call of an endpoint; without a body the parameters are in the URL."""
+    """A call of an endpoint; when there is no body, the parameters are in the URL."""
 
     method: Method
     url: str
@@ -49,7 +49,7 @@ class JobCall:
 
     @classmethod
     def make(cls, method: Method, url: str, parameters: dict[str, Any]) -> "JobCall":
-        """Put the parameters where the method has them."""
+        """Make a call whose parameters are in the URL for GET and DELETE, and in the body for other methods."""
         if method not in (Method.GET, Method.DELETE):
             return cls(method, url, parameters)
         query = urlencode(list(_list_query(parameters)))
@@ -116,7 +116,7 @@ def _parse_payload(payload: str) -> dict[str, Any]:
 
 def _parse_json_or_yaml(text: str) -> Any:
     try:
-        # First as JSON: to YAML 1e5 is a text, and tabs are no space.
+        # JSON is tried first: YAML reads 1e5 as a text, and does not accept tabs as indentation.
         return json.loads(text)
     except ValueError:
         pass

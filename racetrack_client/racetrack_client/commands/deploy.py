@@ -1,4 +1,4 @@
-"""`racetrack deploy` and `racetrack validate`."""
+"""`racetrack deploy`, `validate` and `rollback`."""
 
 import sys
 from pathlib import Path
@@ -98,27 +98,6 @@ def validate(
     print_data(content, output, yaml.safe_dump(content))
 
 
-def warn_of_deprecations(content: dict[str, Any]) -> None:
-    """Name the keys of a manifest that should be written otherwise."""
-    for deprecation in list_deprecations(content):
-        say(f"warning: {deprecation}")
-
-
-def _load_source(path: str, extra_vars: list[str] | None) -> JobSource:
-    variables = parse_extra_vars(extra_vars or [])
-    if path == "-":
-        return JobSource.read(sys.stdin.read(), variables)
-    return JobSource.load(Path(path), variables)
-
-
-def _describe_origin(manifest: Manifest, build_context: str | None) -> str:
-    if build_context is not None:
-        return f"the files here, {format_size(len(build_context) * 3 // 4)}"
-    git = manifest.git
-    branch = f", branch {git.branch}" if git.branch else ""
-    return f"{git.remote}{branch}; --build-context local sends the files here"
-
-
 @app.command("rollback", no_args_is_help=True)
 def rollback(
     name: JobName,
@@ -149,6 +128,27 @@ def rollback(
         f"after {progress.elapsed_seconds:.1f} s"
     )
     print_data(started | {"deployment": done}, output, (done.get("job") or {}).get("pub_url") or "")
+
+
+def warn_of_deprecations(content: dict[str, Any]) -> None:
+    """Print a warning for each deprecated key of a manifest."""
+    for deprecation in list_deprecations(content):
+        say(f"warning: {deprecation}")
+
+
+def _load_source(path: str, extra_vars: list[str] | None) -> JobSource:
+    variables = parse_extra_vars(extra_vars or [])
+    if path == "-":
+        return JobSource.read(sys.stdin.read(), variables)
+    return JobSource.load(Path(path), variables)
+
+
+def _describe_origin(manifest: Manifest, build_context: str | None) -> str:
+    if build_context is not None:
+        return f"the files here, {format_size(len(build_context) * 3 // 4)}"
+    git = manifest.git
+    branch = f", branch {git.branch}" if git.branch else ""
+    return f"{git.remote}{branch}; --build-context local sends the files here"
 
 
 def _roll_back(session: Session, path: str, deployment: str | None) -> dict[str, Any]:

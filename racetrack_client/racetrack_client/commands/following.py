@@ -1,4 +1,4 @@
-"""Following the log of a job, until the reader has seen enough."""
+"""Following what the server does: the progress and build log of a deployment, and the log of a running job."""
 
 import contextlib
 import json
@@ -31,11 +31,11 @@ class Progress:
 
     @property
     def elapsed_seconds(self) -> float:
-        """Seconds since the start."""
+        """The seconds since the start."""
         return self._monotonic() - self._started
 
     def update(self, deployment: dict[str, Any]) -> None:
-        """Take in a newer state of the deployment."""
+        """Show a newer state of the deployment."""
         warnings = deployment.get("warnings") or self._warnings
         if warnings != self._warnings:
             self.clear()
@@ -49,12 +49,12 @@ class Progress:
         self._phase = phase
 
     def write_through(self, text: str) -> None:
-        """Write lines that stay, in place of the live line."""
+        """Write permanent lines in place of the live line."""
         self.clear()
         self._write(text)
 
     def clear(self) -> None:
-        """Take the live line away."""
+        """Remove the live line."""
         if self._is_live:
             self._write("\r\033[2K")
 
@@ -64,8 +64,8 @@ class Progress:
 
 
 def follow_logs(session: Session, path: str, tail: int, output: Output) -> None:
-    """Print the lines of `path` as they come; goes on after a short outage of Lifecycle."""
-    # Ctrl-C is how a reader says that it was enough.
+    """Print the lines of `path` as they arrive, until Ctrl-C; a short outage of Lifecycle is waited out."""
+    # Ctrl-C is the normal end of following.
     with contextlib.suppress(KeyboardInterrupt):
         heard = _print_stream(session, f"{path}?tail={tail}", output)
         while True:
@@ -80,7 +80,7 @@ def watch_deployment(
     timeout_seconds: float = LONGEST_DEPLOYMENT_SECONDS,
     build_log: "BuildLog | None" = None,
 ) -> dict[str, Any]:
-    """Show a deployment until it is done; DeploymentError when it failed or takes too long."""
+    """Show a deployment until it is done; raises DeploymentError when it fails or takes too long."""
 
     def show(deployment: dict[str, Any]) -> None:
         if build_log is not None:
@@ -98,7 +98,7 @@ def watch_deployment(
 
 
 class BuildLog:
-    """Writes what is new in the log of a deployment's build, about once in a second."""
+    """Writes the new lines of a deployment's build log, about once a second."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class BuildLog:
         self._shown = 0
 
     def update(self, deployment: dict[str, Any]) -> None:
-        """Write what was added since the last time; all of it when the deployment is over."""
+        """Write the lines that were added since the last call; the whole rest when the deployment has ended."""
         is_over = str(deployment["status"]).lower() in ("done", "failed")
         if not is_over and self._monotonic() < self._next_time:
             return
@@ -123,9 +123,9 @@ class BuildLog:
         try:
             answer = self._session.call("GET", self._path)
         except (RequestError, ResponseError):
-            return  # Older servers have none, and an outage is told by whoever follows the deployment.
+            return  # Older servers have no build log, and `follow_deployment` reports an outage.
         log = str(answer["logs"])
-        # Whole lines only: the last one may be half a line, unless nothing follows any more.
+        # Only whole lines: the last line may be incomplete while the build goes on.
         end = len(log) if is_over else log.rfind("\n") + 1
         if end > self._shown:
             self._write(log[self._shown : end].rstrip("\n") + "\n")
@@ -133,7 +133,7 @@ class BuildLog:
 
 
 def _print_stream_again(session: Session, path: str, output: Output, heard: float) -> float:
-    """Print the stream once more, as soon as there is one; returns when it was heard last."""
+    """Print the stream again as soon as Lifecycle offers it; return the time of the last contact."""
     while True:
         time.sleep(_PAUSE_SECONDS)
         try:
@@ -144,7 +144,7 @@ def _print_stream_again(session: Session, path: str, output: Output, heard: floa
 
 
 def _print_stream(session: Session, path: str, output: Output) -> float:
-    """Print until the stream ends or breaks; the error of one that never began is raised."""
+    """Print until the stream ends or breaks; raises the error of a stream that could not be opened."""
     with session.stream_lines(path) as lines, contextlib.suppress(RequestError):
         for line in lines:
             if line.startswith("data: "):
@@ -153,6 +153,6 @@ def _print_stream(session: Session, path: str, output: Output) -> float:
 
 
 def _print_line(text: str, output: Output) -> None:
-    # A stream has no end: as JSON each line is a value of its own.
+    # A stream has no end, so that in JSON each line is a value of its own.
     sys.stdout.write((json.dumps(text) if output == Output.JSON else text) + "\n")
     sys.stdout.flush()

@@ -27,7 +27,7 @@ app = typer.Typer()
 
 
 class Column(StrEnum):
-    """Further columns of the list."""
+    """Optional columns of the list of jobs."""
 
     JOB_TYPE = "job_type"
     INFRASTRUCTURE = "infrastructure"
@@ -49,7 +49,7 @@ FIELDS = {
 
 
 @app.command("list")
-def list_jobs(
+def print_jobs(
     remote: Remote = None,
     column: Annotated[
         list[Column] | None, typer.Option("--column", "-c", help="Add a column; repeatable.")

@@ -1,4 +1,4 @@
-"""The session of a command, from the process environment and the settings file."""
+"""Opening the session of a command from the process environment and the settings file."""
 
 import os
 import sys
@@ -12,12 +12,12 @@ from racetrack_client.client_config.client_config import (
 
 
 def read_variables() -> dict[str, str]:
-    """Return the variables of the process."""
+    """Return the environment variables of the process."""
     return dict(os.environ)  # noqa: TID251 - the one place where the command line reads them
 
 
 def open_environment() -> Environment:
-    """Read what the process environment says about the command line."""
+    """Read the variables that configure the command line."""
     variables = read_variables()
     return Environment(
         config_path=Path(variables.get("RACETRACK_CONFIG") or default_config_path()).expanduser(),
@@ -30,7 +30,7 @@ def open_environment() -> Environment:
 
 
 def open_session(remote: str | None = None) -> Session:
-    """Open the session of a command; warns when others may read its settings file."""
+    """Open the session of a command; warn when other users may read its settings file."""
     session = open_quiet_session(remote)
     path = session.environment.config_path
     if is_open_to_others(path):
@@ -41,5 +41,5 @@ def open_session(remote: str | None = None) -> Session:
 
 
 def open_quiet_session(remote: str | None = None) -> Session:
-    """Open a session from the process environment and the settings file."""
+    """Open a session without the warning, for shell completion."""
     return Session(open_environment(), remote)

@@ -1,6 +1,6 @@
-"""Options that several commands share, what the shell offers for them, and how commands print.
+"""Options that several commands share, the shell completions of their values, and the printing of results.
 
-A completion never disturbs the prompt: at worst it offers nothing.
+A completion never disturbs the prompt: when Lifecycle does not answer, it offers nothing.
 """
 
 import json
@@ -15,7 +15,7 @@ from racetrack_client.commands.opening import open_quiet_session
 from racetrack_client.entities import AuthScope
 
 PATIENCE_SECONDS = 3.0
-"""A user who presses Tab waits no longer for Lifecycle."""
+"""The longest time that pressing Tab waits for Lifecycle."""
 
 
 def print_data(data: Any, output: "Output", text: str) -> None:
@@ -24,12 +24,12 @@ def print_data(data: Any, output: "Output", text: str) -> None:
 
 
 def say(message: str) -> None:
-    """Tell the user something that is not data, on standard error."""
+    """Print a message that is not data on standard error."""
     sys.stderr.write(message + "\n")
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Align columns to the left, three spaces apart; the last one is padded, too."""
+    """Return rows of text with left-aligned columns, three spaces apart; the last column is padded, too."""
     lines = [header, *rows]
     widths = [max(len(line[index]) for line in lines) for index in range(len(header))]
     return "\n".join(
@@ -44,19 +44,19 @@ def complete_job_name(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_exact_version(context: typer.Context, incomplete: str) -> list[str]:
-    """Offer the deployed versions of the job that the line names."""
+    """Offer the deployed versions of the job named on the command line."""
     name = _find_name(context)
     versions = (job["version"] for job in _ask(context, "job") if job["name"] == name)
     return _list_matches(versions, incomplete)
 
 
 def complete_job_version(context: typer.Context, incomplete: str) -> list[str]:
-    """Offer the deployed versions of the job, and what stands for the newest."""
+    """Offer the deployed versions of the job, and `latest`."""
     return _list_matches(["latest", *complete_exact_version(context, "")], incomplete)
 
 
 def complete_infrastructure(context: typer.Context, incomplete: str) -> list[str]:
-    """Offer the infrastructure targets that jobs are on."""
+    """Offer the infrastructure targets on which jobs run."""
     targets = (job.get("infrastructure_target") or "" for job in _ask(context, "job"))
     return _list_matches(filter(None, targets), incomplete)
 
@@ -75,14 +75,14 @@ def complete_plugin_name(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_plugin_version(context: typer.Context, incomplete: str) -> list[str]:
-    """Offer the installed versions of the plugin that the line names."""
+    """Offer the installed versions of the plugin named on the command line."""
     name = _find_name(context)
     plugins = (plugin for plugin in _ask(context, "plugin") if plugin["name"] == name)
     return _list_matches((plugin["version"] for plugin in plugins), incomplete)
 
 
 class Output(StrEnum):
-    """How data is printed."""
+    """The format in which commands print data."""
 
     TEXT = "text"
     JSON = "json"
@@ -124,7 +124,7 @@ ScopeOption = Annotated[AuthScope, typer.Option(help="What is to be done.")]
 
 
 def _find_name(context: typer.Context) -> str | None:
-    """Return the first argument; where an option still lacks its value, arguments are not assigned yet."""
+    """Return the name argument; Typer has not assigned arguments yet while an option lacks its value."""
     known = context.params.get("name") or context.params.get("plugin_name")
     return known or next(iter(context.args), None)
 

@@ -1,4 +1,4 @@
-"""`racetrack auth permissions`, `allow` and `revoke`."""
+"""`racetrack auth permissions`, `allow` and `revoke`: the permissions of users, ESCs and job families."""
 
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
@@ -58,7 +58,7 @@ Everything = Annotated[bool, typer.Option("--everything", help="On everything, i
 
 @dataclass(frozen=True)
 class Permission:
-    """A scope and what it is limited to; what is None does not limit it."""
+    """A scope and its limits; a limit of None does not restrict it."""
 
     scope: AuthScope
     job_name: str | None
@@ -69,7 +69,7 @@ class Permission:
     def make(
         cls, scope: AuthScope, name: str | None, version: str | None, endpoint: str | None
     ) -> "Permission":
-        """Write the endpoint as Lifecycle does: with one slash first, and none at the end."""
+        """Make a permission; the endpoint is normalized as in Lifecycle: one leading slash, no trailing slash."""
         return cls(scope, name, version, f"/{endpoint.strip('/')}" if endpoint else None)
 
     def __str__(self) -> str:
@@ -78,7 +78,7 @@ class Permission:
 
 
 @app.command("permissions")
-def list_permissions(
+def print_permissions(
     subject: Annotated[
         str | None,
         typer.Argument(help="Name of a user, ESC or job family; default: you.", show_default=False),
@@ -86,7 +86,7 @@ def list_permissions(
     remote: Remote = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """List what somebody may do."""
+    """List the permissions of a user, ESC or job family."""
     held = _list_held(open_session(remote), subject)
     if not held and output == Output.TEXT:
         say(f"{subject or 'your account'} holds no permission")
@@ -108,14 +108,14 @@ def allow(  # noqa: PLR0913 each is an argument or option of the command
     endpoint: OneEndpoint = None,
     everything: Everything = False,
 ) -> None:
-    """Allow somebody something, on a job or on everything."""
+    """Allow a user, ESC or job family something, on a job or on everything."""
     _check_extent(name, everything)
     permission = Permission.make(scope, name, version, endpoint)
     session = open_session(remote)
     try:
         session.call("POST", "auth/permissions", {"subject": subject, **asdict(permission)})
     except EndpointUnknown:
-        session.call("POST", _find_older_path(subject, permission))
+        session.call("POST", _make_older_path(subject, permission))
     say(f"{subject} may {permission}")
 
 
@@ -155,8 +155,8 @@ def _check_extent(name: str | None, everything: bool) -> None:
         raise ValidationError("name a job, or say --everything")
 
 
-def _find_older_path(subject: str, permission: Permission) -> str:
-    """Return the route of older servers, which know two kinds of subjects and no finer limits."""
+def _make_older_path(subject: str, permission: Permission) -> str:
+    """Return the route of older servers, which accept only ESCs and job families, on all versions of a job."""
     kind, _, holder = subject.partition(":")
     is_plain = permission.job_name and not permission.job_version and not permission.endpoint
     if kind not in ("esc", "job_family") or not holder or not is_plain:

@@ -72,7 +72,7 @@ def uninstall(
 
 
 @plugin_app.command("list")
-def list_plugins(
+def print_plugins(
     remote: Remote = None,
     job_types: Annotated[
         bool, typer.Option("--job-types", help="List the job types that plugins offer.")

@@ -1,4 +1,4 @@
-"""The reference of all commands in docs/cli.md: `python -m racetrack_client.commands.reference docs/cli.md` writes it anew."""
+"""The reference of all commands: `python -m racetrack_client.commands.reference docs/cli.md` rewrites it."""
 
 import sys
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ MARK = (
 
 
 def renew(text: str) -> str:
-    """Return the document with what comes after the mark written anew."""
+    """Return the document with a new reference after the mark."""
     return text.partition(MARK)[0] + MARK + "\n" + "\n".join(_describe_all())
 
 

@@ -1,4 +1,4 @@
-"""`racetrack run-local`."""
+"""`racetrack run-local`: build a job and run it on this machine, without deploying it."""
 
 import shlex
 import sys

@@ -1,4 +1,4 @@
-"""`racetrack set`, `get`, `login` and `logout`."""
+"""`racetrack set`, `get`, `login`, `logout` and `version`: the settings of this command."""
 
 import sys
 from getpass import getpass
@@ -8,7 +8,7 @@ import typer
 import yaml
 
 from racetrack_client import __version__
-from racetrack_client.client.session import check_token, log_in
+from racetrack_client.client.session import get_token_user, log_in
 from racetrack_client.client_config.auth import forget_user_auth, set_user_auth
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
@@ -89,7 +89,7 @@ def set_credentials(
 
 
 @get_app.command("remote")
-def get_remote(
+def print_remote(
     remote: Remote = None, quiet: Quiet = False, output: OutputOption = Output.TEXT
 ) -> None:
     """Print the URL of the current remote."""
@@ -102,7 +102,7 @@ def get_remote(
 
 
 @get_app.command("pub")
-def get_pub(
+def print_pub(
     remote: Remote = None, quiet: Quiet = False, output: OutputOption = Output.TEXT
 ) -> None:
     """Print the URL of the gateway to jobs."""
@@ -117,14 +117,14 @@ def get_pub(
 
 
 @get_app.command("config")
-def get_config(output: OutputOption = Output.TEXT) -> None:
+def print_config(output: OutputOption = Output.TEXT) -> None:
     """Print all settings, secrets included."""
     config = open_session().config.model_dump()
     print_data(config, output, yaml.safe_dump(config))
 
 
 @get_app.command("auth-token")
-def get_auth_token(remote: Remote = None, output: OutputOption = Output.TEXT) -> None:
+def print_auth_token(remote: Remote = None, output: OutputOption = Output.TEXT) -> None:
     """Print the token for the remote, for use in scripts."""
     token = open_session(remote).token
     print_data({"token": token}, output, token)
@@ -148,7 +148,7 @@ def login(
     session = open_session(remote)
     if user_token:
         token = user_token.strip()
-        name = check_token(session, token)
+        name = get_token_user(session, token)
     elif username:
         name, token = username, log_in(session, username, _read_password())
     else:
@@ -168,8 +168,14 @@ def logout(remote: Remote = None) -> None:
     say(f"logged out of {session.lifecycle_url}")
 
 
+@app.command("version")
+def version(output: OutputOption = Output.TEXT) -> None:
+    """Print the version of this command."""
+    print_data({"version": __version__}, output, f"racetrack-client version {__version__}")
+
+
 def _read_password() -> str:
-    """Ask on a terminal, without showing it; elsewhere take the first line of standard input."""
+    """Read the password: hidden on a terminal, otherwise from the first line of standard input."""
     try:
         password = getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline()
     except EOFError:
@@ -177,9 +183,3 @@ def _read_password() -> str:
     if not password.rstrip("\r\n"):
         raise ValidationError("no password was given; type it, or send it to standard input")
     return password.rstrip("\r\n")
-
-
-@app.command("version")
-def version(output: OutputOption = Output.TEXT) -> None:
-    """Print the version of this command."""
-    print_data({"version": __version__}, output, f"racetrack-client version {__version__}")

@@ -1,4 +1,7 @@
-"""Says what was being done when an error happened, without hiding the error."""
+"""Errors with a context: the action during which they happened; the original error remains the cause.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +11,7 @@ E = TypeVar("E", bound=BaseException)
 
 
 class ContextError(RuntimeError):
-    """What was being done; `__cause__` is what went wrong."""
+    """An error during an action, which `context` names; `__cause__` is the original error."""
 
     def __init__(self, context: str, cause: BaseException | None = None) -> None:
         super().__init__(context)
@@ -22,23 +25,23 @@ class ContextError(RuntimeError):
 
 
 def describe_error(error: BaseException) -> str:
-    """What an error says, or its class when it says nothing useful by itself."""
+    """Return the message of an error, or its class when the message alone says too little."""
     text = str(error)
     if not text:
         return type(error).__name__
-    # The text of a KeyError is only the key.
+    # The message of a KeyError is only the key.
     return f"KeyError: {text}" if isinstance(error, KeyError) else text
 
 
-def find_root_cause(error: BaseException) -> BaseException:
-    """The error at the bottom of all contexts."""
+def get_root_cause(error: BaseException) -> BaseException:
+    """Return the original error below all contexts."""
     while isinstance(error, ContextError) and error.__cause__ is not None:
         error = error.__cause__
     return error
 
 
 def find_cause(error: BaseException, *types: type[E]) -> E | None:
-    """Return the first of the error and its causes that is of one of the types, None when there is none."""
+    """Return the first among the error and its causes that is an instance of one of the types, or None."""
     return next((cause for cause in walk_causes(error) if isinstance(cause, types)), None)
 
 
@@ -52,7 +55,7 @@ def walk_causes(error: BaseException) -> Iterator[BaseException]:
 
 @contextmanager
 def wrap_context(context: str) -> Iterator[None]:
-    """Add what is being done to every error raised inside; it stays there as `__cause__`."""
+    """Wrap every error raised inside in a ContextError, which names the action; the error is its `__cause__`."""
     try:
         yield
     except Exception as e:

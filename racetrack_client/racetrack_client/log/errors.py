@@ -1,28 +1,31 @@
-"""Errors that a caller can cause; `racetrack_commons.api.errors` maps them to statuses."""
+"""Errors that a caller can cause; `racetrack_commons.api.errors` maps them to statuses.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 
 class ValidationError(ValueError):
-    """What was given is wrong; the message says what, and what to do."""
+    """The input is wrong; the message says what is wrong and what to do."""
 
 
 class UnauthorizedError(Exception):
-    """The caller is not known, or may not do this."""
+    """The caller is unknown, or lacks the permission."""
 
 
 class EntityNotFound(Exception):
-    """What was asked for is not there."""
+    """The requested entity does not exist."""
 
 
 class AlreadyExists(Exception):
-    """What was to be created is there already, or being created."""
+    """The entity to create exists already, or is being created."""
 
 
 class ServiceUnavailable(Exception):
-    """The service can't do this now; the same call may work later."""
+    """The service can't do this now; the same call may succeed later."""
 
 
 class TooManyRequests(Exception):
-    """The caller asks too often; the same call may work after `retry_after_seconds`."""
+    """The caller sends too many requests; the same call may succeed after `retry_after_seconds`."""
 
     def __init__(self, message: str, retry_after_seconds: float) -> None:
         super().__init__(message)

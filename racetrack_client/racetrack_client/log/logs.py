@@ -1,4 +1,7 @@
-"""Log lines: for people, or as JSON for machines."""
+"""Log lines: for people, or as JSON for machines.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 import json
 import logging
@@ -41,7 +44,7 @@ def configure_logs(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(_LEVELS.get(log_level.lower(), log_level.upper()))
-    # Each HTTP request of a library is of no interest to an operator.
+    # Operators do not need a line for each HTTP request of a library.
     for chatty in ("httpx", "httpcore", "urllib3", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 

@@ -1,4 +1,4 @@
-"""Reading a manifest from its file: base manifests and overrides merged in."""
+"""Reading a manifest from its file, merged with its base manifest and with overrides."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,8 +18,8 @@ Overrides = Mapping[str, str | None]
 """Extra variables: a dotted key, and its value as YAML; None removes the key."""
 
 
-def find_manifest_path(path: Path) -> Path:
-    """Find the manifest of a directory, or take the file; ValidationError when there is none."""
+def require_manifest_path(path: Path) -> Path:
+    """Return the manifest file of a directory, or `path` itself; raises ValidationError when there is none."""
     if path.is_file():
         return path
     for name in (JOB_FILE, LEGACY_JOB_FILE):
@@ -36,15 +36,15 @@ def load_manifest(path: Path, extra_vars: Overrides | None = None) -> Manifest:
 
 
 def load_merged_content(path: Path, extra_vars: Overrides | None = None) -> dict[str, Any]:
-    """Load a manifest as a mapping: its base manifest below it, the extra variables above it."""
-    file = find_manifest_path(path)
+    """Load a manifest as a mapping: it overrides its base manifest, and the extra variables override both."""
+    file = require_manifest_path(path)
     return merge_content(_load_mapping(file), file.parent, extra_vars)
 
 
 def merge_content(
     content: dict[str, Any], directory: Path, extra_vars: Overrides | None = None
 ) -> dict[str, Any]:
-    """Put a manifest that lies in a directory over its base, and the extra variables over both."""
+    """Return the manifest of a directory merged over its base, with the extra variables merged over both."""
     if base_path := content.get("extends"):
         content = _extend(directory, str(base_path), content)
     for key, value in (extra_vars or {}).items():
@@ -68,7 +68,7 @@ def parse_extra_vars(pairs: list[str]) -> Overrides:
 
 
 def read_mapping(text: str, origin: str) -> dict[str, Any]:
-    """Read keys and values from YAML; `origin` is named in the error."""
+    """Return the mapping in a YAML text; the ValidationError for another text names `origin`."""
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -102,7 +102,7 @@ def _extend(directory: Path, base_path: str, overlay: dict[str, Any]) -> dict[st
 
 
 def _merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
-    """Put the overlay over the base; null takes a key away."""
+    """Return the base with the values of the overlay; a null in the overlay removes the key."""
     merged = dict(base)
     for key, value in overlay.items():
         under = merged.get(key)

@@ -1,4 +1,7 @@
-"""The manifest: the description of a job in its `job.yaml`."""
+"""The manifest: the description of a job in its `job.yaml`.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from typing import Any
 
@@ -95,25 +98,25 @@ class Manifest(BaseModel):
 
     @property
     def origin_yaml_(self) -> str | None:
-        """The YAML that the manifest came from: merged, without nulls, keys in their order."""
+        """The YAML that the manifest was parsed from: merged, without nulls, keys in their original order."""
         return self._origin_yaml
 
     @property
     def origin_dict_(self) -> dict[str, Any] | None:
-        """The map that the manifest came from, merged."""
+        """The merged map that the manifest was parsed from."""
         return self._origin_dict
 
     def set_origin(self, data: dict[str, Any]) -> None:
-        """Remember what the manifest came from; it is never part of the manifest itself."""
+        """Store the map that the manifest was parsed from; it is not part of the model's fields."""
         self._origin_dict = data
         self._origin_yaml = yaml.safe_dump(without_nulls(data), sort_keys=False, allow_unicode=True)
 
     def get_jobtype(self) -> str:
-        """The job type, `name:version`, wherever it is written."""
+        """Return the job type, `name:version`, from `jobtype` or its deprecated name."""
         return self.jobtype or self.lang or ""
 
     def get_jobtype_extra(self) -> dict[str, Any]:
-        """What the job type needs to know, wherever it is written."""
+        """Return the job type's own settings, from `jobtype_extra` or one of its deprecated names."""
         for extra in (self.jobtype_extra, self.golang, self.python, self.wrapper_properties):
             if extra is not None:
                 return extra
@@ -121,7 +124,7 @@ class Manifest(BaseModel):
 
 
 def without_nulls(value: Any) -> Any:
-    """The same value without the keys whose value is null, at any depth."""
+    """Return the value without the keys that hold null, at any depth."""
     if isinstance(value, dict):
         return {key: without_nulls(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""A map becomes a manifest, or one error that names everything that is wrong with it."""
+"""Parsing a manifest: a map becomes a Manifest, or one error names everything that is wrong with it."""
 
 import difflib
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _MODELS: dict[str, type[pydantic.BaseModel]] = {
 
 
 class ManifestError(ValidationError):
-    """A manifest can't be deployed; `problems` has every reason, each with its path."""
+    """A manifest can't be deployed; `problems` lists every reason with the path of its key."""
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
         count = "an error" if len(problems) == 1 else f"{len(problems)} errors"
@@ -34,7 +34,7 @@ class ManifestError(ValidationError):
 
 
 def parse_manifest(content: dict[str, Any]) -> Manifest:
-    """Make a manifest of a map; ManifestError names every key that is unknown, missing or wrong."""
+    """Return the manifest that a map holds; raises ManifestError, which names every unknown, missing or wrong key."""
     problems = []
     manifest = None
     try:
@@ -49,7 +49,7 @@ def parse_manifest(content: dict[str, Any]) -> Manifest:
 
 
 def check_manifest(manifest: Manifest) -> None:
-    """Raise ManifestError with every value that can't be deployed."""
+    """Raise ManifestError, which names every value that can't be deployed, when there is one."""
     if problems := list_broken_rules(manifest.model_dump(mode="json", exclude_none=True)):
         raise ManifestError(problems)
 

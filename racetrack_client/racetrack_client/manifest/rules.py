@@ -1,6 +1,6 @@
-"""What a manifest must obey beyond its types.
+"""The rules of a manifest beyond its types.
 
-Each rule looks at the raw map, so that a wrong type hides no other error.
+Each rule examines the raw map, so that a wrong type does not hide another error.
 """
 
 import re
@@ -14,7 +14,7 @@ MAX_RESOURCE_NAME_LENGTH = 63
 """Containers, services and hosts are named after the job, and a DNS label is no longer."""
 MAX_REPLICAS = 50
 EXTRA_KEYS = ("jobtype_extra", "python", "golang", "wrapper_properties")
-"""The key of what the job type needs to know, and its deprecated names; at most one of them may be given."""
+"""The key of the job type's own settings, and its deprecated names; at most one of them may be given."""
 
 DEPRECATED_KEYS = {
     "lang": "jobtype",
@@ -23,7 +23,7 @@ DEPRECATED_KEYS = {
     "docker": "jobtype_extra",
     "wrapper_properties": "jobtype_extra",
 }
-"""What to write instead."""
+"""The deprecated keys and their replacements."""
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _NUMBER = r"(0|[1-9][0-9]*)"
@@ -35,25 +35,25 @@ _SEMVER = re.compile(
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 Errors = Iterator[tuple[str, str]]
-"""Path of a key, and what is wrong with it and what to do."""
+"""Pairs of the path of a key, and a message that says what is wrong and what to do."""
 
 
 def list_broken_rules(content: dict[str, Any]) -> list[tuple[str, str]]:
-    """List every value that can't be deployed: its path, and what is wrong and what to do."""
+    """List every value that can't be deployed: its path, and a message that says what is wrong and what to do."""
     return [
-        *_check_name_and_version(content),
-        *_check_owner(content),
-        *_check_job_type(content),
-        *_check_source(content),
-        *_check_environment(content),
-        *_check_public_endpoints(content),
-        *_check_scale(content),
-        *_check_resources(content),
+        *_list_name_errors(content),
+        *_list_owner_errors(content),
+        *_list_job_type_errors(content),
+        *_list_source_errors(content),
+        *_list_environment_errors(content),
+        *_list_endpoint_errors(content),
+        *_list_scale_errors(content),
+        *_list_resource_errors(content),
     ]
 
 
 def list_deprecations(content: dict[str, Any]) -> list[str]:
-    """List what still works, but should be written in another way."""
+    """List a warning for each deprecated key."""
     return [
         f"{key} in the manifest is deprecated; write {replacement} instead"
         for key, replacement in DEPRECATED_KEYS.items()
@@ -61,12 +61,12 @@ def list_deprecations(content: dict[str, Any]) -> list[str]:
     ]
 
 
-def _check_name_and_version(content: dict[str, Any]) -> Errors:
+def _list_name_errors(content: dict[str, Any]) -> Errors:
     name, version = content.get("name"), content.get("version", "0.0.1")
     if isinstance(name, str) and not _NAME.fullmatch(name):
         yield "name", f"{name!r} may hold only a-z, 0-9 and inner dashes, such as my-model"
     if isinstance(version, str):
-        yield from _check_version(version)
+        yield from _list_version_errors(version)
     if isinstance(name, str) and isinstance(version, str):
         resource_name = job_resource_name(name, version)
         if len(resource_name) > MAX_RESOURCE_NAME_LENGTH:
@@ -77,7 +77,7 @@ def _check_name_and_version(content: dict[str, Any]) -> Errors:
             )
 
 
-def _check_version(version: str) -> Errors:
+def _list_version_errors(version: str) -> Errors:
     match = _SEMVER.fullmatch(version)
     if match is None:
         yield "version", f"{version!r} must be a semantic version such as 1.2.3 or 1.2.3-beta"
@@ -95,13 +95,13 @@ def _check_version(version: str) -> Errors:
         )
 
 
-def _check_owner(content: dict[str, Any]) -> Errors:
+def _list_owner_errors(content: dict[str, Any]) -> Errors:
     owner = content.get("owner_email")
     if isinstance(owner, str) and not re.search(r".+@.+", owner):
         yield "owner_email", f"{owner!r} must be an e-mail address, such as me@example.com"
 
 
-def _check_job_type(content: dict[str, Any]) -> Errors:
+def _list_job_type_errors(content: dict[str, Any]) -> Errors:
     given = [key for key in ("jobtype", "lang") if content.get(key) is not None]
     if len(given) != 1:
         yield (
@@ -120,7 +120,7 @@ def _check_job_type(content: dict[str, Any]) -> Errors:
         yield "image_type", f"{content['image_type']!r} is not supported; leave it out"
 
 
-def _check_source(content: dict[str, Any]) -> Errors:
+def _list_source_errors(content: dict[str, Any]) -> Errors:
     git = content.get("git")
     if not isinstance(git, dict):
         return
@@ -131,7 +131,7 @@ def _check_source(content: dict[str, Any]) -> Errors:
         yield "git.directory", f"{directory!r} must be a path inside the repository"
 
 
-def _check_environment(content: dict[str, Any]) -> Errors:
+def _list_environment_errors(content: dict[str, Any]) -> Errors:
     for key in ("build_env", "runtime_env"):
         variables = content.get(key)
         for name in variables if isinstance(variables, dict) else ():
@@ -142,14 +142,14 @@ def _check_environment(content: dict[str, Any]) -> Errors:
                 )
 
 
-def _check_public_endpoints(content: dict[str, Any]) -> Errors:
+def _list_endpoint_errors(content: dict[str, Any]) -> Errors:
     endpoints = content.get("public_endpoints")
     for index, path in enumerate(endpoints if isinstance(endpoints, list) else ()):
         if isinstance(path, str) and not re.fullmatch(r"/[^\s?#]*", path):
             yield f"public_endpoints.{index}", f"{path!r} must be a path such as /api/v1/webview"
 
 
-def _check_scale(content: dict[str, Any]) -> Errors:
+def _list_scale_errors(content: dict[str, Any]) -> Errors:
     replicas = content.get("replicas")
     if isinstance(replicas, bool):
         yield "replicas", "must be a whole number"
@@ -157,7 +157,7 @@ def _check_scale(content: dict[str, Any]) -> Errors:
         yield "replicas", f"{replicas} must be between 1 and {MAX_REPLICAS}"
 
 
-def _check_resources(content: dict[str, Any]) -> Errors:
+def _list_resource_errors(content: dict[str, Any]) -> Errors:
     resources = content.get("resources")
     if not isinstance(resources, dict):
         return
@@ -173,4 +173,4 @@ def _read_quantity(value: object) -> Quantity | None:
     try:
         return Quantity(str(value))
     except ValueError:
-        return None  # Its type error is reported by the model.
+        return None  # The model reports its type error.

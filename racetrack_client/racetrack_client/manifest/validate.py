@@ -1,4 +1,7 @@
-"""The one validation of manifests, for the client and the server: every error of a file at once."""
+"""The validation of manifests, the same in client and server: it reports all errors of a file at once.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from pathlib import Path
 
@@ -17,7 +20,7 @@ __all__ = [
 
 
 def validate_manifest(manifest: Manifest) -> None:
-    """Raise ManifestError with every value that can't be deployed."""
+    """Raise ManifestError, which names every value that can't be deployed, when there is one."""
     check_manifest(manifest)
 
 

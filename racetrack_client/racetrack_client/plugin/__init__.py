@@ -1,1 +1,1 @@
-"""Plugin packages: their manifest and how a directory becomes one."""
+"""Packages of plugins: their manifest, bundling, finding and installing them."""

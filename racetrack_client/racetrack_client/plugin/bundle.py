@@ -1,4 +1,4 @@
-"""A plugin's directory becomes a zip: sorted entries, fixed times, the same bytes each time."""
+"""Bundling a plugin's directory into a zip that is reproducible: sorted entries, fixed times."""
 
 import re
 import zipfile
@@ -9,6 +9,7 @@ import pydantic
 import yaml
 from pathspec import GitIgnoreSpec
 
+from racetrack_client.client.pack import NEVER_PACKED
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.plugin.plugin_manifest import PluginManifest
 from racetrack_client.utils.semver import SemanticVersion
@@ -16,19 +17,10 @@ from racetrack_client.utils.semver import SemanticVersion
 MANIFEST_FILE = "plugin-manifest.yaml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_IGNORED = [
-    "*.zip",
-    ".git",
-    "*.pyc",
-    "__pycache__",
-    ".gitignore",
-    "/.racetrackignore",
-    f"/{MANIFEST_FILE}",
-]
 
 
 def load_plugin_manifest(directory: Path, version: str | None = None) -> PluginManifest:
-    """Read and check a plugin's manifest; `version` overrides its own."""
+    """Return a plugin's checked manifest; `version` overrides its own. Raises ValidationError when it is wrong."""
     file = directory / MANIFEST_FILE
     for needed in (file, directory / "plugin.py"):
         if not needed.is_file():
@@ -61,7 +53,7 @@ def bundle_plugin(
     """Write the zip; `extra_files` maps names inside it to files from elsewhere."""
     ignore_file = directory / ".racetrackignore"
     lines = ignore_file.read_text().splitlines() if ignore_file.exists() else []
-    ignored = GitIgnoreSpec.from_lines([*lines, *_IGNORED])
+    ignored = GitIgnoreSpec.from_lines([*lines, *NEVER_PACKED])
     files = {
         path.relative_to(directory).as_posix(): path
         for path in _walk(directory, (directory.resolve(), *directory.resolve().parents))
@@ -80,7 +72,7 @@ def bundle_plugin(
 
 
 def _walk(directory: Path, trail: tuple[Path, ...]) -> Iterator[Path]:
-    """Yield the files below a directory and below linked ones; `trail` has those that would have no end."""
+    """Yield the files below a directory and below linked ones; a link back into `trail` would loop, and is left out."""
     for path in directory.iterdir():
         if path.is_file():
             yield path

@@ -1,4 +1,7 @@
-"""Installing a plugin on a Racetrack."""
+"""Installing a plugin on a Racetrack.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from pathlib import Path
 from typing import Any
@@ -20,14 +23,14 @@ def install_plugin(
     client_config: ClientConfig | None = None,
     replace: bool = False,
 ) -> None:
-    """Install a plugin from a file, a URL or a release on GitHub; for scripts."""
+    """Install a plugin from a file, a URL or a release on GitHub; scripts call this function."""
     session = Session(Environment(default_config_path()), lifecycle_url, client_config)
     with wrap_context(f"installing plugin {Path(plugin_uri).name}"):
         upload_plugin(session, fetch_plugin(plugin_uri, GithubAccess()), replace=replace)
 
 
 def upload_plugin(session: Session, file: PluginFile, *, replace: bool) -> PluginManifest:
-    """Send a plugin's zip to Lifecycle; returns what it understood."""
+    """Send a plugin's zip to Lifecycle; return the manifest as Lifecycle has read it."""
     response = session.request(
         "POST",
         session.api_url(f"plugin/upload/{quote(file.name, safe='')}?replace={int(replace)}"),

@@ -1,10 +1,13 @@
-"""The manifest of a plugin, `plugin-manifest.yaml`."""
+"""The manifest of a plugin, `plugin-manifest.yaml`.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class PluginManifest(BaseModel):
-    """What a plugin is called and where it takes part."""
+    """The name and version of a plugin, and the services that load it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -15,4 +18,4 @@ class PluginManifest(BaseModel):
     priority: int = 0
     category: str | None = None
     components: list[str] = Field(default_factory=list)
-    """`lifecycle`, `image-builder`; empty: all."""
+    """The services that load the plugin, `lifecycle` or `image-builder`; an empty list means all."""

@@ -1,4 +1,4 @@
-"""Where `racetrack plugin install` finds a plugin: a file, a URL, a release on GitHub."""
+"""Finding the plugin to install: in a file, at a URL, or in a release on GitHub."""
 
 import hashlib
 import re
@@ -32,7 +32,7 @@ class PluginFile:
 
 @dataclass(frozen=True)
 class GithubAccess:
-    """How releases are asked for; a token opens private repositories."""
+    """The access to GitHub's API; a token gives access to private repositories."""
 
     api_url: str = GITHUB_API
     token: str | None = None
@@ -75,7 +75,7 @@ def _fetch_release(owner: str, repo: str, version: str | None, github: GithubAcc
             f"there are: {known}"
         )
     asset = assets[max(candidates)]
-    # A private repository hands out its files only through the API, and only as octets.
+    # GitHub serves the files of a private repository only through the API, and only as octets.
     download = {**headers, "Accept": "application/octet-stream"}
     url = asset["url"] if github.token and asset.get("url") else asset["browser_download_url"]
     content = _download(url, download)
@@ -89,7 +89,7 @@ def _list_releases(url: str, headers: Mapping[str, str]) -> Iterator[dict[str, A
         response = Requests.get(url, headers=headers)
         yield from parse_response_list(response, "GitHub API response")
         following = _NEXT_PAGE.search(response.headers.get("Link") or "")
-        # The token goes with the request: only to whom it was shown before.
+        # The request carries the token, which no other server may see.
         if not following or not is_same_origin(first, following[1]):
             return
         url = following[1]

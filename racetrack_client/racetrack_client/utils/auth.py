@@ -1,4 +1,7 @@
-"""How a caller shows who it is."""
+"""The header that carries a caller's token.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from racetrack_client.log.errors import UnauthorizedError
 
@@ -13,7 +16,7 @@ class AuthError(UnauthorizedError):
 
 
 def get_auth_request_headers(auth_token: str | None) -> dict[str, str]:
-    """Headers that carry the token; none without a token. AuthError never shows a broken one."""
+    """Return the headers with the token, none without a token; raises AuthError, which never shows the broken token."""
     if auth_token and not (auth_token.isascii() and auth_token.isprintable()):
         raise AuthError("the token holds characters that no token has; copy it again")
     return {RT_AUTH_HEADER: auth_token} if auth_token else {}

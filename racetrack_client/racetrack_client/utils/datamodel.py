@@ -1,4 +1,7 @@
-"""Models to and from YAML, JSON and maps."""
+"""Conversion of pydantic models from and to YAML, JSON and maps.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 import json
 from pathlib import Path
@@ -14,23 +17,23 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def parse_dict_datamodel(data: dict[str, Any], model_class: type[Model]) -> Model:
-    """A model from a map."""
+    """Return a model made from a map."""
     return model_class.model_validate(data)
 
 
 def parse_yaml_datamodel(text: str, model_class: type[Model]) -> Model:
-    """A model from YAML; an empty text is an empty map."""
+    """Return a model made from YAML; an empty text counts as an empty map."""
     return parse_dict_datamodel(load_yaml_map(text), model_class)
 
 
 def parse_yaml_file_datamodel(path: Path, model_class: type[Model]) -> Model:
-    """A model from a YAML file; an empty file gives the defaults."""
+    """Return a model made from a YAML file; an empty file gives the defaults."""
     with wrap_context(f"reading {path}"):
         return parse_yaml_datamodel(path.read_text(encoding="utf-8"), model_class)
 
 
 def load_yaml_map(text: str) -> dict[str, Any]:
-    """The map that a YAML document is; an empty document is an empty map."""
+    """Return the map in a YAML document; an empty document gives an empty map."""
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as e:
@@ -45,7 +48,7 @@ def load_yaml_map(text: str) -> dict[str, Any]:
 
 
 def describe_yaml_error(error: yaml.YAMLError) -> str:
-    """What is wrong, and in which line; in one line of text."""
+    """Return one line: the place of the error, and what is wrong."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
@@ -53,7 +56,7 @@ def describe_yaml_error(error: yaml.YAMLError) -> str:
 
 
 def datamodel_to_dict(model: Any) -> Any:
-    """A model, and models inside lists and maps, as plain values without nulls."""
+    """Return models, also those inside lists and maps, as plain values without nulls."""
     if isinstance(model, BaseModel):
         return datamodel_to_dict(model.model_dump(mode="json"))
     if isinstance(model, dict):
@@ -64,12 +67,12 @@ def datamodel_to_dict(model: Any) -> Any:
 
 
 def convert_to_json(model: Any) -> str:
-    """Models or maps as JSON text, nulls dropped."""
+    """Return models or maps as JSON text without nulls."""
     return json.dumps(datamodel_to_dict(model), default=str, ensure_ascii=False)
 
 
 def convert_to_yaml(model: Any) -> str:
-    """Models or maps as YAML text, keys sorted, nulls dropped."""
+    """Return models or maps as YAML text without nulls, with sorted keys."""
     text = yaml.safe_dump(datamodel_to_dict(model), sort_keys=True, allow_unicode=True)
     return str(text)
 

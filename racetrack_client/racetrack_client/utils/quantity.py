@@ -1,4 +1,7 @@
-"""Amounts of CPU and memory, as Kubernetes writes them: `500m`, `1.5Gi`, `256M`."""
+"""Amounts of CPU and memory in the notation of Kubernetes: `500m`, `1.5Gi`, `256M`.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 import re
 from decimal import Decimal
@@ -20,7 +23,7 @@ _MULTIPLIERS = {
 
 @total_ordering
 class Quantity:
-    """A number with a suffix; it prints as it was written and compares by its value."""
+    """A number with a suffix; it prints as written and compares by value."""
 
     def __init__(self, text: str | int | float | Decimal) -> None:
         self.text = str(text).strip()

@@ -1,7 +1,7 @@
 """HTTP for the command line and for plugins.
 
-Built on the standard library because a command must start fast: importing httpx takes longer than
-most commands run.
+It uses the standard library because a command must start fast: importing httpx takes longer than most commands run.
+Plugins import this module: its names are frozen (docs/plugins.md).
 """
 
 import json as json_module
@@ -24,7 +24,7 @@ _SECRET_HEADERS = {RT_AUTH_HEADER.lower(), "authorization", "cookie"}
 
 
 class RequestError(RuntimeError):
-    """No answer came: the server is unreachable, or broke the connection."""
+    """No answer arrived: the server is unreachable, or broke the connection."""
 
 
 class ResponseError(RuntimeError):
@@ -36,12 +36,12 @@ class ResponseError(RuntimeError):
 
 
 class EndpointUnknown(ResponseError):
-    """The server has nothing at this URL, or not for this method."""
+    """The server has no endpoint at this URL, or not for this method."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """An answer, read completely."""
+    """A complete answer."""
 
     method: str
     url: str
@@ -52,7 +52,7 @@ class Response:
 
     @property
     def ok(self) -> bool:
-        """Whether the status says success."""
+        """True if the status is below 400."""
         return self.status_code < 400
 
     @property
@@ -61,35 +61,35 @@ class Response:
         return self.content.decode(self.headers.get_content_charset("utf-8"), errors="replace")
 
     def is_json(self) -> bool:
-        """Whether the answer says that it is JSON."""
+        """Return whether the answer's content type is JSON."""
         return self.headers.get_content_type().endswith(("/json", "+json"))
 
     def json(self) -> Any:
-        """The body, decoded."""
+        """Return the decoded JSON body."""
         return json_module.loads(self.content)
 
 
 class Requests:
-    """One HTTP request, one answer, whatever its status; raises RequestError without an answer."""
+    """Requests over HTTP: each method returns the answer whatever its status, and raises RequestError without one."""
 
     @staticmethod
     def get(url: str, **options: Any) -> Response:
-        """GET; the options are those of `request`."""
+        """Send a GET request; the options are those of `request`."""
         return Requests.request("GET", url, **options)
 
     @staticmethod
     def post(url: str, **options: Any) -> Response:
-        """POST; the options are those of `request`."""
+        """Send a POST request; the options are those of `request`."""
         return Requests.request("POST", url, **options)
 
     @staticmethod
     def put(url: str, **options: Any) -> Response:
-        """PUT; the options are those of `request`."""
+        """Send a PUT request; the options are those of `request`."""
         return Requests.request("PUT", url, **options)
 
     @staticmethod
     def delete(url: str, **options: Any) -> Response:
-        """DELETE; the options are those of `request`."""
+        """Send a DELETE request; the options are those of `request`."""
         return Requests.request("DELETE", url, **options)
 
     @staticmethod
@@ -103,7 +103,7 @@ class Requests:
         timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
         verify_tls: bool = True,
     ) -> Response:
-        """Send `json`, or the bytes in `data`; headers without a value are left out."""
+        """Send a request with `json` or with the bytes in `data`; headers of None are left out."""
         request = _build_request(method, url, params, json, data, headers)
         with _translated_errors(request), _open(request, timeout, verify_tls) as answer:
             return _read(request, answer)
@@ -116,7 +116,7 @@ class Requests:
         timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
         verify_tls: bool = True,
     ) -> Iterator[Iterator[str]]:
-        """GET an answer that comes line by line; raises ResponseError when it is an error."""
+        """Open an answer that arrives line by line; raises ResponseError when the answer is an error."""
         request = _build_request("GET", url, None, None, None, headers)
         with _translated_errors(request):
             answer = _open(request, timeout, verify_tls)
@@ -128,7 +128,7 @@ class Requests:
 
 
 def parse_response(response: Response, error_context: str) -> Any:
-    """The JSON in an answer, or None; raises ResponseError when the answer is an error."""
+    """Return the JSON in an answer, None when it holds none; raises ResponseError when the answer is an error."""
     if not response.ok:
         kind = EndpointUnknown if _is_unknown_endpoint(response) else ResponseError
         raise kind(_describe_error(response, error_context), response.status_code)
@@ -144,7 +144,7 @@ def parse_response(response: Response, error_context: str) -> Any:
 
 
 def parse_response_object(response: Response, error_context: str) -> dict[str, Any]:
-    """The JSON object in an answer."""
+    """Return the JSON object in an answer; raises ResponseError when it holds something else."""
     value = parse_response(response, error_context)
     if not isinstance(value, dict):
         raise _unexpected(response, error_context, "a JSON object")
@@ -152,7 +152,7 @@ def parse_response_object(response: Response, error_context: str) -> dict[str, A
 
 
 def parse_response_list(response: Response, error_context: str) -> list[Any]:
-    """The JSON list in an answer."""
+    """Return the JSON list in an answer; raises ResponseError when it holds something else."""
     value = parse_response(response, error_context)
     if not isinstance(value, list):
         raise _unexpected(response, error_context, "a JSON list")
@@ -183,7 +183,7 @@ def _describe_error(response: Response, error_context: str) -> str:
 
 
 def _is_unknown_endpoint(response: Response) -> bool:
-    # A service that can't find what was asked for tells an error; its web framework knows only a detail.
+    # When a service can't find an entity, the body has `error`; an unknown route gets only the framework's `detail`.
     if response.status_code not in (404, 405) or not response.is_json():
         return False
     try:
@@ -194,7 +194,7 @@ def _is_unknown_endpoint(response: Response) -> bool:
 
 
 def is_same_origin(first: str, second: str) -> bool:
-    """Whether two URLs lead to the same server, who may see the same secrets."""
+    """Return whether two URLs lead to the same server, which may see the same secrets."""
     a, b = urllib.parse.urlsplit(first), urllib.parse.urlsplit(second)
     return (a.scheme, a.netloc) == (b.scheme, b.netloc)
 
@@ -234,7 +234,8 @@ def _open(
     try:
         answer: HTTPResponse = urllib.request.build_opener(*handlers).open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
-        return error  # An answer like any other; what its status means is for the caller.
+        # An error status is an answer like any other; the caller decides what it means.
+        return error
     return answer
 
 
@@ -255,7 +256,7 @@ def _read_lines(
     request: urllib.request.Request, answer: HTTPResponse | urllib.error.HTTPError
 ) -> Iterator[str]:
     while True:
-        # Only reading: what the reader does with a line may fail in its own ways.
+        # Only reading is translated: the consumer of a line may raise errors of its own.
         with _translated_errors(request):
             line = answer.readline()
         if not line:
@@ -293,7 +294,7 @@ def _unverified_context() -> ssl.SSLContext:
 
 
 class _CarefulRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but never shows a token to another host."""
+    """Follows redirects without showing a token to another host."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str

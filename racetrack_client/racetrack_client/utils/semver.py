@@ -1,4 +1,7 @@
-"""Versions of jobs, job types and plugins: parsing, ordering, wildcards."""
+"""Versions of jobs, job types and plugins: parsing, ordering, wildcards.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 import re
 from collections.abc import Callable, Iterable
@@ -14,9 +17,9 @@ _ASTERISK_PATTERN = re.compile(r"([0-9]+|\*)(\.([0-9]+|\*))?(\.([0-9]+|\*))?(-.+
 
 @total_ordering
 class SemanticVersion:
-    """`MAJOR.MINOR.PATCH` and any label.
+    """A version `MAJOR.MINOR.PATCH` with an optional label.
 
-    A labelled version comes before the bare one; labels compare as text.
+    A version with a label precedes the one without; labels compare as text.
     """
 
     def __init__(self, version: str) -> None:
@@ -29,17 +32,17 @@ class SemanticVersion:
 
     @classmethod
     def parse(cls, text: str) -> "SemanticVersion":
-        """Read a version; ValueError when it does not start with three numbers."""
+        """Return the version; raises ValueError when the text does not start with three numbers."""
         return cls(text)
 
     @classmethod
     def find(cls, text: str) -> "SemanticVersion | None":
-        """Read a version, or None when the text is none."""
+        """Return the version, or None when the text is not one."""
         return cls(text) if _VERSION.fullmatch(text) else None
 
     @property
     def is_stable(self) -> bool:
-        """Whether the version has no label."""
+        """True if the version has no label."""
         return not self.label
 
     def __eq__(self, other: object) -> bool:
@@ -70,17 +73,17 @@ class SemanticVersionPattern:
 
     @staticmethod
     def is_x_pattern(text: str) -> bool:
-        """Tell whether it is like `x`, `1.x`, `1.2.x`."""
+        """Return whether the text is a pattern such as `x`, `1.x` or `1.2.x`."""
         return "x" in text and _X_PATTERN.fullmatch(text) is not None
 
     @staticmethod
     def is_asterisk_pattern(text: str) -> bool:
-        """Tell whether it is like `*`, `1.*`, `1.2.3-*-slim`."""
+        """Return whether the text is a pattern such as `*`, `1.*` or `1.2.3-*-slim`."""
         return "*" in text and _ASTERISK_PATTERN.fullmatch(text) is not None
 
     @classmethod
     def from_x_pattern(cls, text: str) -> "SemanticVersionPattern":
-        """Match stable versions: each `x` is one number, a last `x` stands for all that follow."""
+        """Return a pattern for stable versions: an `x` matches one number, a last `x` all numbers that follow."""
         if not cls.is_x_pattern(text):
             raise ValueError(f"{text!r} is no version pattern; write for example 1.x or 1.2.x")
         segments = text.split(".")
@@ -90,13 +93,13 @@ class SemanticVersionPattern:
 
     @classmethod
     def from_asterisk_pattern(cls, text: str) -> "SemanticVersionPattern":
-        """Match any version: each `*` is one or more of any character."""
+        """Return a pattern for any version: a `*` matches one or more characters."""
         if not cls.is_asterisk_pattern(text):
             raise ValueError(f"{text!r} is no version pattern; write for example 1.* or 1.2.*")
         return cls(text, ".+".join(re.escape(part) for part in text.split("*")))
 
     def matches(self, version: SemanticVersion) -> bool:
-        """Tell whether the whole version fits."""
+        """Return whether the whole version matches."""
         return self._expression.fullmatch(version.text) is not None
 
     def __str__(self) -> str:
@@ -104,12 +107,12 @@ class SemanticVersionPattern:
 
 
 def is_version_pattern(text: str) -> bool:
-    """Tell whether a job version is a pattern such as `x`, `1.x` or `1.2.x`."""
+    """Return whether a job version is a pattern such as `x`, `1.x` or `1.2.x`."""
     return SemanticVersionPattern.is_x_pattern(text)
 
 
 def matches_version_pattern(pattern: str, version: SemanticVersion) -> bool:
-    """Match a stable version segment by segment."""
+    """Return whether a stable version matches a pattern such as `1.x`."""
     return SemanticVersionPattern.from_x_pattern(pattern).matches(version)
 
 
@@ -120,7 +123,7 @@ def find_latest(
     pattern: SemanticVersionPattern | None = None,
     only_stable: bool = True,
 ) -> T | None:
-    """Find the item with the highest version; items whose version can't be read do not count."""
+    """Return the item with the highest version, or None; items whose version can't be parsed do not count."""
     versions = [(SemanticVersion.find(version_of(item)), item) for item in items]
     fitting = [
         (version, item)

@@ -1,4 +1,7 @@
-"""Running other programs."""
+"""Running other programs.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 import contextlib
 import os
@@ -16,11 +19,11 @@ from racetrack_client.log.logs import get_logger
 logger = get_logger(__name__)
 
 Command = str | Sequence[str]
-"""Give lists of arguments. Strings go through a shell; published plugins pass them, we do not."""
+"""A list of arguments. A string runs in a shell; only published plugins pass strings."""
 
 
 class CommandError(RuntimeError):
-    """A program ended with another code than zero."""
+    """A program ended with a code other than zero."""
 
     def __init__(self, cmd: Command, stdout: str, returncode: int) -> None:
         super().__init__(
@@ -28,7 +31,7 @@ class CommandError(RuntimeError):
         )
         self.cmd = cmd
         self.stdout = stdout
-        """What it printed, stdout and stderr together."""
+        """The output of the program, stdout and stderr together."""
         self.returncode = returncode
 
 
@@ -38,7 +41,7 @@ def shell(
     print_stdout: bool = True,
     output_filename: str | None = None,
 ) -> None:
-    """Run a program and pass on what it prints; raises CommandError when it fails."""
+    """Run a program and pass on its output; raises CommandError when it fails."""
     logger.debug(f"running {_program(cmd)}")
     log_file = Path(output_filename).open("a", encoding="utf-8") if output_filename else None  # noqa: SIM115 closed below
     try:
@@ -49,13 +52,13 @@ def shell(
 
 
 def shell_output(cmd: Command, workdir: Path | None = None, print_stdout: bool = False) -> str:
-    """Run a program; what it printed, stdout and stderr together."""
+    """Run a program and return its output, stdout and stderr together; raises CommandError when it fails."""
     logger.debug(f"running {_program(cmd)}")
     return _run_program(cmd, workdir, sys.stdout if print_stdout else None, None)
 
 
 class CommandOutputStream:
-    """A running program whose lines are handed over one by one, until it ends or is interrupted."""
+    """A running program; a thread passes its lines to `on_next_line` until it ends or is interrupted."""
 
     def __init__(
         self,
@@ -72,9 +75,9 @@ class CommandOutputStream:
         self._reader.start()
 
     def interrupt(self) -> None:
-        """End the program and the threads that read it; harmless when it has ended."""
+        """End the program and the thread that reads it; does nothing when the program has ended."""
         self._interrupted.set()
-        # The whole group: a shell that gets the signal would leave its child running.
+        # The signal goes to the whole group: a shell that gets it alone would leave its child running.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGTERM)
         if threading.current_thread() is not self._reader:
@@ -114,7 +117,7 @@ def _run_program(
 def _start_program(
     cmd: Command, workdir: Path | None, *, new_session: bool = False
 ) -> "subprocess.Popen[str]":
-    # The shell is only for the strings of published plugins, which build their own command lines.
+    # A shell runs only the strings of published plugins, which build their own command lines.
     return subprocess.Popen(
         cmd,
         shell=isinstance(cmd, str),

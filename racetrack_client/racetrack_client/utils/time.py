@@ -1,4 +1,7 @@
-"""Times as users read them."""
+"""Times as users read them.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from datetime import UTC, datetime
 
@@ -20,17 +23,17 @@ _STEPS = [
 
 
 def now() -> datetime:
-    """Return the time, aware, UTC."""
+    """Return the current time in UTC, timezone-aware."""
     return datetime.now(UTC)
 
 
 def datetime_to_timestamp(moment: datetime) -> int:
-    """Return whole UNIX seconds."""
+    """Return the moment as whole UNIX seconds."""
     return int(moment.timestamp())
 
 
 def days_ago_text(timestamp: int | None, now_timestamp: int) -> str:
-    """Say how long ago a moment was: `never` without one, empty for the future."""
+    """Return how long ago a moment was: `never` for None, an empty text for the future."""
     if not timestamp:
         return "never"
     seconds = now_timestamp - timestamp

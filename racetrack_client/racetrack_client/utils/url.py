@@ -1,4 +1,7 @@
-"""URLs of Racetrack's services."""
+"""URLs of Racetrack's services.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from urllib.parse import urlsplit
 
@@ -6,7 +9,7 @@ from racetrack_client.log.errors import ValidationError
 
 
 def resolve_lifecycle_url(remote: str, aliases: dict[str, str]) -> str:
-    """Turn a remote (alias or URL, perhaps without scheme and path) into Lifecycle's URL."""
+    """Return Lifecycle's URL for a remote: an alias, or a URL, perhaps without scheme and path."""
     url = aliases.get(remote, remote)
     if "://" not in url:
         url = f"https://{url}"
@@ -17,7 +20,7 @@ def resolve_lifecycle_url(remote: str, aliases: dict[str, str]) -> str:
     parts = urlsplit(url)
     if not parts.path:
         return f"{parts.scheme}://{parts.netloc}/lifecycle"
-    # `http://host/` names the root on purpose, so its slash stays: resolving twice changes nothing.
+    # The slash of `http://host/` stays, because it names the root on purpose: resolving twice changes nothing.
     return url if parts.path == "/" else url.rstrip("/")
 
 
@@ -32,7 +35,7 @@ def _is_usable(url: str) -> bool:
 
 
 def join_paths(*parts: str) -> str:
-    """Join parts of a URL with single slashes; empty parts vanish, a slash at the end stays."""
+    """Join parts of a URL with single slashes; empty parts are left out, a trailing slash is kept."""
     filled = [part for part in parts if part.strip("/")]
     if len(filled) < 2:
         return "".join(filled)

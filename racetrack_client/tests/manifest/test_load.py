@@ -4,10 +4,10 @@ import pytest
 from racetrack_client.log.context_error import ContextError
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.load import (
-    find_manifest_path,
     load_manifest,
     load_merged_content,
     parse_extra_vars,
+    require_manifest_path,
 )
 from racetrack_client.manifest.validate import load_validated_manifest
 
@@ -40,7 +40,7 @@ def test_a_file_of_any_name_may_be_named(tmp_path: Path):
 def test_the_legacy_name_is_found(tmp_path: Path):
     write(tmp_path / "fatman.yaml", JOB)
 
-    assert find_manifest_path(tmp_path).name == "fatman.yaml"
+    assert require_manifest_path(tmp_path).name == "fatman.yaml"
 
 
 def test_a_missing_manifest_names_the_directory(tmp_path: Path):

@@ -1,1 +1,1 @@
-"""The base of every service: app factory, errors, metrics, server."""
+"""The base of every service's API: app factory, errors, probes, metrics, OpenAPI, server."""

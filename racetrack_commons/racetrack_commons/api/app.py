@@ -1,4 +1,4 @@
-"""The base of every service's ASGI app."""
+"""The factory of every service's ASGI app."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -28,17 +28,17 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True)
 class ApiOptions:
-    """What few services need to say."""
+    """Options that most services leave at their defaults."""
 
     version: str = "1.0.0"
-    """Of the API, shown in its OpenAPI document."""
+    """The version of the API, shown in its OpenAPI document."""
     description: str = ""
     error_statuses: Mapping[type[Exception], int] = field(default_factory=dict)
-    """Statuses of the service's own errors; their texts are shown to callers."""
+    """The statuses of the service's own errors, whose texts callers may see."""
     max_body_bytes: int = 1024**3
-    """Longer requests are refused with 413."""
+    """The largest body of a request; a larger one is refused with 413."""
     quiet_paths: frozenset[str] = frozenset()
-    """What is asked all the time, and is not worth a line in the log when it went well; as probes are."""
+    """Paths that are called all the time: like probes, they are logged only when the answer is not 200."""
 
 
 def create_api_app(
@@ -50,10 +50,10 @@ def create_api_app(
     lifespan: Lifespan | None = None,
     options: ApiOptions | None = None,
 ) -> FastAPI:
-    """Make an app with errors, probes, metrics, docs, CORS and access log; add routers at the root.
+    """Return an app with errors, probes, metrics, docs, CORS and access log; the service adds its routers at the root.
 
-    Each route also answers under `base_path` (`/lifecycle`). `registry` takes the metrics that
-    `/metrics` shows, the service's own among them; without one a new registry is made.
+    Each route also answers under `base_path` (`/lifecycle`). `/metrics` shows the metrics in `registry`, to which
+    the service adds its own; without one a new registry is created.
     """
     options = options or ApiOptions()
     registry = registry or create_registry()
@@ -96,7 +96,7 @@ def create_api_app(
 def _inner_middleware(
     base_path: str, metrics: CommonsMetrics, statuses: Mapping[type[Exception], int]
 ) -> list[Middleware]:
-    """The outermost first: faults are answered inside CORS, so that browsers can read them."""
+    """Return the layers, the outermost first: faults are answered inside CORS, so that browsers can read them."""
     layers = [
         Middleware(
             CORSMiddleware,

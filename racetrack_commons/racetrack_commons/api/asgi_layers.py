@@ -1,4 +1,4 @@
-"""What is noted of each request: a line in the log, and the counts of requests."""
+"""ASGI layers of a service: access log and request metrics, the base path, apps that are created when first called."""
 
 import asyncio
 import time
@@ -18,12 +18,12 @@ from racetrack_commons.api.tracing import (
 
 logger = get_logger(__name__)
 _LONGEST_ID = 128
-# URLs are made by the inner app's own router, not by that of the app around it.
+# The inner app must build URLs with its own router, not with that of the app around it.
 _ROUTING = ("router", "app_root_path", "endpoint", "path_params")
 
 
 class AccessLogMiddleware:
-    """Counts and logs requests; those of quiet paths that went well are not logged."""
+    """Counts and logs requests, except those of quiet paths that were answered with 200."""
 
     def __init__(
         self, app: ASGIApp, metrics: CommonsMetrics, base_path: str, quiet_paths: Collection[str]
@@ -36,7 +36,7 @@ class AccessLogMiddleware:
         self._caller_header = get_caller_header_name()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
+        """Handle one connection, as ASGI defines it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -66,20 +66,20 @@ class AccessLogMiddleware:
             "tracing_id": current_tracing_id.get(),
             "caller_name": _clean(Headers(scope=scope).get(self._caller_header, "")),
         }
-        # A caller that leaves before the answer starts gets none: there is no status to tell.
+        # A caller that hangs up before the answer starts gets none: there is no status to log.
         result = "cancelled" if status is None else status
         logger.info(f"{scope['method']} {_uri(scope)} {result}", extra=extra)
 
 
 class BasePathMiddleware:
-    """Tells the app which part of the path is its mount, by whole segments."""
+    """Serves every route also under the service's base path, which it matches by whole segments."""
 
     def __init__(self, app: ASGIApp, base_path: str) -> None:
         self._app = app
         self._base_path = base_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
+        """Handle one connection, as ASGI defines it."""
         path = scope.get("path", "")
         if scope["type"] == "http" and path == self._base_path:
             response = RedirectResponse(f"{self._base_path}/", status_code=307)
@@ -91,7 +91,7 @@ class BasePathMiddleware:
 
 
 class LazyApp:
-    """An ASGI app, to be mounted, that is made for its first connection."""
+    """A mounted ASGI app that is created at its first connection, because few use it and its libraries take memory."""
 
     def __init__(self, make: Callable[[], ASGIApp]) -> None:
         self._make = make
@@ -99,7 +99,7 @@ class LazyApp:
         self._making = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
+        """Handle one connection, as ASGI defines it."""
         app = self._app or await self._load()
         await app({key: scope[key] for key in scope if key not in _ROUTING}, receive, send)
 
@@ -118,5 +118,5 @@ def _uri(scope: Scope) -> str:
 
 
 def _clean(text: str, longest: int = _LONGEST_ID) -> str:
-    """Keep a caller from writing lines of its own into the log."""
+    """Return the text without control characters, so that a caller can't forge lines of the log."""
     return "".join(character for character in text[:longest] if character.isprintable())

@@ -1,4 +1,4 @@
-"""How errors become answers: the one table from exception classes to statuses."""
+"""Answers to requests that failed: the one table from exception classes to statuses."""
 
 import math
 import uuid
@@ -37,7 +37,7 @@ STATUSES: Mapping[type[Exception], int] = {
     TooManyRequests: 429,
     ServiceUnavailable: 503,
 }
-"""What a caller can cause, or wait for. Everything else is a fault of ours: 500."""
+"""The statuses of errors that a caller can cause or wait for. Every other error is a fault of the service: 500."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class ErrorAnswer:
 
     @property
     def is_fault(self) -> bool:
-        """Whether the service is to blame."""
+        """True if the service is at fault."""
         return self.status == 500
 
 
 def describe_failure(error: Exception, statuses: Mapping[type[Exception], int]) -> ErrorAnswer:
-    """Choose status and text by the error's class, then by the classes of its causes."""
+    """Return the answer: its status follows from the class of the error, then from the classes of its causes."""
     error = _single_member(error)
     for cause in walk_causes(error):
         if status := _find_status(cause, statuses):
@@ -69,7 +69,7 @@ def describe_failure(error: Exception, statuses: Mapping[type[Exception], int]) 
 
 
 class ErrorMiddleware:
-    """Answers errors that no handler caught, and logs faults once, with their traceback."""
+    """Answers errors that no handler caught; logs each fault once, with its traceback."""
 
     def __init__(
         self, app: ASGIApp, metrics: CommonsMetrics, statuses: Mapping[type[Exception], int]
@@ -79,7 +79,7 @@ class ErrorMiddleware:
         self._statuses = statuses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
+        """Handle one connection, as ASGI defines it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -94,7 +94,7 @@ class ErrorMiddleware:
             await self._app(scope, receive, watch)
         except Exception as error:
             if is_started:
-                # Too late for another status: the server must break the connection, and logs why.
+                # It is too late for another status: the server breaks the connection and logs the error.
                 self._metrics.internal_server_errors.inc()
                 raise
             await self._answer(error, scope)(scope, receive, send)
@@ -111,7 +111,7 @@ class ErrorMiddleware:
 
 
 async def answer_invalid_request(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-    """Answer a request that breaks its schema: FastAPI's list of details, and one line of text."""
+    """Answer a request that violates its schema with FastAPI's list of details, and with one line of text."""
     problems = error.errors() if isinstance(error, RequestValidationError) else []
     text = "; ".join(_describe_problem(problem) for problem in problems)
     details = [_without_input(problem) for problem in problems]
@@ -119,11 +119,11 @@ async def answer_invalid_request(request: Request, error: Exception) -> JSONResp
 
 
 async def answer_http_error(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-    """Answer what the framework itself refuses, such as a body that is no text."""
+    """Answer a request that the framework itself refuses, such as one whose body is not text."""
     if not isinstance(error, HTTPException):
         raise error
     body = {"detail": error.detail}
-    # Unknown paths and methods are answered as they always were.
+    # Published clients recognize unknown paths and methods by this body.
     if error.status_code not in (404, 405):
         body |= {"error": error.detail, "type": "HTTPException"}
     return JSONResponse(body, status_code=error.status_code, headers=error.headers)
@@ -150,7 +150,7 @@ def _single_member(error: Exception) -> Exception:
 
 
 def _describe_fault(error: Exception) -> ErrorAnswer:
-    """Say nothing of the inside but our own words around it; the reference leads to the log."""
+    """Return an answer that shows only our own contexts, not the error itself, and a reference to the log."""
     reference = current_tracing_id.get() or uuid.uuid4().hex[:12]
     words = [*_contexts(error), f"internal error, see the service's log for reference {reference}"]
     return ErrorAnswer(500, {"error": ": ".join(words), "type": type(error).__name__})
@@ -174,7 +174,7 @@ def _describe_problem(problem: Mapping[str, Any]) -> str:
 
 
 def _without_input(problem: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep the key, not the value: a body that lacks a field would come back whole, with its password."""
+    """Return the problem without its input: an incomplete body would be sent back whole, passwords included."""
     detail: dict[str, Any] = jsonable_encoder(
         {key: problem.get(key) for key in ("type", "loc", "msg")}
     )

@@ -1,4 +1,4 @@
-"""Metrics that every service has, in a registry of its own."""
+"""Metrics of every service: requests, the Python process, TCP sockets; and the route that shows them."""
 
 import collections
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ DURATION_BUCKETS: Sequence[float] = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75),
     *(1, 2.5, 5, 7.5, 10, 25, 50, 75, 100, 250, 500, 750, 1000),
 )
-"""Seconds; the dashboards know these buckets."""
+"""Upper bounds in seconds; dashboards rely on these buckets."""
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 _ESTABLISHED = "ESTABLISHED"
 _STATUSES = {
@@ -48,7 +48,7 @@ _FIRST_EPHEMERAL_PORT = 10_000
 
 
 def create_registry() -> CollectorRegistry:
-    """Return a new registry with what there is to know of any Python process."""
+    """Return a new registry with the metrics of any Python process."""
     registry = CollectorRegistry()
     GCCollector(registry)
     PlatformCollector(registry)
@@ -58,7 +58,7 @@ def create_registry() -> CollectorRegistry:
 
 @dataclass(frozen=True)
 class CommonsMetrics:
-    """Counts of requests."""
+    """The metrics of requests that every service has."""
 
     internal_server_errors: Counter
     requests_started: Counter
@@ -67,7 +67,7 @@ class CommonsMetrics:
 
     @classmethod
     def create(cls, registry: CollectorRegistry) -> "CommonsMetrics":
-        """Declare the metrics, under their contract names."""
+        """Declare the metrics, whose names are part of the contract."""
         return cls(
             internal_server_errors=Counter(
                 "commons_internal_server_errors",
@@ -90,7 +90,7 @@ class CommonsMetrics:
 
 
 def metrics_router(registry: CollectorRegistry) -> APIRouter:
-    """Serve the metrics as Prometheus reads them; both spellings of the path without a redirect."""
+    """Return the route of the metrics in Prometheus format; both spellings of the path answer without a redirect."""
     router = APIRouter(tags=[PROBES_TAG])
     scrapes = Counter("metrics_scrapes", "How often metrics were read", registry=registry)
 
@@ -112,17 +112,17 @@ def metrics_router(registry: CollectorRegistry) -> APIRouter:
 
 @dataclass(frozen=True)
 class SocketCollector(Collector):
-    """Counts the sockets of the machine, or of the container, when metrics are read."""
+    """Counts the TCP sockets of the machine, or of the container, each time metrics are read."""
 
     prefix: str
-    """Of the names: `lifecycle`."""
+    """The prefix of the metrics' names, such as `lifecycle`."""
 
     def describe(self) -> Iterable[Metric]:
-        """Name nothing before metrics are read."""
+        """Return no metrics, so that registration does not read the sockets."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Count now; where there is no such list, there are no metrics."""
+        """Yield the current counts; without `/proc/net` they are empty."""
         sockets = list(_read_sockets())
         by_status = GaugeMetricFamily(
             f"{self.prefix}_tcp_connections_count", "TCP sockets by status", labels=["status"]
@@ -142,7 +142,7 @@ class SocketCollector(Collector):
 
 
 def _read_sockets() -> Iterator[tuple[str, int]]:
-    """Yield status and remote port of each."""
+    """Yield the status and the remote port of each socket."""
     for table in _TABLES:
         if not table.exists():
             continue

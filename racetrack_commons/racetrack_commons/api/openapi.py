@@ -1,4 +1,4 @@
-"""The OpenAPI document of a service: how callers show who they are, and how they are refused."""
+"""The OpenAPI document of a service, with authentication and errors, and the pages that show it."""
 
 from collections.abc import Collection, Iterator
 from http import HTTPStatus
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from racetrack_commons.auth.token import AUTH_HEADER
 
 PROBES_TAG = "root"
-"""Tag of routes that answer for the service itself: they are open, and refuse nobody."""
+"""The tag of routes about the service itself, which require no token."""
 _ALWAYS = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.INTERNAL_SERVER_ERROR)
 _ASSETS = Path(fastapi_offline.__file__).parent / "static"
 _ASSETS_PATH = "static-offline-docs"
@@ -26,19 +26,19 @@ class ErrorBody(BaseModel):
     """The answer to a request that failed."""
 
     error: str
-    """What went wrong, for people."""
+    """The message for people."""
     type: str | None = None
     """The class of the error."""
 
 
 class UnknownPathBody(BaseModel):
-    """The answer when no route has the path: the server is older, or the path is not one."""
+    """The answer when no route matches the path: the server is older, or the path is wrong."""
 
     detail: str
 
 
 class ApiApp(FastAPI):
-    """An app whose OpenAPI document asks for the auth token, names both mounts, and tells of errors."""
+    """An app whose OpenAPI document declares the auth token, both mounts, and the errors of each route."""
 
     error_statuses: Collection[int] = ()
     """Statuses that any route may answer with."""

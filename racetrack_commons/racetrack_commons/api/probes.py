@@ -1,4 +1,4 @@
-"""The probes `/live`, `/ready` and `/health`; each service says what they answer."""
+"""The probes `/live`, `/ready` and `/health`; each service supplies their answers."""
 
 import inspect
 from collections.abc import Awaitable, Callable
@@ -16,31 +16,31 @@ PROBE_PATHS = frozenset({"/live", "/ready", "/health", "/metrics", "/metrics/"})
 
 @dataclass(frozen=True)
 class ProbeAnswer:
-    """What a probe says; any status but 200 means no."""
+    """The answer of a probe; any status but 200 means no."""
 
     body: dict[str, Any]
     status: int = 200
 
 
 Probe = Callable[[], ProbeAnswer | Awaitable[ProbeAnswer]]
-"""Plain functions may block, they run in a thread; coroutine functions must not."""
+"""A plain function runs in a thread and may block; a coroutine function must not block."""
 
 
 @dataclass(frozen=True)
 class Probes:
-    """The probes of one service. Those not given answer that all is well."""
+    """The probes of one service; a probe of None always answers yes."""
 
     service: str
     live: Probe | None = None
-    """The process runs."""
+    """Answers whether the process runs."""
     ready: Probe | None = None
-    """What the service needs answers."""
+    """Answers whether the services and databases that it needs answer."""
     health: Probe | None = None
-    """Both, in detail."""
+    """Answers both, in detail."""
 
 
 def probes_router(probes: Probes) -> APIRouter:
-    """Serve the probes, open to everybody."""
+    """Return the routes of the probes, which require no token."""
     router = APIRouter(tags=[PROBES_TAG])
     service = probes.service
     _add(router, "live", probes.live or _always({"service": service, "live": True}))

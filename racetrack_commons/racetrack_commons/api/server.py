@@ -14,17 +14,17 @@ logger = get_logger(__name__)
 
 GRACE_SECONDS = 3
 OnStop = Callable[[], None]
-"""Called in the event loop of the app."""
+"""A function that is called in the event loop of the app when the server begins to stop."""
 
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """How much a server takes on, and how long it waits when it stops."""
+    """The limits of a server: its connections, and its time to stop."""
 
     grace_seconds: int = GRACE_SECONDS
-    """How long running requests may take after the service was told to stop."""
+    """The time that running requests get after the service was told to stop."""
     connections: int | None = 2000
-    """More are answered with 503; None: the app itself knows when it is enough."""
+    """The most connections at once, beyond which callers get 503; None: the app limits them itself."""
 
 
 def serve_app(
@@ -34,7 +34,7 @@ def serve_app(
     limits: ServerLimits | None = None,
     on_stop: OnStop | None = None,
 ) -> None:
-    """Serve an app until SIGTERM or SIGINT, then let running requests end."""
+    """Serve an app until SIGTERM or SIGINT, then let running requests finish."""
     create_server(app, addr, port, limits, on_stop).run()
 
 
@@ -45,7 +45,7 @@ def create_server(
     limits: ServerLimits | None = None,
     on_stop: OnStop | None = None,
 ) -> uvicorn.Server:
-    """Make the server; port 0 takes a free one. `on_stop` is called before running requests are waited for."""
+    """Return a server; port 0 chooses a free port. `on_stop` is called before the server waits for running requests."""
     limits = limits or ServerLimits()
     return _Server(
         uvicorn.Config(
@@ -55,7 +55,7 @@ def create_server(
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,  # whoever talks to us may claim any address
+            proxy_headers=False,  # any caller may claim any address
             backlog=2048,
             limit_concurrency=limits.connections,
             timeout_keep_alive=75,
@@ -67,20 +67,20 @@ def create_server(
 
 
 class _Server(uvicorn.Server):
-    """Says why it stops, also to the app."""
+    """Logs why it stops, and tells the app first."""
 
     def __init__(self, config: uvicorn.Config, on_stop: OnStop | None) -> None:
         super().__init__(config)
         self._on_stop = on_stop
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop."""
+        """Begin to stop, as uvicorn does at a signal."""
         if not self.should_exit:
             logger.info(f"stopping, told by {signal.Signals(sig).name}")
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let the app know first: it may have requests that wait for something."""
+        """Tell the app before waiting, because it may have requests that wait for events."""
         if self._on_stop is not None:
             self._on_stop()
         await super().shutdown(sockets)

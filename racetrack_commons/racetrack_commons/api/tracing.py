@@ -1,4 +1,7 @@
-"""Names of the headers that follow a request through services, and the request being served."""
+"""The headers that identify a request and its caller in all services, and the id of the current request.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from contextvars import ContextVar
 

@@ -1,1 +1,1 @@
-"""Tokens: what they say of their bearer, and how they are signed."""
+"""Tokens and their headers, and unsafe paths of endpoints."""

@@ -1,4 +1,4 @@
-"""Tokens: JSON Web Tokens signed with HS256, compatible byte for byte with those in use."""
+"""Tokens: JSON Web Tokens signed with HS256, byte for byte those of earlier versions, and the headers that carry them."""
 
 import base64
 import binascii
@@ -18,19 +18,19 @@ _ALGORITHM = "HS256"
 _ADMIN_SEED = "ce081b05-a4a0-414a-8f6a-84c0231916a6"
 _INVALID = "the auth token is not valid: log in again, or ask an admin for a new token"
 AUTH_HEADER = "X-Racetrack-Auth"
-"""Also the name of the cookie that log-in sets."""
+"""The header of requests to every service, and the name of the cookie that log-in sets."""
 _HEADERS = (AUTH_HEADER, "X-Racetrack-User-Auth", "X-Racetrack-Esc-Auth")
 
 
 class AuthSubjectType(StrEnum):
-    """Who may hold a token."""
+    """The kind of subject that holds a token."""
 
     USER = "user"
     ESC = "esc"
     """An external service consumer."""
     JOB_FAMILY = "job_family"
     INTERNAL = "internal"
-    """A service of the platform; its tokens are known by their signature alone."""
+    """A service of the platform; its tokens are not stored, their signature suffices."""
 
 
 def _new_seed() -> str:
@@ -38,27 +38,27 @@ def _new_seed() -> str:
 
 
 class AuthTokenPayload(BaseModel):
-    """The claims of a token. Any other claim makes it invalid: expiry lives in the database."""
+    """The claims of a token. Any other claim makes it invalid: the database stores when it expires."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: str = Field(default_factory=_new_seed)
-    """Makes two tokens of one subject different."""
+    """A random text, which distinguishes two tokens of one subject."""
     subject: str
-    """User: name; ESC: id; job family: name; internal: name of the service."""
+    """The name of a user, job family or service, or the id of an ESC."""
     subject_type: AuthSubjectType
     scopes: list[str] | None = None
-    """Only of internal tokens; empty or absent means no limit."""
+    """The scopes of an internal token; an empty list or None means no limit."""
 
     def allows(self, scope: AuthScope | None) -> bool:
-        """Tell whether an internal token may do this; None: something that names no scope."""
+        """Return whether an internal token has the scope; None stands for an action without a scope."""
         if not self.scopes or AuthScope.FULL_ACCESS in self.scopes:
             return True
         return scope is not None and scope in self.scopes
 
 
 def encode_token(payload: AuthTokenPayload, key: str) -> str:
-    """Sign a token. `scopes` is left out, unless the payload was made with them."""
+    """Return a signed token; its claims have `scopes` only if the payload was created with them."""
     claims: dict[str, Any] = payload.model_dump(mode="json")
     if "scopes" not in payload.model_fields_set:
         del claims["scopes"]
@@ -66,7 +66,7 @@ def encode_token(payload: AuthTokenPayload, key: str) -> str:
 
 
 def decode_token(text: str, key: str) -> AuthTokenPayload:
-    """Verify a token; UnauthorizedError, which never repeats the token, when it is not ours."""
+    """Return the claims of a valid token; raises UnauthorizedError, which never shows the token, for any other."""
     try:
         claims = jwt.decode(text, key, algorithms=[_ALGORITHM])
         return AuthTokenPayload.model_validate(claims)
@@ -75,9 +75,9 @@ def decode_token(text: str, key: str) -> AuthTokenPayload:
 
 
 def decode_legacy_token(text: str) -> AuthTokenPayload | None:
-    """Read an ESC's token of the first generation: base64 of JSON, or None when it is none.
+    """Return the claims of an ESC's token of the first generation, base64 of JSON; None for any other text.
 
-    It carries no signature. Whoever accepts it must find the exact text among the stored tokens.
+    Such a token has no signature: the caller must find the exact text among the stored tokens before accepting it.
     """
     try:
         claims = json.loads(base64.b64decode(text, validate=True))
@@ -91,7 +91,7 @@ def decode_legacy_token(text: str) -> AuthTokenPayload | None:
 
 
 def internal_token(subject: str, key: str) -> str:
-    """Sign a token with full access, for a service of the platform."""
+    """Return a signed token with full access for a service of the platform."""
     payload = AuthTokenPayload(
         subject=subject,
         subject_type=AuthSubjectType.INTERNAL,
@@ -101,7 +101,7 @@ def internal_token(subject: str, key: str) -> str:
 
 
 def admin_token(key: str) -> str:
-    """Sign the first admin's token: the same for everybody who knows the key."""
+    """Return the first admin's token, which depends only on the key."""
     payload = AuthTokenPayload(
         seed=_ADMIN_SEED, subject="admin", subject_type=AuthSubjectType.USER, scopes=None
     )
@@ -109,7 +109,7 @@ def admin_token(key: str) -> str:
 
 
 def find_auth_token(headers: Mapping[str, str]) -> str | None:
-    """Return the token of a request, or None; the names that old clients use count too.
+    """Return the token of a request, or None; the header names of older clients are accepted, too.
 
     `headers` must ignore case, as those of Starlette and httpx do.
     """

@@ -1,1 +1,1 @@
-"""Names of what is deployed."""
+"""Names of a job's images and resources."""

@@ -1,4 +1,4 @@
-"""Names of what runs a job on its infrastructure target.
+"""The name of a job's resources on its infrastructure target.
 
 Plugins import this module: its names are frozen (docs/plugins.md).
 """

@@ -1,6 +1,6 @@
-"""What gateways and Lifecycle say to each other about async calls beyond the call itself: who runs it, and how it ended.
+"""Async calls as PUB and Lifecycle exchange them: the call, the lease to run it, its end, the encoding of bodies.
 
-Several values of a header stand in one text, divided by line feeds, which no header may hold.
+Several values of one header are joined into one text by line feeds, which no header may contain.
 """
 
 import base64
@@ -16,24 +16,24 @@ _LONGEST_LEASE_SECONDS = 3600
 
 
 class AsyncCallStatus(StrEnum):
-    """How an async call stands."""
+    """The status of an async call."""
 
     ONGOING = "ongoing"
     COMPLETED = "completed"
-    """The job answered, whatever it was."""
+    """The job has answered, with any status."""
     FAILED = "failed"
 
 
 class BodyEncoding(StrEnum):
-    """How the bodies of an async call travel in JSON."""
+    """The encoding of an async call's bodies in JSON."""
 
     UTF_8 = "utf-8"
     BASE64 = "base64"
-    """For bodies that are no text."""
+    """For bodies that are not text."""
 
 
 class AsyncJobCallDto(BaseModel):
-    """A call that was accepted now and is answered later, as PUB keeps it in Lifecycle."""
+    """A call that is accepted at once and answered later, as PUB stores it in Lifecycle."""
 
     id: str = Field(max_length=36)
     status: AsyncCallStatus
@@ -54,63 +54,63 @@ class AsyncJobCallDto(BaseModel):
     pub_instance_addr: str = Field(max_length=256)
     retriable_error: bool
     body_encoding: BodyEncoding = BodyEncoding.UTF_8
-    """Of both bodies; PUBs that don't say it send text."""
+    """The encoding of both bodies; older PUBs leave it out and send text."""
 
 
 class AsyncCallLease(BaseModel):
-    """The right to run async calls for so long, renewed or not."""
+    """The right to run async calls; it ends after `seconds` unless it is renewed."""
 
     holder: str = Field(min_length=1, max_length=256)
-    """Never used again: whoever claims anew does so under another name."""
+    """The name of the lease's holder, unique to one claim: the next claim uses another name."""
     seconds: float = Field(gt=0, le=_LONGEST_LEASE_SECONDS)
 
 
 class NewAsyncCall(BaseModel):
-    """A call to keep; without a lease whoever asks first may run it."""
+    """A call to store; without a lease the first gateway that claims it runs it."""
 
     call: AsyncJobCallDto
     lease: AsyncCallLease | None = None
 
 
 class AsyncCallClaim(BaseModel):
-    """A gateway's wish to run calls that nobody runs."""
+    """A gateway's request for calls whose lease is free."""
 
     lease: AsyncCallLease
     limit: int = Field(ge=0, le=1000)
 
 
 class ClaimedAsyncCall(AsyncJobCallDto):
-    """A call that the claimer has to run."""
+    """A call that the claiming gateway has to run."""
 
     is_abandoned: bool
-    """Whether it was running elsewhere and its holder let the lease run out."""
+    """True if the call ran elsewhere and its holder let the lease expire."""
 
 
 class AsyncCallRenewal(BaseModel):
-    """The calls that a gateway still runs."""
+    """A gateway's request to renew the leases of the calls that it still runs."""
 
     holders: dict[str, str]
-    """By the call's id."""
+    """The holder of each call, by the call's id."""
     seconds: float = Field(gt=0, le=_LONGEST_LEASE_SECONDS)
 
 
 class HeldAsyncCalls(BaseModel):
-    """The calls whose lease was renewed; the others are not the gateway's any more."""
+    """The calls whose lease was renewed; the gateway has lost the others."""
 
     call_ids: list[str]
 
 
 class AsyncCallRelease(BaseModel):
-    """A lease given back before the call ended."""
+    """The return of a lease before the call has ended."""
 
     holder: str
     claimable_after_seconds: float = Field(ge=0, le=_LONGEST_LEASE_SECONDS)
     error: str | None = None
-    """Why the attempt failed; None: there was none that counts."""
+    """The error of the failed attempt; None when no attempt counts."""
 
 
 class AsyncCallEnd(BaseModel):
-    """What became of a call."""
+    """The end of a call: its status and answer."""
 
     holder: str
     status: AsyncCallStatus
@@ -122,19 +122,19 @@ class AsyncCallEnd(BaseModel):
 
 
 class AsyncCallDelivery(BaseModel):
-    """Somebody was given the end of a call."""
+    """The news that a client has received the end of a call."""
 
     forget_after_seconds: float = Field(ge=0, le=24 * 3600)
 
 
 class AsyncCallState(BaseModel):
-    """How a call stands."""
+    """The state of a call."""
 
     status: AsyncCallStatus
 
 
 def choose_encoding(*bodies: bytes) -> BodyEncoding:
-    """Return the encoding that all of the bodies can have."""
+    """Return the encoding that suits all of the bodies."""
     try:
         for body in bodies:
             body.decode()
@@ -144,12 +144,12 @@ def choose_encoding(*bodies: bytes) -> BodyEncoding:
 
 
 def encode_body(body: bytes, encoding: BodyEncoding) -> str:
-    """Return the text that stands for a body."""
+    """Return a body as text in the given encoding."""
     return base64.b64encode(body).decode() if encoding is BodyEncoding.BASE64 else body.decode()
 
 
 def decode_body(body: str, encoding: BodyEncoding) -> bytes:
-    """Return the bytes that a text stands for; ValidationError when it is not base64."""
+    """Return the bytes of an encoded body; raises ValidationError when the text is not base64."""
     if encoding is BodyEncoding.UTF_8:
         return body.encode()
     try:

@@ -1,4 +1,7 @@
-"""Values that services exchange. Times are whole UNIX seconds, UTC."""
+"""Values that services exchange. Times are whole UNIX seconds in UTC.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 import math
 from datetime import datetime
@@ -16,27 +19,27 @@ def _whole_seconds(value: object) -> object:
     return int(value) if isinstance(value, float) and math.isfinite(value) else value
 
 
-_END_OF_DATES = 253_402_300_799  # the last second of the year 9999
+_END_OF_DATES = 253_402_300_799  # The last second of the year 9999.
 UnixSeconds = Annotated[int, BeforeValidator(_whole_seconds), Field(ge=0, le=_END_OF_DATES)]
-"""Whole UNIX seconds; rows hold aware datetimes and plugins floats, both become seconds here."""
+"""Whole UNIX seconds; the datetimes of rows and the floats of plugins are converted."""
 
 
 class JobStatus(StrEnum):
-    """What a job is doing."""
+    """The status of a job."""
 
     STARTING = "starting"
-    """Created, not ready yet."""
+    """The job was created and is not ready yet."""
     RUNNING = "running"
     ERROR = "error"
-    """Found on its infrastructure target, and failing."""
+    """The job is on its infrastructure target, and fails."""
     ORPHANED = "orphaned"
-    """Found, but unknown to the registry; never stored."""
+    """The job is on an infrastructure target, but the registry does not know it; this status is never stored."""
     LOST = "lost"
-    """Expected, but not found."""
+    """The registry expects the job, but its infrastructure target does not have it."""
 
 
 class DeploymentStatus(StrEnum):
-    """How a deployment stands."""
+    """The status of a deployment."""
 
     IN_PROGRESS = "in_progress"
     DONE = "done"
@@ -57,7 +60,7 @@ class JobDto(BaseModel):
     manifest: Manifest | None = None
     manifest_yaml: str | None = None
     internal_name: str | None = None
-    """`host:port` that PUB dials."""
+    """The `host:port` at which PUB reaches the job."""
     pub_url: str | None = None
     error: str | None = None
     notice: str | None = None
@@ -75,7 +78,7 @@ class JobDto(BaseModel):
 
 
 class JobFamilyDto(BaseModel):
-    """All versions of a job share a name: the family."""
+    """A job family: all versions of a job, which share its name."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -117,22 +120,22 @@ class BuildPayload(BaseModel):
     image_kind: str = ImageKind.DOCKER
     """An `ImageKind`; a kind that the builder does not know is refused with 400."""
     job_type_version: str | None = None
-    """The resolved job type, when Lifecycle has resolved it; null: the builder does."""
+    """The job type that Lifecycle has resolved; null: the builder resolves it."""
 
 
 class BuildResult(BaseModel):
-    """What a build ended with."""
+    """The result of a build."""
 
     image_names: list[str] = Field(default_factory=list)
     logs: str = ""
     error: str | None = None
     image_tag: str | None = None
-    """The tag to provision: the one asked for, or that of an image with the same content."""
+    """The tag to provision: the requested one, or that of an image with the same content."""
     job_type_version: str = ""
 
 
 class JobImage(BaseModel):
-    """The image of a job, or all of them when it has several, whichever kind they are."""
+    """The image of a job, or all of its images when it has several; they may be of either kind."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -144,14 +147,14 @@ class PrunePayload(BaseModel):
     """Body of the Image Builder's `POST /api/v1/images/prune`."""
 
     needed: list[JobImage]
-    """What jobs run from, may be rolled back to, or are about to run from."""
+    """The images from which jobs run, to which they may be rolled back, or from which they are about to run."""
 
 
 class PruneResult(BaseModel):
-    """What nobody had needed for long, and is gone now."""
+    """The images and environments that had not been needed for long, and were removed."""
 
     removed: list[str]
-    """Names of images, and of environments."""
+    """The names of the removed images and environments."""
 
 
 class BuildEventKind(StrEnum):
@@ -168,7 +171,7 @@ class BuildEventKind(StrEnum):
 
 
 class ChangeKind(StrEnum):
-    """What a change event is about; see Lifecycle's `GET /api/v1/events`."""
+    """The kind of a change event; see Lifecycle's `GET /api/v1/events`."""
 
     JOB = "job"
     """A job was added, switched, changed its status, or is gone; subject: its name."""

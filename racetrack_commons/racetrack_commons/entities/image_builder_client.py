@@ -1,4 +1,4 @@
-"""Typed client of the Image Builder."""
+"""The typed client of the Image Builder's API."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from racetrack_commons.entities.dto import (
 from racetrack_commons.entities.server_sent_events import EventReader
 
 _PRUNE_SECONDS = 600.0
-"""Large images take long to remove."""
+"""The time limit of pruning; removing large images takes long."""
 
 
 class BuildFailed(RuntimeError):
@@ -28,7 +28,7 @@ class BuildFailed(RuntimeError):
 
 
 class PruneRefused(RuntimeError):
-    """The builder does not remove images; the message says why."""
+    """The builder refuses to remove images; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,25 @@ class BuildEvent:
 
 
 class ImageBuilderClient:
-    """Asks for builds and follows them."""
+    """Requests builds and follows them; blocks the calling thread."""
 
     def __init__(self, url: str, token: str, timeout_seconds: float = 3600) -> None:
         self.url = url.rstrip("/")
-        # Heartbeats come every 15 s: after two missing ones the builder is gone.
+        # Heartbeats arrive every 15 s: after two missing ones the builder is considered gone.
         timeout = httpx.Timeout(timeout_seconds, connect=5, read=40)
         self._http = httpx.Client(headers={AUTH_HEADER: token}, timeout=timeout, trust_env=False)
 
     def is_healthy(self) -> bool:
-        """Tell whether the builder answers."""
+        """Return whether the builder answers."""
         try:
             return self._http.get(f"{self.url}/health", timeout=5).is_success
         except httpx.HTTPError:
             return False
 
     def build(self, payload: BuildPayload) -> Iterator[BuildEvent]:
-        """Start or join a build; the last event is its result.
+        """Start or join a build and yield its events; the last event is its result.
 
-        ServiceUnavailable when the builder is not there or goes away; ask again to join it.
+        Raises ServiceUnavailable when the builder does not answer or disappears; the same call then joins the build.
         """
         try:
             with self._http.stream(
@@ -75,9 +75,9 @@ class ImageBuilderClient:
             ) from error
 
     def prune(self, needed: Sequence[JobImage]) -> list[str]:
-        """Have it remove what is not needed and has not been for long; return what is gone.
+        """Let the builder remove images that have not been needed for long; return the names of what it removed.
 
-        ServiceUnavailable when the builder is not there: ask again later. PruneRefused when it says no.
+        Raises ServiceUnavailable when the builder does not answer, PruneRefused when it refuses.
         """
         payload = PrunePayload(needed=list(needed)).model_dump(mode="json")
         url = f"{self.url}/api/v1/images/prune"

@@ -1,4 +1,7 @@
-"""Typed client of Lifecycle's API, as the gateway uses it."""
+"""The typed clients of Lifecycle's API that PUB uses: permissions, jobs, changes, and async calls.
+
+Each method raises LifecycleError when Lifecycle refuses, LifecycleUnreachable when it does not answer.
+"""
 
 import asyncio
 import json
@@ -30,7 +33,7 @@ from racetrack_commons.entities.server_sent_events import EventReader, ServerSen
 
 _ESCAPED_SLASH = re.compile("%2F", re.IGNORECASE)
 WRITERS_AT_ONCE = 8
-"""When many calls end at the same moment, Lifecycle's threads are not all for us."""
+"""The most concurrent writes: when many calls end together, they must not occupy all of Lifecycle's threads."""
 _CLAIMED = TypeAdapter(list[ClaimedAsyncCall])
 
 
@@ -41,7 +44,7 @@ class LifecycleError(Exception):
     status: int
     error: str
     type: str | None = None
-    """Name of Lifecycle's error; None when the answer was not one of Lifecycle's own."""
+    """The class of Lifecycle's error; None when another server has answered."""
 
     def __str__(self) -> str:
         return self.error
@@ -52,7 +55,7 @@ class LifecycleUnreachable(Exception):
 
 
 class LifecycleClient:
-    """Calls Lifecycle with the token of a caller or of the service itself."""
+    """Calls Lifecycle with the token of a caller or of the service itself, from the event loop."""
 
     def __init__(self, url: str, token: str, timeout_seconds: float = 30) -> None:
         self.url = url.rstrip("/")
@@ -61,12 +64,12 @@ class LifecycleClient:
             timeout=httpx.Timeout(timeout_seconds, connect=5), trust_env=False
         )
 
-    async def can_call_job(
+    async def authorize_call(
         self, name: str, version: str, path: str, token: str, headers: dict[str, str] | None = None
     ) -> JobCallAuthData:
-        """Ask whether a caller may call an endpoint; LifecycleError carries 401, 404, 503.
+        """Return the job if the caller may call its endpoint; otherwise LifecycleError carries 401, 404 or 503.
 
-        `path` has the caller's escapes. The answer comes without the job's manifest.
+        `path` is escaped as the caller sent it. The returned job has no manifest.
         """
         job = f"{quote(name, safe='')}/{quote(version, safe='')}"
         url = f"{self.url}/api/v1/auth/can-call-job/{job}/{_escape_path(path)}"
@@ -79,21 +82,21 @@ class LifecycleClient:
             ) from error
 
     async def get_job(self, name: str, version: str) -> JobDto:
-        """Return a job, as the service itself may see it; LifecycleError carries 404."""
+        """Return a job with the permissions of the service itself; LifecycleError carries 404 when there is none."""
         path = f"job/{quote(name, safe='')}/{quote(version, safe='')}"
         return JobDto.model_validate_json(await self.request("GET", path))
 
     async def request(self, method: str, path: str, body: BaseModel | None = None) -> bytes:
-        """Send a request to a path of the API, as the service itself; return the answer's body."""
+        """Send a request to a path of the API with the service's token; return the body of the answer."""
         headers = {AUTH_HEADER: self.token, "Content-Type": "application/json"}
         content = None if body is None else body.model_dump_json().encode()
         response = await self._send(method, f"{self.url}/api/v1/{path}", headers, content)
         return response.content
 
     async def changes(self) -> AsyncIterator[ChangeEvent | None]:
-        """Follow changes; None means: forget everything, as once the stream is open.
+        """Yield changes; None means that anything may have changed, as when the stream has just opened.
 
-        Ends when Lifecycle ends the stream, raises an httpx.HTTPError when it breaks.
+        Ends when Lifecycle ends the stream; raises an httpx.HTTPError when the stream breaks.
         """
         timeout = httpx.Timeout(None, connect=5, read=40)
         headers = {AUTH_HEADER: self.token}
@@ -127,46 +130,46 @@ class LifecycleClient:
 
 
 class AsyncCallsClient:
-    """Keeps async calls in Lifecycle."""
+    """Stores async calls in Lifecycle, and leases of the right to run them."""
 
     def __init__(self, lifecycle: LifecycleClient) -> None:
         self._lifecycle = lifecycle
         self._writing = asyncio.Semaphore(WRITERS_AT_ONCE)
 
     async def add(self, call: AsyncJobCallDto, lease: AsyncCallLease | None) -> None:
-        """Keep a new call; once this returns it is committed."""
+        """Store a new call; it is committed when this returns."""
         await self._write("POST", "new", NewAsyncCall(call=call, lease=lease))
 
     async def claim(self, lease: AsyncCallLease, limit: int) -> list[ClaimedAsyncCall]:
-        """Take calls that nobody runs."""
+        """Claim up to `limit` calls whose lease is free, and return them."""
         claim = AsyncCallClaim(lease=lease, limit=limit)
         return _CLAIMED.validate_json(await self._send("POST", "claim", claim))
 
     async def renew(self, holders: dict[str, str], seconds: float) -> set[str]:
-        """Keep leases alive, given by the calls' ids; return the ids of those that still are."""
+        """Renew the leases of the calls in `holders`, by id; return the ids of the renewed ones."""
         renewal = AsyncCallRenewal(holders=holders, seconds=seconds)
         answer = await self._send("POST", "renew", renewal)
         return set(HeldAsyncCalls.model_validate_json(answer).call_ids)
 
     async def release(self, call_id: str, release: AsyncCallRelease) -> None:
-        """Give a call back; 409 when it is not the holder's any more."""
+        """Give a call back; LifecycleError carries 409 when the holder has lost its lease."""
         await self._write("PUT", f"{_path(call_id)}/release", release)
 
     async def end(self, call_id: str, end: AsyncCallEnd) -> None:
-        """Keep what became of a call; 409 when it is not the holder's any more."""
+        """Store the end of a call; LifecycleError carries 409 when the holder has lost its lease."""
         await self._write("PUT", f"{_path(call_id)}/end", end)
 
     async def get_status(self, call_id: str) -> AsyncCallStatus:
-        """Tell how a call stands; 404 when there is none."""
+        """Return the status of a call; LifecycleError carries 404 when there is none."""
         answer = await self._send("GET", f"{_path(call_id)}/status")
         return AsyncCallState.model_validate_json(answer).status
 
     async def get(self, call_id: str) -> AsyncJobCallDto:
-        """Return a call with its bodies; 404 when there is none."""
+        """Return a call with its bodies; LifecycleError carries 404 when there is none."""
         return AsyncJobCallDto.model_validate_json(await self._send("GET", _path(call_id)))
 
     async def note_delivery(self, call_id: str, forget_after_seconds: float) -> None:
-        """Let a call that has ended be forgotten in a while."""
+        """Let Lifecycle delete an ended call after the given seconds."""
         delivery = AsyncCallDelivery(forget_after_seconds=forget_after_seconds)
         await self._write("PUT", f"{_path(call_id)}/delivery", delivery)
 
@@ -184,15 +187,14 @@ def _read_change(event: ServerSentEvent) -> ChangeEvent | None:
     try:
         return ChangeEvent.model_validate_json(event.data)
     except ValueError:
-        # A newer Lifecycle may tell of changes that we do not know: then nothing is certain.
+        # A newer Lifecycle may report an unknown kind of change: then anything may have changed.
         return None
 
 
 def _escape_path(path: str) -> str:
-    """Escape a job's path so that no HTTP library resolves its `.` and `..` inside Lifecycle's own paths.
+    """Escape a job's path, so that no HTTP library resolves its `.` and `..` within Lifecycle's own paths.
 
-    Escaped slashes stay escaped for Lifecycle: `/a%2Fb` is one segment to some jobs' servers, and then no
-    business of whoever may call `/a/b`.
+    Escaped slashes stay escaped: to some servers `/a%2Fb` is one segment, which a permission for `/a/b` must not cover.
     """
     kept = _ESCAPED_SLASH.sub("%252F", path.removeprefix("/"))
     segments = quote(kept, safe="/%").split("/")
@@ -202,7 +204,7 @@ def _escape_path(path: str) -> str:
 
 
 def _read_permission(content: bytes) -> JobCallAuthData:
-    """Leave the manifest out: who calls the job does not need it, and it costs the most to read."""
+    """Return the permission without the job's manifest, which calls do not need and which takes longest to parse."""
     answer = json.loads(content)
     if isinstance(answer, dict) and isinstance(answer.get("job"), dict):
         answer["job"].pop("manifest", None)

@@ -12,9 +12,9 @@ class ServerSentEvent:
 
 
 class EventReader:
-    """Puts events together from the pieces in which a stream arrives.
+    """Assembles events from the chunks of a stream.
 
-    Lines end at line feeds only: a log may hold characters that Python's `splitlines` also splits at.
+    Only line feeds end a line: a log may hold other characters at which `str.splitlines` would split.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class EventReader:
         self._data: list[str] = []
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
-        """Take a piece of the stream; return the events that it completes."""
+        """Take a chunk of the stream; return the events that it completes."""
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         events = (self._read_line(line.removesuffix(b"\r").decode()) for line in lines)
         return [event for event in events if event is not None]

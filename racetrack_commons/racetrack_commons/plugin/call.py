@@ -1,4 +1,7 @@
-"""Calling functions of plugins that were written for another version of Racetrack."""
+"""Calling functions of plugins that were written for another version of Racetrack.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 import inspect
 from collections.abc import Callable
@@ -12,10 +15,10 @@ Result = TypeVar("Result")
 
 
 def safe_call(function: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Result:
-    """Call with those arguments that the function takes; others are left out, with a warning."""
+    """Call a function with the arguments that it takes; log a warning about the others and leave them out."""
     try:
         parameters = inspect.signature(function).parameters.values()
-    except ValueError:  # Functions written in C need not tell what they take.
+    except ValueError:  # Functions written in C may have no signature.
         return function(*args, **kwargs)
     kept_args = args[: _count_positional(parameters, len(args))]
     kept_kwargs = kwargs

@@ -1,4 +1,7 @@
-"""The plugin engine: which plugins there are, and keeping up with their changes."""
+"""The plugin engine: the loaded plugins, and the thread that notices changes of other processes.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 import threading
 from collections.abc import Callable
@@ -17,16 +20,16 @@ from racetrack_commons.plugin.storage import PluginStorage, State
 
 logger = get_logger(__name__)
 RETRY_SECONDS = 60
-# A look at a few files costs less than a watcher of the file system, and works on network volumes.
+# Polling a few files costs less than watching the file system, and works on network volumes.
 POLL_SECONDS = 0.5
 _STOP_SECONDS = 5
 
 
 class PluginEngine(PluginHooks):
-    """Loads the plugins of a directory, and again when they change; without one there are none.
+    """Loads the plugins of a directory, and loads them again when they change; without a directory there are none.
 
-    `on_reload` is called after each reload. A plugin that can't be loaded is listed among
-    `broken_plugins` and disturbs no other.
+    `on_reload` is called after each reload, in the thread that reloads. A plugin that can't be loaded is listed in
+    `broken_plugins` and does not affect the others. Methods may be called from any thread.
     """
 
     def __init__(
@@ -55,11 +58,11 @@ class PluginEngine(PluginHooks):
             self._watcher.stop()
 
     def reload(self) -> None:
-        """Load the plugins anew; those that did not change stay as they are."""
+        """Load the plugins again; unchanged plugins keep their instances."""
         if self._storage is None:
             return
         with self._reloading:
-            # Before the look at the packages: what changes meanwhile is noticed afterwards.
+            # The state is read before the packages, so that a change during the reload is noticed afterwards.
             self._seen = self._storage.read_state()
             self._plugins, self._broken = load_plugins(self._storage, self._plugins)
             self._reloaded_at = self._clock.monotonic()
@@ -69,9 +72,9 @@ class PluginEngine(PluginHooks):
                 self._on_reload()
 
     def catch_up(self) -> None:
-        """Load the plugins anew if another process changed them; waits for a reload that has begun.
+        """Load the plugins again if another process has changed them; waits for a running reload.
 
-        The watcher does so within a second; call it where the next step must not see older plugins.
+        The watcher does so within a second; call this where the next step must not use older plugins.
         """
         with self._reloading:
             if self._storage is not None and self._storage.read_state() != self._seen:
@@ -79,48 +82,48 @@ class PluginEngine(PluginHooks):
 
     @property
     def plugins_path(self) -> Path | None:
-        """Return the directory of the plugins."""
+        """The directory of the plugins, or None."""
         return self._storage.directory if self._storage else None
 
     @property
     def plugins_data(self) -> list[PluginData]:
-        """Return the plugins in the order in which their hooks run."""
+        """The plugins, in the order in which their hooks run."""
         return list(self._plugins)
 
     @property
     def plugin_manifests(self) -> list[PluginManifest]:
-        """Return the manifests of the plugins, in the same order."""
+        """The manifests of the plugins, in the same order."""
         return [plugin.plugin_manifest for plugin in self._plugins]
 
     @property
     def broken_plugins(self) -> list[BrokenPlugin]:
-        """Return the packages that could not be loaded, and why."""
+        """The packages that could not be loaded, each with its error."""
         return list(self._broken)
 
     def upload_plugin(self, filename: str, content: bytes, replace: bool = False) -> PluginManifest:
-        """Install a package, after loading it once on trial; `replace` removes other versions."""
+        """Install a package after a trial load; `replace` removes other versions. Raises InvalidPlugin, AlreadyExists."""
         manifest = self._installer.install(filename, content, replace)
         self.reload()
         return manifest
 
     def install_bundled(self, directory: Path) -> list[PluginManifest]:
-        """Install the packages of a directory that are not there yet, or in other contents."""
+        """Install the packages of a directory that are missing here or have other contents; return their manifests."""
         installed = self._installer.install_missing(directory)
         if installed:
             self.reload()
         return installed
 
-    def find_package(self, name: str, version: str) -> Path:
-        """Return the package of a plugin, even of a broken one; EntityNotFound when there is none."""
-        return self._installer.find(name, version)
+    def get_package(self, name: str, version: str) -> Path:
+        """Return the package of a plugin, even of a broken one; raises EntityNotFound when there is none."""
+        return self._installer.get(name, version)
 
     def delete_plugin_by_version(self, name: str, version: str) -> None:
-        """Remove a plugin, even a broken one; EntityNotFound when there is none."""
+        """Remove a plugin, even a broken one; raises EntityNotFound when there is none."""
         self._installer.delete(name, version)
         self.reload()
 
     def delete_all_plugins(self) -> list[PluginManifest]:
-        """Remove all plugins; returns which there were."""
+        """Remove all plugins and return their manifests."""
         removed = self._installer.delete_all()
         self.reload()
         return removed
@@ -130,7 +133,7 @@ class PluginEngine(PluginHooks):
         return self._installer.read_config(name, version)
 
     def write_plugin_config(self, name: str, version: str, config_data: str) -> None:
-        """Replace the configuration of a plugin, and load it anew everywhere.
+        """Replace the configuration of a plugin, and reload the plugin in all services.
 
         Raises InvalidPlugin when the plugin can't be loaded with it; then nothing changes.
         """
@@ -160,7 +163,7 @@ class PluginEngine(PluginHooks):
 
 
 class ChangeWatcher:
-    """A thread that looks every half a second; an error is logged and does not end it."""
+    """A thread that calls `look` every half a second; an error is logged and does not end the thread."""
 
     def __init__(self, look: Callable[[], None], clock: Clock) -> None:
         self._look = look
@@ -171,11 +174,11 @@ class ChangeWatcher:
         )
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop looking; a look that has begun gets some seconds to end."""
+        """Stop the thread; a running look gets some seconds to end."""
         self._stopping.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(_STOP_SECONDS)

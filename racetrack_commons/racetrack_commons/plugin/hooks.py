@@ -14,39 +14,39 @@ from racetrack_commons.plugin.plugin_data import PluginData
 logger = get_logger(__name__)
 
 Hook = Callable[..., Any]
-"""A method of `PluginCore`; plugins are asked for the one of the same name."""
+"""A method of `PluginCore`; the plugin's method of the same name is called."""
 
 
 class PluginHooks(ABC):
-    """Calls hooks of plugins, in their order.
+    """Calls hooks of plugins, in the plugins' order.
 
-    A call works with the plugins there were when it began, whatever is reloaded meanwhile.
+    A call uses the plugins that are loaded when it begins, even when they are reloaded meanwhile.
     """
 
     @property
     @abstractmethod
     def plugins_data(self) -> list[PluginData]:
-        """Return the plugins in the order in which their hooks run."""
+        """The plugins, in the order in which their hooks run."""
 
     def find_plugins(self, name: str) -> list[PluginData]:
         """Return all versions of a plugin, the lowest first."""
         return [plugin for plugin in self.plugins_data if plugin.plugin_manifest.name == name]
 
     def find_plugin(self, name: str, version: str | None = None) -> PluginData:
-        """Return a plugin, by default its highest version; EntityNotFound when there is none."""
+        """Return a plugin, by default its highest version; raises EntityNotFound when there is none."""
         for plugin in reversed(self.find_plugins(name)):
             if version in (None, plugin.plugin_manifest.version):
                 return plugin
         raise EntityNotFound(f"there is no plugin {name} {version or ''}".strip())
 
     def invoke_plugin_hook(self, hook: Hook, /, *args: Any, **kwargs: Any) -> list[Any]:
-        """Call a hook of all plugins that have it; an error stops the chain."""
+        """Call a hook of all plugins that have it and return the results; the first error ends the call."""
         return [result for _, result in self.invoke_hook_with_origin(hook, *args, **kwargs)]
 
     def invoke_hook_with_origin(
         self, hook: Hook, /, *args: Any, **kwargs: Any
     ) -> list[tuple[PluginData, Any]]:
-        """Call a hook of all plugins that have it; tells which plugin gave what."""
+        """Call a hook of all plugins that have it; return each plugin with its result."""
         return [
             (plugin, self.invoke_plugin_data_hook(plugin, hook, *args, **kwargs))
             for plugin in self._list_with(hook)
@@ -55,7 +55,7 @@ class PluginHooks(ABC):
     def invoke_hook_isolated(
         self, hook: Hook, /, *args: Any, **kwargs: Any
     ) -> list[tuple[PluginData, Any]]:
-        """Call a hook of all plugins that have it; those that fail are logged and left out."""
+        """Call a hook of all plugins that have it; return each plugin with its result. Failures are logged and left out."""
         results = []
         for plugin in self._list_with(hook):
             try:
@@ -67,13 +67,13 @@ class PluginHooks(ABC):
         return results
 
     def invoke_one_plugin_hook(self, name: str, hook: Hook, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a hook of one plugin, in its highest version."""
+        """Call a hook of the highest version of one plugin and return its result."""
         return self.invoke_plugin_data_hook(self.find_plugin(name), hook, *args, **kwargs)
 
     def invoke_plugin_data_hook(
         self, plugin: PluginData, hook: Hook, /, *args: Any, **kwargs: Any
     ) -> Any:
-        """Call a hook of a given plugin; None, with a warning, when the plugin lacks it."""
+        """Call a hook of a given plugin and return its result; None, with a warning, when the plugin lacks the hook."""
         function = getattr(plugin.plugin_instance, hook.__name__, None)
         if function is None:
             logger.warning(f"plugin {plugin} has no hook {hook.__name__}")

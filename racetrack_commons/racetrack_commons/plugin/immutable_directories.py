@@ -1,4 +1,4 @@
-"""Directories that are made once and never change, so that nobody who uses one can lose it."""
+"""Directories that never change once they are complete, so that their users can rely on them."""
 
 import contextlib
 import shutil
@@ -15,17 +15,17 @@ _LOCK_TIMEOUT_SECONDS = 900
 
 
 class ImmutableDirectories:
-    """Directories in one place, each named for what it is made from: another content, another name.
+    """Directories under one root, each named after its content.
 
-    Hooks and builds may still read a directory whose plugin is replaced or gone, so it stays for a
-    day. Whoever dies while making one leaves a directory that no name leads to.
+    Hooks and builds may still read the directory of a replaced or removed plugin, so it stays for a day. A process that
+    is killed while it fills a directory leaves one under a temporary name.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def get(self, name: str, fill: Callable[[Path], None]) -> Path:
-        """Return the directory of that name; `fill` puts the content into an empty one, once."""
+        """Return the directory of a name; when it is missing, `fill` is called once with an empty directory to fill."""
         directory = self._root / name
         self._marker(name).unlink(missing_ok=True)
         if not directory.is_dir():
@@ -36,7 +36,7 @@ class ImmutableDirectories:
         return directory
 
     def sweep(self, used_prefixes: Collection[str]) -> None:
-        """Remove what has been unused for a day: names that begin with none of the prefixes."""
+        """Remove directories that have been unused for a day: their names begin with none of the prefixes."""
         remove_leftovers(self._root, _FILLING)
         for entry in self._root.iterdir() if self._root.is_dir() else ():
             if not entry.name.startswith((".", *used_prefixes)):
@@ -56,7 +56,7 @@ class ImmutableDirectories:
         if not marker.exists():
             marker.touch()
         elif _is_older_than_a_day(marker):
-            # Out of the way in one step, for another process may want it again just now.
+            # The rename removes it in one step, because another process may ask for it at this moment.
             doomed = self._root / f"{_FILLING}{directory.name}"
             with contextlib.suppress(OSError):
                 directory.rename(doomed)
@@ -69,7 +69,7 @@ class ImmutableDirectories:
 
 
 def remove_leftovers(directory: Path, prefix: str) -> None:
-    """Remove temporary directories of processes that were killed: those of yesterday."""
+    """Remove the temporary directories of killed processes: those older than a day."""
     for entry in directory.glob(f"{prefix}*"):
         if _is_older_than_a_day(entry):
             shutil.rmtree(entry, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Installing, configuring and removing packages; nothing reaches its place before it has loaded once."""
+"""Installing, configuring and removing packages; a package is installed only after a successful trial load."""
 
 from pathlib import Path
 
@@ -22,20 +22,20 @@ _INFRASTRUCTURE = "infrastructure"
 
 
 class PluginInstaller:
-    """Changes which packages a plugins' directory holds, and tells the other services."""
+    """Changes the packages in the plugins' directory, and signals each change to the other services."""
 
     def __init__(self, storage: PluginStorage) -> None:
         self._storage = storage
 
     def install(self, filename: str, content: bytes, replace: bool) -> PluginManifest:
-        """Check a package, load it on trial and put it in its place."""
+        """Check a package, load it on trial and install it; raises InvalidPlugin, AlreadyExists or ServiceUnavailable."""
         with wrap_context(f"installing plugin {filename}"):
             if not filename.endswith(".zip"):
                 raise InvalidPlugin("a plugin's file is named *.zip")
             return self._install(content, replace)
 
     def install_missing(self, directory: Path) -> list[PluginManifest]:
-        """Install the packages of a directory that are not there yet, or in other contents."""
+        """Install the packages of a directory that are missing here or have other contents; return their manifests."""
         installed = []
         for package in sorted(directory.glob("*.zip")):
             with wrap_context(f"installing plugin {package}"):
@@ -46,21 +46,21 @@ class PluginInstaller:
                     installed.append(self._install(package.read_bytes(), replace))
         return installed
 
-    def find(self, name: str, version: str) -> Path:
-        """Return the package of a plugin; EntityNotFound when there is none."""
+    def get(self, name: str, version: str) -> Path:
+        """Return the package of a plugin; raises EntityNotFound when there is none."""
         package = self._storage.find_package(name, version)
         if package is None:
             raise EntityNotFound(f"there is no plugin {name} {version}")
         return package
 
     def delete(self, name: str, version: str) -> None:
-        """Remove a plugin; its configuration stays."""
+        """Remove a plugin; its configuration remains. Raises EntityNotFound when there is none."""
         with self._storage.locked():
-            self.find(name, version).unlink()
+            self.get(name, version).unlink()
             self._storage.signal_change()
 
     def delete_all(self) -> list[PluginManifest]:
-        """Remove all plugins; returns which there were, as far as they can be read."""
+        """Remove all plugins; return the manifests that can be read."""
         with self._storage.locked():
             manifests = [manifest for _, manifest in self._manifests()]
             for package in self._storage.list_packages():
@@ -70,11 +70,11 @@ class PluginInstaller:
 
     def read_config(self, name: str, version: str) -> str:
         """Return the configuration of a plugin."""
-        return self._storage.config(self.find(name, version)).read_text(encoding="utf-8")
+        return self._storage.config(self.get(name, version)).read_text(encoding="utf-8")
 
     def configure(self, name: str, version: str, config_data: str) -> None:
-        """Replace the configuration of a plugin, when the plugin can be loaded with it."""
-        package = self.find(name, version)
+        """Replace the configuration of a plugin if the plugin can be loaded with it; raises InvalidPlugin otherwise."""
+        package = self.get(name, version)
         with self._storage.staging() as directory:
             config_path = directory / "config.yaml"
             config_path.write_text(config_data, encoding="utf-8")
@@ -93,7 +93,7 @@ class PluginInstaller:
                 self._check_not_taken(manifest)
             self._try(staged, manifest, config_path)
             with self._storage.locked():
-                # Again, for somebody else may have installed one meanwhile.
+                # Checked again, because another process may have installed one meanwhile.
                 if not replace:
                     self._check_not_taken(manifest)
                 self._put(staged, manifest, replace)
@@ -121,7 +121,7 @@ class PluginInstaller:
             ) from e
 
     def _put(self, staged: Path, manifest: PluginManifest, replace: bool) -> None:
-        """Put the new package in its place before the superseded ones go: there is always one."""
+        """Install the new package before removing the superseded ones, so that there is always one."""
         others = self._manifests()
         package = self._storage.add(staged, manifest)
         for path, other in others:

@@ -1,4 +1,4 @@
-"""Letting plugins import their libraries: a process has one module of each name, plugins may want several."""
+"""Libraries of plugins: installed into a directory for each plugin, and made importable in the service's process."""
 
 import subprocess
 import sys
@@ -13,10 +13,10 @@ _TIMEOUT_SECONDS = 900
 
 
 def prefer_libraries(libraries: Path) -> None:
-    """Let what is imported from now on come from this directory, before those of other plugins.
+    """Let later imports find this directory before those of other plugins, and after the service's own libraries.
 
-    The service's own libraries come first, always. A plugin that is loaded already keeps the
-    modules that it has; the next one, such as its new version, gets the versions that it asks for.
+    A process has one module of each name, but plugins may require different versions: a plugin that is loaded already
+    keeps its modules; the next plugin, such as its new version, gets the versions that it requires.
     """
     others = [Path(entry) for entry in sys.path if Path(entry).parent == libraries.parent]
     for other in others:
@@ -29,21 +29,21 @@ def prefer_libraries(libraries: Path) -> None:
 
 
 class RequirementsNotInstalled(ServiceUnavailable):
-    """The libraries that a plugin asks for could not be installed."""
+    """The libraries that a plugin requires could not be installed."""
 
 
 def python_tag() -> str:
-    """Return the Python that libraries are installed for; services in containers may have others."""
+    """Return the tag of this Python, for which libraries are installed; services in containers may run another one."""
     return f"py{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def install_requirements(plugin_dir: Path, target: Path) -> None:
-    """Install what the plugin's requirements.txt lists into an empty directory."""
+    """Install the requirements of a plugin into an empty directory; raises RequirementsNotInstalled."""
     file = plugin_dir / "requirements.txt"
     if not _lists_anything(file):
         return
     logger.info(f"installing the requirements of plugin {plugin_dir.name}")
-    # Once for each package: a cache would need a home that can be written.
+    # Each package is installed once, and a cache would need a writable home directory.
     command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-progress", "--no-cache"]
     command += ["--python", sys.executable, "--target", str(target), "--requirement", str(file)]
     try:
@@ -62,7 +62,7 @@ def install_requirements(plugin_dir: Path, target: Path) -> None:
 
 
 def _agree(one: Path, other: Path) -> bool:
-    """Tell whether two directories hold the same versions of what is in both."""
+    """Return whether the libraries that are in both directories have the same versions."""
     versions = [_list_versions(directory) for directory in (one, other)]
     shared = versions[0].keys() & versions[1].keys()
     return all(versions[0][name] == versions[1][name] for name in shared)

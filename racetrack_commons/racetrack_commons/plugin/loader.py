@@ -1,4 +1,4 @@
-"""From packages on disk to loaded plugins, each on its own."""
+"""Loading plugins from their packages: each plugin is imported separately, with the modules beside its plugin.py."""
 
 import hashlib
 import importlib
@@ -26,7 +26,7 @@ from racetrack_commons.plugin.plugin_data import BrokenPlugin, PluginData
 from racetrack_commons.plugin.storage import PluginStorage, file_digest
 
 logger = get_logger(__name__)
-# Python has one table of modules and one search path, so imports of plugins take turns.
+# Python has one table of modules and one search path, so plugins are imported one at a time.
 _import_lock = threading.RLock()
 _numbers = itertools.count(1)
 _MODULE_PREFIX = "racetrack_plugin_"
@@ -35,7 +35,7 @@ _MODULE_PREFIX = "racetrack_plugin_"
 def load_plugins(
     storage: PluginStorage, known: Sequence[PluginData] = ()
 ) -> tuple[list[PluginData], list[BrokenPlugin]]:
-    """Load every package; those that are known and did not change stay as they are."""
+    """Load every package; return the loaded and the broken plugins. Unchanged plugins in `known` keep their instances."""
     unchanged = {plugin.fingerprint: plugin for plugin in known}
     plugins: list[PluginData] = []
     broken: list[BrokenPlugin] = []
@@ -44,7 +44,7 @@ def load_plugins(
             fingerprint = _fingerprint(package, storage.config(package))
             plugins.append(unchanged.get(fingerprint) or _load(storage, package, fingerprint))
         except (Exception, SystemExit) as e:
-            if package.exists():  # or it was removed a moment ago
+            if package.exists():  # otherwise it was removed a moment ago
                 logger.error(f"plugin {package.name} can't be loaded: {e}", exc_info=e)
                 error = f"{type(e).__name__}: {e}"
                 broken.append(BrokenPlugin(package, error, isinstance(e, ServiceUnavailable)))
@@ -54,7 +54,7 @@ def load_plugins(
 def make_instance(
     storage: PluginStorage, manifest: PluginManifest, plugin_dir: Path, config_path: Path
 ) -> Any:
-    """Make a plugin's instance, or an idle one when it takes no part in this service."""
+    """Return a plugin's instance, or a `PluginCore` when this service does not load the plugin."""
     if not takes_part(manifest):
         return PluginCore()
     files = PluginFiles(plugin_dir, config_path, storage.install_libraries(plugin_dir))
@@ -63,7 +63,7 @@ def make_instance(
 
 @dataclass(frozen=True)
 class PluginFiles:
-    """Where the parts of an unpacked plugin are."""
+    """The paths of an unpacked plugin."""
 
     plugin_dir: Path
     config_path: Path
@@ -71,19 +71,19 @@ class PluginFiles:
 
 
 def current_component() -> str | None:
-    """Return which service this process is, as plugins' manifests name it."""
+    """Return the name of this process's service in plugins' manifests, or None."""
     if "lifecycle" in sys.modules:
         return "lifecycle"
     return "image-builder" if "image_builder" in sys.modules else None
 
 
 def takes_part(manifest: PluginManifest) -> bool:
-    """Tell whether a plugin runs in this service; an empty list of components means everywhere."""
+    """Return whether this service loads a plugin; an empty list of components means every service."""
     return not manifest.components or current_component() in manifest.components
 
 
 def instantiate_plugin(manifest: PluginManifest, files: PluginFiles) -> Any:
-    """Import a plugin and make its `Plugin`, which finds its attributes set in `__init__` already."""
+    """Import a plugin and return an instance of its `Plugin`, whose attributes are set before `__init__` runs."""
     with _import_lock:
         if files.libraries is not None:
             prefer_libraries(files.libraries)
@@ -101,7 +101,7 @@ def instantiate_plugin(manifest: PluginManifest, files: PluginFiles) -> Any:
 
 
 class _SiblingFinder(MetaPathFinder):
-    """Finds the modules beside plugin.py for the thread that imports it: other threads import as ever."""
+    """Finds the modules beside plugin.py, only for the thread that imports it."""
 
     def __init__(self, plugin_dir: Path) -> None:
         self._path = [str(plugin_dir)]
@@ -110,14 +110,14 @@ class _SiblingFinder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find a sibling; not what is inside a package, nor what would hide the standard library."""
+        """Find a sibling module; submodules and names of the standard library are left to other finders."""
         if path is not None or threading.get_ident() != self._thread:
             return None
         if fullname in sys.stdlib_module_names:
             return None
         found = PathFinder.find_spec(fullname, self._path, target)
         if found is not None and found.loader is None and PathFinder.find_spec(fullname):
-            # A mere folder, such as docker/ with Dockerfiles, does not hide a library of its name.
+            # A folder without modules, such as docker/ with Dockerfiles, does not hide a library of its name.
             return None
         return found
 
@@ -167,7 +167,7 @@ def _import_module(file: Path) -> ModuleType:
 
 @contextmanager
 def _siblings_visible(plugin_dir: Path) -> Iterator[None]:
-    """Let `import utils` mean the plugin's own; afterwards everything is as it was."""
+    """Let `import utils` find the plugin's own module within the block; afterwards restore the former modules."""
     hidden = {
         name: sys.modules.pop(name)
         for name in _sibling_names(plugin_dir)

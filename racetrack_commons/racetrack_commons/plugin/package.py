@@ -1,4 +1,4 @@
-"""Plugin packages: what a zip must look like before a byte of it is unpacked or run."""
+"""Packages of plugins: the checks that a zip must pass before any of it is unpacked or run."""
 
 import re
 import stat
@@ -16,13 +16,13 @@ PLUGIN_FILE = "plugin.py"
 MAX_FILES = 10_000
 MAX_BYTES = 1024**3
 _CHUNK = 1024 * 1024
-# Both become names of files; a version may have any label that a file name can hold.
+# Both become parts of file names; a version may have any label that a file name can hold.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VERSION = re.compile(r"\d+\.\d+\.\d+[A-Za-z0-9._+-]{0,64}")
 
 
 class InvalidPlugin(ValidationError):
-    """The package is no plugin, or not a safe one."""
+    """The package is not a plugin, or is not safe."""
 
 
 def package_stem(manifest: PluginManifest) -> str:
@@ -31,7 +31,7 @@ def package_stem(manifest: PluginManifest) -> str:
 
 
 def read_package_manifest(zip_path: Path) -> PluginManifest:
-    """Check a package and return its manifest; InvalidPlugin says what is wrong."""
+    """Check a package and return its manifest; raises InvalidPlugin, which says what is wrong."""
     try:
         with zipfile.ZipFile(zip_path) as package:
             _check_entries(package)
@@ -41,7 +41,7 @@ def read_package_manifest(zip_path: Path) -> PluginManifest:
 
 
 def extract_package(zip_path: Path, directory: Path) -> None:
-    """Unpack a checked package into an empty directory; sizes are counted, not believed."""
+    """Unpack a package into an empty directory; raises InvalidPlugin when the unpacked bytes exceed the limit."""
     left = MAX_BYTES
     with zipfile.ZipFile(zip_path) as package:
         _check_entries(package)

@@ -1,4 +1,7 @@
-"""A loaded plugin, and one that could not be loaded."""
+"""Loaded plugins and broken plugins.
+
+Plugins import this module: its names are frozen (docs/plugins.md).
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +18,15 @@ class PluginData:
     zip_path: Path
     plugin_manifest: PluginManifest
     plugin_instance: Any
-    """The plugin's own class; `PluginCore`, doing nothing, where the plugin takes no part."""
+    """The instance of the plugin's class; a `PluginCore`, which does nothing, in services that do not load the plugin."""
     config_path: Path
     plugin_dir: Path
     fingerprint: str = ""
-    """Changes with the package and with its configuration."""
+    """A digest of the package and its configuration."""
 
     @property
     def order(self) -> tuple[int, SemanticVersion]:
-        """Where the plugin stands among the others: the lowest first."""
+        """The sort key of the plugin among all plugins, which are called in ascending order."""
         version = SemanticVersion.parse(self.plugin_manifest.version)
         return self.plugin_manifest.priority, version
 
@@ -33,9 +36,9 @@ class PluginData:
 
 @dataclass(frozen=True)
 class BrokenPlugin:
-    """A package that could not be loaded; the others do not suffer."""
+    """A package that could not be loaded."""
 
     zip_path: Path
     error: str
     is_temporary: bool = False
-    """Whether another try may help: its libraries could not be fetched."""
+    """True if another attempt may succeed, because only its libraries could not be fetched."""

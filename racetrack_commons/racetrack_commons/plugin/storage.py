@@ -27,14 +27,14 @@ _LOCK_TIMEOUT_SECONDS = 60
 _STAGING = ".staging-"
 
 State = tuple[object, ...]
-"""What the directory looks like; another value means that plugins or configurations changed."""
+"""The state of the directory; a different value means that plugins or configurations have changed."""
 
 
 class PluginStorage:
-    """Packages, what they unpack to, their libraries and configurations, and the sign of a change.
+    """The packages, their unpacked files, libraries and configurations, and the number of the last change.
 
-    Whoever changes packages holds `locked()`, against other processes too; readers need no lock,
-    for files come into their places whole, and directories made from packages never change.
+    A writer of packages must hold `locked()`, which also excludes other processes. Readers need no lock: files are
+    replaced atomically, and unpacked directories never change.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -42,12 +42,12 @@ class PluginStorage:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._unpacked = ImmutableDirectories(self.directory / "extracted")
         self._libraries = ImmutableDirectories(self.directory / "requirements")
-        # Thread-local, the default: threads of one process keep each other out, too.
+        # The lock is thread-local, the default, so that it also excludes other threads of this process.
         self._lock = FileLock(self.directory / ".lock", timeout=_LOCK_TIMEOUT_SECONDS)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep others from changing packages meanwhile; only for moments."""
+        """Exclude other writers of packages within the block, which must be short."""
         with self._lock:
             yield
 
@@ -63,11 +63,11 @@ class PluginStorage:
         return found or next((path for path in packages if _is_of(path, name, version)), None)
 
     def package_of(self, manifest: PluginManifest) -> Path:
-        """Return where the package of a plugin belongs."""
+        """Return the path at which the package of a plugin is installed."""
         return self.directory / f"{package_stem(manifest)}.zip"
 
     def unpack(self, package: Path, manifest: PluginManifest) -> Path:
-        """Return the directory that holds what is in a package."""
+        """Return the directory with the files of a package, unpacked at the first call."""
 
         def fill(directory: Path) -> None:
             extract_package(package, directory)
@@ -78,14 +78,14 @@ class PluginStorage:
         return self._unpacked.get(_derived_name(manifest, digest), fill)
 
     def install_libraries(self, plugin_dir: Path) -> Path | None:
-        """Return the directory of the libraries that an unpacked plugin requires; None without any."""
+        """Return the directory of the libraries that an unpacked plugin requires, or None when it requires none."""
         if not (plugin_dir / "requirements.txt").is_file():
             return None
         name = f"{plugin_dir.name}-{python_tag()}"
         return self._libraries.get(name, lambda target: install_requirements(plugin_dir, target))
 
     def config(self, package: Path) -> Path:
-        """Return a plugin's configuration; a new version begins with that of the one before."""
+        """Return the path of a plugin's configuration; a new version starts with a copy of the previous one's."""
         path = self.directory / "config" / package.stem / "config.yaml"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ class PluginStorage:
         return path
 
     def add(self, staged: Path, manifest: PluginManifest) -> Path:
-        """Move a checked package to its place; the same version is replaced."""
+        """Move a checked package into the directory and return its path; the same version is replaced."""
         package = self.package_of(manifest)
         staged.replace(package)
         self.config(package)
@@ -102,12 +102,12 @@ class PluginStorage:
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
-        """Give a directory for what is examined before it gets to its place."""
+        """Give a temporary directory for a package that is checked before it is installed."""
         with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.directory) as directory:
             yield Path(directory)
 
     def sweep(self) -> None:
-        """Remove what nobody uses any more, and what those left who were killed."""
+        """Remove unpacked files and libraries that are no longer used, and the leftovers of killed processes."""
         remove_leftovers(self.directory, _STAGING)
         used = []
         for package in self.list_packages():
@@ -117,7 +117,7 @@ class PluginStorage:
         self._libraries.sweep(used)
 
     def read_state(self) -> State:
-        """Look at the directory; cheap enough to do all the time."""
+        """Return the state of the directory; cheap enough for polling."""
         files = [*self.directory.glob("*.zip"), *self.directory.glob("config/*/config.yaml")]
         return (self.last_change(), *sorted(filter(None, map(_look_at, files))))
 
@@ -129,13 +129,13 @@ class PluginStorage:
             return 0
 
     def signal_change(self) -> int:
-        """Tell the other services that plugins changed; the number only ever grows."""
+        """Signal to the other services that plugins have changed; return the new number, which always grows."""
         number = max(self.last_change() + 1, int(time.time()))
         write_atomically(self.directory / _CHANGE_FILE, str(number))
         return number
 
     def _previous_config(self, package: Path) -> str:
-        """Find the configuration of the version before: the newest among those of the same name."""
+        """Return the configuration of the previous version: the newest one of the same plugin; empty when there is none."""
         try:
             name = read_package_manifest(package).name
         except ValidationError:
@@ -156,12 +156,12 @@ def file_digest(path: Path) -> str:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that readers see the old text or the new, never a part."""
+    """Write a file atomically: readers see the old text or the new one, never a part."""
     _write_beside(path, text).replace(path)
 
 
 def _write_new(path: Path, text: str) -> None:
-    """Write a file as a whole, or raise FileExistsError when somebody else did."""
+    """Write a new file atomically; raises FileExistsError when it exists."""
     written = _write_beside(path, text)
     try:
         os.link(written, path)

@@ -1,4 +1,4 @@
-"""Waiting for something that other processes and threads bring about."""
+"""Serving apps to tests: real servers in threads, single ASGI requests, and waiting for conditions."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ from racetrack_commons.api.server import create_server
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
-    """Poll until the condition is true; AssertionError when it is not in time."""
+    """Poll until the condition is true; raises AssertionError when it stays false for the given seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -26,7 +26,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
+    """Return a free loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_servers() -> Iterator[Callable[[ASGIApp], str]]:
-    """Give a function that serves an app on a free loopback port and returns its URL; stops all of them at once."""
+    """Give a function that serves an app on a free loopback port and returns its URL; stop all servers at the end."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def serve(app: ASGIApp) -> str:
@@ -57,14 +57,14 @@ def running_servers() -> Iterator[Callable[[ASGIApp], str]]:
 
 @contextmanager
 def running_server(app: ASGIApp) -> Iterator[str]:
-    """Serve an app on a free loopback port; gives its URL."""
+    """Serve an app on a free loopback port within the block; give its URL."""
     with running_servers() as serve:
         yield serve(app)
 
 
 @contextmanager
 def api_client(app: ASGIApp, headers: dict[str, str] | None = None) -> Iterator[httpx.Client]:
-    """Serve an app and give a client whose paths lead to it; its redirects are not followed."""
+    """Serve an app within the block and give an HTTP client for it, which does not follow redirects."""
     with (
         running_server(app) as url,
         httpx.Client(base_url=url, headers=headers, trust_env=False) as client,
@@ -75,9 +75,9 @@ def api_client(app: ASGIApp, headers: dict[str, str] | None = None) -> Iterator[
 async def ask_status(
     app: ASGIApp, method: str, target: str, headers: dict[str, str], body: bytes = b""
 ) -> int:
-    """Return the status that a request is answered with, and hang up; `target` is path and query.
+    """Return the status of the answer to a request and hang up, so that endless streams end, too.
 
-    Method `WS` opens a WebSocket: 101 when it is accepted, 403 when it is refused.
+    `target` is path and query. Method `WS` opens a WebSocket: 101 means that it was accepted, 403 that it was refused.
     """
     request = _AsgiRequest(method, target, headers, body)
     await app(request.scope, request.receive, request.send)
@@ -85,7 +85,7 @@ async def ask_status(
 
 
 class _AsgiRequest:
-    """One request as ASGI has it; once the status is known, the client is gone."""
+    """One request in the form of ASGI; the client disconnects once the status is known."""
 
     def __init__(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
         self._protocol = "websocket" if method == "WS" else "http"

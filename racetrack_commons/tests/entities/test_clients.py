@@ -122,7 +122,7 @@ def lifecycle_url():
     router = APIRouter()
 
     @router.get("/auth/can-call-job/{name}/{version}/{path:path}")
-    def can_call_job(name: str, version: str, path: str, request: Request):
+    def authorize_call(name: str, version: str, path: str, request: Request):
         token = request.headers.get("x-racetrack-auth")
         if token == "stranger":
             return JSONResponse({"error": "no permission"}, 401)
@@ -161,7 +161,7 @@ def ask(url, question):
 
 
 def test_a_caller_who_may_call_gets_the_job(lifecycle_url):
-    data = ask(lifecycle_url, lambda c: c.can_call_job("adder", "1.x", "/api/v1/perform", "jane"))
+    data = ask(lifecycle_url, lambda c: c.authorize_call("adder", "1.x", "/api/v1/perform", "jane"))
 
     assert data.job.name == "adder"
     assert data.caller == "jane at api/v1/perform"
@@ -181,26 +181,26 @@ def test_a_caller_who_may_call_gets_the_job(lifecycle_url):
 def test_a_path_is_asked_about_as_it_is_and_escaped_slashes_part_no_segments(
     lifecycle_url, path, asked
 ):
-    data = ask(lifecycle_url, lambda c: c.can_call_job("adder", "1.x", path, "jane"))
+    data = ask(lifecycle_url, lambda c: c.authorize_call("adder", "1.x", path, "jane"))
 
     assert data.caller == f"jane at {asked}"
 
 
 def test_a_path_that_no_url_can_hold_is_refused(lifecycle_url):
     with pytest.raises(LifecycleError) as caught:
-        ask(lifecycle_url, lambda c: c.can_call_job("adder", "1.x", "/a" * 70_000, "jane"))
+        ask(lifecycle_url, lambda c: c.authorize_call("adder", "1.x", "/a" * 70_000, "jane"))
 
     assert caught.value.status == 400
 
 
 def test_an_answer_that_is_not_lifecycles_counts_as_none(lifecycle_url):
     with pytest.raises(LifecycleUnreachable):
-        ask(lifecycle_url, lambda c: c.can_call_job("odd", "1.x", "/", "jane"))
+        ask(lifecycle_url, lambda c: c.authorize_call("odd", "1.x", "/", "jane"))
 
 
 def test_a_caller_who_may_not_gets_status_and_reason(lifecycle_url):
     with pytest.raises(LifecycleError) as caught:
-        ask(lifecycle_url, lambda c: c.can_call_job("adder", "latest", "/", "stranger"))
+        ask(lifecycle_url, lambda c: c.authorize_call("adder", "latest", "/", "stranger"))
 
     assert (caught.value.status, str(caught.value), caught.value.type) == (401, "no permission", "")
 

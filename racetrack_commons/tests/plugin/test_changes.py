@@ -141,7 +141,7 @@ def test_a_plugin_that_its_configuration_broke_can_be_mended(engine, plugins_dir
     (plugins_dir / "config/p-1.0.0/config.yaml").write_text("bad")
     wait_until(lambda: engine.broken_plugins)
     assert engine.read_plugin_config("p", "1.0.0") == "bad"
-    assert engine.find_package("p", "1.0.0").name == "p-1.0.0.zip"
+    assert engine.get_package("p", "1.0.0").name == "p-1.0.0.zip"
 
     engine.write_plugin_config("p", "1.0.0", "good")
 
@@ -150,7 +150,7 @@ def test_a_plugin_that_its_configuration_broke_can_be_mended(engine, plugins_dir
 
 
 def test_a_configuration_of_nothing_is_not_found(engine):
-    for change in (engine.read_plugin_config, engine.find_package, engine.delete_plugin_by_version):
+    for change in (engine.read_plugin_config, engine.get_package, engine.delete_plugin_by_version):
         with pytest.raises(EntityNotFound):
             change("p", "1.0.0")
     with pytest.raises(EntityNotFound):
