@@ -8,6 +8,7 @@ import jinja2
 import pytest
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import Manifest
+from racetrack_commons.testing.builders import a_manifest_dict
 
 PLUGIN_DIR = Path(__file__).parents[1] / "plugin"
 
@@ -24,15 +25,8 @@ def plugin(tmp_path):
     return module.Plugin()
 
 
-def a_manifest(extra, **fields):
-    content = {
-        "name": "adder",
-        "owner_email": "sample@example.com",
-        "git": {"remote": "https://example.com/x"},
-        "jobtype": "python3:latest",
-        "jobtype_extra": extra,
-    }
-    return Manifest.model_validate(content | fields)
+def manifest_with(extra, **fields):
+    return Manifest.model_validate(a_manifest_dict(jobtype_extra=extra, **fields))
 
 
 def render(manifest, **variables):
@@ -60,7 +54,7 @@ def test_the_job_type_offers_an_image_and_a_process(plugin):
 def test_a_good_manifest_passes(plugin):
     extra = {"entrypoint_path": "adder.py", "max_concurrency": "3", "check_requirements": "true"}
 
-    plugin.validate_job_manifest(a_manifest(extra | {"unknown": 1}), "python3:3.0.0")
+    plugin.validate_job_manifest(manifest_with(extra | {"unknown": 1}), "python3:3.0.0")
 
 
 def test_every_error_of_a_bad_manifest_is_named(plugin):
@@ -73,7 +67,7 @@ def test_every_error_of_a_bad_manifest_is_named(plugin):
         "debian_version": "slim trixie",
         "debian_backports": "true",
     }
-    manifest = a_manifest(
+    manifest = manifest_with(
         extra, system_dependencies=["curl; reboot"], build_env={"A B": "x", "KEY": "a\nUSER root"}
     )
 
@@ -97,7 +91,7 @@ def test_every_error_of_a_bad_manifest_is_named(plugin):
 
 
 def test_the_image_of_a_plain_job_holds_what_every_job_has_and_its_code():
-    dockerfile = render(a_manifest({"entrypoint_path": "adder.py", "entrypoint_class": "Adder"}))
+    dockerfile = render(manifest_with({"entrypoint_path": "adder.py", "entrypoint_class": "Adder"}))
 
     assert dockerfile.startswith("FROM python:3.13-slim-trixie AS base\n")
     assert "apt-get" not in dockerfile
@@ -108,7 +102,7 @@ def test_the_image_of_a_plain_job_holds_what_every_job_has_and_its_code():
 def test_code_is_copied_after_everything_that_takes_long():
     extra = {"entrypoint_path": "a.py", "requirements_path": "deps/my requirements.txt"}
     dockerfile = render(
-        a_manifest(
+        manifest_with(
             extra, build_env={"QUOTE": 'say "$HOME"'}, system_dependencies=["libgomp1", "curl"]
         )
     )
@@ -125,7 +119,7 @@ def test_code_is_copied_after_everything_that_takes_long():
 
 
 def test_every_file_that_requirements_lead_to_is_there_when_they_are_installed():
-    manifest = a_manifest({"entrypoint_path": "a.py", "requirements_path": "requirements.txt"})
+    manifest = manifest_with({"entrypoint_path": "a.py", "requirements_path": "requirements.txt"})
 
     dockerfile = render(manifest, requirements_files=["requirements.txt", "base.txt"])
 
@@ -138,18 +132,20 @@ def test_every_file_that_requirements_lead_to_is_there_when_they_are_installed()
 def test_an_image_starts_from_the_python_that_the_manifest_names():
     extra = {"entrypoint_path": "a.py", "python_version": "3.11", "debian_version": "slim-bookworm"}
 
-    assert render(a_manifest(extra)).startswith("FROM python:3.11-slim-bookworm AS base\n")
+    assert render(manifest_with(extra)).startswith("FROM python:3.11-slim-bookworm AS base\n")
 
 
 def test_a_profiled_job_gets_the_profiler():
-    dockerfile = render(a_manifest({"entrypoint_path": "a.py", "memray_profiler": "true"}))
+    dockerfile = render(manifest_with({"entrypoint_path": "a.py", "memray_profiler": "true"}))
 
     assert '"/src/job-venv", "memray\\u003e=1.17"]' in dockerfile
     assert '  MEMRAY_PROFILER="true" \\\n  JOB_NAME="adder" \\\n' in dockerfile
 
 
 def test_an_old_manifest_gives_the_same_image():
-    new = a_manifest({"entrypoint_path": "a.py", "check_requirements": "true"})
-    old = a_manifest(None, jobtype=None, lang="python3:latest", python={"entrypoint_path": "a.py"})
+    new = manifest_with({"entrypoint_path": "a.py", "check_requirements": "true"})
+    old = manifest_with(
+        None, jobtype=None, lang="python3:latest", python={"entrypoint_path": "a.py"}
+    )
 
     assert render(old) == render(new)

@@ -6,9 +6,8 @@ import httpx
 import psutil
 import pytest
 from lifecycle.database.tables.deployment import JobProcessRow
-from lifecycle.deployer.instances import ImageGone, InstanceNotStarted, JobCrashed
+from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
 from lifecycle.deployer.secrets import JobSecrets
-from lifecycle.infrastructure.process.plan import load_image
 from lifecycle.testing.deployer_contract import (
     NAME,
     TIMESTAMP,
@@ -104,15 +103,6 @@ def test_starting_twice_adopts_the_process_that_runs(deployer, make_spec, unit_o
     assert pid_of(unit_of_work, "one") == pid
 
 
-def test_two_instances_and_replicas_run_side_by_side_on_their_own_ports(deployer, make_spec):
-    one = deployer.start_instance(make_spec("one", manifest=a_contract_manifest(replicas=2)))
-    two = deployer.start_instance(make_spec("two"))
-    names = [*one.replica_internal_names, two.internal_name]
-    assert len(set(names)) == 3
-    for name in names:
-        wait_until(lambda name=name: answers(name))
-
-
 def test_a_port_that_another_program_took_is_left_out(deployer, make_spec, process_config):
     with closing(socket.create_server(("127.0.0.1", process_config.first_job_port))):
         instance = deployer.start_instance(make_spec("one"))
@@ -143,13 +133,6 @@ def test_variables_of_the_platform_are_not_the_users(deployer, make_spec):
     assert not deployer.has_instance("one")
 
 
-def test_more_memory_than_allowed_is_refused(deployer, make_spec):
-    with pytest.raises(InstanceNotStarted, match="64Gi is more than this platform allows: 8Gi"):
-        deployer.start_instance(
-            make_spec("one", manifest=a_contract_manifest(resources={"memory_max": "64Gi"}))
-        )
-
-
 def test_memory_is_limited(deployer, make_spec):
     deployer.start_instance(
         make_spec("one", GREEDY, manifest=a_contract_manifest(resources={"memory_max": "100M"}))
@@ -163,11 +146,6 @@ def test_memory_is_limited(deployer, make_spec):
         return False
 
     wait_until(is_refused)
-
-
-def test_a_damaged_image_says_what_to_do(process_config):
-    with pytest.raises(ImageGone, match="redeploy the job to build it again"):
-        load_image(process_config.images_dir, "adder", "gone")
 
 
 def test_secrets_are_kept_encrypted(deployer, unit_of_work):

@@ -1,4 +1,4 @@
-"""Durable deployments onto a real engine."""
+"""Deployments onto the target docker, from the request to the serving container."""
 
 import base64
 import gzip
