@@ -50,7 +50,7 @@ def test_each_page_of_docs_is_linked_from_the_readme():
 
 def test_the_files_that_the_architecture_names_are_there():
     text = (ROOT / "docs/architecture.md").read_text()
-    named = set(re.findall(r"`([\w./-]+/[\w./-]*)`", text))
+    named = set(re.findall(r"`([\w./-]+/[\w./-]*|\w+\.py)`", text))
     arguments = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True)
     files = [f"/{path}" for path in listed.stdout.split()]
