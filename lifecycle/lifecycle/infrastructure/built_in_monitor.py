@@ -38,7 +38,7 @@ class BuiltInMonitor(JobMonitor):
 class LogReader:
     """One reader of a job's log."""
 
-    find_job: Callable[[], JobDto]
+    get_job: Callable[[], JobDto]
     """Returns the job as the registry knows it now; raises EntityNotFound when it is gone."""
     tail: int
     """The number of earlier lines that the reader wants."""
@@ -77,12 +77,12 @@ class BuiltInLogsStreamer(LogsStreamer):
         name, version = resource_properties["job_name"], resource_properties["job_version"]
         tail = int(resource_properties.get("tail") or _TAIL)
 
-        def find_job() -> JobDto:
+        def get_job() -> JobDto:
             with self._uow.reading() as uow:
                 return uow.jobs.get(name, version)
 
         session = self.open_session(
-            LogReader(find_job, tail, lambda line: on_next_line(session_id, line))
+            LogReader(get_job, tail, lambda line: on_next_line(session_id, line))
         )
         self._sessions[session_id] = session
         session.start(name)

@@ -153,7 +153,7 @@ class DockerLogsStreamer(BuiltInLogsStreamer):
         return DockerLogSession(
             self._engine,
             self._connection.make_another(),
-            lambda: self._monitor.list_containers(reader.find_job()),
+            lambda: self._monitor.list_containers(reader.get_job()),
             reader,
         )
 

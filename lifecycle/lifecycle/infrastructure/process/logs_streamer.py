@@ -98,4 +98,4 @@ class ProcessLogsStreamer(BuiltInLogsStreamer):
 
     def open_session(self, reader: LogReader) -> ProcessLogSession:
         """Return a new session, which the caller starts."""
-        return ProcessLogSession(lambda: self._monitor.list_processes(reader.find_job()), reader)
+        return ProcessLogSession(lambda: self._monitor.list_processes(reader.get_job()), reader)
