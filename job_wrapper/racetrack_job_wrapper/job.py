@@ -43,6 +43,13 @@ class StaticFile:
     path: Path
     content_type: str
 
+    @classmethod
+    def at(cls, path: Path, content_type: str | None = None) -> "StaticFile":
+        """Return the file at a path; its type is guessed from its name unless it is given."""
+        guessed = mimetypes.guess_type(path.name)[0] or "text/plain"
+        charset = "; charset=utf-8" if guessed.startswith("text/") else ""
+        return cls(path, content_type or guessed + charset)
+
 
 @dataclass(frozen=True)
 class Job:
@@ -229,17 +236,12 @@ def _read_static_files(instance: Any) -> dict[str, StaticFile]:
         if path.is_dir():
             for file in sorted(each for each in path.rglob("*") if each.is_file()):
                 inner = f"{_absolute(endpoint).rstrip('/')}/{file.relative_to(path).as_posix()}"
-                files[inner] = StaticFile(file, _guess_type(file))
+                files[inner] = StaticFile.at(file)
         elif path.is_file():
-            files[_absolute(endpoint)] = StaticFile(path, content_type or _guess_type(path))
+            files[_absolute(endpoint)] = StaticFile.at(path, content_type)
         else:
             raise FileNotFoundError(f"static file doesn't exist: {path}")
     return files
-
-
-def _guess_type(path: Path) -> str:
-    guessed = mimetypes.guess_type(path.name)[0] or "text/plain"
-    return f"{guessed}; charset=utf-8" if guessed.startswith("text/") else guessed
 
 
 def _absolute(path: str) -> str:
