@@ -54,18 +54,18 @@ def test_secrets_are_read_as_a_shell_reads_them(installer, tmp_path):
     assert variables["PLAIN"] == "x"
 
 
-def test_variables_for_pip_count_for_uv_unless_uv_has_its_own(installer, tmp_path):
-    given = {
-        "PIP_INDEX_URL": "a",
-        "PIP_EXTRA_INDEX_URL": "b",
-        "UV_INDEX": "c",
-        "PIP_FIND_LINKS": "",
-    }
-
-    variables = installer.make_variables(given, tmp_path / "none")
-
-    assert (variables["UV_DEFAULT_INDEX"], variables["UV_INDEX"]) == ("a", "c")
-    assert "UV_FIND_LINKS" not in variables
+@pytest.mark.parametrize(
+    ("given", "name", "value"),
+    [
+        ({"PIP_INDEX_URL": "a"}, "UV_DEFAULT_INDEX", "a"),
+        ({"PIP_EXTRA_INDEX_URL": "b", "UV_INDEX": "c"}, "UV_INDEX", "c"),
+        ({"PIP_FIND_LINKS": ""}, "UV_FIND_LINKS", None),
+    ],
+)
+def test_variables_for_pip_count_for_uv_unless_uv_has_its_own(
+    installer, tmp_path, given, name, value
+):
+    assert installer.make_variables(given, tmp_path / "none").get(name) == value
 
 
 def test_requirements_are_installed_with_the_wrapper_in_one_go(installer, programs, monkeypatch):

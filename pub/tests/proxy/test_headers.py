@@ -3,21 +3,21 @@ import pytest
 URL = "/pub/job/adder/latest/x"
 
 
-def test_the_job_learns_the_caller_but_not_the_token(pub, job):
-    headers = {
-        "X-Caller-Name": "User mallory",
-        "X-Racetrack-User-Auth": "older",
-        "X-Racetrack-Gateway-Token": "secret",
-        "X-Racetrack-Job": "another 1.0.0",
-        "Cookie": "X-Racetrack-Auth=good; theme=dark; x-racetrack-esc-auth=old",
-        "Authorization": "Basic of-the-job",
-    }
-    seen = pub.get(URL, headers=headers).json()["headers"]
-    assert seen["x-caller-name"] == "User alice"
-    assert seen["cookie"] == "theme=dark"
-    assert seen["authorization"] == "Basic of-the-job"
-    ours = {name: value for name, value in seen.items() if name.startswith("x-racetrack")}
-    assert ours == {"x-racetrack-job": "adder 0.0.2"}
+@pytest.mark.parametrize(
+    ("name", "sent", "received"),
+    [
+        ("X-Caller-Name", "User mallory", "User alice"),
+        ("X-Racetrack-Job", "another 1.0.0", "adder 0.0.2"),
+        ("X-Racetrack-User-Auth", "older", None),
+        ("X-Racetrack-Gateway-Token", "secret", None),
+        ("Cookie", "X-Racetrack-Auth=good; theme=dark; x-racetrack-esc-auth=old", "theme=dark"),
+        ("Authorization", "Basic of-the-job", "Basic of-the-job"),
+    ],
+)
+def test_the_job_learns_the_caller_but_not_the_token(pub, job, name, sent, received):
+    seen = pub.get(URL, headers={name: sent}).json()["headers"]
+    assert seen.get(name.lower()) == received
+    assert [each for each in seen if each.startswith("x-racetrack")] == ["x-racetrack-job"]
 
 
 def test_callers_can_not_claim_to_be_others_at_a_public_endpoint(pub, job):
@@ -26,16 +26,12 @@ def test_callers_can_not_claim_to_be_others_at_a_public_endpoint(pub, job):
     assert "x-caller-name" not in seen
 
 
-def test_callers_can_not_claim_to_be_others_by_underscores(pub, job):
-    headers = {
-        "X_Caller_Name": "User mallory",
-        "X-Caller_Name": "User mallory",
-        "X_Forwarded_For": "1.2.3.4",
-        "X_Racetrack_Auth": "good",
-        "Of_the_job": "1",
-    }
-    seen = pub.get(URL, headers=headers).json()["headers"]
-    assert {name for name in seen if "_" in name} == {"of_the_job"}
+@pytest.mark.parametrize(
+    "name", ["X_Caller_Name", "X-Caller_Name", "X_Forwarded_For", "X_Racetrack_Auth"]
+)
+def test_callers_can_not_claim_to_be_others_by_underscores(pub, job, name):
+    seen = pub.get(URL, headers={name: "User mallory", "Of_the_job": "1"}).json()["headers"]
+    assert {each for each in seen if "_" in each} == {"of_the_job"}
 
 
 def test_the_job_learns_who_forwards(pub, job, lifecycle):
@@ -48,17 +44,19 @@ def test_the_job_learns_who_forwards(pub, job, lifecycle):
     assert seen["x-forwarded-prefix"] == "/pub/job/adder/latest"
 
 
-def test_headers_of_one_connection_are_not_passed_to_the_job(pub, job):
-    headers = {
-        "Connection": "keep-alive, X-Of-Hop",
-        "X-Of-Hop": "1",
-        "Keep-Alive": "timeout=5",
-        "Proxy-Authorization": "Basic x",
-        "TE": "trailers",
-        "Upgrade": "h2c",
-    }
-    seen = pub.get(URL, headers=headers).json()["headers"]
-    assert not {"x-of-hop", "keep-alive", "proxy-authorization", "te", "upgrade"} & seen.keys()
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("X-Of-Hop", "1"),
+        ("Keep-Alive", "timeout=5"),
+        ("Proxy-Authorization", "Basic x"),
+        ("TE", "trailers"),
+        ("Upgrade", "h2c"),
+    ],
+)
+def test_headers_of_one_connection_are_not_passed_to_the_job(pub, job, name, value):
+    headers = {"Connection": "keep-alive, X-Of-Hop", name: value}
+    assert name.lower() not in pub.get(URL, headers=headers).json()["headers"]
 
 
 @pytest.mark.parametrize(
