@@ -141,6 +141,18 @@ class Racetrack:
             check=False,
         )
 
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command in a session of its own, so that a signal reaches it and its children only."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "racetrack_client", *arguments],
+            cwd=self.workdir,
+            env=self.variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
 
 @pytest.fixture
 def racetrack(tmp_path: Path) -> Racetrack:

@@ -1,7 +1,5 @@
 import json
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -53,14 +51,7 @@ def test_a_manifest_is_read_from_standard_input_only_when_asked(logged_in, lifec
 
 
 def interrupt_after_first_request(racetrack, lifecycle, path, *arguments):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "racetrack_client", *arguments],
-        cwd=racetrack.workdir,
-        env=racetrack.variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = racetrack.start(*arguments)
     deadline = time.monotonic() + 20
     while not lifecycle.requests_to(path) and time.monotonic() < deadline:
         assert process.poll() is None

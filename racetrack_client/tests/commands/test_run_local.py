@@ -2,7 +2,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import urllib.request
 
@@ -102,7 +101,7 @@ def docker(job, tmp_path):
 @pytest.mark.usefixtures("process_image")
 def test_a_process_runs_until_it_is_interrupted(job, tmp_path):
     port = free_port()
-    process = start(job, "run-local", "--port", str(port))
+    process = job.start("run-local", "--port", str(port))
     assert process.stdout.readline() == "listening\n"
 
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
@@ -122,7 +121,7 @@ def test_a_process_runs_until_it_is_interrupted(job, tmp_path):
 
 @pytest.mark.usefixtures("process_image")
 def test_a_process_ends_with_the_command_that_runs_it(job):
-    process = start(job, "run-local", "--port", str(free_port()))
+    process = job.start("run-local", "--port", str(free_port()))
     assert process.stdout.readline() == "listening\n"
 
     process.send_signal(signal.SIGTERM)
@@ -227,18 +226,6 @@ def test_what_can_not_be_run_is_refused_before_anything_is_built(job, tmp_path):
     assert "--cmd '\"unclosed' is no command: no closing quotation" in done.stderr
     assert job("run-local", "--port", "99999").returncode == 2
     assert not (tmp_path / "record").exists()
-
-
-def start(racetrack, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "racetrack_client", *arguments],
-        cwd=racetrack.workdir,
-        env=racetrack.variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
 
 
 def free_port():
