@@ -91,14 +91,13 @@ def test_redirects_are_not_followed(gateway, job):
 
 
 def test_the_job_gets_the_headers_of_a_call_but_no_token(gateway, lifecycle):
-    headers = {
-        "X-Caller-Name": "somebody else",
+    of_the_caller = {"X-Caller-Name": "somebody else", "X-Request-Tracing-Id": "my-id"}
+    of_the_hop = {"Connection": "close, X-Hop", "X-Hop": "1"}
+    tokens = {
         "X-Racetrack-Gateway-Token": "secret",
-        "Connection": "close, X-Hop",
-        "X-Hop": "1",
         "Cookie": "X-Racetrack-Auth=secret; mine=1",
-        "X-Request-Tracing-Id": "my-id",
     }
+    headers = of_the_caller | of_the_hop | tokens
     answer = gateway.poll(gateway.start_call("/x", headers=headers))
 
     got = answer.json()["headers"]
