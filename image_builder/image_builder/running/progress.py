@@ -116,50 +116,43 @@ class BuildLogFile:
             self._file = None
 
 
+@dataclass(frozen=True)
 class BuildProgress:
     """Reports the phases, log lines and warnings of one build, without the build's secrets."""
 
-    def __init__(
-        self,
-        history: EventHistory,
-        log_file: BuildLogFile,
-        redactor: SecretRedactor,
-        cancellation: Cancellation,
-        on_phase_done: Callable[[str, float], None],
-    ) -> None:
-        """Wire it; `on_phase_done` is called with the name and the seconds of each phase that succeeded."""
-        self._history = history
-        self._log_file = log_file
-        self._redactor = redactor
-        self._on_phase_done = on_phase_done
-        self.cancellation = cancellation
+    history: EventHistory
+    log_file: BuildLogFile
+    redactor: SecretRedactor
+    cancellation: Cancellation
+    on_phase_done: Callable[[str, float], None]
+    """Called with the name and the seconds of each phase that succeeded."""
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Report the block as a phase; errors raised in it begin with the phase's name."""
         self.cancellation.check()
-        self._history.append(ProgressEvent(BuildEventKind.PHASE, name))
+        self.history.append(ProgressEvent(BuildEventKind.PHASE, name))
         start = time.monotonic()
         with wrap_context(name):
             yield
-        self._on_phase_done(name, time.monotonic() - start)
+        self.on_phase_done(name, time.monotonic() - start)
 
     def redact(self, text: str) -> str:
         """Return the text without the build's secrets."""
-        return self._redactor.redact(text)
+        return self.redactor.redact(text)
 
     def log(self, line: str) -> str:
         """Add a line to the build's log; return the line without secrets."""
-        line = self._redactor.redact(line)
-        if self._log_file.write(line):
-            self._history.append(ProgressEvent(BuildEventKind.LOG, line))
+        line = self.redactor.redact(line)
+        if self.log_file.write(line):
+            self.history.append(ProgressEvent(BuildEventKind.LOG, line))
         return line
 
     def warn(self, text: str) -> None:
         """Report a warning to the job's author; the build continues."""
-        text = self._redactor.redact(text)
+        text = self.redactor.redact(text)
         self.log(f"warning: {text}")
-        self._history.append(ProgressEvent(BuildEventKind.WARNING, text))
+        self.history.append(ProgressEvent(BuildEventKind.WARNING, text))
 
     def run_command(self, command: Command) -> None:
         """Run a program; its output goes to the log. Raises CommandFailed or BuildCancelled."""
