@@ -29,6 +29,11 @@ class PluginFile:
     name: str
     content: bytes
 
+    @classmethod
+    def from_url(cls, url: str, content: bytes) -> "PluginFile":
+        """Make a plugin file that has the name in the path of its URL."""
+        return cls(urlsplit(url).path.rsplit("/", 1)[-1], content)
+
 
 @dataclass(frozen=True)
 class GithubAccess:
@@ -44,7 +49,7 @@ def fetch_plugin(uri: str, github: GithubAccess) -> PluginFile:
         return PluginFile(Path(uri).name, Path(uri).read_bytes())
     url = urlsplit(uri)
     if url.scheme in {"http", "https"} and url.path.endswith(".zip"):
-        return PluginFile(url.path.rsplit("/", 1)[-1], _download(uri, {}))
+        return PluginFile.from_url(uri, _download(uri, {}))
     if match := re.fullmatch(r"(?:https://)?github\.com/([^/]+)/([^/=]+)(?:==(.+))?", uri):
         return _fetch_release(match[1], match[2], match[3], github)
     raise ValidationError(
@@ -80,7 +85,7 @@ def _fetch_release(owner: str, repo: str, version: str | None, github: GithubAcc
     url = asset["url"] if github.token and asset.get("url") else asset["browser_download_url"]
     content = _download(url, download)
     _check_digest(url, content, asset.get("digest"))
-    return PluginFile(asset["browser_download_url"].rsplit("/", 1)[-1], content)
+    return PluginFile.from_url(asset["browser_download_url"], content)
 
 
 def _list_releases(url: str, headers: Mapping[str, str]) -> Iterator[dict[str, Any]]:
