@@ -3,14 +3,13 @@
 from datetime import datetime
 from typing import TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from racetrack_commons.auth.token import AuthSubjectType
+from racetrack_commons.entities.dto import RegistryDto
 
 
-class RowDto(BaseModel):
+class RowDto(RegistryDto, frozen=True):
     """The base of values that are read from a row."""
-
-    model_config = ConfigDict(from_attributes=True, frozen=True)
 
 
 class UserRights(RowDto):

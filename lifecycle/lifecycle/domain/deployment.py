@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from racetrack_client.entities import ImageKind
+from racetrack_commons.entities.dto import RegistryDto
 
 RECONCILER = "racetrack"
 """The deployer of lost jobs that are started again."""
@@ -37,10 +38,8 @@ class TaskStep(StrEnum):
     ENDED = "ended"
 
 
-class DeploymentTask(BaseModel):
+class DeploymentTask(RegistryDto, frozen=True):
     """The worker's side of a deployment."""
-
-    model_config = ConfigDict(from_attributes=True, frozen=True)
 
     deployment_id: str
     kind: TaskKind

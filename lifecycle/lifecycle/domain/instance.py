@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from racetrack_client.manifest import Manifest
+from racetrack_commons.entities.dto import RegistryDto
 
 
 class InstanceState(StrEnum):
@@ -17,10 +18,8 @@ class InstanceState(StrEnum):
     """It gets no new calls, and is stopped once its time to drain is over."""
 
 
-class JobInstance(BaseModel):
+class JobInstance(RegistryDto):
     """One running copy of a job; it has the id of the deployment that made it."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: str
     job_name: str
@@ -75,10 +74,8 @@ class ProcessState(StrEnum):
     """It is being stopped, and must not be started again."""
 
 
-class JobProcess(BaseModel):
+class JobProcess(RegistryDto):
     """The process that runs one replica of an instance."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: str
     instance_id: str

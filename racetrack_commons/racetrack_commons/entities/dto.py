@@ -46,10 +46,14 @@ class DeploymentStatus(StrEnum):
     FAILED = "failed"
 
 
-class JobDto(BaseModel):
-    """A job: one version of a job family, as the registry knows it."""
+class RegistryDto(BaseModel):
+    """A value of the registry; it can be made from the attributes of a row."""
 
     model_config = ConfigDict(from_attributes=True)
+
+
+class JobDto(RegistryDto):
+    """A job: one version of a job family, as the registry knows it."""
 
     name: str
     version: str
@@ -77,19 +81,15 @@ class JobDto(BaseModel):
         return f"{self.name} {self.version}"
 
 
-class JobFamilyDto(BaseModel):
+class JobFamilyDto(RegistryDto):
     """A job family: all versions of a job, which share its name."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     name: str
     id: str | None = None
 
 
-class DeploymentDto(BaseModel):
+class DeploymentDto(RegistryDto):
     """One attempt to build and provision a job."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: str
     status: DeploymentStatus
