@@ -24,6 +24,8 @@ _READING = ("GET", "HEAD", "OPTIONS")
 class AuditedView(ModelView):
     """The rows of one table."""
 
+    row: ClassVar[type[Base]]
+    """The class of the rows."""
     change_kind: ClassVar[ChangeKind | None] = None
     """The kind of change that the event stream reports for these rows."""
     may_create: ClassVar[bool] = False
@@ -36,8 +38,8 @@ class AuditedView(ModelView):
     exporters = ()
     importers = ()
 
-    def __init__(self, model: type[Base], services: LifecycleServices) -> None:
-        super().__init__(model)
+    def __init__(self, services: LifecycleServices) -> None:
+        super().__init__(self.row)
         self.services = services
 
     def is_accessible(self, request: Request) -> bool:
@@ -92,6 +94,18 @@ class AuditedView(ModelView):
         write_event(request.state.uow, event, self.services.clock.now())
         if self.change_kind is not None:
             request.state.uow.record_change(self.change_kind)
+
+
+class EditableView(AuditedView):
+    """The rows of one table, which staff may add, change and remove."""
+
+    may_create = may_edit = may_delete = True
+
+
+class SuperuserView(EditableView):
+    """The rows of one table, which only superusers see: they hold tokens, or the rights of people."""
+
+    for_superusers = True
 
 
 class TransactionMiddleware(BaseHTTPMiddleware):

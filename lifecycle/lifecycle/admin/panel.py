@@ -27,40 +27,23 @@ from lifecycle.admin.registry_views import (
     SettingView,
     TrashJobView,
 )
-from lifecycle.database.tables.auth import (
-    AuthSubjectRow,
-    AuthTokenRow,
-    EscRow,
-    PermissionRow,
-    UserRow,
-)
-from lifecycle.database.tables.base import Base
-from lifecycle.database.tables.deployment import DeploymentRow
-from lifecycle.database.tables.installation import AuditLogEventRow, SettingRow
-from lifecycle.database.tables.job import (
-    AsyncJobCallRow,
-    JobFamilyRow,
-    JobRow,
-    PublicEndpointRow,
-    TrashJobRow,
-)
 from lifecycle.endpoints.dependencies import LifecycleServices
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_VIEWS: tuple[tuple[type[AuditedView], type[Base]], ...] = (
-    (JobView, JobRow),
-    (JobFamilyView, JobFamilyRow),
-    (DeploymentView, DeploymentRow),
-    (PublicEndpointView, PublicEndpointRow),
-    (TrashJobView, TrashJobRow),
-    (AsyncJobCallView, AsyncJobCallRow),
-    (UserView, UserRow),
-    (EscView, EscRow),
-    (AuthSubjectView, AuthSubjectRow),
-    (AuthTokenView, AuthTokenRow),
-    (PermissionView, PermissionRow),
-    (SettingView, SettingRow),
-    (AuditLogEventView, AuditLogEventRow),
+_VIEWS: tuple[type[AuditedView], ...] = (
+    JobView,
+    JobFamilyView,
+    DeploymentView,
+    PublicEndpointView,
+    TrashJobView,
+    AsyncJobCallView,
+    UserView,
+    EscView,
+    AuthSubjectView,
+    AuthTokenView,
+    PermissionView,
+    SettingView,
+    AuditLogEventView,
 )
 
 
@@ -110,7 +93,7 @@ def _make_overview(views: Sequence[AuditedView]) -> CustomView:
 
 def _make_views(services: LifecycleServices) -> list[AuditedView]:
     """Return the views of all tables, in the order of the menu."""
-    return [view(row, services) for view, row in _VIEWS]
+    return [view(services) for view in _VIEWS]
 
 
 def _count_rows_of(view: AuditedView) -> Callable[[Request], Awaitable[int]]:

@@ -19,7 +19,7 @@ from starlette_admin.fields import (
 )
 from starlette_admin.types import RequestAction
 
-from lifecycle.admin.audited_view import AuditedView
+from lifecycle.admin.audited_view import AuditedView, SuperuserView
 from lifecycle.auth.passwords import check_password_strength
 from lifecycle.database.record_tables import name_subject, with_holder
 from lifecycle.database.tables.auth import AuthSubjectRow, AuthTokenRow, PermissionRow, UserRow
@@ -27,15 +27,14 @@ from lifecycle.database.tables.auth import AuthSubjectRow, AuthTokenRow, Permiss
 _SCOPES = [(scope.value, scope.value) for scope in AuthScope]
 
 
-class UserView(AuditedView):
+class UserView(SuperuserView):
     """Users."""
 
+    row = UserRow
     key = "user"
     menu_label = "Users"
     display_name = "User"
     icon = "fa fa-user"
-    for_superusers = True
-    may_create = may_edit = may_delete = True
     fields = (
         StringField("username", required=True),
         PasswordField(
@@ -89,6 +88,7 @@ _TEXTS = ("email", "first_name", "last_name")
 class AuthSubjectView(AuditedView):
     """Users, ESCs and job families as holders of tokens and permissions."""
 
+    row = AuthSubjectRow
     key = "auth-subject"
     menu_label = "Auth subjects"
     display_name = "Auth subject"
@@ -110,15 +110,14 @@ class AuthSubjectView(AuditedView):
         return " ".join(name_subject(obj))
 
 
-class AuthTokenView(AuditedView):
+class AuthTokenView(SuperuserView):
     """Tokens of auth subjects."""
 
+    row = AuthTokenRow
     key = "auth-token"
     menu_label = "Auth tokens"
     display_name = "Auth token"
     icon = "fa fa-key"
-    for_superusers = True
-    may_create = may_edit = may_delete = True
     fields = (
         StringField("id", exclude_from_list=True),
         HasOne("auth_subject", key="auth-subject", required=True, exclude_from_edit=True),
@@ -146,15 +145,14 @@ class AuthTokenView(AuditedView):
         obj.token, obj.active = self.services.tokens.sign(subject), True
 
 
-class PermissionView(AuditedView):
+class PermissionView(SuperuserView):
     """Scopes granted to subjects."""
 
+    row = PermissionRow
     key = "permission"
     menu_label = "Permissions"
     display_name = "Permission"
     icon = "fa fa-unlock-keyhole"
-    for_superusers = True
-    may_create = may_edit = may_delete = True
     fields = (
         HasOne("auth_subject", key="auth-subject", required=True),
         EnumField("scope", choices=_SCOPES, required=True),

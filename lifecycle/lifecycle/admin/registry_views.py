@@ -16,8 +16,17 @@ from starlette_admin.fields import (
     TextAreaField,
 )
 
-from lifecycle.admin.audited_view import AuditedView
-from lifecycle.database.tables.job import JobFamilyRow, JobRow
+from lifecycle.admin.audited_view import AuditedView, EditableView
+from lifecycle.database.tables.auth import EscRow
+from lifecycle.database.tables.deployment import DeploymentRow
+from lifecycle.database.tables.installation import AuditLogEventRow, SettingRow
+from lifecycle.database.tables.job import (
+    AsyncJobCallRow,
+    JobFamilyRow,
+    JobRow,
+    PublicEndpointRow,
+    TrashJobRow,
+)
 
 
 def _shown(*names: str, kind: type[BaseField] = StringField, **options: Any) -> list[BaseField]:
@@ -27,6 +36,7 @@ def _shown(*names: str, kind: type[BaseField] = StringField, **options: Any) -> 
 class JobFamilyView(AuditedView):
     """Job families."""
 
+    row = JobFamilyRow
     key = "job-family"
     menu_label = "Job families"
     display_name = "Job family"
@@ -42,6 +52,7 @@ class JobFamilyView(AuditedView):
 class JobView(AuditedView):
     """Jobs. Deployments create and delete them; only the manifest and the notice can be changed here."""
 
+    row = JobRow
     key = "job"
     menu_label = "Jobs"
     display_name = "Job"
@@ -66,6 +77,7 @@ class JobView(AuditedView):
 class DeploymentView(AuditedView):
     """Deployments."""
 
+    row = DeploymentRow
     key = "deployment"
     menu_label = "Deployments"
     display_name = "Deployment"
@@ -80,26 +92,26 @@ class DeploymentView(AuditedView):
     fields_default_sort = (("create_time", True),)
 
 
-class EscView(AuditedView):
+class EscView(EditableView):
     """External service consumers."""
 
+    row = EscRow
     key = "esc"
     menu_label = "ESCs"
     display_name = "ESC"
     icon = "fa fa-plug"
-    may_create = may_edit = may_delete = True
     fields = (StringField("id", read_only=True), StringField("name", required=True))
     searchable_fields = ("id", "name")
 
 
-class PublicEndpointView(AuditedView):
+class PublicEndpointView(EditableView):
     """Requests of manifests that endpoints be callable without a token; staff activates them."""
 
+    row = PublicEndpointRow
     key = "public-endpoint"
     menu_label = "Public endpoints"
     display_name = "Public endpoint"
     icon = "fa fa-globe"
-    may_create = may_edit = may_delete = True
     fields = (
         HasOne("job", key="job", required=True),
         StringField("endpoint", required=True),
@@ -112,6 +124,7 @@ class PublicEndpointView(AuditedView):
 class TrashJobView(AuditedView):
     """Deleted jobs; each reserves its name and version until its row is removed."""
 
+    row = TrashJobRow
     key = "trash-job"
     menu_label = "Trash"
     display_name = "Deleted job"
@@ -131,6 +144,7 @@ class TrashJobView(AuditedView):
 class AuditLogEventView(AuditedView):
     """The audit log, which can't be changed."""
 
+    row = AuditLogEventRow
     key = "audit-log-event"
     menu_label = "Audit log"
     display_name = "Audit log event"
@@ -145,14 +159,14 @@ class AuditLogEventView(AuditedView):
     fields_default_sort = (("timestamp", True),)
 
 
-class SettingView(AuditedView):
+class SettingView(EditableView):
     """Settings of the whole installation, such as `maintenance_mode`."""
 
+    row = SettingRow
     key = "setting"
     menu_label = "Settings"
     display_name = "Setting"
     icon = "fa fa-sliders"
-    may_create = may_edit = may_delete = True
     show_pk_in_forms = True
     fields = (
         StringField("name", required=True),
@@ -165,6 +179,7 @@ class SettingView(AuditedView):
 class AsyncJobCallView(AuditedView):
     """Async calls."""
 
+    row = AsyncJobCallRow
     key = "async-job-call"
     menu_label = "Async calls"
     display_name = "Async call"
