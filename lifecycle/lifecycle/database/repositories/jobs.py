@@ -28,6 +28,11 @@ _COLUMNS_AS_IN_DTO = (
     "infrastructure_stats",
 )
 _SECONDS_A_DAY = 86400
+_KEPT_IN_TRASH = {
+    *("id", "name", "version", "status", "internal_name", "error"),
+    *("image_tag", "deployed_by", "infrastructure_target"),
+}
+"""The fields of a job that its row in the trash has under the same names."""
 
 
 class JobRepository:
@@ -166,20 +171,12 @@ class TrashRepository:
     def add(self, job: JobDto, now: datetime) -> None:
         """Store the last state of a job that is being deleted."""
         row = TrashJobRow(
-            id=job.id,
-            name=job.name,
-            version=job.version,
-            status=job.status,
+            **job.model_dump(include=_KEPT_IN_TRASH),
+            manifest=job.manifest_yaml,
             create_time=_to_datetime(job.create_time),
             update_time=_to_datetime(job.update_time),
             delete_time=now,
-            manifest=job.manifest_yaml,
-            internal_name=job.internal_name,
-            error=job.error,
-            image_tag=job.image_tag,
-            deployed_by=job.deployed_by,
             last_call_time=_to_datetime(job.last_call_time) if job.last_call_time else None,
-            infrastructure_target=job.infrastructure_target,
             age_days=round((now.timestamp() - job.create_time) / _SECONDS_A_DAY, 3),
         )
         self._session.merge(row)

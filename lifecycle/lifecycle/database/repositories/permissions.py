@@ -72,26 +72,18 @@ class PermissionRepository:
 
     def _list(self, condition: ColumnElement[bool]) -> list[PermissionDto]:
         query = (
-            select(PermissionRow, JobFamilyRow.name, JobRow.name, JobRow.version)
+            select(
+                *PermissionRow.__table__.columns,
+                JobFamilyRow.name.label("job_family_name"),
+                JobRow.name.label("job_name"),
+                JobRow.version.label("job_version"),
+            )
             .outerjoin(JobFamilyRow, JobFamilyRow.id == PermissionRow.job_family_id)
             .outerjoin(JobRow, JobRow.id == PermissionRow.job_id)
             .where(condition)
             .order_by(PermissionRow.id)
         )
-        return [
-            PermissionDto(
-                id=row.id,
-                auth_subject_id=row.auth_subject_id,
-                scope=row.scope,
-                job_family_id=row.job_family_id,
-                job_family_name=family_name,
-                job_id=row.job_id,
-                job_name=job_name,
-                job_version=job_version,
-                endpoint=row.endpoint,
-            )
-            for row, family_name, job_name, job_version in self._session.execute(query)
-        ]
+        return [PermissionDto.model_validate(row) for row in self._session.execute(query)]
 
 
 class PublicEndpointRepository:

@@ -42,25 +42,13 @@ class UserRepository:
 
     def add(self, username: str, password_hash: str, now: datetime) -> UserDto:
         """Add a user who is inactive until an admin activates the account."""
-        row = UserRow(username=username, password=password_hash, date_joined=now)
-        self._session.add(row)
-        self._session.flush()
-        return UserDto.model_validate(row)
+        return self._add(UserRow(username=username, password=password_hash, date_joined=now))
 
     def add_admin(self, username: str, password_hash: str, email: str, now: datetime) -> UserDto:
         """Add an active user with all rights."""
-        row = UserRow(
-            username=username,
-            password=password_hash,
-            email=email,
-            date_joined=now,
-            is_active=True,
-            is_staff=True,
-            is_superuser=True,
-        )
-        self._session.add(row)
-        self._session.flush()
-        return UserDto.model_validate(row)
+        row = UserRow(username=username, password=password_hash, email=email, date_joined=now)
+        row.is_active = row.is_staff = row.is_superuser = True
+        return self._add(row)
 
     def set_password(self, username: str, password_hash: str) -> None:
         """Replace the hash of the user's password; raises EntityNotFound."""
@@ -79,6 +67,11 @@ class UserRepository:
     def note_login(self, username: str, now: datetime) -> None:
         """Store the time of the user's last log-in; raises EntityNotFound."""
         self._get_row(username).last_login = now
+
+    def _add(self, row: UserRow) -> UserDto:
+        self._session.add(row)
+        self._session.flush()
+        return UserDto.model_validate(row)
 
     def _find_row(self, username: str) -> UserRow | None:
         return self._session.scalar(select(UserRow).where(UserRow.username == username))
@@ -198,26 +191,18 @@ def _select() -> Select[AuthSubjectRow]:
 
 
 def _to_dto(row: AuthSubjectRow) -> AuthSubjectDto:
-    if row.user is not None:
-        return AuthSubjectDto(
-            id=row.id,
-            subject_type=AuthSubjectType.USER,
-            name=row.user.username,
-            display_name=row.user.username,
-            is_active=row.user.is_active,
-        )
-    if row.esc is not None:
-        return AuthSubjectDto(
-            id=row.id,
-            subject_type=AuthSubjectType.ESC,
-            name=row.esc.id,
-            display_name=row.esc.name,
-        )
-    if row.job_family is not None:
-        return AuthSubjectDto(
-            id=row.id,
-            subject_type=AuthSubjectType.JOB_FAMILY,
-            name=row.job_family.name,
-            display_name=row.job_family.name,
-        )
-    raise EntityNotFound(f"auth subject {row.id} is neither a user nor an ESC nor a job family")
+    if user := row.user:
+        kind, name, display_name = AuthSubjectType.USER, user.username, user.username
+    elif esc := row.esc:
+        kind, name, display_name = AuthSubjectType.ESC, esc.id, esc.name
+    elif family := row.job_family:
+        kind, name, display_name = AuthSubjectType.JOB_FAMILY, family.name, family.name
+    else:
+        raise EntityNotFound(f"auth subject {row.id} is neither a user nor an ESC nor a job family")
+    return AuthSubjectDto(
+        id=row.id,
+        subject_type=kind,
+        name=name,
+        display_name=display_name,
+        is_active=row.user.is_active if row.user else True,
+    )
