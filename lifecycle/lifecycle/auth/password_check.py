@@ -33,6 +33,11 @@ class LoginCredentials:
     password: str = field(repr=False)
     address: str
 
+    @property
+    def account(self) -> str:
+        """The username's hash, under which the database stores attempts to log in."""
+        return hashlib.sha256(self.username.strip().casefold().encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class AttemptLimits:
@@ -43,19 +48,6 @@ class AttemptLimits:
     per_address: int = 100
     """For all users from one address."""
     window: timedelta = timedelta(minutes=15)
-
-
-@dataclass(frozen=True)
-class LoginAttempt:
-    """An attempt to log in as a user from an address."""
-
-    username: str
-    address: str
-
-    @property
-    def account(self) -> str:
-        """The username's hash, under which the database stores the attempt."""
-        return hashlib.sha256(self.username.strip().casefold().encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -70,9 +62,8 @@ class PasswordCheck:
     def require_user(self, credentials: LoginCredentials) -> UserDto:
         """Return the active user with this password; raises WrongCredentials or TooManyAttempts."""
         begun_at = self.clock.monotonic()
-        attempt = LoginAttempt(credentials.username, credentials.address)
         with self.unit_of_work() as uow:
-            begin_attempt(uow, self.limits, attempt, self.clock.now())
+            begin_attempt(uow, self.limits, credentials, self.clock.now())
             user = uow.users.find(credentials.username)
         is_correct = self.passwords.is_correct(
             credentials.password, user.password if user else None
@@ -83,20 +74,20 @@ class PasswordCheck:
             raise WrongCredentials(
                 "wrong username or password, or the user is not active: ask an admin"
             )
-        self._settle(attempt, user, credentials.password)
+        self._settle(credentials, user)
         return user
 
-    def _settle(self, attempt: LoginAttempt, user: UserDto, password: str) -> None:
+    def _settle(self, credentials: LoginCredentials, user: UserDto) -> None:
         outdated = self.passwords.is_outdated(user.password)
-        better = self.passwords.hash(password) if outdated else None
+        better = self.passwords.hash(credentials.password) if outdated else None
         with self.unit_of_work() as uow:
-            forget_attempts(uow, attempt)
+            forget_attempts(uow, credentials)
             if better is not None:
                 uow.users.set_password(user.username, better)
 
 
 def begin_attempt(
-    uow: UnitOfWork, limits: AttemptLimits, attempt: LoginAttempt, now: datetime
+    uow: UnitOfWork, limits: AttemptLimits, credentials: LoginCredentials, now: datetime
 ) -> None:
     """Record an attempt before its password is checked; raises TooManyAttempts.
 
@@ -104,16 +95,16 @@ def begin_attempt(
     """
     uow.login_attempts.lock()
     since = now - limits.window
-    as_anybody = uow.login_attempts.list_times(since, attempt.address)
+    as_anybody = uow.login_attempts.list_times(since, credentials.address)
     _check_below_limit(as_anybody, limits.per_address, since)
-    as_this = uow.login_attempts.list_times(since, attempt.address, attempt.account)
+    as_this = uow.login_attempts.list_times(since, credentials.address, credentials.account)
     _check_below_limit(as_this, limits.per_account, since)
-    uow.login_attempts.add(attempt.account, attempt.address, now)
+    uow.login_attempts.add(credentials.account, credentials.address, now)
 
 
-def forget_attempts(uow: UnitOfWork, attempt: LoginAttempt) -> None:
+def forget_attempts(uow: UnitOfWork, credentials: LoginCredentials) -> None:
     """Delete the failed attempts of a client that then knew the password."""
-    uow.login_attempts.forget(attempt.account, attempt.address)
+    uow.login_attempts.forget(credentials.account, credentials.address)
 
 
 def _check_below_limit(times: list[datetime], most: int, since: datetime) -> None:

@@ -32,6 +32,11 @@ class Rule:
     reason: str
     """A sentence for people, with the names that the answer depends on."""
 
+    @property
+    def is_decisive(self) -> bool:
+        """True if no later rule is asked."""
+        return self.effect is not Effect.CONTINUE
+
 
 @dataclass(frozen=True)
 class AccessDecision:
@@ -60,7 +65,7 @@ def decide(rules: Iterable[Rule]) -> AccessDecision:
     asked = []
     for rule in rules:
         asked.append(rule)
-        if rule.effect is not Effect.CONTINUE:
+        if rule.is_decisive:
             break
     return AccessDecision(tuple(asked))
 

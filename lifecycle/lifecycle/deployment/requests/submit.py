@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from racetrack_client.entities import DeployPayload
 from racetrack_client.log.errors import ServiceUnavailable, ValidationError
@@ -37,10 +38,14 @@ _PAUSE_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class SourceBundle:
-    """The source of a job: a compressed archive, named by the SHA-256 of its bytes."""
+    """The source of a job: a compressed archive."""
 
-    digest: str
     content: bytes
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the bytes, by which the archive is stored."""
+        return hashlib.sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ def read_bundle(build_context: str, max_bytes: int) -> SourceBundle:
         raise _too_large(len(content), max_bytes)
     if not content.startswith(_GZIP_MAGIC):
         raise ValidationError("build_context is not a gzip-compressed tar archive")
-    return SourceBundle(hashlib.sha256(content).hexdigest(), content)
+    return SourceBundle(content)
 
 
 def _check_build_flags(flags: list[str]) -> None:
