@@ -22,6 +22,12 @@ def roll_back(platform, deployment_id=None):
     return started
 
 
+def check_is_not_restored(platform, deployment_id):
+    platform.deploy()
+    with pytest.raises(NothingToRollBackTo):
+        roll_back(platform, deployment_id)
+
+
 def test_a_rollback_brings_back_image_manifest_and_secrets_without_a_build(platform):
     first = platform.deploy(secrets=SecretVars(runtime_env={"KEY": "first"}), replicas=2)
     before = platform.job()
@@ -122,10 +128,8 @@ def test_a_job_with_one_deployment_has_nothing_to_go_back_to(platform):
 
 def test_other_jobs_are_not_gone_back_to(platform):
     other = platform.deploy(version="0.0.2")
-    platform.deploy()
 
-    with pytest.raises(NothingToRollBackTo):
-        roll_back(platform, other.id)
+    check_is_not_restored(platform, other.id)
 
 
 def test_a_failing_rollback_leaves_the_job_as_it_is(platform):
@@ -231,9 +235,7 @@ def test_a_deleted_job_leaves_no_secrets_and_is_not_restored(platform):
         assert uow.deployment_tasks.get(deployed.id).secrets is None
     with pytest.raises(EntityNotFound):
         platform.services.rollback.roll_back(job, platform.deployer)
-    platform.deploy()
-    with pytest.raises(NothingToRollBackTo):
-        roll_back(platform, deployed.id)
+    check_is_not_restored(platform, deployed.id)
 
 
 def test_a_job_that_is_being_deployed_or_maintained_is_not_rolled_back(platform):
