@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     )
 
     development_mode: bool = False
-    """Accept the published development secrets; only for machines that nobody else reaches."""
+    """Accept the published development secrets; only for machines that no one else can reach."""
     log_level: str = "info"
     """`debug`, `info`, `warn`, `error`, `crit` or `off`."""
     git_version: str = "dev"

@@ -18,7 +18,7 @@ def check_entrypoint(directory: Path, entrypoint_path: str, class_name: str) -> 
     path = resolve_inside(directory, entrypoint_path, "entrypoint_path")
     if not path.is_file():
         raise EntrypointNotFound(
-            f"entrypoint_path {entrypoint_path!r} is not among the job's files{_list_candidates(directory)}; "
+            f"entrypoint_path {entrypoint_path!r} is not among the job's files{_name_candidates(directory)}; "
             "check the name, and that .gitignore does not leave it out"
         )
     if path.suffix != ".py":
@@ -31,7 +31,7 @@ def check_entrypoint(directory: Path, entrypoint_path: str, class_name: str) -> 
         )
 
 
-def _list_candidates(directory: Path) -> str:
+def _name_candidates(directory: Path) -> str:
     names = sorted(path.name for path in directory.glob("*.py"))[:5]
     return f" ({', '.join(names)})" if names else ""
 

@@ -74,7 +74,7 @@ def create_panel(services: LifecycleServices) -> ASGIApp:
 def _make_overview(views: Sequence[AuditedView]) -> CustomView:
     """Return the first page: a card with the number of rows for each table that the user may see, linked to its rows."""
 
-    async def list_tables(request: Request) -> BaseWidget:
+    async def make_overview(request: Request) -> BaseWidget:
         cards: list[BaseWidget] = [
             StatWidget(
                 title=str(view.menu_label),
@@ -87,7 +87,7 @@ def _make_overview(views: Sequence[AuditedView]) -> CustomView:
         return GridWidget(children=cards, breakpoints=Breakpoints(default=1, sm=2, lg=3))
 
     return CustomView(
-        menu_label="Overview", route_name="index", add_to_menu=False, widget=list_tables
+        menu_label="Overview", route_name="index", add_to_menu=False, widget=make_overview
     )
 
 
