@@ -1,12 +1,13 @@
-"""The session of a unit of work, which detects the changes that other services are told of, and bulk statements.
+"""The session of a unit of work, which detects the changes that other services are told of, and helpers of queries.
 
 Use cases, the admin panel and the record editor all write these rows. If the callers had to report changes themselves, one
 forgotten report would leave a revoked token valid in PUB.
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
+from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import ChangeKind
 from sqlalchemy import CursorResult, inspect
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,7 +25,7 @@ from lifecycle.database.tables.base import Base
 from lifecycle.database.tables.installation import SettingRow
 from lifecycle.database.tables.job import JobFamilyRow, PublicEndpointRow
 
-_WITHOUT_MEANING: dict[type[Base], set[str]] = {
+_UNREPORTED_COLUMNS: dict[type[Base], set[str]] = {
     UserRow: {
         *("password", "email", "first_name", "last_name"),
         *("date_joined", "last_login", "is_staff", "is_superuser"),
@@ -38,9 +39,11 @@ _WITHOUT_MEANING: dict[type[Base], set[str]] = {
     SettingRow: set(),
 }
 """The rows whose changes are reported, with the columns that no other service caches."""
-_TABLES = {row.__tablename__: row for row in _WITHOUT_MEANING}
-_COUNT_AT_ONCE = (PermissionRow, SettingRow, PublicEndpointRow)
+_TABLES = {row.__tablename__: row for row in _UNREPORTED_COLUMNS}
+_REPORTED_WHEN_NEW = (PermissionRow, SettingRow, PublicEndpointRow)
 """The rows of which new ones, too, change what other services cache."""
+
+_Found = TypeVar("_Found")
 
 
 class WatchingSession(Session):
@@ -52,18 +55,25 @@ class WatchingSession(Session):
 
     def flush(self, objects: Sequence[Any] | None = None) -> None:
         """Collect the kinds of changes that are about to be written, and write them."""
-        rows = [row for row in self.new if _begins_to_count(row)]
-        rows += [row for row in self.dirty if _has_other_meaning(row)]
+        rows = [row for row in self.new if _is_reported_when_new(row)]
+        rows += [row for row in self.dirty if _has_reported_change(row)]
         rows += list(self.deleted)
-        self.changes.update(_kind(type(row)) for row in rows if type(row) in _WITHOUT_MEANING)
+        self.changes.update(_kind(type(row)) for row in rows if type(row) in _UNREPORTED_COLUMNS)
         super().flush(objects)
 
     def execute(self, statement: Any, *args: Any, **options: Any) -> Any:
         """Execute a statement; a bulk update or delete of a reported table counts as a change."""
-        if isinstance(statement, UpdateBase) and not _inserts_harmless(statement):
+        if isinstance(statement, UpdateBase) and not _inserts_unreported(statement):
             table = _TABLES.get(getattr(statement.table, "name", ""))
             self.changes.update([_kind(table)] if table else [])
         return super().execute(statement, *args, **options)
+
+
+def require_found(value: _Found | None, missing: str) -> _Found:
+    """Return a value that a query may not have found; raises EntityNotFound with the text `missing` instead of None."""
+    if value is None:
+        raise EntityNotFound(missing)
+    return value
 
 
 def execute_counting(session: Session, statement: UpdateBase) -> int:
@@ -86,21 +96,21 @@ def insert_if_absent(
         )
 
 
-def _begins_to_count(row: Any) -> bool:
+def _is_reported_when_new(row: Any) -> bool:
     """Return whether a new row changes what other services cache; new users, ESCs and tokens do not."""
     if isinstance(row, PublicEndpointRow):
         return row.active
-    return type(row) in _COUNT_AT_ONCE
+    return type(row) in _REPORTED_WHEN_NEW
 
 
-def _inserts_harmless(statement: UpdateBase) -> bool:
+def _inserts_unreported(statement: UpdateBase) -> bool:
     name = getattr(statement.table, "name", "")
-    return statement.is_insert and _TABLES.get(name) not in _COUNT_AT_ONCE
+    return statement.is_insert and _TABLES.get(name) not in _REPORTED_WHEN_NEW
 
 
-def _has_other_meaning(row: Any) -> bool:
+def _has_reported_change(row: Any) -> bool:
     state: InstanceState[Any] = inspect(row)
-    ignored = _WITHOUT_MEANING.get(type(row), ())
+    ignored = _UNREPORTED_COLUMNS.get(type(row), ())
     return any(
         attribute.history.has_changes() for attribute in state.attrs if attribute.key not in ignored
     )

@@ -15,6 +15,7 @@ from lifecycle.database.record_values import (
     dump_column,
     parse_value,
 )
+from lifecycle.database.session import require_found
 from lifecycle.database.tables.auth import AuthSubjectRow
 from lifecycle.database.tables.base import Base
 from lifecycle.domain.record import Record, RecordChange, RecordQuery
@@ -100,9 +101,7 @@ class RecordRepository:
 
     def _get_row(self, table: RecordTable, key: str) -> Base:
         row = self._session.get(table.row, parse_value(table.primary_key, key))
-        if row is None:
-            raise EntityNotFound(f"table {table.name} has no record {key!r}")
-        return row
+        return require_found(row, f"table {table.name} has no record {key!r}")
 
 
 def _parse(table: RecordTable, values: Mapping[str, Any]) -> dict[str, Any]:

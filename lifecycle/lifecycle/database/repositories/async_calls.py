@@ -16,7 +16,7 @@ from racetrack_commons.entities.async_calls import (
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from lifecycle.database.session import execute_counting
+from lifecycle.database.session import execute_counting, require_found
 from lifecycle.database.tables.job import AsyncJobCallLeaseRow, AsyncJobCallRow
 from lifecycle.domain.async_call import AsyncCallTaken, Claimant
 
@@ -33,17 +33,15 @@ class AsyncCallRepository:
 
     def get(self, call_id: str) -> AsyncJobCallDto:
         """Return the call of that id; raises EntityNotFound."""
-        row = self._session.get(AsyncJobCallRow, call_id)
-        if row is None:
-            raise EntityNotFound(f"there is no async call {call_id}")
+        row = require_found(
+            self._session.get(AsyncJobCallRow, call_id), f"there is no async call {call_id}"
+        )
         return _to_dto(row)
 
     def get_status(self, call_id: str) -> AsyncCallStatus:
         """Return the status of a call, without loading its bodies; raises EntityNotFound."""
         query = select(AsyncJobCallRow.status).where(AsyncJobCallRow.id == call_id)
-        status = self._session.scalar(query)
-        if status is None:
-            raise EntityNotFound(f"there is no async call {call_id}")
+        status = require_found(self._session.scalar(query), f"there is no async call {call_id}")
         return AsyncCallStatus(status)
 
     def save(self, call: AsyncJobCallDto) -> None:

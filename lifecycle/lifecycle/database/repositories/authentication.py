@@ -6,7 +6,7 @@ from racetrack_client.log.errors import EntityNotFound
 from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
-from lifecycle.database.session import execute_counting
+from lifecycle.database.session import execute_counting, require_found
 from lifecycle.database.tables.auth import AuthTokenRow, LoginAttemptRow
 from lifecycle.domain.auth import AuthTokenDto
 
@@ -71,10 +71,9 @@ class AuthTokenRepository:
         self._session.delete(row)
 
     def _get_row(self, token_id: str) -> AuthTokenRow:
-        row = self._session.get(AuthTokenRow, token_id)
-        if row is None:
-            raise EntityNotFound(f"there is no token with the id {token_id}")
-        return row
+        return require_found(
+            self._session.get(AuthTokenRow, token_id), f"there is no token with the id {token_id}"
+        )
 
 
 class LoginAttemptRepository:

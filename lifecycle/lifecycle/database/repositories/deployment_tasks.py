@@ -2,12 +2,11 @@
 
 from datetime import datetime
 
-from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import DeploymentStatus
 from sqlalchemy import ColumnElement, Select, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from lifecycle.database.session import execute_counting, insert_if_absent
+from lifecycle.database.session import execute_counting, insert_if_absent, require_found
 from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow, SourceBundleRow
 from lifecycle.database.tables.job import JobRow
 from lifecycle.domain.deployment import DeploymentTask, Lease, LeaseLost, TaskKind, TaskStep
@@ -31,10 +30,7 @@ class DeploymentTaskRepository:
 
     def get(self, deployment_id: str) -> DeploymentTask:
         """Return the task of a deployment; raises EntityNotFound."""
-        task = self.find(deployment_id)
-        if task is None:
-            raise EntityNotFound(f"deployment {deployment_id} has no task")
-        return task
+        return require_found(self.find(deployment_id), f"deployment {deployment_id} has no task")
 
     def list_open(self) -> list[DeploymentTask]:
         """List the tasks that have not ended, the oldest first."""

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased, defer
 
 from lifecycle.database.repositories.deployment_tasks import is_open_or_restorable
-from lifecycle.database.session import execute_counting
+from lifecycle.database.session import execute_counting, require_found
 from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow, JobInstanceRow
 from lifecycle.database.tables.job import JobRow
 from lifecycle.domain.deployment import TaskStep
@@ -53,10 +53,7 @@ class DeploymentRepository:
 
     def get(self, deployment_id: str) -> DeploymentDto:
         """Return the deployment of that id; raises EntityNotFound."""
-        deployment = self.find(deployment_id)
-        if deployment is None:
-            raise EntityNotFound(f"there is no deployment {deployment_id}")
-        return deployment
+        return require_found(self.find(deployment_id), f"there is no deployment {deployment_id}")
 
     def list_newest(
         self, limit: int, job_name: str = "", job_version: str = ""
@@ -157,9 +154,9 @@ class DeploymentRepository:
     def get_build_logs(self, deployment_id: str) -> str:
         """Return the build log of the deployment, empty before the build has begun; raises EntityNotFound."""
         query = select(DeploymentRow.build_logs).where(DeploymentRow.id == deployment_id)
-        row = self._session.execute(query).one_or_none()
-        if row is None:
-            raise EntityNotFound(f"there is no deployment {deployment_id}")
+        row = require_found(
+            self._session.execute(query).one_or_none(), f"there is no deployment {deployment_id}"
+        )
         return row[0] or ""
 
     def find_build_logs(self, job_name: str, job_version: str) -> str | None:

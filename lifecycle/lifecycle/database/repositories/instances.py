@@ -2,12 +2,11 @@
 
 from datetime import datetime
 
-from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import DeploymentStatus
 from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
-from lifecycle.database.session import execute_counting
+from lifecycle.database.session import execute_counting, require_found
 from lifecycle.database.tables.deployment import (
     DeploymentRow,
     InstanceSpecRow,
@@ -30,10 +29,7 @@ class InstanceRepository:
 
     def get(self, instance_id: str) -> JobInstance:
         """Return the instance of that id; raises EntityNotFound."""
-        instance = self.find(instance_id)
-        if instance is None:
-            raise EntityNotFound(f"there is no instance {instance_id}")
-        return instance
+        return require_found(self.find(instance_id), f"there is no instance {instance_id}")
 
     def save(self, instance: JobInstance) -> None:
         """Insert or replace an instance."""

@@ -5,14 +5,13 @@ from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
-from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.manifest import Manifest
 from racetrack_client.utils.datamodel import load_yaml_map
 from racetrack_commons.entities.dto import DeploymentStatus, JobDto, JobFamilyDto, JobStatus
 from sqlalchemy import Select, delete, exists, select
 from sqlalchemy.orm import Session
 
-from lifecycle.database.session import execute_counting, insert_if_absent
+from lifecycle.database.session import execute_counting, insert_if_absent, require_found
 from lifecycle.database.tables.deployment import DeploymentRow
 from lifecycle.database.tables.job import JobFamilyRow, JobRow, JobSecretRow, TrashJobRow
 
@@ -48,10 +47,7 @@ class JobRepository:
 
     def get(self, name: str, version: str) -> JobDto:
         """Return the job of exactly that name and version; raises EntityNotFound."""
-        job = self.find(name, version)
-        if job is None:
-            raise EntityNotFound(f"there is no job {name} {version}")
-        return job
+        return require_found(self.find(name, version), f"there is no job {name} {version}")
 
     def list_all(self) -> list[JobDto]:
         """List all jobs, the last deployed first."""
@@ -104,9 +100,7 @@ class JobRepository:
 
     def set_manifest(self, name: str, version: str, manifest_yaml: str) -> None:
         """Replace the manifest, which the next redeploy uses; raises EntityNotFound."""
-        row = self._find_row(name, version)
-        if row is None:
-            raise EntityNotFound(f"there is no job {name} {version}")
+        row = require_found(self._find_row(name, version), f"there is no job {name} {version}")
         row.manifest = manifest_yaml
         self._session.flush()
 
@@ -141,10 +135,7 @@ class FamilyRepository:
 
     def get(self, name: str) -> JobFamilyDto:
         """Return the family of that name; raises EntityNotFound."""
-        family = self.find(name)
-        if family is None:
-            raise EntityNotFound(f"there is no job family {name}")
-        return family
+        return require_found(self.find(name), f"there is no job family {name}")
 
     def get_or_add(self, name: str) -> JobFamilyDto:
         """Return the family of that name; add it when there is none."""

@@ -7,6 +7,7 @@ from racetrack_commons.auth.token import AuthSubjectType
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
+from lifecycle.database.session import require_found
 from lifecycle.database.tables.auth import AuthSubjectRow, EscRow, UserRow
 from lifecycle.domain.auth import AuthSubjectDto, EscDto, UserDto, UserRights
 
@@ -77,10 +78,7 @@ class UserRepository:
         return self._session.scalar(select(UserRow).where(UserRow.username == username))
 
     def _get_row(self, username: str) -> UserRow:
-        row = self._find_row(username)
-        if row is None:
-            raise EntityNotFound(f"there is no user {username}")
-        return row
+        return require_found(self._find_row(username), f"there is no user {username}")
 
 
 class EscRepository:
@@ -96,9 +94,9 @@ class EscRepository:
 
     def get(self, esc_id: str) -> EscDto:
         """Return the ESC of that id; raises EntityNotFound."""
-        row = self._session.get(EscRow, esc_id)
-        if row is None:
-            raise EntityNotFound(f"there is no ESC with the id {esc_id}")
+        row = require_found(
+            self._session.get(EscRow, esc_id), f"there is no ESC with the id {esc_id}"
+        )
         return EscDto.model_validate(row)
 
     def list_by_id_or_name(self, text: str) -> list[EscDto]:
@@ -129,10 +127,9 @@ class AuthSubjectRepository:
 
     def get(self, subject_id: str) -> AuthSubjectDto:
         """Return the subject of that id; raises EntityNotFound."""
-        subject = self._find(AuthSubjectRow.id == subject_id)
-        if subject is None:
-            raise EntityNotFound("the holder of this token is gone")
-        return subject
+        return require_found(
+            self._find(AuthSubjectRow.id == subject_id), "the holder of this token is gone"
+        )
 
     def find_of_user(self, user_id: int) -> AuthSubjectDto | None:
         """Return the subject of a user, or None."""
