@@ -1,4 +1,4 @@
-"""Fixtures: a Lifecycle that answers as told over real HTTP, and a command line to talk to it."""
+"""Fixtures: a fake Lifecycle with fixed answers over real HTTP, and a command line that calls it."""
 
 import json
 import os
@@ -39,7 +39,7 @@ class Answer:
 
 
 class FakeLifecycle:
-    """Answers each route with its answers in turn; the last one stays."""
+    """Answers each route with its answers in turn; the last answer is repeated."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
@@ -90,7 +90,7 @@ def _handler(answer: Callable[[Received], Answer]) -> type[BaseHTTPRequestHandle
 
 @pytest.fixture
 def serve_http() -> Iterator[Callable[[Callable[[Received], Answer]], str]]:
-    """Start servers on ports of their own; returns their URLs."""
+    """Start servers on free ports; the fixture returns a function that returns a server's URL."""
     servers = []
 
     def serve(answer: Callable[[Received], Answer]) -> str:
@@ -117,7 +117,7 @@ def lifecycle(serve_http: Callable[[Callable[[Received], Answer]], str]) -> Fake
 
 @dataclass
 class Racetrack:
-    """The command line as its own process, with a home of its own."""
+    """The command line as a separate process with its own home directory."""
 
     home: Path
     workdir: Path

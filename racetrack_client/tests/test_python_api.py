@@ -1,4 +1,4 @@
-"""Names that published plugins and scripts import; none may vanish."""
+"""The names that published plugins and scripts import; none may disappear."""
 
 import importlib
 import inspect

@@ -14,7 +14,7 @@ GONE = {"error": "there is no job adder 0.0.2", "type": "EntityNotFound"}
 
 @pytest.fixture
 def stream(lifecycle, answer):
-    """Let Lifecycle answer with events, which then end."""
+    """Let Lifecycle answer with a stream of events that ends."""
     lifecycle.on("GET job/adder/latest", answer({"name": "adder", "version": "0.0.2"}))
     return lambda events: answer(events, 200, "text/event-stream")
 

@@ -10,7 +10,7 @@ PLUGINS = [{"name": "python3", "version": "3.0.0"}, {"name": "other", "version":
 
 @pytest.fixture
 def complete(logged_in, lifecycle, answer):
-    """Press Tab at the end of a line; gives what is offered."""
+    """Press Tab at the end of a line; return the offered completions."""
     lifecycle.on("GET job", answer(JOBS))
     lifecycle.on("GET plugin", answer(PLUGINS))
 

@@ -19,9 +19,9 @@ def test_permissions_are_listed(logged_in, lifecycle, answer):
     assert first.split() == ["call_job", "adder", "(all)", "(all)"]
     assert second.split() == ["call_job", "adder", "0.0.2", "/api/v1/perform"]
     assert json.loads(logged_in("auth", "permissions", "-o", "json").stdout) == HELD
-    of_nobody = logged_in("auth", "permissions", "esc:shop")
-    assert (of_nobody.returncode, of_nobody.stdout) == (0, "")
-    assert "esc:shop holds no permission" in of_nobody.stderr
+    of_shop = logged_in("auth", "permissions", "esc:shop")
+    assert (of_shop.returncode, of_shop.stdout) == (0, "")
+    assert "esc:shop holds no permission" in of_shop.stderr
     assert logged_in("auth", "permissions", "esc:shop", "-o", "json").stdout == "[]\n"
 
 

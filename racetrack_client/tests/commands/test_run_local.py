@@ -53,7 +53,7 @@ except KeyboardInterrupt:
 
 @pytest.fixture
 def job(racetrack, tmp_path):
-    """A job's directory, and an Image Builder beside the command that answers as told."""
+    """A job's directory, and beside the command a fake Image Builder with a fixed answer."""
     (racetrack.workdir / "job.yaml").write_text(JOB)
     (racetrack.workdir / ".env").write_text("PASSWORD=hunter2\n")
     builder = tmp_path / "path/image_builder"
@@ -82,7 +82,7 @@ def process_image(job, tmp_path):
 
 @pytest.fixture
 def docker(job, tmp_path):
-    """A docker that writes down how it is called; gives the calls."""
+    """A fake docker that records its calls; the fixture returns them."""
     program = tmp_path / "bin/docker"
     program.parent.mkdir()
     program.write_text(DOCKER.format(python=sys.executable))
@@ -189,7 +189,7 @@ def test_lifecycle_builds_when_a_remote_is_named_and_docker_fetches_the_image(
 
 
 @pytest.mark.usefixtures("docker")
-def test_an_image_that_nobody_can_fetch_says_what_to_do(job, lifecycle, answer):
+def test_an_image_that_can_not_be_pulled_says_what_to_do(job, lifecycle, answer):
     job.variables |= {"RACETRACK_AUTH_TOKEN": "the-token", "FAILS_AT": "image pull"}
     lifecycle.on("POST build", answer({"id": "1"}))
     lifecycle.on(

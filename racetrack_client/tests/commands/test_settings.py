@@ -109,7 +109,7 @@ PAGE = b"<html>Welcome</html>"
     ("body", "status", "content_type"),
     [({"detail": "Not Found"}, 404, "application/json"), (PAGE, 200, "text/html"), ([], 200, "application/json")],
 )  # fmt: skip
-def test_somebody_else_who_answers_is_not_taken_for_lifecycle(
+def test_another_server_that_answers_is_not_taken_for_lifecycle(
     racetrack, lifecycle, answer, body, status, content_type
 ):
     lifecycle.on("GET info", answer(body, status, content_type))

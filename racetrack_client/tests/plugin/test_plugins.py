@@ -161,7 +161,7 @@ def test_all_pages_of_releases_are_looked_at(github: GithubAccess, lifecycle, an
     assert fetch_plugin("github.com/me/p", github).name == "p-1.10.0.zip"
 
 
-def test_a_page_of_somebody_else_is_not_asked_for(github: GithubAccess, lifecycle, answer):
+def test_a_page_of_another_server_is_not_requested(github: GithubAccess, lifecycle, answer):
     elsewhere = {"Link": '<http://127.0.0.1:9/page/2>; rel="next"'}
     lifecycle.on("GET /repos/me/p/releases?per_page=100", answer([], headers=elsewhere))
 

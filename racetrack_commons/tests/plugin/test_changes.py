@@ -1,4 +1,4 @@
-"""What happens to those who use a plugin while it changes, and what stays afterwards."""
+"""Changes of plugins: their effect on running users of a plugin, and the files that remain."""
 
 import os
 import threading
@@ -88,7 +88,7 @@ def test_what_is_unused_for_a_day_is_removed(engine, plugins_dir):
     assert not list((plugins_dir / "extracted").glob(".gone*"))
 
 
-def test_what_can_not_be_removed_stands_in_nobodys_way(engine, plugins_dir):
+def test_leftovers_that_can_not_be_removed_do_not_disturb(engine, plugins_dir):
     engine.upload_plugin("a.zip", a_plugin_zip(READS_CONFIG, "p"))
     [unpacked] = (plugins_dir / "extracted").glob("p-*")
     (plugins_dir / "extracted/stray").write_text("a file where directories belong")
@@ -168,7 +168,7 @@ def test_a_version_that_replaces_another_inherits_its_configuration(engine):
 
 
 def test_of_two_uploads_of_an_infrastructure_plugin_one_is_refused(engine):
-    """Both pass the first look; the second one finds the plugin there when it is put in its place."""
+    """Both uploads pass the first check; the second one finds the plugin installed when its turn comes."""
     code = "import time\ntime.sleep(0.2)\nclass Plugin:\n    pass\n"
     outcomes = []
 

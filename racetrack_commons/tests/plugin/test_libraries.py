@@ -23,7 +23,7 @@ class Plugin:
 
 @pytest.fixture
 def make_wheel(tmp_path):
-    """Makes a library that is nowhere but here, so that no index is asked."""
+    """Make a library that exists only in this test, so that no package index is needed."""
 
     def make(version):
         path = tmp_path / f"{LIBRARY}-{version}-py3-none-any.whl"
@@ -45,7 +45,7 @@ def make_wheel(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _imports_of_other_tests():
-    """A process has one module of each name: forget what this test imported."""
+    """Remove the modules that the test imported, because a process has one module of each name."""
     path = list(sys.path)
     yield
     sys.path[:] = path

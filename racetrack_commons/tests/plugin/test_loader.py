@@ -1,4 +1,4 @@
-"""What a plugin can import while it is loaded, and what others notice of it."""
+"""The imports of a plugin while it is loaded, and their isolation from the rest of the process."""
 
 import sys
 import threading
@@ -77,7 +77,7 @@ def test_a_module_of_the_service_is_there_again_afterwards(engine, monkeypatch):
 
 
 def test_other_threads_do_not_see_siblings_while_a_plugin_is_loaded(engine):
-    """The plugin, while it is imported, lets another thread try to import its sibling."""
+    """While the plugin is imported, it lets another thread try to import its sibling."""
     code = """
 import threading
 import only_a_sibling

@@ -1,4 +1,4 @@
-"""Services are processes of their own that share the plugins' directory, and any of them may be killed."""
+"""Several processes share the plugins' directory, and any of them may be killed."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from racetrack_commons.plugin.engine import PluginEngine
 from racetrack_commons.testing.builders import a_plugin_zip
 from racetrack_commons.testing.serving import wait_until
 
-# Prints the answer of the plugins whenever it is another one; errors of the engine go to stderr.
+# Prints the answer of the plugins each time it changes; errors of the engine go to stderr.
 SERVICE = """
 import sys, time
 from racetrack_commons.plugin.core import PluginCore
@@ -46,7 +46,7 @@ def plugins_dir(tmp_path):
 
 @pytest.fixture
 def start(plugins_dir, tmp_path):
-    """Starts a process on the plugins' directory; its first line is read."""
+    """Start a process on the plugins' directory, and read its first line."""
     processes = []
 
     def begin(code, *arguments):
