@@ -13,11 +13,10 @@ from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.passwords import Passwords, check_password_strength
 from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import check_superuser
-from lifecycle.database.record_tables import RecordTable, get_record_table
+from lifecycle.database.record_tables import Record, RecordChange, RecordTable, get_record_table
 from lifecycle.database.record_values import MASK
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.deployment.requests.delete import JobDeleter
-from lifecycle.domain.record import Record, RecordChange
 
 _USERS, _TOKENS, _JOBS, _FAMILIES = (
     "auth_user",

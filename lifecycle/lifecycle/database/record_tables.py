@@ -1,7 +1,7 @@
-"""The tables that staff may look into, in the order in which they are listed, and what people call their records."""
+"""The tables that staff may see, in the order in which they are listed, and how to ask for, name and change their records."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from racetrack_client.log.errors import EntityNotFound, ValidationError
@@ -26,6 +26,9 @@ from lifecycle.database.tables.job import (
     PublicEndpointRow,
     TrashJobRow,
 )
+
+Record = dict[str, Any]
+"""JSON values by the names of their columns."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,61 @@ class RecordTable:
             known = ", ".join(self.columns)
             raise ValidationError(f"table {self.name} has no column {name!r}; it has: {known}")
         return column
+
+
+@dataclass(frozen=True)
+class RecordQuery:
+    """The records to list, and the columns of each."""
+
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    """Values by column; None matches columns without a value."""
+    order_by: Sequence[str] = ()
+    """Names of columns; a leading minus sorts in descending order."""
+    columns: Sequence[str] = ()
+    """Names of columns; empty means all."""
+    offset: int = 0
+    limit: int = 0
+    """0 means all."""
+
+
+@dataclass(frozen=True)
+class RecordChange:
+    """A change of a record, for the audit log."""
+
+    key: str
+    properties: dict[str, Any]
+    """The values `before` and `after`; empty without them."""
+
+
+def get_record_table(name: str) -> RecordTable:
+    """Return the table of that name in the database; raises EntityNotFound."""
+    table = _BY_NAME.get(name)
+    if table is None:
+        raise EntityNotFound(f"there is no table {name!r}; there are: {', '.join(_BY_NAME)}")
+    return table
+
+
+def name_record(table: RecordTable, row: Base) -> str:
+    """Return the name of a row; an auth subject must be loaded `with_holder`."""
+    if isinstance(row, AuthSubjectRow):
+        return ": ".join(name_subject(row))
+    return " ".join(str(getattr(row, name)) for name in table.name_columns)
+
+
+def name_subject(subject: AuthSubjectRow) -> tuple[str, str]:
+    """Return the type and the name of a subject, which must be loaded `with_holder`."""
+    if subject.user is not None:
+        return "User", subject.user.username
+    if subject.esc is not None:
+        return "ESC", subject.esc.name
+    return "Job Family", subject.job_family.name if subject.job_family else "Unknown"
+
+
+def with_holder(query: Select[Any], *path: Any) -> Select[Any]:
+    """Make a query load the user, ESC and job family of the subject at the end of `path`."""
+    for holder in (AuthSubjectRow.user, AuthSubjectRow.esc, AuthSubjectRow.job_family):
+        query = query.options(_join(*path, holder))
+    return query
 
 
 RECORD_TABLES = (
@@ -160,38 +218,9 @@ RECORD_TABLES = (
         secret_columns=frozenset({"request_headers"}),  # The caller's token is among them.
     ),
 )
+
+
 _BY_NAME = {table.name: table for table in RECORD_TABLES}
-
-
-def get_record_table(name: str) -> RecordTable:
-    """Return the table of that name in the database; raises EntityNotFound."""
-    table = _BY_NAME.get(name)
-    if table is None:
-        raise EntityNotFound(f"there is no table {name!r}; there are: {', '.join(_BY_NAME)}")
-    return table
-
-
-def name_record(table: RecordTable, row: Base) -> str:
-    """Return the name of a row; an auth subject must be loaded `with_holder`."""
-    if isinstance(row, AuthSubjectRow):
-        return ": ".join(name_subject(row))
-    return " ".join(str(getattr(row, name)) for name in table.name_columns)
-
-
-def name_subject(subject: AuthSubjectRow) -> tuple[str, str]:
-    """Return the type and the name of a subject, which must be loaded `with_holder`."""
-    if subject.user is not None:
-        return "User", subject.user.username
-    if subject.esc is not None:
-        return "ESC", subject.esc.name
-    return "Job Family", subject.job_family.name if subject.job_family else "Unknown"
-
-
-def with_holder(query: Select[Any], *path: Any) -> Select[Any]:
-    """Make a query load the user, ESC and job family of the subject at the end of `path`."""
-    for holder in (AuthSubjectRow.user, AuthSubjectRow.esc, AuthSubjectRow.job_family):
-        query = query.options(_join(*path, holder))
-    return query
 
 
 def _join(first: Any, *rest: Any) -> Any:

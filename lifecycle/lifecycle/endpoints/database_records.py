@@ -5,8 +5,12 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from lifecycle.database.record_tables import RECORD_TABLES, RecordTable, get_record_table
-from lifecycle.domain.record import RecordQuery
+from lifecycle.database.record_tables import (
+    RECORD_TABLES,
+    RecordQuery,
+    RecordTable,
+    get_record_table,
+)
 from lifecycle.endpoints.dependencies import ReadingDep, ServicesDep, StaffUser
 
 router = APIRouter(prefix="/api/v1/records", tags=["API"])

@@ -7,7 +7,14 @@ from racetrack_client.log.errors import EntityNotFound, ValidationError
 from sqlalchemy import Column, ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from lifecycle.database.record_tables import RecordTable, name_record, with_holder
+from lifecycle.database.record_tables import (
+    Record,
+    RecordChange,
+    RecordQuery,
+    RecordTable,
+    name_record,
+    with_holder,
+)
 from lifecycle.database.record_values import (
     MASK,
     describe_changes,
@@ -18,7 +25,6 @@ from lifecycle.database.record_values import (
 from lifecycle.database.session import require_found
 from lifecycle.database.tables.auth import AuthSubjectRow
 from lifecycle.database.tables.base import Base
-from lifecycle.domain.record import Record, RecordChange, RecordQuery
 
 
 class RecordRepository:

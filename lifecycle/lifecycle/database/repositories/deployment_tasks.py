@@ -121,7 +121,7 @@ class DeploymentTaskRepository:
             select(DeploymentTaskRow)
             .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
             .where(
-                is_restorable(),
+                restorable_condition(),
                 DeploymentRow.job_name == job_name,
                 DeploymentRow.job_version == job_version,
             )
@@ -154,7 +154,7 @@ class DeploymentTaskRepository:
         ranked = (
             select(DeploymentTaskRow.deployment_id, age.label("age"), is_repeat.label("is_repeat"))
             .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
-            .where(is_restorable())
+            .where(restorable_condition())
             .subquery()
         )
         kept = case((ranked.c.is_repeat == 1, min(1, newest)), else_=newest)
@@ -162,7 +162,7 @@ class DeploymentTaskRepository:
 
     def _delete_secrets(self, deployment_ids: Select[str]) -> int:
         statement = update(DeploymentTaskRow).where(
-            DeploymentTaskRow.deployment_id.in_(deployment_ids), is_restorable()
+            DeploymentTaskRow.deployment_id.in_(deployment_ids), restorable_condition()
         )
         return execute_counting(self._session, statement.values(secrets=None))
 
@@ -189,14 +189,14 @@ class DeploymentTaskRepository:
             raise LeaseLost(f"another worker has taken over deployment {lease.deployment_id}")
 
 
-def is_restorable() -> ColumnElement[bool]:
+def restorable_condition() -> ColumnElement[bool]:
     """Return the condition that a rollback can restore the deployment of a task."""
     return (DeploymentTaskRow.step == TaskStep.ENDED) & DeploymentTaskRow.secrets.is_not(None)
 
 
-def is_open_or_restorable() -> ColumnElement[bool]:
+def open_or_restorable_condition() -> ColumnElement[bool]:
     """Return the condition that the deployment of a task is open, or that a rollback can restore it."""
-    return (DeploymentTaskRow.step != TaskStep.ENDED) | is_restorable()
+    return (DeploymentTaskRow.step != TaskStep.ENDED) | restorable_condition()
 
 
 class BundleRepository:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased, defer
 
-from lifecycle.database.repositories.deployment_tasks import is_open_or_restorable
+from lifecycle.database.repositories.deployment_tasks import open_or_restorable_condition
 from lifecycle.database.session import execute_counting, require_found
 from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow, JobInstanceRow
 from lifecycle.database.tables.job import JobRow
@@ -191,7 +191,7 @@ class ImageRepository:
         of_deployments = (
             select(DeploymentRow.job_name, task.image_tag)
             .join(task, task.deployment_id == DeploymentRow.id)
-            .where(is_open_or_restorable())
+            .where(open_or_restorable_condition())
         )
         query: CompoundSelect[str, str | None] = union(of_jobs, of_instances, of_deployments)
         rows = self._session.execute(query)
@@ -224,7 +224,7 @@ def _unneeded() -> Select[str]:
         select(row.id)
         .outerjoin(task, task.deployment_id == row.id)
         .where(row.status != DeploymentStatus.IN_PROGRESS)
-        .where(func.coalesce(is_open_or_restorable(), false()).is_(false()))
+        .where(func.coalesce(open_or_restorable_condition(), false()).is_(false()))
         .where(row.id.not_in(select(JobInstanceRow.id)))
         .where(~job | of_job_later)
         .where(~job.where(JobRow.image_tag == task.image_tag) | same_image_later)

@@ -1,7 +1,6 @@
 import pytest
 from lifecycle.database.connections import ConflictingRow
-from lifecycle.database.record_tables import RECORD_TABLES, get_record_table
-from lifecycle.domain.record import RecordQuery
+from lifecycle.database.record_tables import RECORD_TABLES, RecordQuery, get_record_table
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_commons.testing.builders import a_job
 
