@@ -1,5 +1,6 @@
 """`racetrack auth permissions`, `allow` and `revoke`: the permissions of users, ESCs and job families."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -98,20 +99,33 @@ def print_permissions(
     print_data(held, output, format_table(["SCOPE", "JOB", "VERSION", "ENDPOINT"], rows))
 
 
-@app.command("allow", no_args_is_help=True)
-def allow(  # noqa: PLR0913 each is an argument or option of the command
-    subject: Subject,
-    name: OneJob = None,
-    remote: Remote = None,
-    scope: ScopeOption = AuthScope.CALL_JOB,
-    version: OneVersion = None,
-    endpoint: OneEndpoint = None,
-    everything: Everything = False,
-) -> None:
+PermissionChange = Callable[[Session, str, Permission], None]
+
+
+def _command_of(change: PermissionChange) -> PermissionChange:
+    """Add a command that is named and described as `change`; its arguments and options say which permission changes."""
+
+    @app.command(change.__name__, help=change.__doc__, no_args_is_help=True)
+    def change_permission(  # noqa: PLR0913 each is an argument or option of the command
+        subject: Subject,
+        name: OneJob = None,
+        remote: Remote = None,
+        scope: ScopeOption = AuthScope.CALL_JOB,
+        version: OneVersion = None,
+        endpoint: OneEndpoint = None,
+        everything: Everything = False,
+    ) -> None:
+        if bool(name) == everything:
+            raise ValidationError("name a job, or say --everything")
+        permission = Permission.make(scope, name, version, endpoint)
+        change(open_session(remote), subject, permission)
+
+    return change
+
+
+@_command_of
+def allow(session: Session, subject: str, permission: Permission) -> None:
     """Allow a user, ESC or job family something, on a job or on everything."""
-    _check_extent(name, everything)
-    permission = Permission.make(scope, name, version, endpoint)
-    session = open_session(remote)
     try:
         session.call("POST", "auth/permissions", {"subject": subject, **asdict(permission)})
     except EndpointUnknown:
@@ -119,20 +133,9 @@ def allow(  # noqa: PLR0913 each is an argument or option of the command
     say(f"{subject} may {permission}")
 
 
-@app.command("revoke", no_args_is_help=True)
-def revoke(  # noqa: PLR0913 each is an argument or option of the command
-    subject: Subject,
-    name: OneJob = None,
-    remote: Remote = None,
-    scope: ScopeOption = AuthScope.CALL_JOB,
-    version: OneVersion = None,
-    endpoint: OneEndpoint = None,
-    everything: Everything = False,
-) -> None:
+@_command_of
+def revoke(session: Session, subject: str, permission: Permission) -> None:
     """Take back what `racetrack auth allow` allowed; it counts at once."""
-    _check_extent(name, everything)
-    permission = Permission.make(scope, name, version, endpoint)
-    session = open_session(remote)
     held = _list_held(session, subject)
     wanted = asdict(permission)
     found = next((each for each in held if wanted.items() <= each.items()), None)
@@ -148,11 +151,6 @@ def revoke(  # noqa: PLR0913 each is an argument or option of the command
 def _list_held(session: Session, subject: str | None) -> list[dict[str, Any]]:
     question = f"?{urlencode({'subject': subject})}" if subject else ""
     return list(session.call("GET", f"auth/permissions{question}"))
-
-
-def _check_extent(name: str | None, everything: bool) -> None:
-    if bool(name) == everything:
-        raise ValidationError("name a job, or say --everything")
 
 
 def _make_older_path(subject: str, permission: Permission) -> str:
