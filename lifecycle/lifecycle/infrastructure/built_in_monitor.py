@@ -3,10 +3,11 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-from racetrack_commons.entities.dto import JobDto
+from racetrack_commons.entities.dto import JobDto, JobStatus
 
+from lifecycle.config import BuiltInTarget
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.monitor.base import JobMonitor, LogsStreamer
 from lifecycle.monitor.health import JobNotHealthy, check_until_job_is_operational
@@ -16,6 +17,8 @@ _TAIL = 20
 
 class BuiltInMonitor(JobMonitor):
     """Checks the condition of a job over HTTP, at its address."""
+
+    target: ClassVar[BuiltInTarget]
 
     def check_job_condition(
         self,
@@ -32,6 +35,17 @@ class BuiltInMonitor(JobMonitor):
         except JobNotHealthy as error:
             logs = f"\nJob logs:\n{self.read_recent_logs(job)}" if logs_on_error else ""
             raise JobNotHealthy(f"{error}{logs}") from error
+
+    def describe_running(self, name: str, version: str, created: int) -> JobDto:
+        """Return a running job of this target; `created` is in UNIX seconds."""
+        return JobDto(
+            name=name,
+            version=version,
+            status=JobStatus.RUNNING,
+            create_time=created,
+            update_time=created,
+            infrastructure_target=self.target.value,
+        )
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ _JOBS_AT_ONCE = 8
 class DockerMonitor(BuiltInMonitor):
     """Observes the containers of serving instances."""
 
+    target = BuiltInTarget.DOCKER
+
     def __init__(
         self, deployer: DockerDeployer, diagnostician: Diagnostician, failures: Failures
     ) -> None:
@@ -48,7 +50,7 @@ class DockerMonitor(BuiltInMonitor):
             jobs = [job for job in observed if job is not None]
         strangers = [one for one in containers if one.instance_id not in known_ids]
         return jobs + [
-            _describe_orphaned(container)
+            self._describe_orphaned(container)
             for container in strangers
             if (container.job_name, container.job_version) not in known_jobs
         ]
@@ -76,7 +78,7 @@ class DockerMonitor(BuiltInMonitor):
         own = [container for container in containers if container.instance_id == instance.id]
         if not own:
             reason = self._failures.find_reason(instance.id)
-            return _describe_lost(instance, reason) if reason else None
+            return self._describe_lost(instance, reason) if reason else None
         diagnoses = [self._diagnostician.diagnose(container) for container in own]
         addresses = [container.address for container in own if container.index == 0]
         problem = _find_problem(own, diagnoses)
@@ -92,7 +94,28 @@ class DockerMonitor(BuiltInMonitor):
                 "memory_bytes": sum(each.memory_bytes for each in diagnoses),
             },
         }
-        return _describe_job(instance).model_copy(update=observed)
+        return self._describe(instance).model_copy(update=observed)
+
+    def _describe(self, instance: JobInstance) -> JobDto:
+        created = int(instance.create_time.timestamp())
+        addresses = {
+            "internal_name": instance.internal_name,
+            "replica_internal_names": instance.replica_internal_names,
+        }
+        job = self.describe_running(instance.job_name, instance.job_version, created)
+        return job.model_copy(update=addresses)
+
+    def _describe_lost(self, instance: JobInstance, reason: str) -> JobDto:
+        error = f"the job's containers are gone, and can't be made again: {reason}"
+        return self._describe(instance).model_copy(
+            update={"status": JobStatus.LOST, "error": error}
+        )
+
+    def _describe_orphaned(self, container: JobContainer) -> JobDto:
+        job = self.describe_running(container.job_name, container.job_version, container.created)
+        return job.model_copy(
+            update={"status": JobStatus.ORPHANED, "internal_name": container.address}
+        )
 
 
 def _find_problem(containers: list[JobContainer], diagnoses: list[Diagnosis]) -> str | None:
@@ -101,37 +124,6 @@ def _find_problem(containers: list[JobContainer], diagnoses: list[Diagnosis]) ->
     if problem is None and missing > 0:
         return f"{missing} of {containers[0].size} containers of the job are missing"
     return problem
-
-
-def _describe_job(instance: JobInstance) -> JobDto:
-    created = int(instance.create_time.timestamp())
-    return JobDto(
-        name=instance.job_name,
-        version=instance.job_version,
-        status=JobStatus.RUNNING,
-        create_time=created,
-        update_time=created,
-        internal_name=instance.internal_name,
-        replica_internal_names=instance.replica_internal_names,
-        infrastructure_target=BuiltInTarget.DOCKER.value,
-    )
-
-
-def _describe_lost(instance: JobInstance, reason: str) -> JobDto:
-    error = f"the job's containers are gone, and can't be made again: {reason}"
-    return _describe_job(instance).model_copy(update={"status": JobStatus.LOST, "error": error})
-
-
-def _describe_orphaned(container: JobContainer) -> JobDto:
-    return JobDto(
-        name=container.job_name,
-        version=container.job_version,
-        status=JobStatus.ORPHANED,
-        create_time=container.created,
-        update_time=container.created,
-        internal_name=container.address,
-        infrastructure_target=BuiltInTarget.DOCKER.value,
-    )
 
 
 def _is_on_docker(instance: JobInstance) -> bool:

@@ -7,7 +7,7 @@ import psutil
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import JobDto, JobStatus
 
-from lifecycle.config import Config
+from lifecycle.config import BuiltInTarget, Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.domain.instance import JobProcess
 from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
@@ -20,6 +20,8 @@ from lifecycle.monitor.metric_parser import find_last_call
 
 class ProcessMonitor(BuiltInMonitor):
     """Observes the processes of serving instances."""
+
+    target = BuiltInTarget.PROCESS
 
     def __init__(self, config: Config, uow: UnitOfWorkFactory) -> None:
         self.config = config
@@ -62,23 +64,20 @@ class ProcessMonitor(BuiltInMonitor):
     def _observe(self, replicas: list[JobProcess]) -> JobDto:
         names = [f"{self.config.job_host}:{process.port}" for process in replicas]
         first = replicas[0]
-        created = int(first.create_time.timestamp())
         error = next(
             (problem for process in replicas if (problem := self._find_problem(process))), None
         )
-        return JobDto(
-            name=first.job_name,
-            version=first.job_version,
-            status=JobStatus.ERROR if error else JobStatus.RUNNING,
-            create_time=created,
-            update_time=created,
-            error=error,
-            internal_name=names[0],
-            replica_internal_names=names,
-            infrastructure_target="process",
-            last_call_time=find_last_call(names),
-            infrastructure_stats=_statistics(replicas),
-        )
+        observed = {
+            "status": JobStatus.ERROR if error else JobStatus.RUNNING,
+            "error": error,
+            "internal_name": names[0],
+            "replica_internal_names": names,
+            "last_call_time": find_last_call(names),
+            "infrastructure_stats": _statistics(replicas),
+        }
+        created = int(first.create_time.timestamp())
+        job = self.describe_running(first.job_name, first.job_version, created)
+        return job.model_copy(update=observed)
 
     def _find_problem(self, process: JobProcess) -> str | None:
         found = find_started_process(process)
