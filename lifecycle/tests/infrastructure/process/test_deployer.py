@@ -9,9 +9,6 @@ from lifecycle.database.tables.deployment import JobProcessRow
 from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
 from lifecycle.deployer.secrets import JobSecrets
 from lifecycle.testing.deployer_contract import (
-    NAME,
-    TIMESTAMP,
-    VERSION,
     DeployerHarness,
     InstanceDeployerContract,
     a_contract_manifest,
@@ -87,11 +84,8 @@ def test_a_job_runs_with_its_variables_and_nothing_of_the_services(
     wait_until(lambda: answers(instance.internal_name))
     seen = answers(instance.internal_name) or {}
     assert (seen["COLOUR"], seen["PASSWORD"], seen["AUTH_TOKEN"]) == ("blue", "tulip", "t")
-    assert (seen["JOB_NAME"], seen["JOB_VERSION"], seen["JOB_DEPLOYMENT_TIMESTAMP"]) == (
-        NAME,
-        VERSION,
-        str(TIMESTAMP),
-    )
+    assert (seen["JOB_NAME"], seen["JOB_VERSION"]) == (instance.job_name, instance.job_version)
+    assert seen["JOB_DEPLOYMENT_TIMESTAMP"] == str(spec.deployment_timestamp)
     assert "AUTH_KEY" not in seen
 
 
