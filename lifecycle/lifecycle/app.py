@@ -76,7 +76,7 @@ def create_app(config: Config) -> FastAPI:
     app = create_api_app(
         title="Lifecycle API Server",
         base_path="/lifecycle",
-        probes=HealthProbes(config, core.unit_of_work, core.metrics).probes(),
+        probes=HealthProbes(core).probes(),
         registry=core.metrics_registry,
         lifespan=lambda _: _work_in_background(core, services),
         options=ApiOptions(

@@ -92,7 +92,7 @@ def create_deployments(
         submitter=DeploymentSubmitter(core, deployment_worker.wake),
         existing_jobs=ExistingJobs(core, deployment_worker.wake),
         rollback=JobRollback(core, deployment_worker.wake),
-        deleter=JobDeleter(core.unit_of_work, reaper, core.plugins, clock),
+        deleter=JobDeleter(core, reaper),
         waiter=DeploymentWaiter(core.unit_of_work, clock, stopping),
         worker=deployment_worker,
         reaper=reaper,

@@ -13,7 +13,7 @@ from racetrack_commons.api.probes import ProbeAnswer, Probes
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.config import Config
-from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.core import Core
 from lifecycle.endpoints.dependencies import (
     Administrator,
     CommittingRoute,
@@ -25,7 +25,6 @@ from lifecycle.endpoints.dependencies import (
 )
 from lifecycle.event_stream.changes import ChangeFeed
 from lifecycle.maintenance import is_maintenance_mode, set_maintenance_mode
-from lifecycle.metrics import LifecycleMetrics
 
 KEEP_ALIVE_SECONDS = 15
 _SERVICE = "lifecycle"
@@ -114,9 +113,7 @@ async def stream_changes(feed: ChangeFeed) -> AsyncIterator[str]:
 class HealthProbes:
     """Answers the probes: the service needs its database."""
 
-    config: Config
-    unit_of_work: UnitOfWorkFactory
-    metrics: LifecycleMetrics
+    core: Core
 
     def probes(self) -> Probes:
         """Return the probes of the service."""
@@ -134,20 +131,20 @@ class HealthProbes:
             "service": _SERVICE,
             "live": True,
             "database_connected": connected,
-            "git_version": self.config.git_version,
-            "docker_tag": self.config.docker_tag,
-            "auth_required": self.config.auth_required,
+            "git_version": self.core.config.git_version,
+            "docker_tag": self.core.config.docker_tag,
+            "auth_required": self.core.config.auth_required,
         }
         return ProbeAnswer(body, 200 if connected else 500)
 
     def _is_connected(self) -> bool:
         try:
-            with self.unit_of_work.reading() as uow:
+            with self.core.unit_of_work.reading() as uow:
                 uow.check_connection()
         except ServiceUnavailable:
-            self.metrics.database_connected.set(0)
+            self.core.metrics.database_connected.set(0)
             return False
-        self.metrics.database_connected.set(1)
+        self.core.metrics.database_connected.set(1)
         return True
 
 

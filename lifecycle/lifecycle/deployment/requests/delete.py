@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import uuid4
 
 from racetrack_client.log.context_error import wrap_context
 from racetrack_client.log.logs import get_logger
-from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import ChangeKind, JobDto
 from racetrack_commons.plugin.core import PluginCore
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lifecycle.core import Core
+from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.requests.enqueue import check_no_deployment
 from lifecycle.deployment.upkeep.reaper import InstanceReaper
 from lifecycle.domain.instance import InstanceState, JobInstance
@@ -26,10 +25,8 @@ logger = get_logger(__name__)
 class JobDeleter:
     """Deletes jobs, in the calling thread."""
 
-    unit_of_work: UnitOfWorkFactory
+    core: Core
     reaper: InstanceReaper
-    plugin_engine: Any
-    clock: Clock
 
     def delete(self, job: JobDto, subject: AuthSubject) -> None:
         """Take the job out of the registry, then stop its instances.
@@ -37,9 +34,9 @@ class JobDeleter:
         In this order, a crash in between leaves instances that the reaper stops, and never a job
         in the registry that has lost its instances. Raises DeploymentInProgress, UnderMaintenance.
         """
-        with self.unit_of_work() as uow:
+        with self.core.unit_of_work() as uow:
             check_no_maintenance(uow)
-            check_no_deployment(uow, job.name, job.version, self.clock.now())
+            check_no_deployment(uow, job.name, job.version, self.core.clock.now())
             present = uow.jobs.get(job.name, job.version)
             instances = self._remove(uow, present, subject)
         for instance in instances:
@@ -48,7 +45,7 @@ class JobDeleter:
         self._invoke_hooks(present, subject)
 
     def _remove(self, uow: UnitOfWork, job: JobDto, subject: AuthSubject) -> list[JobInstance]:
-        now = self.clock.now()
+        now = self.core.clock.now()
         event = AuditEvent(
             AuditEventType.JOB_DELETED,
             executor=subject.name,
@@ -71,7 +68,7 @@ class JobDeleter:
 
     def _invoke_hooks(self, job: JobDto, subject: AuthSubject) -> None:
         with wrap_context(f"job {job} is deleted, but a plugin's post-delete action failed"):
-            self.plugin_engine.invoke_plugin_hook(
+            self.core.plugins.invoke_plugin_hook(
                 PluginCore.post_job_delete, job, username_executor=subject.name
             )
 
