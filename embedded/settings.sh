@@ -1,10 +1,15 @@
 # Settings of the embedded shape, sourced by `embedded/stack` and by each component's `make run`.
-# Every value can be set from outside; the secrets come from .env.
+# Values come from .env, from .env.local over it (yours, not tracked), and from the environment over both.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 set -a
+given=$(export -p)
 # shellcheck disable=SC1091
 source "$root/.env"
+# shellcheck disable=SC1091
+if [ -e "$root/.env.local" ]; then source "$root/.env.local"; fi
+eval "$given"
+unset given
 RACETRACK_BIN=${RACETRACK_BIN:-$root/venv/bin}
 RACETRACK_DATA=${RACETRACK_DATA:-$root/data}
 PATH=$RACETRACK_BIN:$PATH
@@ -17,9 +22,11 @@ HTTP_ADDR=${HTTP_ADDR:-127.0.0.1}
 
 IMAGE_BUILDER_URL=http://127.0.0.1:$IMAGE_BUILDER_PORT
 LIFECYCLE_URL=http://127.0.0.1:$LIFECYCLE_PORT/lifecycle
-EXTERNAL_LIFECYCLE_URL=$LIFECYCLE_URL
-EXTERNAL_PUB_URL=http://127.0.0.1:$PUB_PORT/pub
-INTERNAL_PUB_URL=$EXTERNAL_PUB_URL
+INTERNAL_PUB_URL=http://127.0.0.1:$PUB_PORT/pub
+# What clients are told; other machines need this one's name here, and HTTP_ADDR=0.0.0.0.
+EXTERNAL_LIFECYCLE_URL=${EXTERNAL_LIFECYCLE_URL:-$LIFECYCLE_URL}
+EXTERNAL_PUB_URL=${EXTERNAL_PUB_URL:-$INTERNAL_PUB_URL}
+READY_TIMEOUT=${READY_TIMEOUT:-180}
 
 INFRASTRUCTURE_TARGET=${INFRASTRUCTURE_TARGET:-process}
 DB_TYPE=sqlite

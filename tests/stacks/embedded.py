@@ -70,7 +70,11 @@ class EmbeddedStack(Stack):
 
 def start_embedded_stack(settings: Mapping[str, str] | None = None) -> EmbeddedStack:
     data = Path(tempfile.mkdtemp(prefix="rt-"))
-    own = {"RACETRACK_DATA": str(data), "RACETRACK_CONFIG": str(data / "client.yaml")}
+    own = {
+        "RACETRACK_DATA": str(data),
+        "RACETRACK_CONFIG": str(data / "client.yaml"),
+        "READY_TIMEOUT": "110",
+    }
     environment = os.environ | free_ports(PORTS) | job_ports() | own | dict(settings or {})
     stack = EmbeddedStack(environment=environment, data=data)
     up = stack.control("up")
