@@ -17,6 +17,8 @@ DOCS = ROOT / "docs/compose.md"
 RELEASE = "3.0.7"
 """The release that the stand-in of GitHub offers: what is built in, with another number."""
 UNSEEN = "7.0.0"
+INSTALL = "racetrack plugin install github.com/TheRacetrack/plugin-python-job-type"
+"""The page tells of it below the quickstart; here it comes before the deployment, which shows whether it counts."""
 
 
 def read_quickstart():
@@ -24,7 +26,10 @@ def read_quickstart():
     [block] = re.findall(r"^## Quickstart\n+```shell\n(.*?)```", text, re.MULTILINE | re.DOTALL)
     setup, activate, *commands = re.split(r"\n(?!  )", block.strip())
     assert (setup, activate) == ("make setup compose-up", ". venv/bin/activate")
-    return commands
+    assert f"`{INSTALL}`" in text
+    [deploy] = [command for command in commands if command.startswith("racetrack deploy ")]
+    position = commands.index(deploy)
+    return [*commands[:position], INSTALL, *commands[position:]]
 
 
 def make_release(target: Path):
@@ -85,7 +90,7 @@ def test_the_quickstart_works_word_by_word(compose_stack, tmp_path):
         uninstall = ("plugin", "uninstall", "python3-job-type", "--version", RELEASE)
         compose_stack.racetrack(*uninstall, check=False)
 
-    assert output["curl -X"].strip() == "42"
+    assert output["curl -sS"].strip() == "42"
     assert "perform" in output["racetrack logs"]
     assert job["job_type_version"] == f"python3:{RELEASE}"
 
