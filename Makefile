@@ -33,7 +33,7 @@ build/plugins/.bundled: venv/.installed $(shell find job_wrapper job_types -name
 	@touch $@
 
 .PHONY: constraints
-constraints: ## compile constraints.txt anew from the pyproject files
+constraints: ## compile constraints.txt from the pyproject files
 	printf -- '-e ./%s\n' $(COMPONENTS) | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
 	  --no-emit-index-url --no-annotate --no-header --group dev --group embedded - >build/constraints.txt
 	grep -v -e '^-e' -e '^\./' build/constraints.txt >constraints.txt

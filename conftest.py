@@ -26,7 +26,7 @@ __all__ = [
 
 
 def pytest_configure() -> None:
-    """Let commands that tests start be interrupted, also where whoever started the tests in the background ignores it."""
+    """Restore the handling of SIGINT, so that tests can interrupt their commands even when pytest runs in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

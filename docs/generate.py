@@ -50,7 +50,7 @@ WORDS: dict[object, str] = {
 
 
 def main() -> None:
-    """Write the pages that are not up to date, and name them."""
+    """Write the pages that are not up to date, and print their names."""
     for path, renew in PAGES.items():
         text = path.read_text()
         if (renewed := renew(text)) != text:

@@ -3,7 +3,8 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 set -a
-given=$(export -p)
+# Without what bash itself keeps read-only, such as an exported SHELLOPTS.
+given=$(export -p | sed -e '/^declare -[a-zA-Z]*r/d' -e 's/^declare -x/export/')
 # shellcheck disable=SC1091
 source "$root/.env"
 # shellcheck disable=SC1091

@@ -21,7 +21,7 @@ from lifecycle.metrics import LifecycleMetrics
 
 @dataclass(frozen=True)
 class Core:
-    """The database, the plugins and the infrastructure targets of one process."""
+    """The database, the plugins, the infrastructure targets and the Image Builder's client of one process."""
 
     config: Config
     clock: Clock

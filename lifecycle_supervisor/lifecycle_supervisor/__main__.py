@@ -1,4 +1,4 @@
-"""`python -m lifecycle_supervisor`: serve; `stop-jobs`: end what runs of jobs, which come back at the next start."""
+"""`serve` runs the periodic tasks; `stop-jobs` stops all running jobs, which come back at the next start."""
 
 import argparse
 import sys

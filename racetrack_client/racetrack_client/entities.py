@@ -57,7 +57,7 @@ class ProcessImage(BaseModel):
     @classmethod
     def load(cls, directory: Path) -> "ProcessImage":
         """Read the image in a directory; raises OSError when the file is missing, ValueError when it is damaged."""
-        return cls.model_validate_json((directory / IMAGE_FILE).read_text())
+        return cls.model_validate_json((directory / IMAGE_FILE).read_text("utf-8"))
 
     def fill_command(self, host: str, port: int) -> list[str]:
         """Return the command with `{python}`, `{host}` and `{port}` filled in; the job then listens at host and port."""

@@ -61,7 +61,7 @@ def test_deployments_and_rollbacks_find_their_images_while_old_ones_go(
             stack.kill("lifecycle-supervisor" if number % 2 else "image-builder")
 
         def has_lost_the_first():
-            # Again and again: an hour begins anew each time that Lifecycle needs it.
+            # Again and again: an hour begins again each time that Lifecycle needs it.
             age(stack)
             return first not in list_images(stack)
 

@@ -11,7 +11,7 @@ from image_builder.running.programs import CommandFailed
 from image_builder.running.progress import BuildProgress
 
 _DENIED = re.compile(
-    r"unauthorized|authentication required|denied|no basic auth|401|403", re.IGNORECASE
+    r"unauthorized|authentication required|denied|no basic auth|\b401\b|\b403\b", re.IGNORECASE
 )
 _PLAIN_HTTP = re.compile(r"server gave HTTP response to HTTPS client", re.IGNORECASE)
 _UNREACHABLE = re.compile(

@@ -59,7 +59,7 @@ class ImageStore:
             temporary.mkdir(parents=True)
         try:
             shutil.move(source, temporary / SOURCE_DIRECTORY)
-            (temporary / IMAGE_FILE).write_text(image.model_dump_json(indent=2))
+            (temporary / IMAGE_FILE).write_text(image.model_dump_json(indent=2), "utf-8")
             _replace(temporary, directory)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)

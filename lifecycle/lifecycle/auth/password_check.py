@@ -44,9 +44,9 @@ class AttemptLimits:
     """The number of attempts to log in that may fail within `window`."""
 
     per_account: int = 10
-    """For one user from one address. A limit for one user from all addresses would let strangers lock an admin out."""
+    """The limit for one user from one address. A limit for one user from all addresses would let strangers lock an admin out."""
     per_address: int = 100
-    """For all users from one address."""
+    """The limit for all users from one address."""
     window: timedelta = timedelta(minutes=15)
 
 

@@ -3,6 +3,7 @@
 Plugins import this module: its names are frozen (docs/plugins.md).
 """
 
+from racetrack_client.entities import Credentials
 from racetrack_client.log.context_error import wrap_context
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.log.logs import get_logger
@@ -36,7 +37,7 @@ def load_job_secrets(deployer: JobDeployer, manifest: Manifest) -> JobSecrets:
     """
     with wrap_context("retrieving job secrets"):
         try:
-            return deployer.get_job_secrets(manifest.name, manifest.version)
+            kept = deployer.get_job_secrets(manifest.name, manifest.version)
         except EntityNotFound:
             return JobSecrets()
         except NotImplementedError as e:
@@ -47,3 +48,11 @@ def load_job_secrets(deployer: JobDeployer, manifest: Manifest) -> JobSecrets:
                     f"{manifest.version} (any more): deploy the job again"
                 ) from e
             return JobSecrets()
+    return _copy(kept)
+
+
+def _copy(kept: JobSecrets) -> JobSecrets:
+    """Return the values in objects of ours; a plugin may have kept them in its own."""
+    given = kept.git_credentials
+    credentials = Credentials(username=given.username, password=given.password) if given else None
+    return JobSecrets(credentials, dict(kept.secret_build_env), dict(kept.secret_runtime_env))

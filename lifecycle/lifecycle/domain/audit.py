@@ -30,7 +30,7 @@ class AuditFilter:
     job_name: str = ""
     job_version: str = ""
     username: str | None = None
-    """The user who acted, or whom it happened to."""
+    """The user who acted or was affected."""
     event_type: str = ""
     limit: int = 100
     offset: int = 0

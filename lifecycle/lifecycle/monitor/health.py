@@ -62,6 +62,7 @@ class JobProber:
         self._deployment_timestamp = deployment_timestamp
         self._pace = pace
         self._demands_timestamp = demands_timestamp
+        self._last_fault = ""
 
     def wait_until_alive(self, limit_seconds: float) -> None:
         """Wait until each replica answers at `/live` for this deployment; JobNotHealthy when one never will."""
@@ -82,7 +83,7 @@ class JobProber:
                 return
             if self._pace.monotonic() > deadline:
                 raise JobNotHealthy(
-                    f"the job did not {what} within {limit_seconds:g} s",
+                    f"the job did not {what} within {limit_seconds:g} s{self._last_fault}",
                     hint="look at its log for what it waits for, or load less in its constructor",
                 )
             self._pace.pause(pause_seconds)
@@ -109,9 +110,13 @@ class JobProber:
 
     def _get(self, base_url: str, path: str) -> httpx.Response | None:
         try:
-            return self._http.get(f"{base_url}{path}", timeout=_REQUEST_TIMEOUT_SECONDS)
-        except httpx.TransportError:
-            return None  # Not listening yet, or busy; a dead process is found by check_running.
+            response = self._http.get(f"{base_url}{path}", timeout=_REQUEST_TIMEOUT_SECONDS)
+        except httpx.TransportError as error:
+            # Not listening yet, or busy; a dead process is found by check_running.
+            self._last_fault = f": {error}"
+            return None
+        self._last_fault = ""
+        return response
 
     def _is_of_this_deployment(self, response: httpx.Response) -> bool:
         body = _parse_json(response)
@@ -120,11 +125,13 @@ class JobProber:
                 f"the job's /live answered no JSON object but {_shorten(response.text)!r}",
                 hint='a job must answer {"live": true} with its deployment_timestamp',
             )
-        timestamp = body.get("deployment_timestamp")
-        if timestamp is None and self._demands_timestamp:
+        if self._demands_timestamp and "deployment_timestamp" not in body:
             raise JobNotHealthy("the job's /live does not say its deployment_timestamp")
-        # Without a timestamp, the address distinguishes the instance: it belongs to it alone.
-        return timestamp is None or str(timestamp) == str(self._deployment_timestamp)
+        timestamp = body.get("deployment_timestamp")
+        if timestamp is None:
+            # The address distinguishes the instance: it belongs to it alone.
+            return not self._demands_timestamp
+        return str(timestamp) == str(self._deployment_timestamp)
 
 
 def check_until_job_is_operational(
@@ -136,11 +143,16 @@ def check_until_job_is_operational(
 ) -> None:
     """Wait, in the calling thread, for `/live` with that timestamp, then for `/ready`.
 
-    `on_job_alive` is called in between, `check_crash` before each probe; both may raise to end the
+    `on_job_alive` is called in between, `check_crash` between two probes; both may raise to end the
     wait. Raises JobNotHealthy when the job reports an error, or takes longer than the limits.
     """
+
+    def pause(seconds: float) -> None:
+        check_crash()
+        time.sleep(seconds)
+
     with _open_client(base_url, headers) as http:
-        pace = ProbePace(check_running=check_crash)
+        pace = ProbePace(pause=pause)
         prober = JobProber(http, [base_url], deployment_timestamp, pace, demands_timestamp=True)
         prober.wait_until_alive(UNTIL_ALIVE_SECONDS)
         if on_job_alive:

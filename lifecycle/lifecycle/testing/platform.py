@@ -158,7 +158,7 @@ def add_deployer(unit_of_work: UnitOfWorkFactory) -> AuthSubject:
 
 
 def answer(targets: Mapping[str, InfrastructureTarget], request: httpx.Request) -> httpx.Response:
-    """Answer as the job does that the request reaches."""
+    """Answer like the job that the request is addressed to."""
     domain = request.url.host.rpartition(".")[2]
     deployers = [target.job_deployer for target in targets.values()]
     fakes = [each for each in deployers if isinstance(each, FakeInstances)]

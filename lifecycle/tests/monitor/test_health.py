@@ -115,6 +115,30 @@ def test_plugins_learn_when_a_job_is_alive(monkeypatch):
     assert told == ["alive"]
 
 
+def test_plugins_are_asked_about_a_crash_only_while_they_wait(monkeypatch):
+    crashes = []
+    answers = [
+        live(deployment_timestamp=None),
+        live(deployment_timestamp=TIMESTAMP),
+        READY,
+    ]
+    _answer(monkeypatch, lambda _: answers.pop(0))
+
+    check_until_job_is_operational("http://job", TIMESTAMP, check_crash=lambda: crashes.append(1))
+
+    assert len(crashes) == 1
+
+
+def test_a_wait_without_an_answer_reports_why(make_prober):
+    def refuse(url):
+        raise httpx.ConnectError("connection refused")
+
+    with pytest.raises(
+        JobNotHealthy, match=r"did not answer at /live within 2 s: connection refused"
+    ):
+        make_prober(refuse).wait_until_alive(2)
+
+
 def test_a_quick_check_does_not_wait(monkeypatch):
     answers = {"/live": live(), "/ready": httpx.Response(503)}
     _answer(monkeypatch, lambda request: answers[request.url.path])

@@ -65,7 +65,7 @@ class Session:
 
     @contextmanager
     def changing_config(self) -> Iterator[ClientConfig]:
-        """Give the settings as they are in the file now, and save them at the end of the block."""
+        """Yield the settings as they are stored now; save them at the end of the block."""
         with changing_config(self.environment.config_path) as config:
             yield config
         self.config = config

@@ -73,6 +73,11 @@ class ImageBuilderClient:
             raise ServiceUnavailable(
                 f"the Image Builder at {self.url} does not answer: {error}"
             ) from error
+        except RuntimeError as error:
+            if not self._http.is_closed:
+                raise
+            # This process stops while a worker still builds: another process joins the build.
+            raise ServiceUnavailable("this process has closed its connections") from error
 
     def prune(self, needed: Sequence[JobImage]) -> list[str]:
         """Let the builder remove images that have not been needed for long; return the names of what it removed.

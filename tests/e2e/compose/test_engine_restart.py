@@ -114,7 +114,7 @@ def test_platform_and_jobs_come_back_with_the_engine(platform, engine, answering
     assert answers()
     for end in (signal.SIGKILL, signal.SIGTERM):
         engine.end(end)
-        # A killed engine leaves containers running, and starts them anew when it is back.
+        # A killed engine leaves containers running, and starts them again when it is back.
         assert answers() is (end == signal.SIGKILL)
         engine.start()
         wait_until(engine.answers, 60, f"the engine's return after {end.name}")

@@ -62,7 +62,7 @@ class DeploymentTaskRow(Base):
     build_flags: Mapped[JsonList] = mapped_column(default=list)
     source_digest: Mapped[Str256 | None]
     secrets: Mapped[bytes | None]
-    """Encrypted."""
+    """The secrets, as encrypted JSON."""
     image_kind: Mapped[Str32]
     image_tag: Mapped[Str256 | None]
     image_names: Mapped[JsonList] = mapped_column(default=list)
@@ -108,7 +108,7 @@ class InstanceSpecRow(Base):
 
     instance_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     content: Mapped[bytes]
-    """Encrypted."""
+    """The specification, as encrypted JSON."""
 
 
 class JobProcessRow(Base):

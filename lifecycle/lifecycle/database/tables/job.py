@@ -93,7 +93,7 @@ class JobSecretRow(Base):
     name: Mapped[str] = mapped_column(String(512), primary_key=True)
     version: Mapped[str] = mapped_column(String(256), primary_key=True)
     content: Mapped[bytes]
-    """Encrypted."""
+    """The secrets, as encrypted JSON."""
 
 
 class AsyncJobCallRow(Base):

@@ -69,14 +69,15 @@ class InPlaceProvisioner:
     def _deploy(self, attempt: Attempt, deployer: JobDeployer) -> JobDto:
         job: JobDto = safe_call(
             deployer.deploy_job,
-            manifest=attempt.manifest,
+            # Copies, because the code of a plugin may change what it is given.
+            manifest=attempt.manifest.model_copy(deep=True),
             config=self._config,
             plugin_engine=self._plugin_engine,
             tag=attempt.task.image_tag or "",
             runtime_env_vars=make_runtime_env(attempt.manifest, attempt.secrets.secret_build_env),
             family=self._get_family(attempt.manifest.name),
             containers_num=max(1, len(attempt.task.image_names)),
-            runtime_secret_vars=attempt.secrets.secret_runtime_env,
+            runtime_secret_vars=dict(attempt.secrets.secret_runtime_env),
         )
         return job
 
