@@ -41,7 +41,8 @@ def test_each_method_of_a_port_says_what_returns_raises_when_and_where(product):
         for definition in file.classes()
         if is_port(definition)
         for method in definition.body
-        if isinstance(method, ast.FunctionDef) and not method.name.startswith("_")
+        if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not method.name.startswith("_")
         for fact, pattern in FACTS.items()
         if not pattern.search(ast.get_docstring(method) or "")
     ]
@@ -65,7 +66,11 @@ def test_each_frozen_module_says_so(product, frozen_modules):
 
 def is_port(definition):
     bases = {ast.unparse(base) for base in definition.bases}
-    return bool(bases & {"ABC", "Protocol"}) or definition.name == "PluginCore"
+    return (
+        bool(bases & {"ABC", "Protocol"})
+        or definition.name == "PluginCore"
+        or "@abstractmethod" in ast.unparse(definition)
+    )
 
 
 def list_docstrings(product):
