@@ -16,7 +16,6 @@ import pytest
 from stacks.stack import BIN, ROOT, Stack
 
 NOT_RUN_HERE = {
-    ("README.md", "git clone https://github.com/TheRacetrack/racetrack"): "needs GitHub",
     ("README.md", "make compose-up"): "the compose shape has tests of its own: tests/e2e/compose",
     ("README.md", "make check"): "runs all tests",
     ("CONTRIBUTING.md", "make setup"): "runs all tests",
