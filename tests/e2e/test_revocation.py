@@ -68,12 +68,12 @@ def test_an_esc(stack, shop, token):
 
 
 def test_an_active_user(stack, adder):
-    user = {"username": "anna@example.com", "password": "correct horse"}
+    user = {"username": "leaver@example.com", "password": "correct horse"}
     stack.api("POST", "users/register", user)
-    stack.api("PUT", "users/anna@example.com", {"is_active": True})
+    stack.api("PUT", "users/leaver@example.com", {"is_active": True})
     token = stack.api("POST", "users/login", user).json()["token"]
     assert stack.call(PERFORM, PAYLOAD, token=token).json() == 42
-    stack.api("PUT", "users/anna@example.com", {"is_active": False})
+    stack.api("PUT", "users/leaver@example.com", {"is_active": False})
     assert_refused_at_once(stack, token)
 
 
