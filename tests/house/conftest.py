@@ -10,15 +10,6 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {
-    "racetrack_client": ROOT / "racetrack_client",
-    "racetrack_commons": ROOT / "racetrack_commons",
-    "lifecycle": ROOT / "lifecycle",
-    "lifecycle_supervisor": ROOT / "lifecycle_supervisor",
-    "image_builder": ROOT / "image_builder",
-    "pub": ROOT / "pub",
-    "racetrack_job_wrapper": ROOT / "job_wrapper",
-}
 
 
 @dataclass(frozen=True)
@@ -37,12 +28,7 @@ class SourceFile:
     @property
     def module(self) -> str | None:
         """The dotted name, or None for a script outside of the packages."""
-        for package, folder in PACKAGES.items():
-            base = folder / package
-            if (ROOT / self.path).is_relative_to(base):
-                inside = (ROOT / self.path).relative_to(folder).with_suffix("")
-                return ".".join(inside.parts).removesuffix(".__init__")
-        return None
+        return name_module(self.path)
 
     @property
     def holds_code(self) -> bool:
@@ -66,6 +52,14 @@ def list_tracked_files(*patterns: str) -> list[str]:
     return [path for path in done.stdout.split("\0") if path and (ROOT / path).exists()]
 
 
+def name_module(path: str) -> str | None:
+    """`lifecycle/lifecycle/app.py` → `lifecycle.app`; None outside of a package."""
+    component, *inside = Path(path).with_suffix("").parts
+    if not inside or not (ROOT / component / inside[0] / "__init__.py").exists():
+        return None
+    return ".".join(inside).removesuffix(".__init__")
+
+
 def is_test(path: str) -> bool:
     return path.startswith("tests/") or "/tests/" in path or path == "conftest.py"
 
@@ -74,6 +68,13 @@ def is_test(path: str) -> bool:
 def python_files() -> list[str]:
     """Every tracked Python file, relative to the root."""
     return list_tracked_files("*.py")
+
+
+@pytest.fixture(scope="session")
+def modules(python_files: list[str]) -> dict[str, str]:
+    """The path of each file inside a package, and its dotted name."""
+    named = ((path, name_module(path)) for path in python_files)
+    return {path: module for path, module in named if module}
 
 
 @pytest.fixture(scope="session")
