@@ -13,7 +13,7 @@ from racetrack_commons.entities.dto import JobDto, JobStatus
 
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.core import Core
-from lifecycle.deployer.secrets import load_job_secrets
+from lifecycle.deployment.attempt.secrets import load_job_secrets
 from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
 from lifecycle.domain.deployment import RECONCILER, TaskKind, TaskStep
 from lifecycle.domain.secrets import JobSecrets

@@ -7,8 +7,8 @@ from racetrack_commons.plugin.core import PluginCore
 
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import InstanceDeployer
-from lifecycle.deployer.secrets import save_job_secrets
 from lifecycle.deployment.attempt.attempt import Attempt
+from lifecycle.deployment.attempt.secrets import save_job_secrets
 from lifecycle.domain.deployment import Phase, TaskKind, TaskStep
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 

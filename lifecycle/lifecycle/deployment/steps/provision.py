@@ -13,10 +13,10 @@ from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployer.base import JobDeployer
 from lifecycle.deployer.instances import ImageGone, InstanceDeployer
-from lifecycle.deployer.secrets import save_job_secrets
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.attempt.claim import Claim
 from lifecycle.deployment.attempt.failure import DeploymentFailed
+from lifecycle.deployment.attempt.secrets import save_job_secrets
 from lifecycle.deployment.steps.side_by_side import (
     SideBySideProvisioner,
     SideBySideTarget,

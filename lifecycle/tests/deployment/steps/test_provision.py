@@ -2,7 +2,7 @@
 
 import pytest
 from lifecycle.deployer.instances import ImageGone
-from lifecycle.deployer.secrets import SecretsLost
+from lifecycle.deployment.attempt.secrets import SecretsLost
 from lifecycle.testing.fakes import FakeInPlace, FakeMonitor, a_target
 
 
