@@ -41,7 +41,11 @@ async def connected(url, transports=("polling", "websocket"), **options):
 
     client.on("logs_nextline", take)
     await client.connect(
-        url, socketio_path="lifecycle/socket.io", transports=list(transports), **options
+        url,
+        socketio_path="lifecycle/socket.io",
+        transports=list(transports),
+        wait_timeout=20,
+        **options,
     )
     try:
         yield client

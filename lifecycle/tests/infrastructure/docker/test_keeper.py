@@ -48,13 +48,14 @@ def test_a_container_that_was_ended_by_hand_is_started(
 
 
 def test_a_container_that_crashed_is_left_to_the_engine(
-    keeper, serve, make_spec, containers_of, deployer
+    keeper, serve, make_spec, containers_of, deployer, ask
 ):
-    spec = make_spec(end_with=3)
-    serve(spec, wait=False)
+    spec = make_spec()
+    job = serve(spec)
     (container,) = containers_of(spec.instance_id)
 
     def restarts():
+        ask(job.internal_name, "/end?3")
         keeper.keep()
         return deployer.engine.find_container(container.id)["RestartCount"]
 

@@ -73,10 +73,13 @@ def test_a_job_that_was_killed_for_its_memory_says_so_after_the_restart_too(
 
 
 def test_a_crash_loop_is_an_error_with_its_cause_and_the_last_words(
-    observe, serve, make_spec, deployer
+    observe, serve, make_spec, containers_of, deployer
 ):
     deployer.save_job_secrets(NAME, VERSION, JobSecrets(None, {}, {"WORD": "missing"}))
-    serve(make_spec(end_with=3), wait=False)
+    spec = make_spec(end_with=3)
+    serve(spec, wait=False)
+    # It may have ended before the engine was told to start it again.
+    deployer.engine.start_container(containers_of(spec.instance_id)[0].id)
 
     wait_until(lambda: observe().infrastructure_stats["number_of_restarts"] >= 2)
 
