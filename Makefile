@@ -141,8 +141,10 @@ docs: setup ## write the generated parts of docs/ again: commands, manifest, set
 # --- Clean ----------------------------------------------------------------------------------------------------------------
 
 .PHONY: clean
-clean: ## dismantle everything: stacks, jobs, containers, networks, volumes, images, data/, build/; venv/ stays
-	@if [ -x $(BIN)/supervisorctl ]; then embedded/stack down; fi
-	@if docker info >/dev/null 2>&1; then compose/stack clean; else echo "no Docker engine answers: nothing removed there"; fi
-	@for folder in data build .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache; do \
+clean: ## dismantle the stacks of this clone after a question (FORCE=1: without): jobs, containers, volumes, images, data/, build/
+	@if [ -x $(BIN)/supervisorctl ]; then embedded/stack clean; fi
+	@if docker info >/dev/null 2>&1; then compose/stack clean; else echo "No Docker engine answers: nothing is removed there."; fi
+	@for folder in build .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache; do \
 	  if [ -e $$folder ]; then rm -rf $$folder && echo "removed $$folder"; fi; done
+	@if [ -e ~/.cache/racetrack ]; then \
+	  echo "The cache of \`racetrack run-local\` stays, for all clones: $$(du -sh ~/.cache/racetrack | cut -f 1) in ~/.cache/racetrack"; fi

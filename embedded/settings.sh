@@ -41,9 +41,10 @@ JOB_LOGS_DIR=$RACETRACK_DATA/logs/jobs
 BUILD_LOGS_DIR=$RACETRACK_DATA/logs/builds
 # What the infrastructure targets run: `BUILT_IN_TARGETS=process,docker make up` has images of both kinds.
 IMAGE_KINDS=${IMAGE_KINDS:-${BUILT_IN_TARGETS:-process}}
-# Containers beside a Lifecycle that is none: they publish ports, and a compose stack on the same engine is another platform.
-PLATFORM_NAME=${PLATFORM_NAME:-racetrack-embedded}
-DOCKER_NETWORK=${DOCKER_NETWORK:-racetrack_embedded}
+# Containers beside a Lifecycle that is none: they publish ports. A compose stack and the stacks of other clones on the same engine are
+# other platforms, whose containers this one would take for leftovers of its own.
+PLATFORM_NAME=${PLATFORM_NAME:-racetrack-embedded-$(cksum <<<"$RACETRACK_DATA" | cut -d ' ' -f 1)}
+DOCKER_NETWORK=${DOCKER_NETWORK:-$PLATFORM_NAME}
 DOCKER_PUBLISH_HOST=${DOCKER_PUBLISH_HOST:-127.0.0.1}
 # They reach PUB only when it listens on more than the loopback address: HTTP_ADDR=0.0.0.0.
 DOCKER_PUB_URL=${DOCKER_PUB_URL:-http://host.docker.internal:$PUB_PORT/pub}

@@ -1,9 +1,10 @@
-"""The embedded shape takes its settings from the environment, over `.env.local`, over `.env`."""
+"""The embedded shape: settings come from the environment, over `.env.local`, over `.env`; cleaning asks."""
 
+import os
 import shutil
 import subprocess
 
-from stacks.stack import ROOT
+from stacks.stack import BIN, ROOT
 
 
 def read_setting(clone, name, **environment):
@@ -19,7 +20,8 @@ def read_setting(clone, name, **environment):
 
 
 def make_clone(tmp_path, local_settings=""):
-    shutil.copytree(ROOT / "embedded", tmp_path / "embedded")
+    for folder in ("embedded", "compose"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     shutil.copy(ROOT / ".env", tmp_path)
     if local_settings:
         (tmp_path / ".env.local").write_text(local_settings)
@@ -45,3 +47,38 @@ def test_the_environment_wins_over_both_files(tmp_path):
     outside = {"AUTH_KEY": "of $the 'shell'", "EXTERNAL_PUB_URL": "http://models.example.com/pub"}
 
     assert {name: read_setting(clone, name, **outside) for name in outside} == outside
+
+
+def test_each_clone_is_a_platform_of_its_own_on_the_docker_engine(tmp_path):
+    clones = [make_clone(tmp_path / name) for name in ("mine", "colleague")]
+
+    for setting in ("PLATFORM_NAME", "DOCKER_NETWORK"):
+        mine, others = (read_setting(clone, setting) for clone in clones)
+        assert mine != others
+
+
+def clean(clone, **environment):
+    return subprocess.run(
+        ["embedded/stack", "clean"],
+        cwd=clone,
+        env=os.environ | {"RACETRACK_BIN": str(BIN)} | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_cleaning_names_the_data_and_removes_it_when_told(tmp_path):
+    clone = make_clone(tmp_path)
+    data = clone / "data"
+    data.mkdir()
+    (data / "racetrack.sqlite3").touch()
+
+    asked = clean(clone)
+    assert (asked.returncode, str(data) in asked.stdout, data.exists()) == (1, True, True)
+    assert "FORCE=1" in asked.stderr
+
+    told = clean(clone, FORCE="1")
+    assert (told.returncode, data.exists()) == (0, False)
+    assert "stays" not in told.stdout

@@ -111,6 +111,7 @@ def start_compose_stack() -> ComposeStack:
     own = {
         "COMPOSE_PROJECT_NAME": project,
         "TAG": project,
+        "FORCE": "1",
         "RACETRACK_CONFIG": str(data / "client.yaml"),
     }
     ports = free_ports((*PORTS, "DATABASE_PORT", "PROMETHEUS_PORT"))
