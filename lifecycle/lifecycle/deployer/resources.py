@@ -1,5 +1,6 @@
 """The memory and CPU of a job: what its manifest asks for, within the limits of the platform."""
 
+import math
 from dataclasses import dataclass
 
 from racetrack_client.manifest import Manifest
@@ -11,6 +12,15 @@ from lifecycle.deployer.instances import InstanceNotStarted
 
 MIN_SHARE_OF_MAX = 4
 """The promised memory is at least the maximum divided by this, which bounds how much a machine is overbooked."""
+
+_THREAD_VARIABLES = (
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "RAYON_NUM_THREADS",
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,19 @@ def compute_resources(manifest: Manifest, config: Config) -> JobResources:
         )
     share = memory_max / MIN_SHARE_OF_MAX
     return JobResources(max(memory_min, share), memory_max, cpu_min, cpu_max)
+
+
+def make_thread_ceilings(manifest: Manifest) -> dict[str, str]:
+    """Return variables that keep libraries from starting more threads than the manifest's `cpu_max`; without it, none."""
+    # These libraries start a thread, with its buffers, for each CPU of the machine: they ignore a quota. Arrow's own
+    # allocators keep freed memory for each thread, the system's gives it back.
+    if manifest.resources is None or manifest.resources.cpu_max is None:
+        return {}
+    threads = str(max(1, math.ceil(manifest.resources.cpu_max.plain_number)))
+    return {
+        **dict.fromkeys(_THREAD_VARIABLES, threads),
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+    }
 
 
 def _compute_range(

@@ -1,7 +1,7 @@
 import pytest
 from lifecycle.config import Config
 from lifecycle.deployer.instances import InstanceNotStarted
-from lifecycle.deployer.resources import compute_resources
+from lifecycle.deployer.resources import compute_resources, make_thread_ceilings
 from racetrack_client.utils.quantity import Quantity
 from racetrack_commons.testing.builders import a_manifest
 
@@ -40,3 +40,23 @@ def test_a_quarter_of_the_memory_limit_is_promised_at_least():
 def test_nonsense_and_too_much_are_refused(resources, message):
     with pytest.raises(InstanceNotStarted, match=message):
         resolve(**resources)
+
+
+@pytest.mark.parametrize(("cpu_max", "threads"), [("500m", "1"), ("2", "2"), ("2500m", "3")])
+def test_libraries_may_start_as_many_threads_as_the_job_has_cpus(cpu_max, threads):
+    ceilings = make_thread_ceilings(a_manifest(resources={"cpu_max": cpu_max}))
+
+    assert ceilings == {
+        "OPENBLAS_NUM_THREADS": threads,
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "NUMEXPR_NUM_THREADS": threads,
+        "POLARS_MAX_THREADS": threads,
+        "RAYON_NUM_THREADS": threads,
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+    }
+
+
+def test_a_job_without_a_limit_of_cpus_has_no_ceilings():
+    assert make_thread_ceilings(a_manifest()) == {}
+    assert make_thread_ceilings(a_manifest(resources={"memory_max": "2Gi"})) == {}

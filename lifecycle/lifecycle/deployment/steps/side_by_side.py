@@ -13,6 +13,7 @@ from racetrack_client.manifest import Manifest
 from racetrack_commons.entities.dto import JobStatus
 
 from lifecycle.deployer.instances import InstanceDeployer
+from lifecycle.deployer.resources import make_thread_ceilings
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.domain.deployment import Phase
@@ -163,9 +164,10 @@ class SideBySideProvisioner:
 
 
 def make_runtime_env(manifest: Manifest, secret_build_env: dict[str, str]) -> dict[str, str]:
-    """Return the variables of a running job: those of the build are blank unless the manifest sets them again."""
+    """Return the variables of a running job: those of the build are blank, ceilings of threads yield to the manifest's."""
     build_env = merge_env_vars(manifest.build_env, secret_build_env)
-    return merge_env_vars(dict.fromkeys(build_env, ""), manifest.runtime_env)
+    given = merge_env_vars(dict.fromkeys(build_env, ""), make_thread_ceilings(manifest))
+    return merge_env_vars(given, manifest.runtime_env)
 
 
 def _is_smoke_test_wanted(manifest: Manifest) -> bool:

@@ -185,3 +185,26 @@ def test_secrets_are_saved_once_before_the_job_is_replaced(platform):
     platform.deploy()
 
     assert Keeping.calls == ["save", "deploy"]
+
+
+def test_ceilings_of_threads_reach_the_jobs_of_every_target_and_yield_to_the_manifest(platform):
+    class Remembering(FakeInPlace):
+        variables = {}
+
+        def deploy_job(self, **values):
+            Remembering.variables = values["runtime_env_vars"]
+            return super().deploy_job(**values)
+
+    wanted = {
+        "resources": {"cpu_max": "1500m"},
+        "runtime_env": {"MKL_NUM_THREADS": "8"},
+        "build_env": {"OMP_NUM_THREADS": "16"},
+    }
+    deployment = platform.deploy(**wanted)
+    side_by_side = platform.instances.running[deployment.id].spec.runtime_env
+    platform.targets["process"] = a_target(Remembering(), FakeMonitor())
+    platform.deploy(**wanted)
+
+    for variables in (side_by_side, Remembering.variables):
+        assert variables["OPENBLAS_NUM_THREADS"] == variables["OMP_NUM_THREADS"] == "2"
+        assert variables["MKL_NUM_THREADS"] == "8"
