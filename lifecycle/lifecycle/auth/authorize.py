@@ -1,11 +1,13 @@
 """Authorization: decisions about the scopes that a caller has on jobs and endpoints."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import UnauthorizedError
 from racetrack_commons.auth.endpoint_path import has_dot_segments
+from racetrack_commons.auth.token import AuthSubjectType
 from racetrack_commons.entities.dto import DeploymentDto, JobDto, JobFamilyDto
 
 from lifecycle.auth.authenticate import AuthSubject
@@ -45,7 +47,7 @@ def check_internal_unlimited(subject: AuthSubject) -> None:
 def check_scope(uow: UnitOfWork, subject: AuthSubject, scope: AuthScope) -> None:
     """Refuse callers without any permission of the scope."""
     if not has_scope(uow, subject, scope):
-        raise NotPermitted(f"{subject.description} lacks the permission {scope}")
+        check_allowed(AccessDecision((_refuse(subject, Wanted(scope)),)))
 
 
 def has_scope(uow: UnitOfWork, subject: AuthSubject, scope: AuthScope) -> bool:
@@ -73,7 +75,7 @@ def check_job(
 def check_allowed(decision: AccessDecision) -> None:
     """Raise NotPermitted unless the decision allows the request."""
     if not decision.is_allowed:
-        raise NotPermitted(decision.reason)
+        raise NotPermitted(decision.refusal)
 
 
 def decide_job(
@@ -154,7 +156,24 @@ def _ask(uow: UnitOfWork, subject: AuthSubject, wanted: Wanted) -> Iterator[Rule
         return
     for permission in _list_permissions(uow, subject):
         yield _match(permission, wanted)
-    yield Rule("default", Effect.DENY, f"{subject.description} lacks {_describe(wanted)}")
+    yield _refuse(subject, wanted)
+
+
+def _refuse(subject: AuthSubject, wanted: Wanted) -> Rule:
+    reason = f"{subject.description} lacks {_describe(wanted)}"
+    return Rule("default", Effect.DENY, reason, _make_remedy(subject, wanted))
+
+
+def _make_remedy(subject: AuthSubject, wanted: Wanted) -> str:
+    """Return the command that grants what is wanted; empty for services, whose permissions are in their tokens."""
+    if subject.is_internal:
+        return ""
+    is_user = subject.subject_type is AuthSubjectType.USER
+    holder = subject.name if is_user else f"{subject.subject_type}:{subject.name}"
+    words = ["racetrack", "auth", "allow", holder, wanted.job_name or "--everything"]
+    if wanted.scope is not AuthScope.CALL_JOB:
+        words += ["--scope", wanted.scope]
+    return shlex.join(words)
 
 
 def _match(permission: PermissionDto, wanted: Wanted) -> Rule:

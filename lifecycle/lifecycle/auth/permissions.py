@@ -31,6 +31,8 @@ class Rule:
     effect: Effect
     reason: str
     """A sentence for people, with the names that the answer depends on."""
+    remedy: str = ""
+    """A command that would change the answer; empty when there is none."""
 
     @property
     def is_decisive(self) -> bool:
@@ -58,6 +60,12 @@ class AccessDecision:
     def reason(self) -> str:
         """The reason of the rule that decided."""
         return self.rules[-1].reason if self.rules else "no rule applies"
+
+    @property
+    def refusal(self) -> str:
+        """The reason, with the command by which an administrator changes it."""
+        remedy = self.rules[-1].remedy if self.rules else ""
+        return f"{self.reason}; an admin grants it with `{remedy}`" if remedy else self.reason
 
 
 def decide(rules: Iterable[Rule]) -> AccessDecision:

@@ -77,6 +77,29 @@ def test_a_refusal_says_who_lacks_what(uow: UnitOfWork):
         check_job(uow, an_esc(uow), "adder", ADDER, AuthScope.DELETE_JOB)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "scope", "remedy"),
+    [
+        ("user", "anna", CALL, "racetrack auth allow anna adder"),
+        ("user", "anna b", READ, "racetrack auth allow 'anna b' adder --scope read_job"),
+        ("esc", "shop", CALL, "racetrack auth allow esc:shop adder"),
+        ("job_family", "chain", CALL, "racetrack auth allow job_family:chain adder"),
+    ],
+)
+def test_a_refusal_names_the_command_that_grants_what_is_lacking(
+    uow: UnitOfWork, kind, name, scope, remedy
+):
+    subject = AuthSubject(AuthSubjectType(kind), name)
+    with pytest.raises(UnauthorizedError) as refusal:
+        check_job(uow, subject, "adder", ADDER, scope)
+    assert str(refusal.value).endswith(f"; an admin grants it with `{remedy}`")
+
+
+def test_a_refusal_about_the_platform_names_a_permission_on_everything(uow: UnitOfWork):
+    with pytest.raises(UnauthorizedError, match=r"`racetrack auth allow anna --everything --scope"):
+        check_scope(uow, AuthSubject(AuthSubjectType.USER, "anna"), AuthScope.CALL_ADMIN_API)
+
+
 def test_a_service_limited_to_scopes_may_do_nothing_unscoped():
     check_internal_unlimited(a_service(None))
     with pytest.raises(UnauthorizedError):

@@ -11,6 +11,8 @@ from pub.proxy.upstream import ConnectionTimedOut, Misdirected, ResponseTimedOut
 from pub.routing.route import Route
 
 Headers = list[tuple[bytes, bytes]]
+_NOT_PERMITTED = "NotPermitted"
+"""Lifecycle's type of refusals whose caller has a valid token; their status is 401, too, because older clients expect it."""
 
 
 @dataclass
@@ -40,8 +42,10 @@ class CallFailed(Exception):
 
 
 def refused(error: LifecycleError, *, is_debug: bool) -> CallFailed:
-    """Make the answer for a call that Lifecycle refused; `is_debug` adds the reason to a 401."""
+    """Make the answer for a call that Lifecycle refused; `is_debug` adds the fault of a token to a 401."""
     cause = f"Authorizing Job caller: {error}"
+    if error.status == 401 and error.type == _NOT_PERMITTED:
+        return CallFailed(401, f"Proxy request error: the caller is authenticated, but {error}")
     if error.status == 401:
         shown = f": {cause}" if is_debug else ""
         return CallFailed(401, f"Proxy request error: Unauthenticated{shown}")

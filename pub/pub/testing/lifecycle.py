@@ -20,7 +20,10 @@ A_JOB = {
 
 
 class FakeLifecycle:
-    """A Lifecycle with the job adder. Only the tokens `good` and `internal` may call it; `/open` is public."""
+    """A Lifecycle with the job adder. Only the tokens `good` and `internal` may call it; `/open` is public.
+
+    The token `stranger` is valid, without a permission.
+    """
 
     def __init__(self) -> None:
         self.url = ""
@@ -68,7 +71,8 @@ class FakeLifecycle:
                 content["type"] = self.error_type
             return JSONResponse(content, self.status)
         if not is_open and (token not in ("good", "internal") or self.is_revoked):
-            return JSONResponse({"error": "no permission", "type": "UnauthorizedError"}, 401)
+            kind = "NotPermitted" if token == "stranger" else "InvalidToken"
+            return JSONResponse({"error": "no permission", "type": kind}, 401)
         if request.path_params["name"] != "adder":
             return JSONResponse({"error": "there is no such job", "type": "EntityNotFound"}, 404)
         job = A_JOB | {

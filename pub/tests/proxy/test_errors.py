@@ -3,14 +3,22 @@ from racetrack_commons.testing.serving import free_port, wait_until
 URL = "/pub/job/adder/latest/x"
 
 
-def test_a_refusal_does_not_say_why(pub, lifecycle):
+def test_a_caller_with_a_valid_token_is_told_that_a_permission_is_missing(pub, lifecycle):
+    refused = pub.get(URL, headers={"X-Racetrack-Auth": "stranger"})
+    assert refused.status_code == 401
+    assert refused.json()["error"] == (
+        "Proxy request error: the caller is authenticated, but no permission"
+    )
+
+
+def test_the_fault_of_a_token_is_not_told(pub, lifecycle):
     refused = pub.get(URL, headers={"X-Racetrack-Auth": "bad", "X-Request-Tracing-Id": "mine"})
     assert refused.status_code == 401
     assert refused.json() == {"error": "Proxy request error: Unauthenticated", "requestId": "mine"}
     assert refused.headers["content-type"] == "application/json; charset=utf-8"
 
 
-def test_a_refusal_says_why_when_it_is_told_to(start_pub):
+def test_the_fault_of_a_token_is_told_when_the_settings_say_so(start_pub):
     refused = start_pub(auth_debug=True).get(URL, headers={"X-Racetrack-Auth": "bad"})
     assert refused.json()["error"] == (
         "Proxy request error: Unauthenticated: Authorizing Job caller: no permission"

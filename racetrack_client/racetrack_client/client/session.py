@@ -96,6 +96,16 @@ class Session:
                 f"no Lifecycle answers at {self.lifecycle_url}: {error}; is the remote right?"
             ) from error
 
+    @property
+    def pub_url(self) -> str:
+        """The URL of the gateway to jobs; raises EntityNotFound when Lifecycle does not tell it."""
+        url = str(self.info.get("external_pub_url") or "")
+        if not url:
+            raise EntityNotFound(
+                "the remote does not tell the URL of its gateway; its operator sets external_pub_url"
+            )
+        return url.rstrip("/")
+
     def check_answers(self) -> None:
         """Raise EntityNotFound or RequestError when no Lifecycle answers at the remote."""
         _ = self.info

@@ -21,7 +21,7 @@ from racetrack_client.commands.options import (
     OutputOption,
     Remote,
 )
-from racetrack_client.log.errors import EntityNotFound, ValidationError
+from racetrack_client.log.errors import ValidationError
 from racetrack_client.utils.auth import RT_AUTH_HEADER
 from racetrack_client.utils.datamodel import describe_yaml_error
 from racetrack_client.utils.request import parse_response
@@ -91,10 +91,9 @@ def call(  # noqa: PLR0913 each is an argument or option of the command
     """Call a job and print its answer."""
     parameters = _parse_payload(sys.stdin.read() if payload == "-" else payload)
     session = open_session(remote)
-    job = session.call("GET", job_path(name, version))
-    if not job.get("pub_url"):
-        raise EntityNotFound(f"Lifecycle does not tell the URL of {name} {version}")
-    job_call = JobCall.make(method, f"{job['pub_url']}/{endpoint.lstrip('/')}", parameters)
+    # The gateway resolves the version: a caller who may call the job need not be permitted to see it.
+    url = f"{session.pub_url}/{job_path(name, version)}/{endpoint.lstrip('/')}"
+    job_call = JobCall.make(method, url, parameters)
     if curl:
         sys.stdout.write(_curl_command(job_call, session.token) + "\n")
         return

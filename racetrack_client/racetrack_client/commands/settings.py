@@ -106,11 +106,7 @@ def print_pub(
     remote: Remote = None, quiet: Quiet = False, output: OutputOption = Output.TEXT
 ) -> None:
     """Print the URL of the gateway to jobs."""
-    url = open_session(remote).info.get("external_pub_url")
-    if not url:
-        raise EntityNotFound(
-            "the remote does not tell the URL of its gateway; its operator sets external_pub_url"
-        )
+    url = open_session(remote).pub_url
     if not quiet:
         say("gateway to jobs:")
     print_data({"url": url}, output, url)

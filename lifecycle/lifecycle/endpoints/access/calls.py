@@ -117,14 +117,15 @@ def _require_permitted_caller(
 
 
 def _refuse(error: UnauthorizedError, services: LifecycleServices) -> Response:
-    """Answer 401, with the reason only if `auth_debug` is on: PUB passes these answers on to the callers of jobs."""
-    if services.config.auth_debug:
-        reason = str(error)
-    elif isinstance(error, InvalidToken):
+    """Answer 401; PUB passes the reason on to the callers of jobs.
+
+    A caller that proved its identity is told what it lacks; the fault of a token is told only if `auth_debug` is on.
+    """
+    reason = str(error)
+    if isinstance(error, InvalidToken) and not services.config.auth_debug:
         reason = "the auth token is missing, or not valid"
-    else:
-        reason = "not permitted: `racetrack auth explain` tells why"
-    return JSONResponse({"error": reason}, status_code=401)
+    content = {"error": reason, "type": type(error).__name__}
+    return JSONResponse(content, status_code=401)
 
 
 def _to_answer(job: JobDto, caller: str | None, services: LifecycleServices) -> JobCallAuthData:

@@ -105,22 +105,34 @@ def test_a_public_endpoint_is_no_way_to_others(client, job, app_uow, path):
     assert client.get(f"{CALL}/0.0.1/{path}").status_code == 401
 
 
-@pytest.mark.parametrize(
-    ("is_debug", "expected"),
-    [
-        (True, "ESC caller lacks the permission call_job on endpoint /x of job adder 0.0.1"),
-        (False, "not permitted: `racetrack auth explain` tells why"),
-    ],
-)
-def test_denied_callers_of_jobs_are_told_why_when_the_settings_say_so(config, is_debug, expected):
-    app = create_app(config.model_copy(update={"auth_debug": is_debug}))
+def test_denied_callers_of_jobs_are_told_what_they_lack(config):
+    app = create_app(config)
     with app.state.services.unit_of_work() as uow:
         uow.jobs.save(a_job("adder", "0.0.1"))
         esc = uow.auth_subjects.get_or_add_of_esc(uow.escs.add("caller", None).id)
         headers = {"X-Racetrack-Auth": app.state.services.tokens.ensure_valid(uow, esc)}
     with TestClient(app) as client:
         answer = client.get(f"{CALL}/0.0.1/x", headers=headers)
-        assert (answer.status_code, answer.json()) == (401, {"error": expected})
+    lacking = "ESC caller lacks the permission call_job on endpoint /x of job adder 0.0.1"
+    remedy = f"an admin grants it with `racetrack auth allow esc:{esc.name} adder`"
+    expected = {"error": f"{lacking}; {remedy}", "type": "NotPermitted"}
+    assert (answer.status_code, answer.json()) == (401, expected)
+
+
+@pytest.mark.parametrize(
+    ("is_debug", "expected"),
+    [
+        (True, "no auth token was given: log in with `racetrack login`"),
+        (False, "the auth token is missing, or not valid"),
+    ],
+)
+def test_the_fault_of_a_token_is_told_when_the_settings_say_so(config, is_debug, expected):
+    app = create_app(config.model_copy(update={"auth_debug": is_debug}))
+    with app.state.services.unit_of_work() as uow:
+        uow.jobs.save(a_job("adder", "0.0.1"))
+    with TestClient(app) as client:
+        answer = client.get(f"{CALL}/0.0.1/x")
+    assert (answer.status_code, answer.json()["error"]) == (401, expected)
 
 
 def test_maintenance_stops_all_calls(client, job, admin, app_uow):
