@@ -20,6 +20,8 @@ class JobEnvironment:
     deployed_by_racetrack_version: str | None
     job_type_version: str | None
     manifest: Mapping[str, Any]
+    instance_id: str | None = None
+    """The platform's id of the running copy; None outside a platform."""
     manifest_error: str | None = None
     """The reason why the manifest can't be read: the job is not loaded, and its server tells the reason."""
 
@@ -46,6 +48,7 @@ def read_environment(variables: Mapping[str, str], manifest_path: str | None) ->
         deployed_by_racetrack_version=variables.get("DEPLOYED_BY_RACETRACK_VERSION"),
         job_type_version=variables.get("JOB_TYPE_VERSION"),
         manifest=manifest,
+        instance_id=variables.get("RACETRACK_INSTANCE_ID"),
         manifest_error=manifest_error,
     )
 

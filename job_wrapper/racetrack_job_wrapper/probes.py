@@ -11,11 +11,12 @@ JOB_HEADER = "X-Racetrack-Job"
 
 def live(state: JobState) -> Response:
     """Answer 200 while the process runs, unless the job could not be loaded."""
-    timestamp = state.environment.deployment_timestamp
+    identity = {"deployment_timestamp": state.environment.deployment_timestamp}
+    if state.environment.instance_id:
+        identity["instance_id"] = state.environment.instance_id
     if state.error is None:
-        return json_response({"live": True, "deployment_timestamp": timestamp})
-    content = {"live": False, "deployment_timestamp": timestamp, "error": state.error}
-    return json_response(content, 500)
+        return json_response({"live": True, **identity})
+    return json_response({"live": False, **identity, "error": state.error}, 500)
 
 
 def ready(state: JobState) -> Response:

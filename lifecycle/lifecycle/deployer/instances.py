@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from typing import Any
 
+from racetrack_client.manifest import Manifest
 from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.deployer.base import JobDeployer
@@ -63,6 +64,15 @@ class InstanceDeployer(JobDeployer):
         Called from the thread of the worker that carries the deployment on.
         """
 
+    def list_unmet_wishes(self, manifest: Manifest) -> list[str]:  # noqa: ARG002 - for targets that override it
+        """Return a warning for each key of the manifest that has no effect on this target, perhaps none.
+
+        Raises nothing.
+        Called when the instance has shown that it works; users see the warnings with the deployment.
+        Called from the thread of the worker that carries the deployment on.
+        """
+        return []
+
     @abstractmethod
     def stop_instance(self, instance_id: str, grace_seconds: float) -> None:
         """Ask the instance to end, wait `grace_seconds`, then kill it.
@@ -91,6 +101,16 @@ class InstanceDeployer(JobDeployer):
         Called before each round of probes while a deployment waits, and after its examples.
         Called from the thread of the worker that carries the deployment on.
         """
+
+    def has_lost_address(self, instance_id: str) -> bool:  # noqa: ARG002 - for targets that override it
+        """Return whether another program holds an address of the instance.
+
+        Raises any error when the target can't be reached.
+        Called when the instance did not start, or did not prove its identity: the deployment then
+        stops it and starts it again at another address.
+        Called from the thread of the worker that carries the deployment on.
+        """
+        return False
 
     @abstractmethod
     def list_instances(self) -> list[Instance]:

@@ -22,6 +22,9 @@ _THREAD_VARIABLES = (
     "RAYON_NUM_THREADS",
 )
 
+_LEAST_SHARED_MEMORY = Quantity("64Mi")
+"""The default of Docker engines."""
+
 
 @dataclass(frozen=True)
 class JobResources:
@@ -31,6 +34,8 @@ class JobResources:
     memory_max: Quantity
     cpu_min: Quantity
     cpu_max: Quantity
+    shm_size: Quantity
+    """Shared memory, which counts as part of `memory_max` where it is used."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,19 @@ def compute_resources(manifest: Manifest, config: Config) -> JobResources:
             f"resources.memory_max {memory_max} is more than this platform allows: {config.max_job_memory_limit}"
         )
     share = memory_max / MIN_SHARE_OF_MAX
-    return JobResources(max(memory_min, share), memory_max, cpu_min, cpu_max)
+    shared = _compute_shared_memory(wanted.shm_size, memory_max)
+    return JobResources(max(memory_min, share), memory_max, cpu_min, cpu_max, shared)
+
+
+def _compute_shared_memory(wanted: Quantity | None, memory_max: Quantity) -> Quantity:
+    """Return the size of `/dev/shm`: half of the memory, as Linux gives it to whole machines, unless a job wants another."""
+    if wanted is None:
+        return max(memory_max / 2, _LEAST_SHARED_MEMORY)
+    if wanted > memory_max:
+        raise InstanceNotStarted(
+            f"resources.shm_size {wanted} is more than resources.memory_max {memory_max}, which includes it"
+        )
+    return wanted
 
 
 def make_thread_ceilings(manifest: Manifest) -> dict[str, str]:

@@ -20,7 +20,8 @@ from lifecycle.deployment.runner import DeploymentRunner, Step
 from lifecycle.deployment.steps.build import BuildStep
 from lifecycle.deployment.steps.finish import FinishStep
 from lifecycle.deployment.steps.provision import InPlaceProvisioner, ProvisionStep
-from lifecycle.deployment.steps.side_by_side import ExampleCaller, SideBySideProvisioner
+from lifecycle.deployment.steps.side_by_side import SideBySideProvisioner
+from lifecycle.deployment.steps.smoke_test import ExampleCaller
 from lifecycle.deployment.steps.switch import SwitchStep
 from lifecycle.deployment.upkeep.reaper import InstanceReaper, ReaperThread
 from lifecycle.deployment.worker import DeploymentWorker, WorkerSettings

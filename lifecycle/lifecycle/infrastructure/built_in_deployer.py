@@ -12,6 +12,8 @@ from lifecycle.deployer.instances import InstanceDeployer, InstanceNotStarted
 from lifecycle.domain.instance import InstanceSpec
 from lifecycle.domain.secrets import JobSecrets, SecretBox
 
+INSTANCE_VARIABLE = "RACETRACK_INSTANCE_ID"
+"""Holds the id of the instance that a process or container belongs to; the job wrapper tells it at `/live`."""
 GRACE_SECONDS = 5
 """Seconds that the instances of a deleted job have to end."""
 
@@ -62,6 +64,7 @@ def make_platform_variables(spec: InstanceSpec, config: Config) -> dict[str, str
         "JOB_VERSION": spec.manifest.version,
         "AUTH_TOKEN": spec.family_token,
         "JOB_DEPLOYMENT_TIMESTAMP": str(spec.deployment_timestamp),
+        INSTANCE_VARIABLE: spec.instance_id,
         "REQUEST_TRACING_HEADER": get_tracing_header_name(),
     }
     if config.open_telemetry_enabled:

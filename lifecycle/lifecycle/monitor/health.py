@@ -27,6 +27,21 @@ class JobNotHealthy(RuntimeError):
         self.cause, self.hint = cause, hint
 
 
+class AddressTaken(JobNotHealthy):
+    """Another program answers at the address of an instance."""
+
+
+@dataclass(frozen=True)
+class LiveIdentity:
+    """The values by which `/live` proves that the expected instance answers; empty ones are not compared."""
+
+    deployment_timestamp: int = 0
+    instance_id: str = ""
+    """Job types of before 3.0 do not tell it; their timestamp has to do."""
+    demands_timestamp: bool = False
+    """Whether an answer without a timestamp is refused."""
+
+
 @dataclass(frozen=True)
 class ProbeLimits:
     """The time that a starting job may take."""
@@ -53,19 +68,25 @@ class JobProber:
         self,
         http: httpx.Client,
         base_urls: list[str],
-        deployment_timestamp: int,
+        identity: LiveIdentity,
         pace: ProbePace,
-        demands_timestamp: bool = False,
     ) -> None:
         self._http = http
         self._base_urls = base_urls
-        self._deployment_timestamp = deployment_timestamp
+        self._identity = identity
         self._pace = pace
-        self._demands_timestamp = demands_timestamp
         self._last_fault = ""
+        self._identified: set[str] = set()
+
+    def has_identified_all(self) -> bool:
+        """Return whether each replica has told the id of the expected instance; older job types don't."""
+        return self._identified == set(self._base_urls)
 
     def wait_until_alive(self, limit_seconds: float) -> None:
-        """Wait until each replica answers at `/live` for this deployment; JobNotHealthy when one never will."""
+        """Wait until each replica answers at `/live` for this deployment.
+
+        Raises AddressTaken when another program answers, JobNotHealthy when a replica never will.
+        """
         self._wait(self._is_alive, limit_seconds, "answer at /live")
 
     def wait_until_ready(self, limit_seconds: float) -> None:
@@ -93,8 +114,12 @@ class JobProber:
         response = self._get(base_url, "/live")
         if response is None:
             return False
+        # The identity comes first: the error of another program's job would not be this job's.
+        if not self._is_of_this_deployment(base_url, _parse_json(response)):
+            return False
         _check_live(response)
-        return not self._deployment_timestamp or self._is_of_this_deployment(response)
+        self._check_tells_timestamp(response)
+        return True
 
     def _is_ready(self, base_url: str) -> bool:
         response = self._get(base_url, "/ready")
@@ -103,9 +128,7 @@ class JobProber:
         _check_found(response)
         if response.status_code == 200:
             return True
-        live = self._get(base_url, "/live")
-        if live is not None and live.status_code != 200:
-            raise _make_init_error(live)
+        self._is_alive(base_url)  # It raises the error of a job that could not be loaded.
         return False
 
     def _get(self, base_url: str, path: str) -> httpx.Response | None:
@@ -118,20 +141,29 @@ class JobProber:
         self._last_fault = ""
         return response
 
-    def _is_of_this_deployment(self, response: httpx.Response) -> bool:
+    def _is_of_this_deployment(self, base_url: str, body: object) -> bool:
+        if not isinstance(body, dict):
+            return True  # Another check judges such an answer.
+        if _tells_instance(base_url, body, self._identity.instance_id):
+            self._identified.add(base_url)
+            return True
+        timestamp, expected = body.get("deployment_timestamp"), self._identity.deployment_timestamp
+        if timestamp is None:
+            # The address distinguishes the instance, unless an instance is replaced in place.
+            return not (self._identity.demands_timestamp and "deployment_timestamp" in body)
+        return not expected or str(timestamp) == str(expected)
+
+    def _check_tells_timestamp(self, response: httpx.Response) -> None:
+        if not self._identity.deployment_timestamp:
+            return
         body = _parse_json(response)
         if not isinstance(body, dict):
             raise JobNotHealthy(
                 f"the job's /live answered no JSON object but {_shorten(response.text)!r}",
                 hint='a job must answer {"live": true} with its deployment_timestamp',
             )
-        if self._demands_timestamp and "deployment_timestamp" not in body:
+        if self._identity.demands_timestamp and "deployment_timestamp" not in body:
             raise JobNotHealthy("the job's /live does not say its deployment_timestamp")
-        timestamp = body.get("deployment_timestamp")
-        if timestamp is None:
-            # The address distinguishes the instance: it belongs to it alone.
-            return not self._demands_timestamp
-        return str(timestamp) == str(self._deployment_timestamp)
 
 
 def check_until_job_is_operational(
@@ -153,22 +185,45 @@ def check_until_job_is_operational(
 
     with _open_client(base_url, headers) as http:
         pace = ProbePace(pause=pause)
-        prober = JobProber(http, [base_url], deployment_timestamp, pace, demands_timestamp=True)
+        identity = LiveIdentity(deployment_timestamp, demands_timestamp=True)
+        prober = JobProber(http, [base_url], identity, pace)
         prober.wait_until_alive(UNTIL_ALIVE_SECONDS)
         if on_job_alive:
             on_job_alive()
         prober.wait_until_ready(UNTIL_READY_SECONDS)
 
 
-def quick_check_job_condition(base_url: str, headers: dict[str, str] | None = None) -> None:
-    """Probe `/live` and `/ready` once, in the calling thread; raise JobNotHealthy when one fails."""
+def quick_check_job_condition(
+    base_url: str, headers: dict[str, str] | None = None, instance_id: str = ""
+) -> None:
+    """Probe `/live` and `/ready` once, in the calling thread.
+
+    Raises AddressTaken when `/live` tells the id of another instance than `instance_id`,
+    JobNotHealthy when a probe fails.
+    """
     with _open_client(base_url, headers) as http:
         try:
-            _check_live(http.get(f"{base_url}/live"))
+            live = http.get(f"{base_url}/live")
+            _tells_instance(base_url, _parse_json(live), instance_id)
+            _check_live(live)
             if http.get(f"{base_url}/ready").status_code != 200:
                 raise JobNotHealthy("the job is not ready")
         except httpx.HTTPError as error:
             raise JobNotHealthy(f"the job does not answer: {error}") from error
+
+
+def _tells_instance(base_url: str, body: object, instance_id: str) -> bool:
+    """Return whether an answer of `/live` tells that id; raise AddressTaken when it tells another one."""
+    told = body.get("instance_id") if isinstance(body, dict) else None
+    if not instance_id or told is None:
+        return False
+    if told != instance_id:
+        address = base_url.partition("://")[2]
+        raise AddressTaken(
+            f"another program answers at the job's address {address}",
+            hint="does another Racetrack use the same ports? Redeploy the job to move it to a free one",
+        )
+    return True
 
 
 def _open_client(base_url: str, headers: dict[str, str] | None) -> httpx.Client:

@@ -37,6 +37,7 @@ class FakeInstance:
     spec: InstanceSpec
     addresses: list[str]
     crash: str | None = None
+    has_lost_address: bool = False
 
     @property
     def address(self) -> str:
@@ -55,6 +56,8 @@ class FakeInstances(InstanceDeployer):
     secrets: dict[tuple[str, str], JobSecrets] = field(default_factory=dict)
     crash_message: str | None = None
     start_error: BaseException | None = None
+    lost_addresses: int = 0
+    """The number of the next instances whose address another program holds."""
     answers: dict[str, Answer] = field(default_factory=dict)
     """Answers by path; a path without one is answered like by a healthy job."""
     calls: list[tuple[str, str]] = field(default_factory=list)
@@ -69,7 +72,9 @@ class FakeInstances(InstanceDeployer):
             numbers = range(self.started, self.started + spec.manifest.replicas)
             self.started += spec.manifest.replicas
             addresses = [f"job-{number}.{self.domain}:7000" for number in numbers]
-            self.running[spec.instance_id] = FakeInstance(spec, addresses)
+            instance = FakeInstance(spec, addresses, has_lost_address=self.lost_addresses > 0)
+            self.lost_addresses -= 1
+            self.running[spec.instance_id] = instance
         known = self.running[spec.instance_id]
         known.crash = self.crash_message
         return _describe(known)
@@ -85,6 +90,9 @@ class FakeInstances(InstanceDeployer):
         instance = self.running.get(instance_id)
         if instance is None or instance.crash:
             raise JobCrashed(instance.crash or "gone" if instance else "gone")
+
+    def has_lost_address(self, instance_id: str) -> bool:
+        return self.running[instance_id].has_lost_address
 
     def list_instances(self) -> list[Instance]:
         return [_describe(instance) for instance in self.running.values()]
@@ -116,8 +124,9 @@ class FakeInstances(InstanceDeployer):
         if path in self.answers:
             return self.answers[path](request)
         if path == "/live":
-            body = {"live": True, "deployment_timestamp": instance.spec.deployment_timestamp}
-            return httpx.Response(200, json=body)
+            spec = instance.spec
+            body = {"live": True, "deployment_timestamp": spec.deployment_timestamp}
+            return httpx.Response(200, json=body | {"instance_id": spec.instance_id})
         return httpx.Response(200 if path == "/ready" else 404, json={})
 
     def _list_of_job(self, job_name: str, job_version: str) -> list[FakeInstance]:

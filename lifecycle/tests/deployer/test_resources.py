@@ -29,9 +29,16 @@ def test_a_quarter_of_the_memory_limit_is_promised_at_least():
     assert resolve(memory_min="2Gi", memory_max="4Gi").memory_min == Quantity("2Gi")
 
 
+def test_shared_memory_is_half_of_the_memory_unless_the_manifest_says():
+    assert compute_resources(a_manifest(), Config()).shm_size == Quantity("512Mi")
+    assert resolve(memory_max="96Mi").shm_size == Quantity("64Mi")
+    assert resolve(shm_size="800Mi").shm_size == Quantity("800Mi")
+
+
 @pytest.mark.parametrize(
     ("resources", "message"),
     [
+        ({"shm_size": "2Gi"}, "shm_size 2Gi is more than resources.memory_max 1Gi"),
         ({"memory_max": "64Gi"}, "memory_max 64Gi is more than this platform allows: 8Gi"),
         ({"memory_min": "0"}, "memory_min must be more than 0"),
         ({"cpu_min": "0"}, "cpu_min must be more than 0"),

@@ -111,7 +111,7 @@ def test_documented_examples_are_called_before_the_switch(platform):
 
     assert platform.deploy().status == DeploymentStatus.DONE
     paths = [path for _, path in platform.instances.calls]
-    assert paths[-2:] == ["/api/v1/perform", "/api/v1/explain"]
+    assert paths[-3:] == ["/api/v1/perform", "/api/v1/explain", "/live"]
 
 
 def test_a_build_alone_deploys_nothing(platform):

@@ -4,8 +4,10 @@ import httpx
 import pytest
 from lifecycle.monitor import health
 from lifecycle.monitor.health import (
+    AddressTaken,
     JobNotHealthy,
     JobProber,
+    LiveIdentity,
     ProbePace,
     check_until_job_is_operational,
     quick_check_job_condition,
@@ -20,11 +22,12 @@ READY = httpx.Response(200, json={"ready": True})
 def make_prober(clock: FakeClock):
     """Makes a prober of replicas that answer as `answer(url)` says."""
 
-    def make(answer, count=1, demands_timestamp=False, check_running=lambda: None) -> JobProber:
+    def make(answer, count=1, demands_timestamp=False, check_running=lambda: None, instance_id=""):
         http = httpx.Client(transport=httpx.MockTransport(lambda request: answer(request.url)))
         pace = ProbePace(check_running, clock.advance, clock.monotonic)
         urls = [f"http://replica-{number}" for number in range(count)]
-        return JobProber(http, urls, TIMESTAMP, pace, demands_timestamp)
+        identity = LiveIdentity(TIMESTAMP, instance_id, demands_timestamp)
+        return JobProber(http, urls, identity, pace)
 
     return make
 
@@ -49,6 +52,38 @@ def test_every_replica_is_waited_for(make_prober):
 
 def test_another_instance_at_the_address_is_waited_out(make_prober):
     answers = [live(deployment_timestamp=1), live(deployment_timestamp=str(TIMESTAMP))]
+
+    make_prober(lambda _: answers.pop(0)).wait_until_alive(10)
+
+    assert answers == []
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_another_instance_of_the_same_second_is_not_taken_for_the_expected_one(make_prober, status):
+    def answer(_):
+        content = {"deployment_timestamp": TIMESTAMP, "instance_id": "theirs", "error": "theirs"}
+        return httpx.Response(status, json=content)
+
+    prober = make_prober(answer, instance_id="ours")
+
+    with pytest.raises(
+        AddressTaken, match="another program answers at the job's address replica-0"
+    ):
+        prober.wait_until_alive(10)
+
+
+def test_the_prober_knows_whether_the_id_was_told(make_prober):
+    ours = make_prober(lambda _: live(instance_id="ours"), instance_id="ours")
+    ours.wait_until_alive(10)
+    older = make_prober(lambda _: live(deployment_timestamp=TIMESTAMP), instance_id="ours")
+    older.wait_until_alive(10)
+
+    assert (ours.has_identified_all(), older.has_identified_all()) == (True, False)
+
+
+def test_the_error_of_an_earlier_instance_is_not_the_new_ones(make_prober):
+    broken = httpx.Response(500, json={"error": "old", "deployment_timestamp": 1})
+    answers = [broken, live(deployment_timestamp=TIMESTAMP)]
 
     make_prober(lambda _: answers.pop(0)).wait_until_alive(10)
 
@@ -147,6 +182,10 @@ def test_a_quick_check_does_not_wait(monkeypatch):
 
     answers["/ready"] = READY
     quick_check_job_condition("http://job")
+
+    answers["/live"] = live(instance_id="theirs")
+    with pytest.raises(AddressTaken):
+        quick_check_job_condition("http://job", instance_id="ours")
 
 
 def test_a_quick_check_reports_why_a_job_does_not_answer(monkeypatch):

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from racetrack_client.utils.quantity import Quantity
 
+DRAIN_SECONDS = 600
+"""Seconds that calls of a replaced instance may go on when its manifest does not say."""
+
 
 class GitManifest(BaseModel):
     """The repository that holds the source of a job."""
@@ -37,6 +40,8 @@ class ResourcesManifest(BaseModel):
     """CPU cores that are reserved for each replica, such as `100m`. The platform's setting is the default."""
     cpu_max: Quantity | None = None
     """CPU cores that each replica may use at most, such as `2`. The platform's setting is the default."""
+    shm_size: Quantity | None = None
+    """Shared memory of each replica in a container, `/dev/shm`, part of `memory_max`; half of that by default, 64Mi at least."""
 
 
 class Manifest(BaseModel):
@@ -92,6 +97,10 @@ class Manifest(BaseModel):
     """Infrastructure target that runs the job; needed only where the platform has several and no default."""
     smoke_test: bool = True
     """Call the job's documented examples before a new instance serves; `false` opts out."""
+    smoke_test_timeout: float | None = None
+    """Seconds that the job may take to answer each example, up to 3600. The platform's setting is the default."""
+    drain_seconds: float = DRAIN_SECONDS
+    """Seconds that calls of a replaced instance may go on, up to 86400; an instance without calls ends sooner."""
 
     _origin_yaml: str | None = PrivateAttr(default=None)
     _origin_dict: dict[str, Any] | None = PrivateAttr(default=None)

@@ -13,6 +13,8 @@ from racetrack_client.utils.quantity import Quantity
 MAX_RESOURCE_NAME_LENGTH = 63
 """Containers, services and hosts are named after the job, and a DNS label is no longer."""
 MAX_REPLICAS = 50
+_DURATIONS = {"smoke_test_timeout": (1, 3600), "drain_seconds": (0, 86400)}
+"""The least and the most seconds of each key that is a duration."""
 EXTRA_KEYS = ("jobtype_extra", "python", "golang", "wrapper_properties")
 """The key of the job type's own settings, and its deprecated names; at most one of them may be given."""
 
@@ -49,6 +51,7 @@ def list_broken_rules(content: dict[str, Any]) -> list[tuple[str, str]]:
         *_list_endpoint_errors(content),
         *_list_scale_errors(content),
         *_list_resource_errors(content),
+        *_list_duration_errors(content),
     ]
 
 
@@ -165,6 +168,20 @@ def _list_resource_errors(content: dict[str, Any]) -> Errors:
         least, most = (_read_quantity(resources.get(f"{kind}_{end}")) for end in ("min", "max"))
         if least and most and most < least:
             yield f"resources.{kind}_max", f"{most} is less than {kind}_min, {least}"
+    shared, memory = (_read_quantity(resources.get(key)) for key in ("shm_size", "memory_max"))
+    if shared is not None and not shared:
+        yield "resources.shm_size", "must be more than 0, such as 256Mi"
+    elif shared and memory and memory < shared:
+        yield "resources.shm_size", f"{shared} is more than memory_max, {memory}, which includes it"
+
+
+def _list_duration_errors(content: dict[str, Any]) -> Errors:
+    for key, (least, most) in _DURATIONS.items():
+        seconds = content.get(key)
+        if isinstance(seconds, bool):
+            yield key, "must be a number of seconds"
+        elif isinstance(seconds, int | float) and not least <= seconds <= most:
+            yield key, f"{seconds:g} must be a number of seconds between {least} and {most}"
 
 
 def _read_quantity(value: object) -> Quantity | None:

@@ -1,34 +1,39 @@
 """Provisioning side by side: start an instance beside the serving one, probe it, call its examples."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 from racetrack_client.client.env import merge_env_vars
-from racetrack_client.log.context_error import wrap_context
+from racetrack_client.log.context_error import ContextError, find_cause, wrap_context
 from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest import Manifest
 from racetrack_commons.entities.dto import JobStatus
 
-from lifecycle.deployer.instances import InstanceDeployer
+from lifecycle.deployer.instances import InstanceDeployer, JobCrashed
 from lifecycle.deployer.resources import make_thread_ceilings
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.attempt.failure import DeploymentFailed
+from lifecycle.deployment.steps.smoke_test import (
+    ExampleCaller,
+    ExampleFailed,
+    is_smoke_test_wanted,
+)
 from lifecycle.domain.deployment import Phase
 from lifecycle.domain.instance import Instance, InstanceSpec, JobInstance
 from lifecycle.monitor.base import JobMonitor
-from lifecycle.monitor.health import JobNotHealthy, JobProber, ProbeLimits, ProbePace
+from lifecycle.monitor.health import (
+    JobNotHealthy,
+    JobProber,
+    LiveIdentity,
+    ProbeLimits,
+    ProbePace,
+)
 
 logger = get_logger(__name__)
 
-HINT = (
-    "fix the job or its documented example;"
-    " `smoke_test: false` in job.yaml deploys without calling the examples"
-)
+_MOST_ADDRESSES = 3
 _EVIDENCE_LINES = 20
-_SHOWN_CHARACTERS = 500
 FamilyTokens = Callable[[str], str]
 """Returns the token of a job family, which it makes when there is none."""
 PluginEnv = Callable[[], dict[str, str]]
@@ -43,51 +48,15 @@ class SideBySideTarget:
     monitor: JobMonitor | None
 
 
-class ExampleCaller:
-    """Calls each documented endpoint of a new instance with its example: the smoke test."""
+class _AddressLost(DeploymentFailed):
+    """Another program holds the address that an instance was to have."""
 
-    def __init__(self, http: httpx.Client, timeout_seconds: float) -> None:
-        self._http = http
-        self._timeout_seconds = timeout_seconds
-
-    def call_examples(self, address: str) -> None:
-        """Call the examples of the job at `address`; raise DeploymentFailed when one fails."""
-        base_url = f"http://{address}"
-        for endpoint, example in self._fetch_examples(base_url).items():
-            self._call_example(base_url, endpoint, example)
-
-    def _fetch_examples(self, base_url: str) -> dict[str, Any]:
-        try:
-            response = self._http.get(f"{base_url}/api/v1/examples", timeout=self._timeout_seconds)
-            examples = json.loads(response.content) if response.status_code == 200 else {}
-        except (httpx.TransportError, ValueError):
-            return {}  # Not every job type documents examples.
-        return examples if isinstance(examples, dict) else {}
-
-    def _call_example(self, base_url: str, endpoint: str, example: object) -> None:
-        path = endpoint if endpoint.startswith("/api/") else f"/api/v1/{endpoint.lstrip('/')}"
-        try:
-            response = self._http.post(
-                f"{base_url}{path}", json=example, timeout=self._timeout_seconds
-            )
-        except httpx.TimeoutException as error:
-            raise DeploymentFailed(
-                f"smoke test: POST {path} with its documented example gave no answer"
-                f" within {self._timeout_seconds:g} s",
-                hint=HINT,
-            ) from error
-        except httpx.TransportError as error:
-            raise DeploymentFailed(
-                f"smoke test: POST {path} with its documented example broke off: {error}", hint=HINT
-            ) from error
-        if not response.is_success:
-            body = response.text
-            shown = body if len(body) <= _SHOWN_CHARACTERS else f"{body[:_SHOWN_CHARACTERS]}…"
-            raise DeploymentFailed(
-                f"smoke test: POST {path} with its documented example"
-                f" answered {response.status_code}: {shown}",
-                hint=HINT,
-            )
+    def __init__(self, instance: Instance) -> None:
+        super().__init__(
+            f"another program took the job's address {instance.internal_name} meanwhile",
+            hint="deploy again; does another Racetrack on this machine use the same ports?",
+        )
+        self.instance_id = instance.instance_id
 
 
 class SideBySideProvisioner:
@@ -111,15 +80,9 @@ class SideBySideProvisioner:
         self, attempt: Attempt, instance: JobInstance, target: SideBySideTarget
     ) -> JobInstance:
         """Start the instance, or adopt the one that an earlier attempt started; return it with its address."""
-        with wrap_context("creating job resource"):
-            started = target.deployer.start_instance(self._make_spec(attempt))
-        attempt.claim.set_phase(Phase.STARTING_SERVER)
-        with wrap_context("verifying deployed job"):
-            try:
-                self._check_works(attempt, started, target.deployer)
-            except (JobNotHealthy, DeploymentFailed) as error:
-                evidence = _read_logs(attempt, started, target)
-                raise DeploymentFailed(error.cause, evidence, error.hint) from error
+        started = self._start_somewhere(attempt, target)
+        for warning in target.deployer.list_unmet_wishes(attempt.manifest):
+            _store_warning(attempt, warning)
         target.deployer.keep_instance(started.instance_id)
         return instance.model_copy(
             update={
@@ -127,6 +90,36 @@ class SideBySideProvisioner:
                 "replica_internal_names": started.replica_internal_names,
             }
         )
+
+    def _start_somewhere(self, attempt: Attempt, target: SideBySideTarget) -> Instance:
+        """Start the instance at an address that no other program takes meanwhile."""
+        for _ in range(_MOST_ADDRESSES - 1):
+            try:
+                return self._start(attempt, target)
+            except ContextError as error:
+                lost = find_cause(error, _AddressLost)
+                if lost is None:
+                    raise
+                logger.warning(f"instance {lost.instance_id} gets another address: {lost.cause}")
+                target.deployer.stop_instance(lost.instance_id, grace_seconds=0)
+        return self._start(attempt, target)
+
+    def _start(self, attempt: Attempt, target: SideBySideTarget) -> Instance:
+        """Start the instance and check it; raise _AddressLost when another program holds its address."""
+        with wrap_context("creating job resource"):
+            started = target.deployer.start_instance(self._make_spec(attempt))
+        attempt.claim.set_phase(Phase.STARTING_SERVER)
+        with wrap_context("verifying deployed job"):
+            try:
+                self._check_works(attempt, started, target.deployer)
+            except (JobNotHealthy, DeploymentFailed, JobCrashed) as error:
+                if target.deployer.has_lost_address(started.instance_id):
+                    raise _AddressLost(started) from error
+                if isinstance(error, JobCrashed):
+                    raise
+                evidence = _read_logs(attempt, started, target)
+                raise DeploymentFailed(error.cause, evidence, error.hint) from error
+        return started
 
     def _check_works(
         self, attempt: Attempt, instance: Instance, deployer: InstanceDeployer
@@ -139,15 +132,32 @@ class SideBySideProvisioner:
         prober = JobProber(
             self._http,
             [f"http://{address}" for address in addresses],
-            attempt.timestamp,
+            LiveIdentity(attempt.timestamp, instance.instance_id),
             ProbePace(check_running, claim.pause, claim.monotonic),
         )
         prober.wait_until_alive(self._limits.alive_seconds)
+        if not prober.has_identified_all() and deployer.has_lost_address(instance.instance_id):
+            raise JobNotHealthy("another program answers at the job's address")
         claim.set_phase(Phase.INITIALIZING_ENTRYPOINT)
         prober.wait_until_ready(self._limits.ready_seconds)
-        if _is_smoke_test_wanted(attempt.manifest):
-            self._examples.call_examples(addresses[0])
-            check_running()
+        if is_smoke_test_wanted(attempt.manifest):
+            self._call_examples(attempt, addresses[0], check_running)
+        # Whatever answered the examples, the instance itself must be alive after them.
+        prober.wait_until_alive(self._limits.alive_seconds)
+
+    def _call_examples(
+        self, attempt: Attempt, address: str, check_running: Callable[[], None]
+    ) -> None:
+        """Call the examples; a failure that a grant or setting may cure is a warning if the job replaces nothing."""
+        try:
+            self._examples.call_examples(address, attempt.manifest)
+        except ExampleFailed as failure:
+            check_running()  # A crash is the better explanation of a call that failed.
+            if not failure.remedy or _has_serving_version(attempt):
+                raise
+            _store_warning(
+                attempt, f"{failure.cause}. The job is live all the same: {failure.remedy}"
+            )
 
     def _make_spec(self, attempt: Attempt) -> InstanceSpec:
         return InstanceSpec(
@@ -170,9 +180,18 @@ def make_runtime_env(manifest: Manifest, secret_build_env: dict[str, str]) -> di
     return merge_env_vars(given, manifest.runtime_env)
 
 
-def _is_smoke_test_wanted(manifest: Manifest) -> bool:
-    """Return whether the examples may be called; older clients accept the key only in `jobtype_extra`."""
-    return manifest.smoke_test and manifest.get_jobtype_extra().get("smoke_test") is not False
+def _has_serving_version(attempt: Attempt) -> bool:
+    """Return whether calls of the family, perhaps by `latest`, have answers that the new instance could spoil."""
+    with attempt.claim.writing() as uow:
+        versions = uow.jobs.list_family(attempt.manifest.name)
+        return any(uow.instances.find_serving_id(job.name, job.version) for job in versions)
+
+
+def _store_warning(attempt: Attempt, text: str) -> None:
+    claim = attempt.claim
+    with claim.writing() as uow:
+        warning = attempt.redactor.redact(text)
+        uow.deployments.append_warnings(claim.deployment_id, warning, claim.now())
 
 
 def _read_logs(attempt: Attempt, instance: Instance, target: SideBySideTarget) -> str:

@@ -76,7 +76,9 @@ class Diagnostician:
         if container.index > 0:
             return None
         try:
-            quick_check_job_condition(f"http://{container.address}")
+            quick_check_job_condition(
+                f"http://{container.address}", instance_id=container.instance_id
+            )
         except JobNotHealthy as error:
             is_new = self._clock.now() - condition.started_at < _AFTERMATH
             if condition.restarts and is_new:

@@ -77,6 +77,7 @@ class DockerEngine:
                 mem_reservation=limits.memory_reservation_bytes,
                 nano_cpus=min(limits.nano_cpus, self.count_cpus() * 10**9),
                 cpu_shares=limits.cpu_shares,
+                shm_size=limits.shm_bytes,
                 port_bindings=plan.port_bindings,
                 extra_hosts={"host.docker.internal": "host-gateway"},
                 security_opt=["no-new-privileges:true"],

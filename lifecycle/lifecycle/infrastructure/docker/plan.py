@@ -29,6 +29,7 @@ class ContainerLimits:
     memory_reservation_bytes: int
     nano_cpus: int
     cpu_shares: int
+    shm_bytes: int
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def make_limits(resources: JobResources) -> ContainerLimits:
         memory_reservation_bytes=max(_LEAST_MEMORY_BYTES, int(resources.memory_min.plain_number)),
         nano_cpus=int(resources.cpu_max.plain_number * 10**9),
         cpu_shares=max(_LEAST_SHARES, cpu_shares),
+        shm_bytes=int(resources.shm_size.plain_number),
     )
 
 

@@ -4,8 +4,10 @@ import signal
 import uuid
 from pathlib import Path
 
+import psutil
 from racetrack_client.log.errors import AlreadyExists
 from racetrack_client.log.logs import get_logger
+from racetrack_client.manifest import Manifest
 from racetrack_commons.clock import Clock
 from racetrack_commons.deploy.resource import job_resource_name
 
@@ -15,6 +17,7 @@ from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
 from lifecycle.domain.instance import Instance, InstanceSpec, JobProcess, ProcessState
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer, list_free_ports
+from lifecycle.infrastructure.process.listening import is_held_by_another
 from lifecycle.infrastructure.process.log_file import read_last_lines
 from lifecycle.infrastructure.process.os_processes import (
     StartedProcess,
@@ -57,6 +60,15 @@ class ProcessDeployer(BuiltInDeployer):
                 self.launch(process)
         return self._describe(processes)
 
+    def list_unmet_wishes(self, manifest: Manifest) -> list[str]:
+        """Return a warning when the manifest asks for shared memory of its own."""
+        if manifest.resources is None or manifest.resources.shm_size is None:
+            return []
+        return [
+            "resources.shm_size has no effect on the target process: all processes share /dev/shm of the"
+            f" machine, {_measure_shared_memory()}; memory_max still bounds each of them"
+        ]
+
     def stop_instance(self, instance_id: str, grace_seconds: float) -> None:
         """Ask the processes to end, then kill their groups after `grace_seconds`."""
         with self.uow() as uow:
@@ -86,11 +98,21 @@ class ProcessDeployer(BuiltInDeployer):
             raise JobCrashed("the job's processes were ended")
         for process in processes:
             found = find_started_process(process)
-            if found is None or not is_alive(found):
+            # A process that was started again has crashed before; a new one must not need that.
+            if found is None or not is_alive(found) or process.restarts:
                 lines = "\n".join(read_last_lines(Path(process.log_path), EVIDENCE_LINES))
                 raise JobCrashed(
                     f"the job's process ended by itself. Its last log lines:\n{lines}".rstrip()
                 )
+
+    def has_lost_address(self, instance_id: str) -> bool:
+        """Return whether another program listens at the port of a replica."""
+        with self.uow.reading() as uow:
+            processes = uow.processes.list_of_instance(instance_id)
+        return any(
+            is_held_by_another(find_started_process(each), self.config.job_host, each.port)
+            for each in processes
+        )
 
     def list_instances(self) -> list[Instance]:
         """List the instances that have rows of processes."""
@@ -171,6 +193,13 @@ class ProcessDeployer(BuiltInDeployer):
         names = [f"{self.config.job_host}:{process.port}" for process in processes]
         first = processes[0]
         return Instance(first.instance_id, first.job_name, first.job_version, names[0], names)
+
+
+def _measure_shared_memory() -> str:
+    try:
+        return f"which has {psutil.disk_usage('/dev/shm').free // 2**20} MiB free"
+    except OSError:
+        return "if it has any"
 
 
 def find_started_process(process: JobProcess) -> StartedProcess | None:

@@ -84,7 +84,9 @@ class ProcessMonitor(BuiltInMonitor):
         if found is None or not is_alive(found):
             return f"the job's process is not running; it crashed {process.restarts} times and is started again"
         try:
-            quick_check_job_condition(f"http://{self.config.job_host}:{process.port}")
+            quick_check_job_condition(
+                f"http://{self.config.job_host}:{process.port}", instance_id=process.instance_id
+            )
         except JobNotHealthy as error:
             return str(error)
         return None

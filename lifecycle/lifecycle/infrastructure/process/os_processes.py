@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel
 
+from lifecycle.infrastructure.built_in_deployer import INSTANCE_VARIABLE
 from lifecycle.infrastructure.process.log_file import open_log
 from lifecycle.infrastructure.process.plan import (
     DATA_VARIABLE,
-    INSTANCE_VARIABLE,
     PROCESS_VARIABLE,
     Launch,
 )

@@ -11,10 +11,12 @@ from lifecycle.config import Config
 from lifecycle.deployer.instances import ImageGone
 from lifecycle.deployer.resources import compute_resources
 from lifecycle.domain.instance import InstanceSpec
-from lifecycle.infrastructure.built_in_deployer import make_platform_variables, merge_variables
+from lifecycle.infrastructure.built_in_deployer import (
+    INSTANCE_VARIABLE,
+    make_platform_variables,
+    merge_variables,
+)
 
-INSTANCE_VARIABLE = "RACETRACK_INSTANCE_ID"
-"""Holds the id of the instance that a process belongs to."""
 PROCESS_VARIABLE = "RACETRACK_PROCESS_ID"
 """Holds the id of the process's row, which stands for one replica of the instance."""
 DATA_VARIABLE = "RACETRACK_INSTANCES"

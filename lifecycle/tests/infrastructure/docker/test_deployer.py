@@ -88,6 +88,7 @@ def test_a_container_has_its_limits_and_no_rights_that_it_does_not_need(deployer
     assert (host["Memory"], host["MemorySwap"]) == (64 * 2**20, 64 * 2**20)
     assert host["MemoryReservation"] == 32 * 2**20
     assert (host["NanoCpus"], host["CpuShares"]) == (500_000_000, 256)
+    assert host["ShmSize"] == 64 * 2**20
     assert container["Config"]["User"] == "65534"
     assert host["SecurityOpt"] == ["no-new-privileges:true"]
     assert "NET_RAW" in host["CapDrop"]

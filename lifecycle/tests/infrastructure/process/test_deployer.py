@@ -103,6 +103,45 @@ def test_a_port_that_another_program_took_is_left_out(deployer, make_spec, proce
     assert instance.internal_name != f"127.0.0.1:{process_config.first_job_port}"
 
 
+def test_a_port_that_another_program_holds_is_noticed(deployer, make_spec, process_config):
+    instance = deployer.start_instance(make_spec("one"))
+    wait_until(lambda: answers(instance.internal_name))
+    assert not deployer.has_lost_address("one")
+
+    psutil.Process(pid_of(deployer.uow, "one")).kill()
+    wait_until(lambda: answers(instance.internal_name) is None)
+    assert not deployer.has_lost_address("one"), "a free port is not lost"
+    with closing(socket.create_server(("127.0.0.1", int(instance.internal_name.split(":")[1])))):
+        assert deployer.has_lost_address("one")
+
+
+def test_a_crashed_process_stays_crashed_for_its_deployment(deployer, make_spec, unit_of_work):
+    spec = make_spec("one")
+    deployer.start_instance(spec)
+    pid = pid_of(unit_of_work, "one")
+    psutil.Process(pid).kill()
+    deployer.start_instance(spec)
+
+    with pytest.raises(JobCrashed):
+        deployer.check_instance("one")
+
+    with unit_of_work() as uow:
+        (process,) = uow.processes.list_of_instance("one")
+        assert uow.processes.claim_restart(process, process.create_time)
+    deployer.launch(process)
+    with pytest.raises(JobCrashed):
+        deployer.check_instance("one")
+
+
+def test_shared_memory_of_its_own_is_a_wish_that_a_process_can_not_have(deployer):
+    assert deployer.list_unmet_wishes(a_contract_manifest(resources={"memory_max": "1Gi"})) == []
+
+    (warning,) = deployer.list_unmet_wishes(a_contract_manifest(resources={"shm_size": "1Gi"}))
+
+    assert "resources.shm_size has no effect" in warning
+    assert "MiB free" in warning
+
+
 def test_stopping_ends_the_process_and_frees_its_port(deployer, make_spec, unit_of_work):
     instance = deployer.start_instance(make_spec("one"))
     wait_until(lambda: answers(instance.internal_name))
