@@ -39,7 +39,7 @@ class LiveIdentity:
     instance_id: str = ""
     """Job types of before 3.0 do not tell it; their timestamp has to do."""
     demands_timestamp: bool = False
-    """Whether an answer without a timestamp is refused."""
+    """True if an answer without a timestamp is refused."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class ExampleCaller:
             if not response.is_success:
                 raise ExampleFailed(
                     f"{what} answered {response.status_code}: {_shorten(response.text)}",
-                    _find_missing_grant(manifest.name, response.text),
+                    _describe_missing_grant(manifest.name, response.text),
                 )
 
     def _fetch_examples(self, base_url: str) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def is_smoke_test_wanted(manifest: Manifest) -> bool:
     return manifest.smoke_test and manifest.get_jobtype_extra().get("smoke_test") is not False
 
 
-def _find_missing_grant(job_name: str, answer: str) -> str:
+def _describe_missing_grant(job_name: str, answer: str) -> str:
     """Return the command that lets the job call the job that refused it; an empty text for other errors."""
     called = _CALLED_JOB.search(answer)
     if called is None or not _REFUSAL.search(answer):
