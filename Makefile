@@ -6,7 +6,7 @@ SHELL := bash
 COMPONENTS := racetrack_client racetrack_commons lifecycle lifecycle_supervisor image_builder pub job_wrapper
 PACKAGES := racetrack_client racetrack_commons lifecycle lifecycle_supervisor image_builder pub racetrack_job_wrapper
 # Python outside of the packages. mypy reads each group by itself, because a plugin's main module is always `plugin`.
-SCRIPTS := conftest.py embedded docs job_types/bundle.py job_wrapper/hatch_build.py tests/stacks tests/performance
+SCRIPTS := conftest.py embedded docs job_types/bundle.py job_wrapper/hatch_build.py job_wrapper/tests/array_cases.py tests/stacks tests/performance
 PLUGINS := job_wrapper/plugin job_types/dockerfile
 BIN := venv/bin
 T ?=
@@ -114,6 +114,13 @@ typecheck: setup ## mypy, strict
 
 test-unit: setup ## unit tests; `make test-unit T=lifecycle/tests/job` for some
 	tests/with-postgres $(BIN)/pytest -q -n 2 $(T)
+
+.PHONY: test-packages
+ARRAY_CASES := env PYTHONPATH=job_wrapper python -W error job_wrapper/tests/array_cases.py
+test-packages: setup ## answers of numpy, pandas, polars, pyarrow and scipy, in environments of their own (half a gigabyte)
+	$(BIN)/uv run --quiet --no-project --with 'numpy<2' --with 'pandas<3' $(ARRAY_CASES) numpy pandas
+	$(BIN)/uv run --quiet --no-project --with pandas --with polars --with pyarrow --with scipy \
+	  $(ARRAY_CASES) numpy pandas polars pyarrow scipy
 
 test-contract: setup ## what older clients and plugins rely on; T=… for some
 	$(BIN)/pytest -q -x $(or $(T),tests/contract)

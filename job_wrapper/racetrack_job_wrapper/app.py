@@ -8,6 +8,7 @@ from typing import Any
 
 from racetrack_job_wrapper import probes
 from racetrack_job_wrapper.call_runner import QueueFull, respond_to_full_queue
+from racetrack_job_wrapper.encoding import to_json
 from racetrack_job_wrapper.endpoint_config import API
 from racetrack_job_wrapper.job import PERFORM, Job, JobState
 from racetrack_job_wrapper.metrics import CONTENT_TYPE, ServerMetrics
@@ -24,7 +25,7 @@ from racetrack_job_wrapper.request import (
     request_context,
     request_extra,
 )
-from racetrack_job_wrapper.responses import Response, json_response, to_json
+from racetrack_job_wrapper.responses import Response, json_response
 from racetrack_job_wrapper.webview import MOUNT, AsgiApp
 
 logger = logging.getLogger("racetrack.job")

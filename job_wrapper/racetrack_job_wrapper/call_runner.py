@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
+from racetrack_job_wrapper.encoding import to_json
 from racetrack_job_wrapper.log.logs import describe_error
 from racetrack_job_wrapper.responses import (
     Response,
     error_response,
     is_asgi_response,
     json_response,
-    to_json,
 )
 
 logger = logging.getLogger("racetrack.job")

@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import json
 import logging
 import mimetypes
 import sys
@@ -12,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from racetrack_job_wrapper.call_runner import CallLimits, CallRunner
+from racetrack_job_wrapper.encoding import to_json
 from racetrack_job_wrapper.endpoint_config import EndpointConfig
 from racetrack_job_wrapper.entrypoint import JobEntrypoint
 from racetrack_job_wrapper.environment import JobEnvironment
@@ -19,7 +21,6 @@ from racetrack_job_wrapper.log.logs import describe_error
 from racetrack_job_wrapper.metrics import JobMetrics
 from racetrack_job_wrapper.native import NativeEndpoints, method_of, mount_native_endpoints
 from racetrack_job_wrapper.request import request_context, request_extra
-from racetrack_job_wrapper.responses import to_json
 from racetrack_job_wrapper.webview import AsgiApp, mount_webview
 
 logger = logging.getLogger("racetrack.job")
@@ -198,9 +199,8 @@ def _read_examples(
                 "invalid docs input example: docs_input_examples must return a dict of endpoint to payload"
             )
         examples |= {_absolute(path): example for path, example in given.items()}
-    for path, example in examples.items():
-        _check_example(path, example)
-    return {path: example for path, example in examples.items() if path in endpoints}
+    plain = {path: _make_plain(path, example) for path, example in examples.items()}
+    return {path: example for path, example in plain.items() if path in endpoints}
 
 
 def _is_documented(instance: Any) -> bool:
@@ -211,19 +211,22 @@ def _is_documented(instance: Any) -> bool:
     )
 
 
-def _check_example(path: str, example: Any) -> None:
+def _make_plain(path: str, example: Any) -> dict[str, Any]:
+    """Return an example as a caller sends it, so that documentation and trial calls have the same."""
     if not isinstance(example, dict):
         raise InvalidExample(
             f"invalid docs input example: {path}: it must be a dict, not {type(example).__name__}"
         )
     try:
-        size = len(to_json(example))
+        text = to_json(example, "example")
     except (TypeError, ValueError) as error:
         raise InvalidExample(f"invalid docs input example: {path}: {error}") from error
-    if size > MAX_EXAMPLE_BYTES:
+    if len(text) > MAX_EXAMPLE_BYTES:
         raise InvalidExample(
-            f"invalid docs input example: {path}: it is {size} bytes of JSON, more than {MAX_EXAMPLE_BYTES}"
+            f"invalid docs input example: {path}: it is {len(text)} bytes of JSON, more than {MAX_EXAMPLE_BYTES}"
         )
+    plain: dict[str, Any] = json.loads(text)
+    return plain
 
 
 def _read_static_files(instance: Any) -> dict[str, StaticFile]:

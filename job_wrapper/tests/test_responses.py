@@ -136,3 +136,22 @@ def test_an_answer_that_is_not_json_names_its_type(serve_job):
 
     assert response.status_code == 500
     assert "Unable to serialize unknown type: <class 'object'>" in response.json()["error"]
+
+
+def test_an_answer_that_is_not_json_names_the_place(serve_job):
+    response = serve_job(Returner({"rows": [Point(1, object())]})).post(PERFORM)
+
+    assert (response.status_code, response.json()["type"]) == (500, "NotSerializable")
+    assert response.json()["error"].startswith('result["rows"][0].day: Unable to serialize')
+
+
+@pytest.mark.parametrize("value", [{"text": "cut \ud83d"}, {"na\udce9me": 1}])
+def test_text_with_a_lone_surrogate_is_answered(serve_job, value):
+    response = serve_job(Returner(value)).post(PERFORM)
+
+    assert (response.status_code, response.json()) == (200, value)
+
+
+@pytest.mark.parametrize("value", [[10**5000], b"\xff", {1: 1, "1": float("nan")}])
+def test_a_value_that_json_cannot_hold_is_not_blamed_on_the_caller(serve_job, value):
+    assert serve_job(Returner(value)).post(PERFORM).status_code == 500
