@@ -20,6 +20,7 @@ from pub.async_calls.start import AsyncCallStarter
 from pub.changes import ChangeFollower
 from pub.config import PubConfig
 from pub.endpoints.async_calls import AsyncCallRoutes
+from pub.endpoints.login import LoginRoutes
 from pub.metrics import PubMetrics
 from pub.proxy.connect import JobConnector, Replicas
 from pub.proxy.dispatch import Proxy
@@ -72,6 +73,7 @@ def create_app(
         lifespan=lambda _: _work_in_background(parts, async_calls),
     )
     api.include_router(async_calls.routes.router())
+    api.include_router(LoginRoutes(parts.lifecycle).router())
     return _create_proxy(parts, api)
 
 

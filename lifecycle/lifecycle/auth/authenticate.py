@@ -90,6 +90,14 @@ class Authenticator:
         except InvalidToken:
             return ANONYMOUS_SUBJECT
 
+    def is_of_service(self, token: str | None) -> bool:
+        """Return whether the token is that of a service of the platform."""
+        try:
+            payload = self._decode(token or "")
+        except InvalidToken:
+            return False
+        return payload.subject_type is AuthSubjectType.INTERNAL and payload.allows(None)
+
     def _authenticate(self, token: str | None) -> AuthSubject:
         if not token:
             raise InvalidToken("no auth token was given: log in with `racetrack login`")

@@ -6,8 +6,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pub.config import PubConfig
 from pub.metrics import PubMetrics
 from pub.proxy.call import Call, read_call
-from pub.proxy.errors import CallFailed, broken, overloaded
+from pub.proxy.errors import CallFailed, Headers, broken, overloaded
 from pub.proxy.forward import HttpForwarder
+from pub.proxy.login_page import is_for_browser, render_refusal
 from pub.proxy.websocket import WebSocketForwarder
 
 logger = get_logger(__name__)
@@ -63,13 +64,16 @@ class Proxy:
         if failure.status != 404:
             self._metrics.count("pub_job_proxy_request_errors")
         logger.info(f"{call} {failure.status} {failure.error}", extra={"id": call.tracing_id})
-        headers, body = failure.render(call)
+        render = render_refusal if failure.status == 401 and is_for_browser(call) else _render_json
+        headers, body = render(call, failure)
         await _send_answer(call, failure.status, headers, body)
 
 
-async def _send_answer(
-    call: Call, status: int, headers: list[tuple[bytes, bytes]], body: bytes
-) -> None:
+def _render_json(call: Call, failure: CallFailed) -> tuple[Headers, bytes]:
+    return failure.render(call)
+
+
+async def _send_answer(call: Call, status: int, headers: Headers, body: bytes) -> None:
     kind = "http.response"
     if call.scope["type"] == "websocket":
         kind = "websocket.http.response"

@@ -52,6 +52,7 @@ class FakeLifecycle:
                     self._answer,
                 ),
                 Route("/lifecycle/api/v1/events", self._stream_changes),
+                Route("/lifecycle/api/v1/users/login", self._log_in, methods=["POST"]),
             ]
         )
 
@@ -82,6 +83,14 @@ class FakeLifecycle:
         }
         caller = "User alice" if token == "good" else None
         return JSONResponse({"job": job, "caller": caller, "remote_gateway_url": self.gateway_url})
+
+    async def _log_in(self, request: Request) -> Response:
+        self.asked.append(dict(request.headers))
+        if await request.json() != {"username": "alice", "password": "of & alice"}:
+            return JSONResponse({"error": "wrong password", "type": "WrongCredentials"}, 401)
+        response = JSONResponse({"username": "alice"})
+        response.set_cookie("X-Racetrack-Auth", "good", samesite="lax")
+        return response
 
     async def _stream_changes(self, request: Request) -> Response:
         if not self.is_streaming:

@@ -39,18 +39,23 @@ def delete_auth_cookie(response: Response, config: Config) -> None:
     response.delete_cookie(AUTH_HEADER, samesite="lax", domain=_find_domain(config))
 
 
-def trace_client_address(request: Request, trusted_proxies: Sequence[Network]) -> str:
+def trace_client_address(
+    request: Request, trusted_proxies: Sequence[Network], *, is_sender_trusted: bool = False
+) -> str:
     """Return the address of the client, or the network of an IPv6 client.
 
-    The entries of `X-Forwarded-For` are followed from the last to the first while trusted proxies wrote them.
+    The entries of `X-Forwarded-For` are followed from the last to the first while trusted proxies wrote them, or the
+    trusted sender of the request.
     """
     address = request.client.host if request.client else ""
     forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
-    while _is_trusted(address, trusted_proxies) and forwarded:
+    is_trusted = is_sender_trusted or _is_trusted(address, trusted_proxies)
+    while is_trusted and forwarded:
         nearer = forwarded.pop().strip()
         if _parse(nearer) is None:
             break
         address = nearer
+        is_trusted = _is_trusted(address, trusted_proxies)
     return _describe(address)
 
 

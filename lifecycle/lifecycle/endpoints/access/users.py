@@ -77,9 +77,13 @@ class PasswordPayload(BaseModel):
     new_password: PasswordText
 
 
-def read_client_address(request: Request, services: ServicesDep) -> str:
-    """Return the address of the client."""
-    return trace_client_address(request, services.config.trusted_proxies)
+def read_client_address(request: Request, token: AuthToken, services: ServicesDep) -> str:
+    """Return the address of the client, which a service such as PUB forwards."""
+    return trace_client_address(
+        request,
+        services.config.trusted_proxies,
+        is_sender_trusted=services.authenticator.is_of_service(token),
+    )
 
 
 ClientAddress = Annotated[str, Depends(read_client_address)]

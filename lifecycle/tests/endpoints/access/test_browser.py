@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from ipaddress import ip_network
 
 import pytest
@@ -26,3 +27,21 @@ def test_the_client_is_whom_trusted_proxies_name(peer, forwarded, expected):
     headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
     request = Request({"type": "http", "client": (peer, 1), "headers": headers})
     assert trace_client_address(request, TRUSTED) == expected
+
+
+def test_a_service_with_a_token_forwards_the_address_of_the_browser():
+    headers = [(b"x-forwarded-for", b"8.8.8.8, 9.9.9.9")]
+    request = Request({"type": "http", "client": ("203.0.113.1", 1), "headers": headers})
+    assert trace_client_address(request, (), is_sender_trusted=True) == "9.9.9.9"
+
+
+def test_failed_log_ins_through_a_service_count_for_the_browser(client, internal, app_uow):
+    wrong = {"username": "anna", "password": "wrong"}
+    forwarded = {"X-Forwarded-For": "9.9.9.9"}
+
+    client.post("/lifecycle/api/v1/users/login", json=wrong, headers=forwarded | internal)
+    client.post("/lifecycle/api/v1/users/login", json=wrong, headers=forwarded)
+
+    with app_uow.reading() as uow:
+        times = uow.login_attempts.list_times(datetime(2000, 1, 1, tzinfo=UTC), "9.9.9.9")
+    assert len(times) == 1

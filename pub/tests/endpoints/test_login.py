@@ -1,0 +1,107 @@
+"""A person in a browser logs in on the page of a job; programs get the same errors as ever."""
+
+import re
+from html import unescape
+from urllib.parse import urljoin
+
+import pytest
+
+URL = "/pub/job/adder/latest/x?a=1&b=%22"
+BROWSER = {
+    "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
+    "X-Racetrack-Auth": "",
+    "Sec-Fetch-Site": "same-origin",
+}
+
+
+def read_form(page):
+    [action] = re.findall(r'action="([^"]*)"', page.text)
+    [link] = re.findall(r'name="next" value="([^"]*)"', page.text)
+    return urljoin(str(page.url), unescape(action)), unescape(link)
+
+
+def log_in(pub, page, password="of & alice", **headers):
+    action, link = read_form(page)
+    form = {"username": "alice", "password": password, "next": link}
+    return pub.post(action, data=form, headers=BROWSER | headers)
+
+
+@pytest.mark.parametrize("url", [URL, URL.removeprefix("/pub"), "/pub/job/adder/latest"])
+def test_a_browser_logs_in_and_gets_the_job(pub, job, lifecycle, url):
+    page = pub.get(url, headers=BROWSER)
+    assert (page.status_code, page.headers["cache-control"]) == (401, "no-store")
+    assert "Log in to open this job." in page.text
+
+    logged_in = log_in(pub, page)
+
+    assert logged_in.status_code == 303
+    assert urljoin(str(logged_in.url), logged_in.headers["location"]) == f"{pub.base_url}{url}"
+    assert logged_in.headers["set-cookie"] == "X-Racetrack-Auth=good; Path=/; SameSite=lax"
+    assert pub.get(url, headers=BROWSER).status_code == 200  # The client keeps the cookie.
+    assert lifecycle.asked[1]["x-forwarded-for"] == "127.0.0.1"
+    assert lifecycle.asked[1]["x-racetrack-auth"] == "internal"
+
+
+def test_a_wrong_password_can_be_tried_again(pub, job):
+    page = pub.get(URL, headers=BROWSER)
+
+    refused = log_in(pub, page, password="wrong")
+
+    assert (refused.status_code, "wrong password" in refused.text) == (401, True)
+    assert "set-cookie" not in refused.headers
+    assert read_form(refused)[1] == read_form(page)[1]
+    assert log_in(pub, refused).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        *(
+            "https://evil.example",
+            "//evil.example/job/a/b",
+            "/job/adder/latest",
+            "x/job/adder/latest",
+        ),
+        *("job/adder/latest\\@evil", "job/adder/../latest", "job/adder/latest\r\nX: y", ""),
+    ],
+)
+def test_the_log_in_leads_to_jobs_of_this_gateway_only(pub, lifecycle, link):
+    form = {"username": "alice", "password": "of & alice", "next": link}
+    answer = pub.post("/pub/login", data=form, headers=BROWSER)
+    assert (answer.status_code, "location" in answer.headers) == (200, False)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "http://evil"}],
+)
+def test_other_sites_can_log_no_browser_in(pub, lifecycle, headers):
+    form = {"username": "alice", "password": "of & alice"}
+    answer = pub.post("/pub/login", data=form, headers=headers)
+    assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+
+
+def test_a_user_without_the_permission_is_told_so(pub, lifecycle):
+    page = pub.get(URL, headers=BROWSER | {"Cookie": "X-Racetrack-Auth=stranger"})
+    assert page.status_code == 401
+    assert "the caller is authenticated, but no permission" in page.text
+    assert read_form(page)
+
+
+def test_the_page_shows_what_the_url_holds_as_text(pub, lifecycle):
+    page = pub.get('/pub/job/adder/latest/"><script>?"><script>', headers=BROWSER)
+    assert page.status_code == 401
+    assert "<script>" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("method", "accept"), [("GET", "*/*"), ("GET", "application/json"), ("POST", "text/html")]
+)
+def test_programs_get_json(pub, lifecycle, method, accept):
+    answer = pub.request(method, URL, headers={"Accept": accept, "X-Racetrack-Auth": "bad"})
+    assert answer.status_code == 401
+    assert answer.json()["error"] == "Proxy request error: Unauthenticated"
+
+
+def test_the_page_can_be_opened_without_a_job(pub, lifecycle):
+    assert read_form(pub.get("/pub/login")) == (f"{pub.base_url}/pub/login", "")
