@@ -37,4 +37,7 @@ def strip_colours(text: str) -> str:
 
 def keep_tail(text: str, lines: int) -> str:
     """Return the last `lines` lines of a text, or all of them for 0."""
-    return "".join(text.splitlines(keepends=True)[-lines:]) if lines > 0 else text
+    if lines <= 0:
+        return text
+    end = "\n" if text.endswith("\n") else ""
+    return "\n".join(text.removesuffix("\n").split("\n")[-lines:]) + end

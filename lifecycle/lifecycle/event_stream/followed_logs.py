@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from lifecycle.monitor.base import LogsStreamer
 
 KEEP_ALIVE_SECONDS = 15
 _MOST_WAITING_LINES = 10_000
+_MOST_WAITING_CHARACTERS = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,43 @@ class LogSources:
         return require_found(job, name, version)
 
 
+class WaitingLines:
+    """Lines on their way to a reader, in one event loop.
+
+    The oldest lines are left out if the reader is slower than the job, because memory is limited; the reader is told.
+    """
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque()
+        self._characters = 0
+        self._left_out = 0
+        self._is_filled = asyncio.Event()
+
+    def put(self, line: str) -> None:
+        """Add a line."""
+        self._lines.append(line)
+        self._characters += len(line)
+        while len(self._lines) > 1 and self._is_too_much():
+            self._characters -= len(self._lines.popleft())
+            self._left_out += 1
+        self._is_filled.set()
+
+    async def get(self) -> str:
+        """Wait for the next line; before it comes a line that tells how many were left out, if any were."""
+        await self._is_filled.wait()
+        if self._left_out:
+            count, self._left_out = self._left_out, 0
+            return f"… {count} lines are left out here, because they were written faster than they could be sent"
+        line = self._lines.popleft()
+        self._characters -= len(line)
+        if not self._lines:
+            self._is_filled.clear()
+        return line
+
+    def _is_too_much(self) -> bool:
+        return len(self._lines) > _MOST_WAITING_LINES or self._characters > _MOST_WAITING_CHARACTERS
+
+
 async def follow_lines(log: FollowedJobLog, session_id: str) -> AsyncGenerator[str | None]:
     """Yield each line, also after the job moved to another target, and None when no line came for a while.
 
@@ -116,12 +155,12 @@ async def stream_lines(log: FollowedJobLog) -> AsyncGenerator[str]:
 
 
 async def _follow_on_target(log: FollowedJobLog, session_id: str) -> AsyncGenerator[str | None]:
-    lines: asyncio.Queue[str] = asyncio.Queue(_MOST_WAITING_LINES)
+    lines = WaitingLines()
     loop = asyncio.get_running_loop()
 
     def take(_: str, line: str) -> None:
         if not loop.is_closed():
-            loop.call_soon_threadsafe(_put, lines, line)
+            loop.call_soon_threadsafe(lines.put, line)
 
     def close(opening: asyncio.Future[None]) -> None:
         if opening.exception() is None:
@@ -141,10 +180,3 @@ async def _follow_on_target(log: FollowedJobLog, session_id: str) -> AsyncGenera
             close(opening)
         else:  # The reader disconnected before the session was open.
             opening.add_done_callback(close)
-
-
-def _put(lines: asyncio.Queue[str], line: str) -> None:
-    """Add a line; drop the oldest one if the reader is slower than the job, because memory is limited."""
-    if lines.full():
-        lines.get_nowait()
-    lines.put_nowait(line)

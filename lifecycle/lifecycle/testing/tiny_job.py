@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TINY_JOB = """
-import http.server, json, os, signal, sys, time
+import http.server, json, os, signal, sys, time, urllib.parse
 
 if os.environ.get("END_WITH"):
     print("model is missing", flush=True)
@@ -29,6 +29,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             bytes(int(argument)).replace(bytes(1), b"x")
         if path == "/say":
             print(argument, flush=True)
+        if path == "/write":
+            descriptor, text, times = argument.split("&")
+            content = urllib.parse.unquote_to_bytes(text) * int(times)
+            while content:
+                content = content[os.write(int(descriptor), content):]
         live = {"live": True, "deployment_timestamp": int(os.environ["JOB_DEPLOYMENT_TIMESTAMP"])}
         self.answer(dict(os.environ) if path == "/environment" else live)
 
@@ -48,7 +53,8 @@ http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_
 """
 """The arguments are host and port; the variables END_WITH (an exit code), DEAF (to SIGTERM), COLOUR (is logged).
 
-The paths are /end?<exit code>, /eat?<bytes>, /say?<a line for the log>, /environment; all others answer like /live.
+The paths are /end?<exit code>, /eat?<bytes>, /say?<a line for the log>,
+/write?<file descriptor>&<percent-encoded text>&<times>, /environment; all others answer like /live.
 """
 
 

@@ -3,7 +3,7 @@ import contextlib
 import threading
 
 import pytest
-from lifecycle.event_stream.followed_logs import FollowedJobLog, stream_lines
+from lifecycle.event_stream.followed_logs import FollowedJobLog, WaitingLines, stream_lines
 from lifecycle.testing.fakes import FakeStreamer
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
 from racetrack_commons.testing.builders import a_job
@@ -116,3 +116,20 @@ def test_a_stream_goes_on_without_the_database_and_ends_with_the_job():
         return [event async for event in stream_lines(log)]
 
     assert asyncio.run(follow()) == [": alive\n\n"] * 3
+
+
+def test_a_slow_reader_is_told_of_the_lines_that_are_left_out():
+    async def follow():
+        lines = WaitingLines()
+        for number in range(12_000):
+            lines.put(f"line {number}")
+        taken = [await lines.get() for _ in range(2)]
+        for letter in "abcdefghijkl":
+            lines.put(letter * 1_000_000)
+        return taken + [(await lines.get())[:40] for _ in range(2)]
+
+    told, first, told_again, large = asyncio.run(follow())
+    assert told.startswith("… 2000 lines are left out here")
+    assert first == "line 2000"
+    assert told_again.startswith("… 10003 lines are left out here")
+    assert large == "e" * 40

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -67,10 +68,11 @@ def follow_logs(session: Session, path: str, tail: int, output: Output) -> None:
     """Print the lines of `path` as they arrive, until Ctrl-C; a short outage of Lifecycle is waited out."""
     # Ctrl-C is the normal end of following.
     with contextlib.suppress(KeyboardInterrupt):
-        heard = _print_stream(session, f"{path}?tail={tail}", output)
+        lines = LineWriter(sys.stdout, output)
+        heard = _print_stream(session, f"{path}?tail={tail}", lines)
         while True:
             say("the connection broke off; some lines may be missing")
-            heard = _print_stream_again(session, f"{path}?tail=0", output, heard)
+            heard = _print_stream_again(session, f"{path}?tail=0", lines, heard)
 
 
 def watch_deployment(
@@ -132,27 +134,50 @@ class BuildLog:
             self._shown = end
 
 
-def _print_stream_again(session: Session, path: str, output: Output, heard: float) -> float:
+def _print_stream_again(session: Session, path: str, lines: "LineWriter", heard: float) -> float:
     """Print the stream again as soon as Lifecycle offers it; return the time of the last contact."""
     while True:
         time.sleep(_PAUSE_SECONDS)
         try:
-            return _print_stream(session, path, output)
+            return _print_stream(session, path, lines)
         except (RequestError, ResponseError) as error:
             if not is_transient(error) or time.monotonic() - heard > MAX_OUTAGE_SECONDS:
                 raise
 
 
-def _print_stream(session: Session, path: str, output: Output) -> float:
+def _print_stream(session: Session, path: str, lines: "LineWriter") -> float:
     """Print until the stream ends or breaks; raises the error of a stream that could not be opened."""
-    with session.stream_lines(path) as lines, contextlib.suppress(RequestError):
-        for line in lines:
-            if line.startswith("data: "):
-                _print_line(json.loads(line.removeprefix("data: ")).rstrip(), output)
+    with session.stream_lines(path) as events, contextlib.suppress(RequestError):
+        for event in events:
+            if event.startswith("data: "):
+                lines.write(json.loads(event.removeprefix("data: ")))
     return time.monotonic()
 
 
-def _print_line(text: str, output: Output) -> None:
-    # A stream has no end, so that in JSON each line is a value of its own.
-    sys.stdout.write((json.dumps(text) if output == Output.JSON else text) + "\n")
-    sys.stdout.flush()
+class LineWriter:
+    """Writes the lines of a followed log.
+
+    A line with a carriage return at its end is a frame, such as that of a progress bar: the next line replaces it.
+    On a terminal it is overwritten; elsewhere each frame gets a line.
+    """
+
+    def __init__(self, stream: TextIO, output: Output) -> None:
+        self._stream = stream
+        self._output = output
+        self._is_live = stream.isatty() and output == Output.TEXT
+        self._frame = ""
+
+    def write(self, line: str) -> None:
+        """Write a line, or a frame."""
+        is_frame, text = line.endswith("\r"), line.rstrip()
+        if self._output == Output.JSON:
+            # A stream has no end, so that in JSON each line is a value of its own.
+            self._stream.write(json.dumps(f"{text}\r" if is_frame else text) + "\n")
+        elif self._is_live:
+            clear = "\r\033[2K" if self._frame else ""
+            columns = shutil.get_terminal_size().columns
+            self._stream.write(clear + (text[: columns - 1] if is_frame else f"{text}\n"))
+        elif is_frame or text != self._frame:
+            self._stream.write(f"{text}\n")
+        self._frame = text if is_frame else ""
+        self._stream.flush()

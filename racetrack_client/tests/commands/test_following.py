@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from racetrack_client.commands.following import Progress
+from racetrack_client.commands.following import LineWriter, Progress
+from racetrack_client.commands.options import Output
 
 FOLLOW = "GET job/adder/0.0.2/logs/follow"
 GONE = {"error": "there is no job adder 0.0.2", "type": "EntityNotFound"}
@@ -84,6 +85,22 @@ def test_a_server_that_can_not_stream_logs_is_called_by_its_name(logged_in, life
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+def test_a_frame_is_overwritten_on_a_terminal_and_has_a_line_elsewhere():
+    terminal, pipe, as_json = Terminal(), io.StringIO(), io.StringIO()
+    writers = [
+        LineWriter(terminal, Output.TEXT),
+        LineWriter(pipe, Output.TEXT),
+        LineWriter(as_json, Output.JSON),
+    ]
+    for line in ("loading", "10%\r", "20%\r", "20%", "ready"):
+        for writer in writers:
+            writer.write(line)
+
+    assert terminal.getvalue() == "loading\n10%\r\033[2K20%\r\033[2K20%\nready\n"
+    assert pipe.getvalue() == "loading\n10%\n20%\nready\n"
+    assert as_json.getvalue().splitlines()[:3] == ['"loading"', '"10%\\r"', '"20%\\r"']
 
 
 def test_a_terminal_has_one_live_line():

@@ -1,6 +1,7 @@
 """The calls that the target `docker` makes to the Docker engine."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from lifecycle.infrastructure.docker.engine_connection import (
     EngineRefusal,
     EngineUnavailable,
 )
+from lifecycle.infrastructure.docker.engine_log import EngineLog, LogEntry
 from lifecycle.infrastructure.docker.plan import ContainerPlan
 
 logger = get_logger(__name__)
@@ -152,14 +154,12 @@ class DockerEngine:
                 if "error" in line:
                     raise EngineRefusal(NOT_FOUND, str(line["error"]))
 
-    def read_logs(self, container_id: str, tail: int) -> bytes:
-        """Return the last `tail` lines of a container's log, each after its time; nothing if the container is gone."""
-        return self._connection.ask(
-            lambda client: client.logs(container_id, tail=tail, timestamps=True),
-            b"",
-            NOT_FOUND,
-            CONFLICT,
-        )
+    def read_log(self, container_id: str, tail: int) -> Iterator[LogEntry]:
+        """Yield the last `tail` entries of a container's log; nothing if the container is gone."""
+        with self._connection.calling(NOT_FOUND, CONFLICT) as client:
+            log = EngineLog.open(client, container_id, tail=tail)
+            with closing(log):
+                yield from log
 
     def list_events(
         self, container_id: str, since: datetime, until: datetime

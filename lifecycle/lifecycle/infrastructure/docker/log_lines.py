@@ -1,10 +1,17 @@
 """Lines of container logs, those of several containers merged in the order of time."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
+from lifecycle.infrastructure.docker.engine_log import LogEntry
 from lifecycle.infrastructure.docker.identity import JobContainer
+from lifecycle.infrastructure.line_assembly import LineAssembler
+
+_ENTRIES_BEYOND = 2
+"""One more entry of standard output and of standard error is read than lines are wanted, because it may be cut."""
+_GROWTH = 4
 
 
 @dataclass(frozen=True, order=True)
@@ -15,20 +22,83 @@ class LogLine:
     text: str
 
 
-def read_lines(engine: DockerEngine, container_id: str, tail: int) -> list[LogLine]:
-    """Return the last `tail` lines of one container; none when it is gone."""
-    content = engine.read_logs(container_id, tail) if tail > 0 else b""
-    return [parse_line(line) for line in content.split(b"\n") if line]
+class ContainerLines:
+    """Puts a container's lines together: the engine keeps a long line as several entries, all with the line's time."""
+
+    def __init__(self) -> None:
+        self._assemblers: defaultdict[int, LineAssembler] = defaultdict(LineAssembler)
+        self._times: dict[int, str] = {}
+
+    def add(self, entry: LogEntry) -> Iterator[LogLine]:
+        """Add an entry; yield the lines that are whole now."""
+        time, text = entry.split()
+        if self._times.get(entry.source) != time:
+            # A container that ends within a line leaves it without an end.
+            yield from self._take_rest(entry.source)
+        self._times[entry.source] = time
+        for line in self._assemblers[entry.source].add(text):
+            yield LogLine(time, line)
+
+    def take_rests(self) -> Iterator[LogLine]:
+        """Yield the lines that have no end."""
+        for source in self._assemblers:
+            yield from self._take_rest(source)
+
+    def list_open_times(self) -> list[str]:
+        """List the times of the lines that have no end yet."""
+        return [
+            self._times[source]
+            for source, assembler in self._assemblers.items()
+            if assembler.is_inside_line
+        ]
+
+    def show_frame(self, entry: LogEntry) -> str:
+        """Return the present text of the line of which an entry is a part, such as a progress bar; perhaps empty."""
+        return self._assemblers[entry.source].frame
+
+    def _take_rest(self, source: int) -> Iterator[LogLine]:
+        for line in self._assemblers[source].take_rest():
+            yield LogLine(self._times[source], line)
+
+
+@dataclass(frozen=True)
+class PastLines:
+    """The last lines of a container's log."""
+
+    lines: list[LogLine]
+    """The lines that have ended."""
+    rests: list[LogLine]
+    """The lines that have not ended."""
+    is_all: bool
+    """There are no earlier lines."""
+
+
+def read_past(engine: DockerEngine, container_id: str, count: int) -> PastLines:
+    """Return at least the last `count` whole lines of one container, if it has as many; none when it is gone.
+
+    The engine counts entries, not lines, so more and more of them are asked for.
+    """
+    asked = count + _ENTRIES_BEYOND
+    while True:
+        past = _assemble(engine.read_log(container_id, asked), asked)
+        if len(past.lines) >= count or past.is_all:
+            return past
+        asked *= _GROWTH
 
 
 def read_merged(engine: DockerEngine, containers: list[JobContainer], tail: int) -> list[str]:
     """Return the last `tail` lines of all containers; with several containers, each line is marked with its own."""
-    lines = [
-        LogLine(line.time, mark_line(container, line.text, containers))
-        for container in containers
-        for line in read_lines(engine, container.id, tail)
-    ]
-    return [line.text for line in sorted(lines)[-tail:]] if tail > 0 else []
+    if tail <= 0:
+        return []
+    lines: list[LogLine] = []
+    for container in containers:
+        past = read_past(engine, container.id, tail)
+        lines += [
+            LogLine(line.time, mark_line(container, line.text, containers))
+            for line in (*past.lines, *past.rests)
+        ]
+    lines.sort(key=lambda line: line.time)
+    return [line.text for line in lines[-tail:]]
 
 
 def mark_line(container: JobContainer, text: str, siblings: Iterable[JobContainer]) -> str:
@@ -41,7 +111,17 @@ def mark_line(container: JobContainer, text: str, siblings: Iterable[JobContaine
     return f"r{container.replica}{of_container} | {text}"
 
 
-def parse_line(line: bytes) -> LogLine:
-    """Separate a line from the time in front of it."""
-    time, _, text = line.rstrip(b"\r").partition(b" ")
-    return LogLine(time.decode(errors="replace"), text.decode(errors="replace"))
+def _assemble(entries: Iterable[LogEntry], asked: int) -> PastLines:
+    assembler = ContainerLines()
+    lines: list[LogLine] = []
+    first_time, count = "", 0
+    for entry in entries:
+        first_time = first_time or entry.split()[0]
+        count += 1
+        lines += assembler.add(entry)
+    rests = list(assembler.take_rests())
+    if count < asked:
+        return PastLines(lines, rests, is_all=True)
+    # The beginning of a line is missing if the line is as old as the first entry that was read.
+    lines, rests = ([line for line in each if line.time > first_time] for each in (lines, rests))
+    return PastLines(lines, rests, is_all=False)

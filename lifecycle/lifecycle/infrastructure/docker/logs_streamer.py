@@ -1,12 +1,11 @@
 """The logs streamer of the target `docker`, which follows containers across restarts and replacements."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
-from docker.types.daemon import CancellableStream
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
 from racetrack_client.log.logs import get_logger
 
@@ -19,13 +18,41 @@ from lifecycle.infrastructure.docker.engine_connection import (
     EngineConnection,
     EngineRefusal,
 )
+from lifecycle.infrastructure.docker.engine_log import EngineLog
 from lifecycle.infrastructure.docker.identity import JobContainer
-from lifecycle.infrastructure.docker.log_lines import LogLine, mark_line, parse_line, read_lines
+from lifecycle.infrastructure.docker.log_lines import (
+    ContainerLines,
+    LogLine,
+    PastLines,
+    mark_line,
+    read_past,
+)
 from lifecycle.infrastructure.docker.monitor import DockerMonitor
 
 logger = get_logger(__name__)
 _POLL_SECONDS = 1
 _WRITING = {"running", "restarting"}
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """The place up to which a container's log has been passed on."""
+
+    last: LogLine | None = None
+    """The last line that was passed on, if there is one."""
+    open_times: Sequence[str] = ()
+    """The times of lines that had begun before it, and had not ended."""
+
+    @classmethod
+    def behind(cls, past: PastLines) -> Self:
+        """Return the mark behind the lines that have ended."""
+        last = past.lines[-1] if past.lines else None
+        return cls(last, [line.time for line in past.rests])
+
+    def make_question(self) -> dict[str, Any]:
+        """Return the argument that asks for lines since the mark, rounded down to whole seconds."""
+        times = [self.last.time, *self.open_times] if self.last else []
+        return {"since": min(map(_seconds_of, times))} if times else {}
 
 
 class DockerLogSession:
@@ -48,10 +75,10 @@ class DockerLogSession:
         self._reader = reader
         self._closing = threading.Event()
         self._lock = threading.Lock()
-        self._streams: dict[str, CancellableStream] = {}
+        self._logs: dict[str, EngineLog] = {}
         self._followers: dict[str, threading.Thread] = {}
-        self._read_until: dict[str, str] = {}
-        """For each container, the time of the last line that was passed on; empty before the first line."""
+        self._marks: dict[str, _Mark] = {}
+        """For each container, the place to go on from."""
 
     def start(self, name: str) -> None:
         """Start the thread that looks for containers of the job `name`."""
@@ -61,8 +88,8 @@ class DockerLogSession:
         """Ask the threads to end, without waiting for them."""
         self._closing.set()
         with self._lock:
-            for stream in self._streams.values():
-                _close(stream)
+            for log in self._logs.values():
+                log.interrupt()
 
     def _follow_until_closed(self) -> None:
         is_past_shown = False
@@ -83,9 +110,11 @@ class DockerLogSession:
     def _show_past(self, containers: list[JobContainer]) -> None:
         past: list[tuple[LogLine, JobContainer]] = []
         for container in containers:
-            lines = read_lines(self._engine, container.id, self._reader.tail)
-            past += [(line, container) for line in lines]
-            self._read_until[container.id] = lines[-1].time if lines else ""
+            # The last line is needed to go on behind it, also when the reader wants none.
+            found = read_past(self._engine, container.id, max(self._reader.tail, 1))
+            ended = [] if container.state in _WRITING else found.rests
+            past += [(line, container) for line in (*found.lines, *ended)]
+            self._marks[container.id] = _Mark.behind(found)
         past.sort(key=lambda pair: pair[0].time)
         for line, container in past[len(past) - self._reader.tail :] if self._reader.tail else []:
             self._reader.take(mark_line(container, line.text, containers))
@@ -94,7 +123,7 @@ class DockerLogSession:
         for container in containers:
             follower = self._followers.get(container.id)
             is_followed = follower is not None and follower.is_alive()
-            is_of_interest = container.state in _WRITING or container.id not in self._read_until
+            is_of_interest = container.state in _WRITING or container.id not in self._marks
             if is_of_interest and not is_followed:
                 follower = threading.Thread(
                     target=self._read, args=(container, containers), name="log-lines", daemon=True
@@ -104,37 +133,48 @@ class DockerLogSession:
 
     def _read(self, container: JobContainer, siblings: list[JobContainer]) -> None:
         """Pass lines on until the container or the session ends."""
+        mark = self._marks.setdefault(container.id, _Mark())
         try:
             with self._connection.calling(NOT_FOUND, CONFLICT) as client:
-                stream = client.logs(
-                    container.id,
-                    stream=True,
-                    follow=True,
-                    timestamps=True,
-                    **_since(self._read_until.get(container.id)),
-                )
-                self._pass_on(stream, container, siblings)
+                log = EngineLog.open(client, container.id, follow=1, **mark.make_question())
+                self._pass_on(log, container, siblings)
         except (ServiceUnavailable, EngineRefusal) as error:
             logger.debug(f"the log of container {container.id[:12]} broke off: {error}")
 
     def _pass_on(
-        self, stream: CancellableStream, container: JobContainer, siblings: list[JobContainer]
+        self, log: EngineLog, container: JobContainer, siblings: list[JobContainer]
     ) -> None:
         with self._lock:
-            self._streams[container.id] = stream
+            self._logs[container.id] = log
         if self._closing.is_set():
-            _close(stream)
+            log.interrupt()
         try:
-            for line in map(parse_line, _split_lines(stream)):
+            for text in self._read_new_lines(log, container.id):
                 if self._closing.is_set():
                     return
-                if line.time > self._read_until.get(container.id, ""):
-                    self._read_until[container.id] = line.time
-                    self._reader.take(mark_line(container, line.text, siblings))
+                self._reader.take(mark_line(container, text, siblings))
         finally:
             with self._lock:
-                del self._streams[container.id]
-            stream._response.close()  # The SDK shuts the socket down, but leaves it open.
+                del self._logs[container.id]
+            log.close()  # The SDK shuts the socket down, but leaves it open.
+
+    def _read_new_lines(self, log: EngineLog, container_id: str) -> Iterator[str]:
+        """Yield the lines behind the mark, which moves along, and frames of long lines; a carriage return ends a frame."""
+        assembler = ContainerLines()
+        replayed = self._marks[container_id].last
+        for entry in log:
+            for line in assembler.add(entry):
+                is_known = replayed is not None and line.time <= replayed.time
+                if replayed is not None and line.time >= replayed.time:
+                    replayed = None
+                if not is_known:
+                    self._marks[container_id] = _Mark(line, assembler.list_open_times())
+                    yield line.text
+            if replayed is None and entry.is_full and (frame := assembler.show_frame(entry)):
+                yield f"{frame}\r"
+        for line in assembler.take_rests():
+            self._marks[container_id] = _Mark(line)
+            yield line.text
 
 
 class DockerLogsStreamer(BuiltInLogsStreamer):
@@ -158,20 +198,5 @@ class DockerLogsStreamer(BuiltInLogsStreamer):
         )
 
 
-def _close(stream: CancellableStream) -> None:
-    with suppress(AttributeError, OSError):  # The SDK fails at a stream that has just ended.
-        stream.close()
-
-
-def _since(time: str | None) -> dict[str, Any]:
-    """Return the argument that asks for lines since a time, rounded down to the engine's whole seconds."""
-    return {"since": int(datetime.fromisoformat(time[:19] + "+00:00").timestamp())} if time else {}
-
-
-def _split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
-    if rest:
-        yield rest
+def _seconds_of(time: str) -> int:
+    return int(datetime.fromisoformat(time[:19] + "+00:00").timestamp())

@@ -3,10 +3,14 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Collection
+from collections import deque
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Self
+from typing import IO
+
+from lifecycle.infrastructure.line_assembly import LineAssembler
 
 MAX_BYTES = 20 * 1024 * 1024
 KEPT = 2
@@ -24,35 +28,52 @@ def open_log(path: Path) -> IO[bytes]:
 
 
 def read_last_lines(path: Path, count: int) -> list[str]:
-    """Return the last `count` lines of a log, some of them from the rotated file if the log is too short."""
-    lines = _tail(path, count)
-    if len(lines) < count:
-        lines = _tail(Path(f"{path}.1"), count - len(lines)) + lines
-    return lines
+    """Return the last `count` lines of a log, some of them from the rotated files if the log is too short."""
+    if count <= 0:
+        return []
+    log = FollowedLog(path)
+    lines = log.read_last_lines(count)
+    return [*lines, *log.take_rest()][-count:]
 
 
 class FollowedLog:
-    """The new lines of a log, followed across its rotations."""
+    """The lines of a log, followed across its rotations; memory does not grow with the length of a line."""
 
-    def __init__(self, path: Path, offset: int = 0) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._offset = offset
-        self._rest = b""
+        self._offset = 0
+        self._assembler = LineAssembler()
 
-    @classmethod
-    def at_end_of(cls, path: Path) -> Self:
-        """Return a follower that begins at the present end of a log."""
-        return cls(path, _size(path))
+    def read_last_lines(self, count: int) -> list[str]:
+        """Return the last `count` lines that have ended; the log is followed from there."""
+        lines: deque[str] = deque(maxlen=count)
+        for part in _list_parts(self.path, count):
+            self._offset = part.start
+            lines.extend(self._read_on(part.path))
+        return list(lines)
 
-    def read_new_lines(self) -> list[str]:
-        """Return the lines that were completed since the last call."""
+    def read_new_lines(self) -> Iterator[str]:
+        """Yield the lines that were completed since the last call."""
         if _size(self.path) < self._offset:
-            self._rest += _read_from(Path(f"{self.path}.1"), self._offset)
+            yield from self._read_on(_rotated(self.path, 1))
             self._offset = 0
-        new = _read_from(self.path, self._offset)
-        self._offset += len(new)
-        *lines, self._rest = (self._rest + new).split(b"\n")
-        return [line.decode(errors="replace") for line in lines]
+        yield from self._read_on(self.path)
+
+    def take_rest(self) -> Iterator[str]:
+        """Yield the line that has not ended, if there is one."""
+        return self._assembler.take_rest()
+
+    @property
+    def frame(self) -> str:
+        """The present text of the line that has not ended, such as a progress bar; empty when there is none."""
+        return self._assembler.frame
+
+    def _read_on(self, path: Path) -> Iterator[str]:
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+            file.seek(self._offset)
+            while block := file.read(_BLOCK):
+                self._offset += len(block)
+                yield from self._assembler.add(block)
 
 
 def rotate(path: Path, max_bytes: int = MAX_BYTES) -> None:
@@ -60,10 +81,10 @@ def rotate(path: Path, max_bytes: int = MAX_BYTES) -> None:
     if not path.exists() or path.stat().st_size < max_bytes:
         return
     for number in range(KEPT - 1, 0, -1):
-        older = Path(f"{path}.{number}")
+        older = _rotated(path, number)
         if older.exists():
-            older.replace(f"{path}.{number + 1}")
-    shutil.copyfile(path, f"{path}.1")
+            older.replace(_rotated(path, number + 1))
+    shutil.copyfile(path, _rotated(path, 1))
     os.truncate(path, 0)
 
 
@@ -89,24 +110,47 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _read_from(path: Path, offset: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            return file.read()
-    except FileNotFoundError:
-        return b""
+def _rotated(path: Path, number: int) -> Path:
+    return Path(f"{path}.{number}")
 
 
-def _tail(path: Path, count: int) -> list[str]:
-    if count <= 0 or not path.exists():
-        return []
-    with path.open("rb") as file:
-        position = file.seek(0, os.SEEK_END)
-        content = b""
-        while position > 0 and content.count(b"\n") <= count:
-            step = min(_BLOCK, position)
-            position -= step
-            file.seek(position)
-            content = file.read(step) + content
-    return content.decode(errors="replace").splitlines()[-count:]
+@dataclass(frozen=True)
+class _Part:
+    path: Path
+    start: int
+
+
+def _list_parts(path: Path, count: int) -> list[_Part]:
+    """Return the ends of a log and its rotated files that hold its last `count` lines, the oldest first."""
+    parts: list[_Part] = []
+    missing = count + 1  # The newline before the first line is wanted, too.
+    for each in (path, *(_rotated(path, number) for number in range(1, KEPT + 1))):
+        with contextlib.suppress(FileNotFoundError), each.open("rb") as file:
+            start = _locate_start(file, missing)
+            parts.insert(0, _Part(each, start.offset))
+            missing = start.missing
+        if missing == 0:
+            break
+    return parts
+
+
+@dataclass(frozen=True)
+class _Start:
+    offset: int
+    missing: int
+
+
+def _locate_start(file: IO[bytes], newlines: int) -> _Start:
+    """Return the place behind the `newlines`th newline from the end, and how many newlines the file lacks for it."""
+    position = file.seek(0, os.SEEK_END)
+    missing = newlines
+    while position > 0:
+        step = min(_BLOCK, position)
+        position -= step
+        file.seek(position)
+        block = file.read(step)
+        found = block.count(b"\n")
+        if found >= missing:
+            return _Start(position + len(block.rsplit(b"\n", missing)[0]) + 1, 0)
+        missing -= found
+    return _Start(0, missing)

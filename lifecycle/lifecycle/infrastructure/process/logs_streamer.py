@@ -1,7 +1,7 @@
 """The logs streamer of the target `process`."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,18 +11,33 @@ from racetrack_client.log.logs import get_logger
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.domain.instance import JobProcess
 from lifecycle.infrastructure.built_in_monitor import BuiltInLogsStreamer, LogReader
-from lifecycle.infrastructure.process.log_file import FollowedLog, read_last_lines
+from lifecycle.infrastructure.process.log_file import FollowedLog
 from lifecycle.infrastructure.process.monitor import ProcessMonitor, mark_line
 
 logger = get_logger(__name__)
 _POLL_SECONDS = 0.2
 _POLLS_FOR_A_LOOK = 5
+_POLLS_FOR_A_FRAME = 3
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Replica:
     process: JobProcess
     log: FollowedLog
+    frame: str = ""
+    """The text that was passed on of the line that has not ended."""
+    polls: int = 0
+    """The polls since a line or frame was passed on."""
+
+    def read_new_lines(self) -> Iterator[str]:
+        """Yield new lines, and now and then the frame of a line that has not ended; a carriage return ends it."""
+        self.polls += 1
+        for line in self.log.read_new_lines():
+            self.frame, self.polls = "", 0
+            yield line
+        if self.polls >= _POLLS_FOR_A_FRAME and self.log.frame not in ("", self.frame):
+            self.frame, self.polls = self.log.frame, 0
+            yield f"{self.frame}\r"
 
 
 class ProcessLogSession:
@@ -73,19 +88,17 @@ class ProcessLogSession:
         self._serving = serving
 
     def _open(self, process: JobProcess, siblings: list[JobProcess]) -> _Replica:
-        path = Path(process.log_path)
-        if self._serving:
-            return _Replica(process, FollowedLog(path))
-        log = FollowedLog.at_end_of(path)
-        for line in read_last_lines(path, self._reader.tail):
-            self._reader.take(mark_line(process, line, siblings))
+        log = FollowedLog(Path(process.log_path))
+        if not self._serving:
+            for line in log.read_last_lines(self._reader.tail):
+                self._reader.take(mark_line(process, line, siblings))
         return _Replica(process, log)
 
     def _read(self) -> None:
         for replicas in (self._draining, self._serving):
             siblings = [replica.process for replica in replicas]
             for replica in replicas:
-                for line in replica.log.read_new_lines():
+                for line in replica.read_new_lines():
                     self._reader.take(mark_line(replica.process, line, siblings))
 
 

@@ -1,3 +1,6 @@
+import threading
+from urllib.parse import quote
+
 import pytest
 from lifecycle.infrastructure.docker.logs_streamer import DockerLogsStreamer
 from lifecycle.testing.deployer_contract import a_contract_manifest
@@ -7,6 +10,14 @@ from racetrack_commons.testing.builders import a_job
 from racetrack_commons.testing.serving import wait_until
 
 pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def write(ask):
+    """Lets a job write a text several times, as it is; standard output is 1, standard error 2."""
+    return lambda job, text, times=1, to=1: ask(
+        job.internal_name, f"/write?{to}&{quote(text)}&{times}"
+    )
 
 
 @pytest.fixture
@@ -90,3 +101,66 @@ def test_a_session_may_begin_before_there_is_a_container(follow, serve, make_spe
     serve(make_spec(colour="blue"))
 
     wait_until(lambda: lines == ["serving blue"])
+
+
+def test_long_lines_are_whole_and_count_as_lines(monitor, serve, make_spec, write):
+    job = serve(make_spec())
+    write(job, "ä", 30_000)
+    write(job, "b", 40_000, to=2)
+    write(job, " end\n")
+    write(job, "\nlast\n", to=2)
+
+    lines = ["b" * 40_000, "ä" * 30_000 + " end", "last"]
+    assert sorted(monitor.read_recent_logs(job, 3).splitlines()) == sorted(lines)
+    assert monitor.read_recent_logs(job, 1) == "last\n"
+    assert monitor.read_recent_logs(job) == "serving None\n" + "".join(
+        f"{line}\n" for line in (lines[1], lines[0], lines[2])
+    )
+
+
+def test_only_newlines_end_lines_and_a_bar_is_its_last_frame(monitor, serve, make_spec, write):
+    job = serve(make_spec())
+    write(job, "a\x85b\u2028c\x0bd\x0ce\n\n")
+    write(job, "\r10%\r20%\n", to=2)
+
+    assert monitor.read_recent_logs(job, 3) == "a\x85b\u2028c\x0bd\x0ce\n\n20%\n"
+
+
+def test_long_lines_are_followed_whole(follow, serve, make_spec, write):
+    job = serve(make_spec(manifest=a_contract_manifest(replicas=2)))
+    write(job, "before", 10_000)
+    lines = follow(tail=1)
+    wait_until(lambda: lines)
+
+    write(job, "after", 10_000)
+    write(job, "\n")
+
+    wait_until(lambda: len(lines) == 2)
+    assert lines[1] == "r0 | " + "before" * 10_000 + "after" * 10_000
+
+
+def test_a_reader_without_tail_gets_only_what_is_new(follow, serve, make_spec, ask):
+    job = serve(make_spec())
+    for word in ("one", "two"):
+        ask(job.internal_name, f"/say?{word}")
+    lines = follow(tail=0)
+    wait_until(lambda: any(thread.name == "log-lines" for thread in threading.enumerate()))
+
+    ask(job.internal_name, "/say?new")
+
+    wait_until(lambda: lines)
+    assert lines == ["new"]
+
+
+def test_a_line_without_end_does_not_grow_together_with_the_next_start(
+    monitor, follow, serve, make_spec, write, containers_of
+):
+    spec = make_spec()
+    job = serve(spec)
+    lines = follow()
+    write(job, "no end")
+
+    run_docker("restart", containers_of(spec.instance_id)[0].id)
+
+    wait_until(lambda: lines == ["serving None", "no end", "serving None"])
+    assert monitor.read_recent_logs(job) == "serving None\nno end\nserving None\n"

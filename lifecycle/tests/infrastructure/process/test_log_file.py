@@ -1,4 +1,6 @@
 import os
+import time
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,20 +36,20 @@ def test_a_large_log_is_moved_aside_and_its_writer_goes_on(tmp_path: Path):
 def test_new_lines_are_followed_across_a_rotation(tmp_path: Path):
     log = tmp_path / "job.log"
     log.write_text("old\n" * 50)
-    followed = FollowedLog.at_end_of(log)
-    assert followed.read_new_lines() == []
+    followed = FollowedLog(log)
+    assert followed.read_last_lines(1) == ["old"]
 
     with log.open("a") as writer:
         writer.write("one\ntw")
-    assert followed.read_new_lines() == ["one"]
+    assert list(followed.read_new_lines()) == ["one"]
     with log.open("a") as writer:
         writer.write("o\njust before\n")
     rotate(log, max_bytes=1)
     with log.open("a") as writer:
         writer.write("after\n")
 
-    assert followed.read_new_lines() == ["two", "just before", "after"]
-    assert followed.read_new_lines() == []
+    assert list(followed.read_new_lines()) == ["two", "just before", "after"]
+    assert list(followed.read_new_lines()) == []
 
 
 def test_old_logs_go_and_those_of_known_processes_stay(tmp_path: Path):
@@ -66,3 +68,46 @@ def test_old_logs_go_and_those_of_known_processes_stay(tmp_path: Path):
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.log*"))
     assert left == ["job-a/one.log", "job-a/one.log.1", "job-c/four.log"]
     assert not (tmp_path / "job-b").exists()
+
+
+def test_lines_are_counted_across_rotations_and_only_newlines_end_them(tmp_path: Path):
+    log = tmp_path / "job.log"
+    for part in ("one\ntwo ha", "lf\nthree\x85\u2028\x0b\n\r10%\r2", "0%\nend"):
+        with log.open("a") as writer:
+            writer.write(part)
+        if not part.endswith("end"):
+            rotate(log, max_bytes=1)
+
+    lines = ["one", "two half", "three\x85\u2028\x0b", "20%", "end"]
+    for count in range(7):
+        assert read_last_lines(log, count) == lines[len(lines) - min(count, 5) :]
+
+
+def test_the_end_of_an_endless_line_is_found_at_once(tmp_path: Path):
+    log = tmp_path / "job.log"
+    log.write_bytes(b"start\n" + b"x" * 50_000_000 + b"\nend\n")
+    tracemalloc.start()
+    started = time.monotonic()
+    line, end = read_last_lines(log, 2)
+    elapsed = time.monotonic() - started
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert elapsed < 2
+    assert peak < 10_000_000
+    assert line.startswith("xxx")
+    assert line.endswith("more bytes in this line)")
+    assert end == "end"
+
+
+def test_a_line_that_had_begun_is_followed_whole(tmp_path: Path):
+    log = tmp_path / "job.log"
+    log.write_text("old\nbeg")
+    followed = FollowedLog(log)
+    assert followed.read_last_lines(0) == []
+    assert followed.frame == "beg"
+
+    with log.open("a") as writer:
+        writer.write("un\n")
+
+    assert list(followed.read_new_lines()) == ["begun"]

@@ -1,3 +1,4 @@
+import threading
 from datetime import UTC, datetime
 
 import httpx
@@ -50,8 +51,8 @@ def serve(deployer, unit_of_work):
 
 
 def say(address, word):
-    """Let a job log a word, if there is one; tells whether it answers."""
-    path = f"/say?{word}" if word else "/live"
+    """Let a job log a word, if there is one, or ask for a path; tells whether it answers."""
+    path = word if word.startswith("/") else f"/say?{word}" if word else "/live"
     try:
         return httpx.get(f"http://{address}{path}", trust_env=False).status_code == 200
     except httpx.TransportError:
@@ -108,3 +109,28 @@ def test_a_session_may_begin_before_there_is_a_process(follow, serve, make_spec)
     serve(make_spec("one"))
 
     wait_until(lambda: lines == ["serving None"])
+
+
+def test_a_progress_bar_is_followed_while_it_grows(follow, serve, make_spec):
+    job = serve(make_spec("one"))
+    lines = follow()
+    wait_until(lambda: lines)
+
+    for percent in (10, 20):
+        say(job.internal_name, f"/write?2&%0D{percent}%25&1")
+        wait_until(lambda percent=percent: lines[-1] == f"{percent}%\r")
+    say(job.internal_name, "/write?1&%0Aready%0A&1")
+
+    wait_until(lambda: lines[-1] == "ready")
+    assert lines == ["serving None", "10%\r", "20%\r", "20%", "ready"]
+
+
+def test_a_reader_without_tail_gets_only_what_is_new(follow, serve, make_spec):
+    job = serve(make_spec("one"))
+    say(job.internal_name, "old")
+    lines = follow(tail=0)
+    wait_until(lambda: any(thread.name.startswith("logs-") for thread in threading.enumerate()))
+
+    # The reader may look at the log only after this line.
+    wait_until(lambda: say(job.internal_name, "new") and lines)
+    assert set(lines) == {"new"}
