@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from racetrack_job_wrapper.__main__ import main
+from websockets.sync.client import connect
 
 ADDER = """
 class Helper:
@@ -29,6 +30,20 @@ class Slow:
         time.sleep(seconds)
         return "done"
 """
+CHAT = """
+async def chat(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})
+
+class Chat:
+    def perform(self):
+        return None
+
+    def webview_app(self, base_url):
+        return chat
+"""
 
 
 @contextmanager
@@ -46,6 +61,14 @@ def running(*arguments, directory, env=None):
             yield process, f"http://127.0.0.1:{port}"
         finally:
             process.kill()
+
+
+def listens(url):
+    try:
+        httpx.get(f"{url}/live")
+    except httpx.ConnectError:
+        return False
+    return True
 
 
 def responds(url, status=200):
@@ -99,6 +122,23 @@ def test_a_stopping_job_finishes_its_calls(tmp_path, wait_until):
         wait_until((tmp_path / "began").exists)
         process.send_signal(signal.SIGTERM)
         assert call.result().json() == "done"
+        assert process.wait(10) == 0
+
+
+def test_a_stopping_job_lets_websockets_end(tmp_path, wait_until):
+    (tmp_path / "chat.py").write_text(CHAT)
+
+    with running("chat.py", directory=tmp_path) as (process, url):
+        wait_until(lambda: responds(f"{url}/ready"))
+        page = f"{url.replace('http', 'ws')}/pub/job/JOB_NAME/JOB_VERSION/api/v1/webview/"
+        with connect(page, proxy=None) as websocket:
+            websocket.send("before")
+            assert websocket.recv(5) == "before"
+            process.send_signal(signal.SIGTERM)
+            wait_until(lambda: not listens(url))
+            websocket.send("after")
+            assert websocket.recv(5) == "after"
+            assert process.poll() is None
         assert process.wait(10) == 0
 
 

@@ -128,7 +128,7 @@ class Config(Settings):
     lease_seconds: float = 15
     """Seconds that a deployment stays with a worker that has stopped reporting; then another worker resumes it."""
     drain_seconds: float = 10
-    """Seconds that a replaced instance of a job goes on answering its open calls; then it is stopped."""
+    """Seconds that a replaced instance of a job goes on taking calls of gateways; then it is asked to end with its last call."""
     restorable_deployments: int = Field(5, ge=0)
     """Number of earlier deployments of a job that can be restored. Secrets, source and image of older ones are removed."""
     deployment_retention_days: int = Field(90, ge=0)

@@ -73,6 +73,24 @@ class InstanceDeployer(JobDeployer):
         """
         return []
 
+    def ask_to_end(self, instance_id: str) -> None:  # noqa: B027 - for targets that override it
+        """Ask the instance to end once its running calls have ended, without waiting for that.
+
+        Returns nothing, also when the target does not know the instance.
+        Raises any error when the target can't be reached; the reaper asks again.
+        Called when gateways send the instance no more calls; `stop_instance` follows later.
+        Called from the thread of the reaper.
+        """
+
+    def has_ended(self, instance_id: str) -> bool:  # noqa: ARG002 - for targets that override it
+        """Return whether no replica of the instance runs any more; True if the target can't tell.
+
+        Raises any error when the target can't be reached; the reaper asks again.
+        Called again and again after `ask_to_end`, until it returns True or the instance's time is over.
+        Called from the thread of the reaper.
+        """
+        return True
+
     @abstractmethod
     def stop_instance(self, instance_id: str, grace_seconds: float) -> None:
         """Ask the instance to end, wait `grace_seconds`, then kill it.

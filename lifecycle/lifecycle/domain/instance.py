@@ -15,7 +15,9 @@ class InstanceState(StrEnum):
     STARTING = "starting"
     SERVING = "serving"
     DRAINING = "draining"
-    """It gets no new calls, and is stopped once its time to drain is over."""
+    """Gateways are learning that it gets no new calls; then it is asked to end."""
+    ENDING = "ending"
+    """It was asked to end once its calls have ended; it is killed when its time is over."""
 
 
 class JobInstance(RegistryDto):

@@ -90,6 +90,22 @@ class InstanceDeployerContract:
         wait_until(lambda: harness.find_timestamp(new.internal_name))
         assert harness.deployer.list_instances() == [new]
 
+    def test_an_instance_that_is_asked_to_end_does_so_and_is_not_brought_back(
+        self, harness: DeployerHarness
+    ) -> None:
+        instance = harness.deployer.start_instance(harness.a_spec(a_contract_manifest()))
+        wait_until(lambda: harness.find_timestamp(instance.internal_name))
+        harness.deployer.keep_instance(instance.instance_id)
+
+        for _ in range(2):
+            harness.deployer.ask_to_end(instance.instance_id)
+
+        wait_until(lambda: harness.deployer.has_ended(instance.instance_id))
+        harness.deployer.ask_to_end(instance.instance_id)
+        harness.deployer.stop_instance(instance.instance_id, grace_seconds=5)
+        assert harness.deployer.has_ended(instance.instance_id)
+        assert not harness.deployer.has_instance(instance.instance_id)
+
     def test_an_instance_that_ends_by_itself_is_told_with_its_last_words(
         self, harness: DeployerHarness
     ) -> None:

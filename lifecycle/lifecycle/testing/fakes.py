@@ -53,6 +53,9 @@ class FakeInstances(InstanceDeployer):
     started: int = 0
     """The number of replicas that were started so far."""
     stopped: list[str] = field(default_factory=list)
+    asked_to_end: list[str] = field(default_factory=list)
+    busy: set[str] = field(default_factory=set)
+    """The ids of the instances that have calls which do not end."""
     secrets: dict[tuple[str, str], JobSecrets] = field(default_factory=dict)
     crash_message: str | None = None
     start_error: BaseException | None = None
@@ -78,6 +81,12 @@ class FakeInstances(InstanceDeployer):
         known = self.running[spec.instance_id]
         known.crash = self.crash_message
         return _describe(known)
+
+    def ask_to_end(self, instance_id: str) -> None:
+        self.asked_to_end.append(instance_id)
+
+    def has_ended(self, instance_id: str) -> bool:
+        return instance_id not in self.busy
 
     def stop_instance(self, instance_id: str, grace_seconds: float) -> None:
         if self.running.pop(instance_id, None) is not None:

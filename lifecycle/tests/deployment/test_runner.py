@@ -60,7 +60,12 @@ def test_a_job_gets_its_variables_and_not_those_of_its_build(platform):
     platform.deploy(runtime_env={"LEVEL": "1"}, build_env={"BUILD": "x"}, secrets=secrets)
 
     (instance,) = platform.instances.running.values()
-    assert instance.spec.runtime_env == {"BUILD": "", "PIP_TOKEN": "", "LEVEL": "1"}
+    assert instance.spec.runtime_env == {
+        "BUILD": "",
+        "PIP_TOKEN": "",
+        "JOB_GRACE_SECONDS": "600",
+        "LEVEL": "1",
+    }
     assert instance.spec.secret_runtime_env == {"DB": "pass-word"}
     assert instance.spec.family_token
     assert platform.builder.payloads[0].secret_build_env == {"PIP_TOKEN": "s3cret"}

@@ -67,11 +67,25 @@ class InstanceRepository:
         return self._session.scalars(query.limit(1)).first()
 
     def list_drained(self, now: datetime) -> list[JobInstance]:
-        """List the draining instances whose time to be stopped has come."""
+        """List the draining instances that are to be asked to end now."""
         query = select(JobInstanceRow).where(
             JobInstanceRow.state == InstanceState.DRAINING, JobInstanceRow.drain_until <= now
         )
         return self._list(query)
+
+    def list_ending(self) -> list[JobInstance]:
+        """List the instances that were asked to end."""
+        return self._list(
+            select(JobInstanceRow).where(JobInstanceRow.state == InstanceState.ENDING)
+        )
+
+    def mark_ending(self, instance_id: str, until: datetime) -> None:
+        """Make a draining instance an ending one; nothing happens when it is in another state, or gone."""
+        statement = update(JobInstanceRow).where(
+            JobInstanceRow.id == instance_id, JobInstanceRow.state == InstanceState.DRAINING
+        )
+        values = {"state": InstanceState.ENDING, "drain_until": until}
+        self._session.execute(statement.values(values))
 
     def list_abandoned(self) -> list[JobInstance]:
         """List the starting instances without an open deployment."""

@@ -56,7 +56,7 @@ class JobDeleter:
         write_event(uow, event, now)
         uow.trash.add(job, now)
         instances = uow.instances.list_of_job(job.name, job.version) or [_describe(job, now)]
-        ending = {"state": InstanceState.DRAINING, "drain_until": now}
+        ending = {"state": InstanceState.ENDING, "drain_until": now}
         instances = [instance.model_copy(update=ending) for instance in instances]
         for instance in instances:
             uow.instances.save(instance)
@@ -80,7 +80,7 @@ def _describe(job: JobDto, now: datetime) -> JobInstance:
         job_name=job.name,
         job_version=job.version,
         infrastructure_target=job.infrastructure_target or "",
-        state=InstanceState.DRAINING,
+        state=InstanceState.ENDING,
         create_time=now,
         image_tag=job.image_tag or "",
     )

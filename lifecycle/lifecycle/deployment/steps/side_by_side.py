@@ -1,5 +1,6 @@
 """Provisioning side by side: start an instance beside the serving one, probe it, call its examples."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -174,10 +175,13 @@ class SideBySideProvisioner:
 
 
 def make_runtime_env(manifest: Manifest, secret_build_env: dict[str, str]) -> dict[str, str]:
-    """Return the variables of a running job: those of the build are blank, ceilings of threads yield to the manifest's."""
+    """Return the variables of a running job: those of the build are blank, the platform's yield to the manifest's."""
     build_env = merge_env_vars(manifest.build_env, secret_build_env)
-    given = merge_env_vars(dict.fromkeys(build_env, ""), make_thread_ceilings(manifest))
-    return merge_env_vars(given, manifest.runtime_env)
+    given = {
+        **make_thread_ceilings(manifest),
+        "JOB_GRACE_SECONDS": str(math.ceil(manifest.drain_seconds)),
+    }
+    return merge_env_vars(merge_env_vars(dict.fromkeys(build_env, ""), given), manifest.runtime_env)
 
 
 def _has_serving_version(attempt: Attempt) -> bool:

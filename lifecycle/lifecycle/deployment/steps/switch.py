@@ -33,6 +33,9 @@ _SCOPES_OF_DEPLOYER = (
 )
 
 
+_LEAVING = (InstanceState.DRAINING, InstanceState.ENDING)
+
+
 class SwitchStep:
     """Points the job to its new instance, and lets the former ones drain."""
 
@@ -60,11 +63,12 @@ class SwitchStep:
     def _drain_former(
         self, uow: UnitOfWork, old: JobDto, instance: JobInstance, now: datetime
     ) -> None:
-        drain_until = now + timedelta(seconds=self._drain_seconds)
+        wanted = old.manifest.drain_seconds if old.manifest else self._drain_seconds
+        drain_until = now + timedelta(seconds=min(self._drain_seconds, wanted))
         former = [
             other
             for other in uow.instances.list_of_job(old.name, old.version)
-            if other.id != instance.id and other.state != InstanceState.DRAINING
+            if other.id != instance.id and other.state not in _LEAVING
         ]
         for other in former:
             draining = {"state": InstanceState.DRAINING, "drain_until": drain_until}

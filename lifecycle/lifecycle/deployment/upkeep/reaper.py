@@ -1,13 +1,18 @@
 """The reaper stops instances that are no longer needed: drained ones, and those of failed deployments."""
 
 import threading
+from collections.abc import Callable
+from datetime import timedelta
 
 from racetrack_client.log.logs import get_logger
+from racetrack_client.manifest.manifest import DRAIN_SECONDS
+from racetrack_client.utils.datamodel import load_yaml_map
 from racetrack_commons.clock import Clock
+from racetrack_commons.entities.dto import DeploymentDto
 
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import InstanceDeployer
-from lifecycle.domain.instance import JobInstance
+from lifecycle.domain.instance import InstanceState, JobInstance
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 
 logger = get_logger(__name__)
@@ -29,25 +34,57 @@ class InstanceReaper:
         self._retry_at: dict[str, float] = {}
 
     def run_once(self) -> int:
-        """Stop the instances that have drained or were abandoned; return the number of those that are gone."""
+        """Ask drained instances to end, remove ended and abandoned ones; return the number of those that are gone."""
         with self._unit_of_work.reading() as uow:
             unneeded = uow.instances.list_drained(self._clock.now())
-            unneeded += uow.instances.list_abandoned()
+            unneeded += uow.instances.list_ending() + uow.instances.list_abandoned()
         due = [one for one in unneeded if self._is_due(one.id)]
-        return sum(self.remove(instance) for instance in due)
+        return sum(self._try(instance, self._tend) for instance in due)
 
     def remove(self, instance: JobInstance) -> bool:
         """Stop an instance and remove its row; return False after a failure, which is logged and retried later."""
+        return self._try(instance, self._remove)
+
+    def _try(self, instance: JobInstance, action: Callable[[JobInstance], bool]) -> bool:
         try:
-            self._stop(instance)
-            with self._unit_of_work() as uow:
-                uow.instances.remove(instance.id)
+            is_gone = action(instance)
         except Exception as error:  # noqa: BLE001 - one bad target must not keep the others alive
             self._retry_at[instance.id] = self._clock.monotonic() + _PAUSE_AFTER_FAULT_SECONDS
             name = f"{instance.job_name} {instance.job_version}"
             logger.warning(f"instance {instance.id} of job {name} could not be stopped: {error}")
             return False
         self._retry_at.pop(instance.id, None)
+        return is_gone
+
+    def _tend(self, instance: JobInstance) -> bool:
+        """Take the next step to the end of an instance; return whether it is gone."""
+        if instance.state == InstanceState.DRAINING:
+            instance = self._ask_to_end(instance)
+        if instance.state == InstanceState.ENDING and not self._is_over(instance):
+            return False
+        return self._remove(instance)
+
+    def _ask_to_end(self, instance: JobInstance) -> JobInstance:
+        deployer = self._infrastructure.get(instance.infrastructure_target).job_deployer
+        if isinstance(deployer, InstanceDeployer):
+            deployer.ask_to_end(instance.id)
+        with self._unit_of_work() as uow:
+            seconds = _get_drain_seconds(uow.deployments.find(instance.id))
+            until = self._clock.now() + timedelta(seconds=seconds)
+            uow.instances.mark_ending(instance.id, until)
+        return instance.model_copy(update={"state": InstanceState.ENDING, "drain_until": until})
+
+    def _is_over(self, instance: JobInstance) -> bool:
+        deployer = self._infrastructure.get(instance.infrastructure_target).job_deployer
+        is_late = instance.drain_until is None or instance.drain_until <= self._clock.now()
+        return (
+            is_late or not isinstance(deployer, InstanceDeployer) or deployer.has_ended(instance.id)
+        )
+
+    def _remove(self, instance: JobInstance) -> bool:
+        self._stop(instance)
+        with self._unit_of_work() as uow:
+            uow.instances.remove(instance.id)
         return True
 
     def _stop(self, instance: JobInstance) -> None:
@@ -65,6 +102,12 @@ class InstanceReaper:
 
     def _is_due(self, instance_id: str) -> bool:
         return self._clock.monotonic() >= self._retry_at.get(instance_id, 0)
+
+
+def _get_drain_seconds(deployment: DeploymentDto | None) -> float:
+    """Return the seconds that calls may go on, as the manifest of the instance's own deployment says."""
+    seconds = load_yaml_map(deployment.manifest_yaml).get("drain_seconds") if deployment else None
+    return seconds if isinstance(seconds, int | float) else DRAIN_SECONDS
 
 
 class ReaperThread:

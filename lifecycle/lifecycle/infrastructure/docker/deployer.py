@@ -30,6 +30,7 @@ logger = get_logger(__name__)
 _EVIDENCE_LINES = 20
 _STOPS_AT_ONCE = 8
 _ENDED = {"exited", "dead", "restarting"}
+_RUNNING = {"running", "paused", "restarting"}
 _SPEC = TypeAdapter(InstanceSpec)
 
 
@@ -72,6 +73,19 @@ class DockerDeployer(BuiltInDeployer):
         """From now on, let the engine start the instance's containers again when they end."""
         for container in self.list_containers({DockerLabel.INSTANCE: instance_id}):
             self.engine.keep_running(container.id)
+
+    def ask_to_end(self, instance_id: str) -> None:
+        """Send each container its stop signal, which the engine follows up with nothing."""
+        with self.uow() as uow:
+            uow.instance_specs.remove(instance_id)
+        for container in self.list_containers({DockerLabel.INSTANCE: instance_id}):
+            self.engine.let_end(container.id)
+            self.engine.ask_to_end(container.id)
+
+    def has_ended(self, instance_id: str) -> bool:
+        """Return whether none of the containers that answer calls runs."""
+        containers = self.list_containers({DockerLabel.INSTANCE: instance_id})
+        return not any(one.index == 0 and one.state in _RUNNING for one in containers)
 
     def stop_instance(self, instance_id: str, grace_seconds: float) -> None:
         """Ask the containers to end, kill those that have not after `grace_seconds`, and remove all."""

@@ -122,6 +122,13 @@ class DockerEngine:
         """Let the engine leave a container alone once it has ended."""
         self._set_restart_policy(container_id, "no")
 
+    def ask_to_end(self, container_id: str) -> None:
+        """Send a container the signal by which its image wants to be stopped; do nothing if it has ended."""
+        found = self.find_container(container_id)
+        number = (found or {"Config": {}})["Config"].get("StopSignal") or "SIGTERM"
+        with self._connection.calling(NOT_FOUND, CONFLICT) as client:
+            client.kill(container_id, signal=number)
+
     def stop_container(self, container_id: str, grace_seconds: float) -> None:
         """Ask a container to end, and kill it after `grace_seconds`; do nothing if it is gone."""
         with self._connection.calling(NOT_FOUND) as client:

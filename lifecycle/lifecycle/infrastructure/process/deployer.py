@@ -21,6 +21,7 @@ from lifecycle.infrastructure.process.listening import is_held_by_another
 from lifecycle.infrastructure.process.log_file import read_last_lines
 from lifecycle.infrastructure.process.os_processes import (
     StartedProcess,
+    ask_to_end,
     is_alive,
     kill_group,
     list_marked_processes,
@@ -68,6 +69,23 @@ class ProcessDeployer(BuiltInDeployer):
             "resources.shm_size has no effect on the target process: all processes share /dev/shm of the"
             f" machine, {_measure_shared_memory()}; memory_max still bounds each of them"
         ]
+
+    def ask_to_end(self, instance_id: str) -> None:
+        """Send SIGTERM to the processes, which end when their calls have ended."""
+        with self.uow() as uow:
+            uow.processes.mark_stopping(instance_id)
+            processes = uow.processes.list_of_instance(instance_id)
+        for process in processes:
+            if found := find_started_process(process):
+                ask_to_end(found)
+
+    def has_ended(self, instance_id: str) -> bool:
+        """Return whether none of the processes runs."""
+        with self.uow.reading() as uow:
+            processes = uow.processes.list_of_instance(instance_id)
+        return not any(
+            (found := find_started_process(each)) and is_alive(found) for each in processes
+        )
 
     def stop_instance(self, instance_id: str, grace_seconds: float) -> None:
         """Ask the processes to end, then kill their groups after `grace_seconds`."""

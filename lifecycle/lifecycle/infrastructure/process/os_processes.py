@@ -62,6 +62,13 @@ def is_alive(process: StartedProcess) -> bool:
         return False
 
 
+def ask_to_end(process: StartedProcess) -> None:
+    """Send SIGTERM to the process alone: its calls may still need its children."""
+    if is_alive(process):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(process.pid, signal.SIGTERM)
+
+
 def signal_group(process: StartedProcess, number: signal.Signals) -> None:
     """Send a signal to the process and its children, if it is still the same process."""
     if is_alive(process):

@@ -160,6 +160,16 @@ def test_a_process_that_ignores_sigterm_is_killed(deployer, make_spec, unit_of_w
     wait_until(lambda: not psutil.pid_exists(pid))
 
 
+def test_a_process_that_ignores_sigterm_has_not_ended(deployer, make_spec):
+    instance = deployer.start_instance(make_spec("one", runtime_env={"DEAF": "1"}))
+    wait_until(lambda: answers(instance.internal_name))
+
+    deployer.ask_to_end("one")
+
+    assert not deployer.has_ended("one")
+    assert answers(instance.internal_name)
+
+
 def test_variables_of_the_platform_are_not_the_users(deployer, make_spec):
     with pytest.raises(InstanceNotStarted, match="AUTH_TOKEN, JOB_NAME"):
         deployer.start_instance(make_spec("one", runtime_env={"JOB_NAME": "x", "AUTH_TOKEN": "y"}))
