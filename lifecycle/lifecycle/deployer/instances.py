@@ -73,7 +73,7 @@ class InstanceDeployer(JobDeployer):
         """
         return []
 
-    def ask_to_end(self, instance_id: str) -> None:  # noqa: B027 - for targets that override it
+    def ask_to_end(self, instance_id: str) -> None:
         """Ask the instance to end once its running calls have ended, without waiting for that.
 
         Returns nothing, also when the target does not know the instance.
