@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from datetime import timedelta
 
 import httpx
@@ -128,10 +129,30 @@ def test_the_reaper_survives_a_database_that_is_away():
             looks.release()
             raise RuntimeError("the database is away")
 
-    thread = ReaperThread(BrokenReaper(), poll_seconds=0.01)
+    thread = ReaperThread(BrokenReaper(), poll_seconds=0.01, first_look_after_seconds=0)
     thread.start()
     try:
         assert all(looks.acquire(timeout=10) for _ in range(3))
+    finally:
+        thread.stop()
+
+
+def test_the_reaper_leaves_gateways_time_to_learn_of_a_switch_after_its_start():
+    looked_at = []
+    looked = threading.Event()
+
+    class Reaper:
+        def run_once(self):
+            looked_at.append(time.monotonic())
+            looked.set()
+
+    thread = ReaperThread(Reaper(), first_look_after_seconds=0.3)
+    started_at = time.monotonic()
+    thread.start()
+    thread.wake()
+    try:
+        assert looked.wait(10)
+        assert looked_at[0] - started_at >= 0.3
     finally:
         thread.stop()
 

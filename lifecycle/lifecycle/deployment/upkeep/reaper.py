@@ -20,6 +20,8 @@ logger = get_logger(__name__)
 _GRACE_SECONDS = 10
 _PAUSE_AFTER_FAULT_SECONDS = 60
 _STOP_SECONDS = 2
+_SECONDS_FOR_GATEWAYS = 15
+"""Gateways ask a Lifecycle that was away again after at most 5 seconds (`Outage` in PUB); until then they know of no switch."""
 
 
 class InstanceReaper:
@@ -111,11 +113,21 @@ def _get_drain_seconds(deployment: DeploymentDto | None) -> float:
 
 
 class ReaperThread:
-    """Looks for instances to stop every second, in a thread of its own."""
+    """Looks for instances to stop every second, in a thread of its own.
 
-    def __init__(self, reaper: InstanceReaper, poll_seconds: float = 1) -> None:
+    After its start it waits: when Lifecycle was killed at a switch, gateways still call the instance that
+    was replaced, and the time that it had for draining may have passed meanwhile.
+    """
+
+    def __init__(
+        self,
+        reaper: InstanceReaper,
+        poll_seconds: float = 1,
+        first_look_after_seconds: float = _SECONDS_FOR_GATEWAYS,
+    ) -> None:
         self._reaper = reaper
         self._poll_seconds = poll_seconds
+        self._first_look_after_seconds = first_look_after_seconds
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._reap_until_stopped, name="reaper", daemon=True)
@@ -136,6 +148,7 @@ class ReaperThread:
             self._thread.join(_STOP_SECONDS)
 
     def _reap_until_stopped(self) -> None:
+        self._stopping.wait(self._first_look_after_seconds)
         while not self._stopping.is_set():
             self._wake.clear()
             try:
