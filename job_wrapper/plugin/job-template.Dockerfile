@@ -5,7 +5,8 @@
 {%- endmacro %}
 {%- set extra = manifest_jobtype_extra -%}
 {%- set requirements = extra.requirements_path -%}
-{%- set command = ["python", "-u", "-X", "faulthandler", "-m", "racetrack_job_wrapper", "run", extra.entrypoint_path] -%}
+{%- set safe_path = [] if (extra.python_version | string).startswith("3.10") else ["-P"] -%}
+{%- set command = ["python", "-u"] + safe_path + ["-X", "faulthandler", "-m", "racetrack_job_wrapper", "run", extra.entrypoint_path] -%}
 {%- set is_profiled = extra.memray_profiler | string | lower == "true" -%}
 {%- set options = (["--requirements", requirements] if requirements else []) + (["memray>=1.17"] if is_profiled else []) -%}
 {%- set files = requirements_files or ([requirements] if requirements else []) -%}

@@ -30,6 +30,10 @@ REFUSED = {
     "debian_backports": "is not offered: newer packages are in a newer `debian_version`",
 }
 PATHS = ("entrypoint_path", "requirements_path")
+SAFE_PATH = (
+    "{{ '' if (manifest_jobtype_extra.python_version | string).startswith('3.10') else '-P' }}"
+)
+"""The option that keeps files of the job from the wrapper's imports; Python 3.10 has none."""
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+:=~-]*", re.IGNORECASE)
 _IMAGE_TAG = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -55,7 +59,7 @@ class Plugin:
                     "python_version": "{{ manifest_jobtype_extra.python_version or '' }}",
                     "requirements_path": "{{ manifest_jobtype_extra.requirements_path or '' }}",
                     "command": [
-                        "{python}", "-u", "-m", "racetrack_job_wrapper", "run",
+                        "{python}", "-u", SAFE_PATH, "-m", "racetrack_job_wrapper", "run",
                         "{{ manifest_jobtype_extra.entrypoint_path }}",
                         "{{ manifest_jobtype_extra.entrypoint_class or '' }}",
                         "--host", "{host}", "--port", "{port}",

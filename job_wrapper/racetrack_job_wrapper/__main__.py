@@ -10,8 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
+    # A file of the job must not take the place of a module of the server: `python -m` looks here first, without `-P`.
+    del sys.path[0]
+
 from racetrack_job_wrapper.environment import JobEnvironment, read_environment
-from racetrack_job_wrapper.job import PERFORM, EntrypointError, JobState, load_entrypoint, load_job
+from racetrack_job_wrapper.job import PERFORM, JobState, load_job
+from racetrack_job_wrapper.loading import EntrypointError, load_entrypoint, locate_job_directory
 from racetrack_job_wrapper.log.logs import configure_logs
 from racetrack_job_wrapper.profiler import MemoryProfiler
 from racetrack_job_wrapper.server import ServerOptions, serve_job
@@ -44,6 +49,7 @@ def _run_job(options: argparse.Namespace) -> int:
         structured=_flag(os.environ, "LOG_STRUCTURED"),
         with_caller=_flag(os.environ, "LOG_CALLER_NAME"),
     )
+    _enter_job_directory(options)
     environment = read_environment(os.environ, options.manifest_path)
 
     def load() -> Any:
@@ -74,6 +80,15 @@ def try_job(
     response = asyncio.run(job.runner.run_call(job.endpoints[PERFORM], payload))
     sys.stdout.write(f"{response.body.decode()}\n")
     return 0 if response.status == 200 else 1
+
+
+def _enter_job_directory(options: argparse.Namespace) -> None:
+    """Work where the deployed job does: its files, imports and settings are then the same."""
+    directory = locate_job_directory(options.entrypoint_path)
+    for name in ("entrypoint_path", "manifest_path"):
+        if given := getattr(options, name):
+            setattr(options, name, os.path.relpath(given, directory))
+    os.chdir(directory)
 
 
 def _load(options: argparse.Namespace, environment: JobEnvironment) -> Any:

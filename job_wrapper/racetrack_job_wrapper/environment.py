@@ -77,5 +77,7 @@ def _manifest_text(variables: Mapping[str, str], path: str | None) -> str:
     if path:
         return Path(path).read_text()
     if variables.get("JOB_MANIFEST_YAML"):
-        return variables["JOB_MANIFEST_YAML"].replace("\\n", "\n")
+        text = variables["JOB_MANIFEST_YAML"]
+        # Targets of older plugins send the text as one line; `\n` in a text of several lines is a part of a value.
+        return text if "\n" in text else text.replace("\\n", "\n")
     return Path("job.yaml").read_text() if Path("job.yaml").is_file() else ""

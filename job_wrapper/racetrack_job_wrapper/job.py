@@ -1,15 +1,11 @@
-"""Loading a job: from a Python file to an object whose endpoints, examples and files are checked once at the start."""
+"""Loading a job: from an object of its class to a job whose endpoints, examples and files are checked once at the start."""
 
-import importlib.util
-import inspect
 import json
 import logging
 import mimetypes
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from racetrack_job_wrapper.call_runner import CallLimits, CallRunner
@@ -24,13 +20,8 @@ from racetrack_job_wrapper.request import request_context, request_extra
 from racetrack_job_wrapper.webview import AsgiApp, mount_webview
 
 logger = logging.getLogger("racetrack.job")
-MODULE_NAME = "racetrack_job"
 PERFORM = "/perform"
 MAX_EXAMPLE_BYTES = 1024 * 1024
-
-
-class EntrypointError(Exception):
-    """The named file or class can't be used as a job; the message says what to do."""
 
 
 class InvalidExample(ValueError):
@@ -90,35 +81,6 @@ def load_job(state: JobState, load: Callable[[], Any]) -> None:
         logger.info("job %s %s is ready to perform", environment.name, environment.version)
 
 
-def load_entrypoint(path: str, class_name: str | None) -> Any:
-    """Import the file and return an object of its class."""
-    module = _load_module(Path(path))
-    return choose_class(module, class_name)()
-
-
-def choose_class(module: ModuleType, class_name: str | None) -> type:
-    """Return the named class, the only class with `perform`, or the only class; raise EntrypointError otherwise."""
-    if class_name:
-        found = getattr(module, class_name, None)
-        if not inspect.isclass(found):
-            raise EntrypointError(f"class name {class_name} was not found")
-        return found
-    own = [
-        each
-        for _, each in inspect.getmembers(module, inspect.isclass)
-        if each.__module__ == module.__name__
-    ]
-    candidates = [each for each in own if hasattr(each, "perform")] or own
-    if not candidates:
-        raise EntrypointError("no class has been found in module")
-    if len(candidates) > 1:
-        names = ", ".join(each.__name__ for each in candidates)
-        raise EntrypointError(
-            f"multiple classes found in a module, the name should be set explicitly. Set entrypoint_class to one of: {names}"
-        )
-    return candidates[0]
-
-
 def make_job(instance: Any, environment: JobEnvironment) -> Job:
     """Collect everything that the object offers; raise an error when an example, file, limit or metric is wrong."""
     _give_context(instance)
@@ -137,19 +99,6 @@ def make_job(instance: Any, environment: JobEnvironment) -> Job:
         webview=mount_webview(instance, environment.base_url),
         native=native,
     )
-
-
-def _load_module(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise EntrypointError(f"{path} file not found")
-    sys.path.append(str(Path.cwd()))
-    spec = importlib.util.spec_from_file_location(MODULE_NAME, path)
-    if spec is None or spec.loader is None:
-        raise EntrypointError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[MODULE_NAME] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def _give_context(instance: Any) -> None:

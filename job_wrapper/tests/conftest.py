@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from racetrack_job_wrapper.app import JobApp
 from racetrack_job_wrapper.environment import read_environment
-from racetrack_job_wrapper.job import MODULE_NAME, JobState, load_job
+from racetrack_job_wrapper.job import JobState, load_job
 
 
 @contextmanager
@@ -72,8 +72,12 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
 def _workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    modules = set(sys.modules)
     handlers, level = list(logging.getLogger().handlers), logging.getLogger().level
     yield
-    sys.modules.pop(MODULE_NAME, None)
+    for name in set(sys.modules) - modules:
+        if "site-packages" not in (getattr(sys.modules[name], "__file__", None) or "site-packages"):
+            del sys.modules[name]
+    vars(sys.modules["__main__"]).pop("__getattr__", None)
     logging.getLogger().handlers[:] = handlers
     logging.getLogger().setLevel(level)

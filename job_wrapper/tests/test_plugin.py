@@ -48,7 +48,7 @@ def test_the_job_type_offers_an_image_and_a_process(plugin):
     assert definition["process"]["packages"] == [
         "wheels/racetrack_job_wrapper-3.0.0-py3-none-any.whl"
     ]
-    assert definition["process"]["command"][:3] == ["{python}", "-u", "-m"]
+    assert definition["process"]["command"][3:5] == ["-m", "racetrack_job_wrapper"]
 
 
 def test_a_good_manifest_passes(plugin):

@@ -1,5 +1,7 @@
 """Values that the command line and the services share: scopes, images, labels, the body of the deploy call."""
 
+import os
+import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -63,6 +65,17 @@ class ProcessImage(BaseModel):
         """Return the command with `{python}`, `{host}` and `{port}` filled in; the job then listens at host and port."""
         places = {"{python}": self.python, "{host}": host, "{port}": str(port)}
         return [places.get(part, part) for part in self.command]
+
+    def make_path_variables(self, path: str) -> dict[str, str]:
+        """Return the variables by which the job finds programs: those of its environment first, never those of the caller's."""
+        environment = Path(self.python).parents[1]
+        is_virtual = (environment / "pyvenv.cfg").is_file()
+        folders = [str(Path(self.python).parent), *filter(None, path.split(os.pathsep))]
+        hidden = set() if sys.prefix == sys.base_prefix else {Path(sys.prefix, "bin").resolve()}
+        own, *others = dict.fromkeys(folders)
+        visible = [own, *(each for each in others if Path(each).resolve() not in hidden)]
+        variables = {"PATH": os.pathsep.join(visible)}
+        return variables | ({"VIRTUAL_ENV": str(environment)} if is_virtual else {})
 
 
 class DockerLabel(StrEnum):

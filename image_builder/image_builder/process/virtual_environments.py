@@ -6,6 +6,7 @@ process ends. The modification time of `environment.json` is the time at which i
 """
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -28,6 +29,8 @@ _COMPLETE = "environment.json"
 _LOCK_POLL_SECONDS = 0.5
 _LOCK_GLANCE_SECONDS = 0.1
 """Builds that only check whether the environment exists hold the lock for less than this, so no message is logged."""
+_CLONE_FILE = 0x40049409
+"""The request of Linux to let a file share the blocks of another until one of them is changed."""
 _UNREACHABLE = re.compile(
     r"error sending request|failed to fetch|dns error|connection refused|could not connect|tcp connect"
     r"|timed out|network is unreachable|name resolution|client error \(Connect\)",
@@ -192,7 +195,7 @@ class Environments:
             "--python",
             str(self._python(path)),
             "--link-mode",
-            "hardlink",
+            choose_link_mode(path),
             "--no-progress",
         ]
         arguments += ["--no-editable", *([] if spec.requirements else ["--compile-bytecode"])]
@@ -261,6 +264,24 @@ class Environments:
 
     def _python(self, environment: Path) -> Path:
         return environment / "bin" / "python"
+
+
+def choose_link_mode(directory: Path) -> str:
+    """Return the way in which uv puts files of its cache into an environment: without hard links, which jobs could write through.
+
+    "clone" costs no space, but uv takes hard links where the file system can't do it.
+    """
+    original, clone = directory / ".original", directory / ".clone"
+    try:
+        original.write_bytes(b"blocks")
+        with original.open("rb") as source, clone.open("wb") as target:
+            fcntl.ioctl(target.fileno(), _CLONE_FILE, source.fileno())
+    except OSError:
+        return "copy"
+    finally:
+        original.unlink(missing_ok=True)
+        clone.unlink(missing_ok=True)
+    return "clone"
 
 
 def _last_needed(environment: Path) -> float:

@@ -236,3 +236,17 @@ Environments(root, pathlib.Path({str(slow_uv)!r}), {{"PATH": "/usr/bin:/bin"}}, 
     client = start()
     assert not leftover.exists()
     assert build(using=client).error is None
+
+
+def test_no_environment_shares_files_with_another_or_with_the_cache(build, config, package_index):
+    url, _ = package_index
+    manifest = manifest_with(build_env={"PIP_INDEX_URL": url})
+    for tag, requirement in (("one", "flowers"), ("two", "flowers>=1")):
+        build(files_with(requirement), manifest=manifest, tag=tag, deployment_id=tag)
+
+    installed = [
+        next(pathlib.Path(python_of(config, tag)).parents[1].rglob("flowers.py"))
+        for tag in ("one", "two")
+    ]
+
+    assert [path.stat().st_nlink for path in installed] == [1, 1]

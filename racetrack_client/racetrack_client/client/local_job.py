@@ -82,7 +82,7 @@ def run_process(job: LocalJob, directory: Path, environment: Mapping[str, str]) 
     image = ProcessImage.load(directory)
     command = job.command or image.fill_command(HOST, job.port)
     inherited = {name: value for name, value in environment.items() if name in _PASSED_ON}
-    inherited["PATH"] = f"{Path(image.python).parent}:{inherited.get('PATH', '')}"
+    inherited |= image.make_path_variables(inherited.get("PATH", ""))
     variables = {**image.environment, "PYTHONUNBUFFERED": "1", **job.variables}
     _run_to_its_end(command, directory / image.workdir, inherited | variables)
 

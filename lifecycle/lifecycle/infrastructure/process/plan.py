@@ -1,9 +1,12 @@
 """Planning the process of a replica: its command, its directory and its variables."""
 
+import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import yaml
 from pydantic import BaseModel
 from racetrack_client.entities import ProcessImage
 
@@ -73,16 +76,30 @@ def load_image(images_dir: Path, job_name: str, tag: str) -> tuple[ProcessImage,
 def _make_environment(spec: InstanceSpec, image: ProcessImage, config: Config) -> dict[str, str]:
     of_platform = {
         **make_platform_variables(spec, config),
-        "JOB_MANIFEST_YAML": spec.manifest.origin_yaml_ or "",
+        "JOB_MANIFEST_YAML": _write_manifest(spec.manifest.origin_yaml_ or ""),
     }
+    inherited = _filter_inherited(os.environ.items())  # noqa: TID251 - what the job inherits, filtered
     return {
-        **_filter_inherited(os.environ.items()),  # noqa: TID251 - what the job inherits, filtered
+        **inherited,
+        **image.make_path_variables(inherited.get("PATH", "")),
         **image.environment,
         "PYTHONUNBUFFERED": "1",
         **merge_variables(spec, of_platform),
         INSTANCE_VARIABLE: spec.instance_id,
         DATA_VARIABLE: str(config.job_logs_dir.resolve()),
     }
+
+
+def _write_manifest(text: str) -> str:
+    """Return the manifest in YAML that job wrappers of all versions read alike.
+
+    Those of older job types take `\\n` for the end of a line, also where it is a part of a value.
+    """
+    if "\\n" not in text:
+        return text
+    content = json.dumps(yaml.safe_load(text), default=str, ensure_ascii=False)
+    escaped = content.replace("\\\\", "\\u005c").replace("\\n", "\\u000a")
+    return re.sub(r"[^\x20-\x7e]", lambda found: f"\\U{ord(found[0]):08x}", escaped)
 
 
 def _filter_inherited(variables: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -1,10 +1,14 @@
 import json
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 from lifecycle.deployer.instances import ImageGone, InstanceNotStarted
 from lifecycle.infrastructure.process.plan import load_image, make_launch
 from lifecycle.testing.deployer_contract import NAME, a_contract_manifest
+from racetrack_client.manifest.parse import parse_manifest
+from racetrack_commons.testing.builders import a_manifest_dict
 
 
 @pytest.fixture
@@ -38,6 +42,43 @@ def test_the_variables_of_the_image_yield_to_those_of_the_user(plan, make_spec, 
 
     assert (variables["JOB_TYPE_VERSION"], variables["LANG"]) == ("mine", "C.UTF-8")
     assert "AUTH_KEY" not in variables
+
+
+def test_the_programs_of_the_job_come_first_and_those_of_the_platform_never(
+    plan, make_spec, process_config, tmp_path, monkeypatch
+):
+    spec = make_spec("one")
+    environment = tmp_path / "environments/one"
+    (environment / "bin").mkdir(parents=True)
+    for name in ("pyvenv.cfg", "bin/python"):
+        (environment / name).touch()
+    description = process_config.images_dir / NAME / "one/image.json"
+    image = json.loads(description.read_text()) | {"python": str(environment / "bin/python")}
+    description.write_text(json.dumps(image))
+    monkeypatch.setenv("PATH", f"{Path(sys.prefix, 'bin')}:/usr/bin:/bin")
+
+    variables = plan(spec).environment
+
+    assert variables["PATH"] == f"{environment}/bin:/usr/bin:/bin"
+    assert variables["VIRTUAL_ENV"] == str(environment)
+
+
+def test_the_manifest_reaches_wrappers_of_all_versions_unchanged(plan, make_spec):
+    values = {
+        "PROMPT": r"Answer:\n{question} \\n",
+        "SPLIT_ON": r"^\d+\n$",
+        "KEY": '{"key": "-----BEGIN\\nMIIE\\n"}',
+        "LINES": "first\nsecond\tž \N{GRINNING FACE}",
+    }
+    labels = {"path": "C:\\new\\table"}
+    manifest = parse_manifest(a_manifest_dict(NAME, runtime_env=values, labels=labels))
+
+    sent = plan(make_spec("one", manifest=manifest)).environment["JOB_MANIFEST_YAML"]
+
+    for received in (sent, sent.replace("\\n", "\n")):
+        content = yaml.safe_load(received)
+        assert content["runtime_env"] == values
+        assert content["labels"] == labels
 
 
 def test_more_memory_than_allowed_is_refused(plan, make_spec):

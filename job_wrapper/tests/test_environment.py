@@ -1,0 +1,19 @@
+"""The manifest as targets hand it to the wrapper."""
+
+import pytest
+from racetrack_job_wrapper.environment import read_environment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: adder\nlabels: {path: 'C:\\new'}\n",
+        r'{"name": "adder", "labels": {"path": "C:\u005cnew"}}',
+        r"name: adder\nlabels: {path: 'C:\x5cnew'}".replace(r"'C:\x5cnew'", '"C:\\x5cnew"'),
+    ],
+    ids=["several lines", "escaped", "one line of an older plugin"],
+)
+def test_a_manifest_is_read_however_its_target_sends_it(text):
+    manifest = read_environment({"JOB_MANIFEST_YAML": text}, None).manifest
+
+    assert manifest == {"name": "adder", "labels": {"path": r"C:\new"}}
