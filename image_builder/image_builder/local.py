@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
-from racetrack_client.client.pack import pack_directory, read_secret_vars
+from racetrack_client.client.pack import pack_source, read_secret_vars
+from racetrack_client.client.source_files import collect_source
 from racetrack_client.entities import DeployPayload, ImageKind
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.load import load_manifest
@@ -49,8 +50,7 @@ class LocalBuild:
     def make_payload(self) -> BuildPayload:
         """Return the payload of the build, with the directory packed into it."""
         manifest = load_manifest(self.directory)
-        secrets = [manifest.secret_build_env_file, manifest.secret_runtime_env_file]
-        packed = pack_directory(self.directory, [name for name in secrets if name])
+        packed = pack_source(collect_source(self.directory, manifest))
         return BuildPayload(
             manifest=manifest.origin_dict_ or {},
             tag=self.tag,

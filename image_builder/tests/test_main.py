@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from image_builder.__main__ import inherited_environment, local_config
-from racetrack_client.client.pack import pack_directory
+from racetrack_client.client.pack import pack_source
+from racetrack_client.client.source_files import collect_source
 from racetrack_client.manifest.load import load_manifest
 
 BUNDLED = Path(__file__).parents[2] / "build/plugins"
@@ -73,7 +74,7 @@ def test_a_program_asks_for_an_image_and_is_told_where_it_is(tmp_path):
     sample = Path(__file__).parents[2] / "sample/python-class"
     payload = {
         "manifest": load_manifest(sample).origin_dict_,
-        "build_context": base64.b64encode(pack_directory(sample, [])).decode(),
+        "build_context": base64.b64encode(pack_source(collect_source(sample))).decode(),
     }
 
     done = run_builder(tmp_path, "make-image", stdin=json.dumps(payload))

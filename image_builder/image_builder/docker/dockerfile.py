@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from racetrack_client.client.source_paths import resolve_inside
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.plugin.job_type_definition import ImageDefinition, ImageSource
 
 from image_builder.image_maker import BuildInputs
 from image_builder.job_type.template import TemplateRenderer
-from image_builder.source.source_tree import resolve_inside
 
 JOBTYPE_CONTEXT = "jobtype"
 """The name of the plugin's files in Dockerfiles: `COPY --from=jobtype`."""

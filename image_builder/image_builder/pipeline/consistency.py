@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from racetrack_client.client.source_paths import resolve_inside
 from racetrack_client.log.context_error import ContextError
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.load import JOB_FILE, LEGACY_JOB_FILE, load_merged_content
@@ -11,7 +12,7 @@ from racetrack_client.manifest.manifest import without_nulls
 from racetrack_client.utils.datamodel import load_yaml_map
 
 from image_builder.build_request import parse_manifest_types
-from image_builder.source.source_tree import Source, resolve_inside
+from image_builder.source.source_tree import Source
 
 _ABSENT = object()
 _NOT_COMPARED = ("extends",)

@@ -4,9 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from racetrack_client.client.source_paths import resolve_inside
 from racetrack_client.log.errors import ValidationError
-
-from image_builder.source.source_tree import resolve_inside
 
 
 class EntrypointNotFound(ValidationError):

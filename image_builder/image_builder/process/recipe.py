@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from racetrack_client.client.source_paths import resolve_inside
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.plugin.job_type_definition import ProcessRecipe
 
@@ -18,7 +19,6 @@ from image_builder.image_maker import BuildInputs
 from image_builder.job_type.template import TemplateRenderer
 from image_builder.process.virtual_environments import EnvironmentSpec
 from image_builder.source.requirements import digest_requirements, is_empty
-from image_builder.source.source_tree import resolve_inside
 
 _PYTHON_VERSION = re.compile(r"\d+(\.\d+){0,2}")
 _INDEX_VARIABLES = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX"}

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from racetrack_client.client.source_paths import resolve_inside
 from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import GitManifest
 
 from image_builder.running.programs import Command, CommandFailed
 from image_builder.running.progress import BuildProgress
-from image_builder.source.source_tree import Source, SourceLimits, resolve_inside
+from image_builder.source.source_tree import Source, SourceLimits
 
 _DENIED = re.compile(
     r"Authentication failed|could not read (Username|Password)|terminal prompts disabled"

@@ -6,8 +6,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
-from racetrack_client.log.errors import ValidationError
-
 TAR_VERSION = "tar"
 """The git version of a source that was sent as an archive."""
 
@@ -34,17 +32,6 @@ class SourceLimits:
 
     max_files: int
     max_bytes: int
-
-
-def resolve_inside(root: Path, relative: str, what: str) -> Path:
-    """Return the path below the root with its links followed; raises ValidationError when it leads outside.
-
-    `what` names the path in the error.
-    """
-    path = (root / relative).resolve()
-    if not path.is_relative_to(root.resolve()):
-        raise ValidationError(f"{what} {relative!r} leads outside the job's source")
-    return path
 
 
 def digest_tree(directory: Path, left_out: AbstractSet[str] = frozenset()) -> str:

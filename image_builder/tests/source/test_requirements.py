@@ -40,7 +40,9 @@ def test_a_link_to_requirements_is_needed_itself(write):
     assert list_files(directory, "requirements.txt") == ["requirements.txt", "limits.txt"]
 
 
-@pytest.mark.parametrize("line", ["./lib", "-e .", "lib @ file:lib", "wheels/lib-1.0.whl"])
+@pytest.mark.parametrize(
+    "line", ["./lib", "-e .", "lib @ file:lib", "wheels/lib-1.0.whl", "libs/lib"]
+)
 def test_what_is_installed_from_the_source_needs_all_of_it(write, line):
     directory = write({"requirements.txt": f"flask\n{line}\n"})
 
@@ -61,6 +63,23 @@ def test_the_digest_follows_included_files_and_not_the_code(write):
     assert digest_requirements(write({"base.txt": "humanize\n"}), "requirements.txt") != before
 
 
+def test_a_change_of_a_library_named_without_a_dot_changes_the_digest(write):
+    before = digest_requirements(
+        write({"requirements.txt": "libs/lib\n", "libs/lib/a.py": "1"}), "requirements.txt"
+    )
+
+    assert digest_requirements(write({"libs/lib/a.py": "2"}), "requirements.txt") != before
+
+
+@pytest.mark.parametrize("line", ["\ufeff-r base.txt", '-r "base.txt"', "-rbase.txt"])
+def test_the_digest_follows_files_however_they_are_included(write, line):
+    before = digest_requirements(
+        write({"requirements.txt": f"{line}\n", "base.txt": "flask"}), "requirements.txt"
+    )
+
+    assert digest_requirements(write({"base.txt": "humanize"}), "requirements.txt") != before
+
+
 def test_a_missing_file_is_named(write):
-    with pytest.raises(ValidationError, match=r"'base\.txt' is not among"):
+    with pytest.raises(ValidationError, match=r"'base\.txt', which requirements\.txt includes"):
         list_files(write({"requirements.txt": "-r base.txt\n"}), "requirements.txt")

@@ -4,16 +4,17 @@ Plugins import this module: its names are frozen (docs/plugins.md).
 """
 
 import base64
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from racetrack_client.client.pack import pack_directory, read_secret_vars
-from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, Environment, Session
+from racetrack_client.client.deployment_progress import DeploymentError, follow_deployment
+from racetrack_client.client.pack import OnPacked, pack_source, read_secret_vars
+from racetrack_client.client.session import Environment, Session
+from racetrack_client.client.source_files import SourceFiles, collect_source
 from racetrack_client.client_config.client_config import ClientConfig, default_config_path
 from racetrack_client.entities import Credentials, DeployPayload, SecretVars
 from racetrack_client.manifest.load import (
@@ -25,18 +26,8 @@ from racetrack_client.manifest.load import (
 )
 from racetrack_client.manifest.manifest import Manifest
 from racetrack_client.manifest.parse import ManifestError, parse_manifest
-from racetrack_client.utils.request import RequestError, ResponseError
 
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
-SAMPLE_OWNER = "sample@example.com"
-MAX_OUTAGE_SECONDS = 60
-
-
-class DeploymentError(RuntimeError):
-    """The deployment failed; the message comes from the server."""
-
-    def __str__(self) -> str:
-        return f"deployment error: {super().__str__()}"
+__all__ = ["BuildContextMethod", "DeploymentError", "send_deploy_request"]
 
 
 class BuildContextMethod(StrEnum):
@@ -47,7 +38,7 @@ class BuildContextMethod(StrEnum):
     git = "git"
     """The builder clones `git.remote`."""
     default = "default"
-    """`local` for samples on a platform of this machine, otherwise `git`."""
+    """The manifest's `build_context`, or `local`; `git` when the manifest comes by standard input and names a repository."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +56,8 @@ class JobSource:
 
     content: dict[str, Any]
     directory: Path
+    has_directory: bool = True
+    """False for a manifest from standard input: it says nothing about the current directory."""
 
     @classmethod
     def load(cls, workdir: Path, extra_vars: Overrides | None) -> "JobSource":
@@ -76,7 +69,28 @@ class JobSource:
     def read(cls, text: str, extra_vars: Overrides | None) -> "JobSource":
         """Read a manifest from a text; the job's directory is the current one."""
         content = read_mapping(text, "the manifest on standard input")
-        return cls(merge_content(content, Path.cwd(), extra_vars), Path.cwd())
+        return cls(merge_content(content, Path.cwd(), extra_vars), Path.cwd(), has_directory=False)
+
+    def choose_build_context(
+        self, manifest: Manifest, wanted: BuildContextMethod
+    ) -> BuildContextMethod:
+        """Return `local` or `git`: the wanted one, else that of the manifest, else the files that are here."""
+        if wanted != BuildContextMethod.default:
+            return wanted
+        if manifest.build_context is not None:
+            return BuildContextMethod(manifest.build_context)
+        is_elsewhere = manifest.git.remote and not self.has_directory
+        return BuildContextMethod.git if is_elsewhere else BuildContextMethod.local
+
+
+@dataclass(frozen=True)
+class PackedJob:
+    """A validated manifest with the body of the deploy call, and the files that the body holds."""
+
+    manifest: Manifest
+    payload: DeployPayload
+    files: SourceFiles | None
+    """None when the builder clones the repository."""
 
 
 def send_deploy_request(  # noqa: PLR0913 scripts call it with these names
@@ -92,91 +106,59 @@ def send_deploy_request(  # noqa: PLR0913 scripts call it with these names
     session = Session(Environment(default_config_path()), lifecycle_url, client_config)
     options = DeployOptions(force, build_context_method, "--no-cache" in build_flags)
     source = JobSource.load(Path(workdir), extra_vars)
-    _manifest, payload = make_payload(source, options, session)
+    payload = make_payload(source, options, session)[1]
     deployment = session.call("POST", "deploy", payload.model_dump())
     follow_deployment(session, deployment["id"], lambda _deployment: None)
+
+
+def pack_job(
+    source: JobSource,
+    options: DeployOptions,
+    credentials: dict[str, Credentials],
+    on_packed: OnPacked = lambda _done, _total: None,
+) -> PackedJob:
+    """Validate the manifest and pack what is sent; `credentials` are those of git hosts."""
+    manifest = parse_manifest(source.content)
+    files = None
+    if source.choose_build_context(manifest, options.build_context) == BuildContextMethod.local:
+        _check_files(source.directory, manifest)
+        files = collect_source(source.directory, manifest)
+    elif not manifest.git.remote:
+        raise ManifestError([("git.remote", "is missing: name the repository to clone")])
+    directory = source.directory
+    payload = DeployPayload(
+        manifest=source.content,
+        git_credentials=_find_credentials(manifest.git.remote, credentials),
+        secret_vars=SecretVars(
+            build_env=read_secret_vars(directory, manifest.secret_build_env_file),
+            runtime_env=read_secret_vars(directory, manifest.secret_runtime_env_file),
+        ),
+        build_context=files and base64.b64encode(pack_source(files, on_packed)).decode(),
+        force=options.force,
+        build_flags=["--no-cache"] if options.no_cache else [],
+    )
+    return PackedJob(manifest, payload, files)
 
 
 def make_payload(
     source: JobSource, options: DeployOptions, session: Session
 ) -> tuple[Manifest, DeployPayload]:
     """Return the validated manifest and the body of the deploy call."""
-    content, directory = source.content, source.directory
-    manifest = parse_manifest(content)
-    secret_files = [
-        name for name in (manifest.secret_build_env_file, manifest.secret_runtime_env_file) if name
+    packed = pack_job(source, options, session.config.git_credentials)
+    return packed.manifest, packed.payload
+
+
+def _check_files(directory: Path, manifest: Manifest) -> None:
+    """Raise ManifestError, which names each file that the manifest needs and the directory lacks."""
+    extra = manifest.get_jobtype_extra()
+    hint = "; --build-context git builds what is in git.remote" if manifest.git.remote else ""
+    problems = [
+        (f"jobtype_extra.{key}", f"there is no file {extra[key]} in {directory}{hint}")
+        for key in ("entrypoint_path", "requirements_path")
+        if isinstance(extra.get(key), str) and not (directory / extra[key]).is_file()
     ]
-    is_local = _is_local(options, manifest, session)
-    return manifest, DeployPayload(
-        manifest=content,
-        git_credentials=_find_credentials(manifest.git.remote, session.config.git_credentials),
-        secret_vars=SecretVars(
-            build_env=read_secret_vars(directory, manifest.secret_build_env_file),
-            runtime_env=read_secret_vars(directory, manifest.secret_runtime_env_file),
-        ),
-        build_context=_pack(directory, manifest, secret_files) if is_local else None,
-        force=options.force,
-        build_flags=["--no-cache"] if options.no_cache else [],
-    )
-
-
-def follow_deployment(
-    session: Session,
-    deployment_id: str,
-    on_progress: Callable[[dict[str, Any]], None],
-    timeout_seconds: float = LONGEST_DEPLOYMENT_SECONDS,
-) -> dict[str, Any]:
-    """Poll the deployment until it is done; raises DeploymentError when it fails or takes too long.
-
-    `on_progress` is called with each state. A short outage of Lifecycle is waited out.
-    """
-    started = answered = time.monotonic()
-    while True:
-        try:
-            deployment = session.call("GET", f"deploy/{deployment_id}")
-            answered = time.monotonic()
-        except (RequestError, ResponseError) as error:
-            if not is_transient(error) or time.monotonic() - answered > MAX_OUTAGE_SECONDS:
-                raise
-            time.sleep(0.2)
-            continue
-        on_progress(deployment)
-        status = str(deployment["status"]).lower()
-        if status == "failed":
-            raise DeploymentError(deployment["error"] or "no cause is known")
-        if status == "done":
-            return dict(deployment)
-        elapsed = time.monotonic() - started
-        if elapsed > timeout_seconds:
-            raise DeploymentError(
-                f"not done after {timeout_seconds:g} s; "
-                f"deployment {deployment_id} goes on at the server"
-            )
-        time.sleep(min(0.5, max(0.03, elapsed / 20)))
-
-
-def is_transient(error: Exception) -> bool:
-    """Return whether the same request may succeed a moment later."""
-    # While Lifecycle restarts, it refuses connections, or the proxy in front of it answers 502 or 503.
-    return isinstance(error, RequestError) or getattr(error, "status_code", 0) >= 500
-
-
-def _is_local(options: DeployOptions, manifest: Manifest, session: Session) -> bool:
-    if options.build_context != BuildContextMethod.default:
-        return options.build_context == BuildContextMethod.local
-    return (
-        urlsplit(session.lifecycle_url).hostname in LOCAL_HOSTS
-        and manifest.owner_email == SAMPLE_OWNER
-    )
-
-
-def _pack(directory: Path, manifest: Manifest, secret_files: list[str]) -> str:
-    entrypoint = manifest.get_jobtype_extra().get("entrypoint_path")
-    if isinstance(entrypoint, str) and not (directory / entrypoint).is_file():
-        raise ManifestError(
-            [("jobtype_extra.entrypoint_path", f"there is no file {entrypoint} in {directory}")]
-        )
-    return base64.b64encode(pack_directory(directory, secret_files)).decode()
+    if problems:
+        raise ManifestError(problems)
 
 
 def _find_credentials(remote: str, known: dict[str, Credentials]) -> Credentials | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from racetrack_client.client.deploy import DeploymentError, follow_deployment
+from racetrack_client.client.deployment_progress import DeploymentError, follow_deployment
 from racetrack_client.client.run import JOB_INTERNAL_PORT
 from racetrack_client.client.session import Session
 from racetrack_client.entities import DeployPayload, DockerLabel, ProcessImage, job_resource_name

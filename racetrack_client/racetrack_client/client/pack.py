@@ -1,82 +1,48 @@
-"""Packing a job for the builder: its directory as a reproducible tar without secrets, and its secret variables."""
+"""Packing a job for the builder: its files as a reproducible tar without secrets, and its secret variables."""
 
 import gzip
 import io
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from dotenv.parser import parse_stream
-from pathspec import GitIgnoreSpec
 
+from racetrack_client.client.lfs import MAX_POINTER_BYTES, is_lfs_pointer
+from racetrack_client.client.source_files import ADVICE, MAX_PACKED_BYTES, SourceFiles
 from racetrack_client.log.errors import ValidationError
 
-MAX_PACKED_BYTES = 256 * 1024 * 1024
-MAX_PACKED_FILES = 10_000
-NEVER_PACKED = (
-    "*.zip",
-    ".git",
-    "*.pyc",
-    "__pycache__",
-    ".gitignore",
-    "/.racetrackignore",
-    "/plugin-manifest.yaml",
-)
-"""Ignored in directories of jobs and of plugins."""
-_ADVICE = "name what the job does not need in .gitignore, or deploy with --build-context git"
-_Specs = list[tuple[Path, GitIgnoreSpec]]
-"""Ignore files, the outermost first, each with its directory; the first entry holds what is always ignored."""
+_LARGE_BYTES = 8 * 1024 * 1024
+"""Sources from this size on are compressed quickly rather than well: most of them are models, which hardly shrink."""
+
+OnPacked = Callable[[int, int], None]
+"""Called with the number of bytes that are packed, and with the number of all."""
 
 
-def pack_directory(
-    directory: Path, secret_files: list[str], max_bytes: int = MAX_PACKED_BYTES
+def pack_source(
+    source: SourceFiles,
+    on_packed: OnPacked = lambda _done, _total: None,
+    max_bytes: int = MAX_PACKED_BYTES,
 ) -> bytes:
-    """Return the files of a directory as tar.gz; raises ValidationError when they exceed `max_bytes`."""
+    """Return the files of a job as tar.gz; raises ValidationError when they exceed `max_bytes`, or one is not really there."""
+    total = sum(size for _path, size in source.list_sizes())
+    if total > max_bytes:
+        raise ValidationError(
+            f"{source.directory} holds more than {max_bytes / 1024**2:g} MiB; "
+            f"the largest files: {source.describe_largest()}; {ADVICE}"
+        )
     content = io.BytesIO()
+    level = 1 if total > _LARGE_BYTES else 6
     with (
-        gzip.GzipFile(fileobj=content, mode="wb", mtime=0, compresslevel=6) as zipped,
+        gzip.GzipFile(fileobj=content, mode="wb", mtime=0, compresslevel=level) as zipped,
         tarfile.open(fileobj=zipped, mode="w|") as tar,
     ):
-        packed = 0
-        for file in list_packed_files(directory, secret_files):
-            packed += file.stat().st_size
-            if packed > max_bytes:
-                raise ValidationError(
-                    f"{directory} holds more than {max_bytes / 1024**2:g} MiB; {_ADVICE}"
-                )
-            _add(tar, directory, file)
+        counter = _Counter(total, on_packed)
+        for name in source.sent:
+            _add(tar, source.directory, name, counter)
     return content.getvalue()
-
-
-def list_packed_files(
-    directory: Path, secret_files: list[str], max_files: int = MAX_PACKED_FILES
-) -> list[Path]:
-    """List the files that are packed, in a fixed order; raises ValidationError for links that lead outside."""
-    # The manifest names secret files relative to the job's directory, perhaps with `./` or `sub/../`.
-    secrets = {os.path.normpath(name) for name in secret_files}
-    files = []
-    always_ignored = GitIgnoreSpec.from_lines([*NEVER_PACKED, ".venv", "venv"])
-    root = directory.resolve()
-    for path in _walk(directory, [(directory, always_ignored)], (root,)):
-        if os.path.normpath(path.relative_to(directory)) in secrets:
-            continue
-        _check_leads_inside(path, root)
-        if path.resolve() in {(directory / name).resolve() for name in secrets}:
-            continue
-        files.append(path)
-        if len(files) > max_files:
-            raise ValidationError(f"{directory} holds more than {max_files} files; {_ADVICE}")
-    return files
-
-
-def format_size(size_bytes: int) -> str:
-    """Return a number of bytes as text, in a suitable unit."""
-    if size_bytes < 1024:
-        return f"{size_bytes} bytes"
-    if size_bytes < 1024**2:
-        return f"{size_bytes / 1024:.1f} KiB"
-    return f"{size_bytes / 1024**2:.1f} MiB"
 
 
 def read_secret_vars(directory: Path, name: str | None) -> dict[str, str]:
@@ -101,56 +67,32 @@ def read_secret_vars(directory: Path, name: str | None) -> dict[str, str]:
     return {binding.key: binding.value or "" for binding in bindings if binding.key is not None}
 
 
-def _walk(directory: Path, outer_specs: _Specs, trail: tuple[Path, ...]) -> Iterator[Path]:
-    """Yield the regular files below a directory; ignored directories are never entered.
+class _Counter:
+    """Counts the bytes that are read from one file after the other."""
 
-    `trail` holds the resolved directories on the way, the job's first; a link back to one of them would loop.
-    """
-    specs = [*outer_specs, *_read_ignore_file(directory)]
-    for path in sorted(directory.iterdir()):
-        is_directory = path.is_dir()
-        if _is_ignored(path, is_directory, specs):
-            continue
-        if is_directory:
-            _check_leads_inside(path, trail[0])
-            real = path.resolve()
-            if real not in trail:
-                yield from _walk(path, specs, (*trail, real))
-        elif path.is_file():
-            yield path
+    def __init__(self, total: int, on_packed: OnPacked) -> None:
+        self._total = total
+        self._done = 0
+        self._on_packed = on_packed
+        self.file: IO[bytes] = io.BytesIO()
+
+    def read(self, size: int = -1) -> bytes:
+        """Read from the current file."""
+        part = self.file.read(size)
+        self._done += len(part)
+        self._on_packed(self._done, self._total)
+        return part
 
 
-def _check_leads_inside(path: Path, root: Path) -> None:
-    if path.is_symlink() and not path.resolve().is_relative_to(root):
-        raise ValidationError(
-            f"{path} is a link that leads outside the job's directory; "
-            "copy there what it means, or name it in .gitignore"
-        )
-
-
-def _read_ignore_file(directory: Path) -> _Specs:
-    file = directory / ".gitignore"
-    if not file.is_file():
-        return []
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    return [(directory, GitIgnoreSpec.from_lines(lines))]
-
-
-def _is_ignored(path: Path, is_directory: bool, specs: _Specs) -> bool:
-    always_ignored, *ignore_files = specs
-    # The ignore file nearest to the path decides, as in git.
-    for base, spec in [always_ignored, *reversed(ignore_files)]:
-        name = path.relative_to(base).as_posix() + ("/" if is_directory else "")
-        verdict = spec.check_file(name).include
-        if verdict is not None:
-            return bool(verdict)
-    return False
-
-
-def _add(tar: tarfile.TarFile, directory: Path, file: Path) -> None:
-    entry = tarfile.TarInfo(file.relative_to(directory).as_posix())
-    with file.open("rb") as opened:
+def _add(tar: tarfile.TarFile, directory: Path, name: Path, counter: _Counter) -> None:
+    entry = tarfile.TarInfo(name.as_posix())
+    with (directory / name).open("rb") as opened:
         status = os.fstat(opened.fileno())
+        if status.st_size <= MAX_POINTER_BYTES and is_lfs_pointer(opened.peek()):
+            raise ValidationError(
+                f"{name} is only a pointer of Git LFS; run `git lfs pull` to fetch the file, then deploy"
+            )
         entry.size = status.st_size
         entry.mode = 0o755 if status.st_mode & 0o100 else 0o644
-        tar.addfile(entry, opened)
+        counter.file = opened
+        tar.addfile(entry, counter)

@@ -20,6 +20,7 @@ from racetrack_client.utils.auth import AuthError, get_auth_request_headers
 from racetrack_client.utils.request import (
     DEFAULT_TIMEOUT_SECONDS,
     EndpointUnknown,
+    OnSent,
     Requests,
     Response,
     ResponseError,
@@ -122,10 +123,16 @@ class Session:
         *,
         token: str | None = None,
         timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
+        on_sent: OnSent | None = None,
     ) -> Any:
         """Call `/api/v1/<path>` and return the decoded answer; raises ResponseError with the server's message."""
         response = self.request(
-            method, self.api_url(path), body, token=token, timeout_seconds=timeout_seconds
+            method,
+            self.api_url(path),
+            body,
+            token=token,
+            timeout_seconds=timeout_seconds,
+            on_sent=on_sent,
         )
         with self._explaining(method, path):
             answer = parse_response(response, ERROR_CONTEXT)
@@ -158,6 +165,7 @@ class Session:
         *,
         token: str | None = None,
         timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
+        on_sent: OnSent | None = None,
     ) -> Response:
         """Send a request with the token and return any answer, errors included; `body` is bytes, or is sent as JSON."""
         is_raw = isinstance(body, bytes)
@@ -169,6 +177,7 @@ class Session:
             headers=get_auth_request_headers(self.token if token is None else token),
             timeout=timeout_seconds,
             verify_tls=self.environment.verify_tls,
+            on_sent=on_sent,
         )
 
     @contextmanager

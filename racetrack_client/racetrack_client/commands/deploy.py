@@ -1,6 +1,11 @@
-"""`racetrack deploy`, `validate` and `rollback`."""
+"""`racetrack deploy` and `validate`."""
 
+import fcntl
+import os
+import select
+import stat
 import sys
+import termios
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,28 +16,31 @@ from racetrack_client.client.deploy import (
     BuildContextMethod,
     DeployOptions,
     JobSource,
-    make_payload,
+    PackedJob,
+    pack_job,
 )
-from racetrack_client.client.pack import format_size
-from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, Session, job_path
+from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS
+from racetrack_client.client.source_files import SourceFiles, format_size
 from racetrack_client.commands.following import BuildLog, Progress, watch_deployment
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     ExtraVars,
-    JobName,
     Output,
     OutputOption,
     Remote,
-    complete_job_version,
     print_data,
     say,
 )
-from racetrack_client.manifest.load import parse_extra_vars
-from racetrack_client.manifest.manifest import Manifest
+from racetrack_client.manifest.load import find_manifest_path, parse_extra_vars
 from racetrack_client.manifest.parse import parse_manifest
 from racetrack_client.manifest.rules import list_deprecations
 
 app = typer.Typer()
+
+_LARGE_BYTES = 10 * 1024 * 1024
+"""Uploads from this size on name their largest files."""
+_STDIN_SECONDS = 1.0
+"""The longest wait for a manifest on standard input, where the directory has none."""
 
 
 @app.command("deploy")
@@ -65,14 +73,24 @@ def deploy(  # noqa: PLR0913 each is an option of the command
 ) -> None:
     """Deploy the job of a directory; prints its URL."""
     session = open_session(remote or old_remote)
-    source = _load_source(workdir, extra_vars)
+    source = _load_source(_choose_manifest(workdir), extra_vars)
     options = DeployOptions(force, build_context, no_cache)
-    manifest, payload = make_payload(source, options, session)
-    warn_of_deprecations(source.content)
-    origin = _describe_origin(manifest, payload.build_context)
-    say(f"deploying {manifest.name} {manifest.version} to {session.lifecycle_url} from {origin}")
     progress = Progress(sys.stderr)
-    deployment_id = session.call("POST", "deploy", payload.model_dump(), timeout_seconds=600)["id"]
+    packed = pack_job(source, options, session.config.git_credentials, progress.on_bytes("packing"))
+    warn_of_deprecations(source.content)
+    progress.clear()
+    manifest = packed.manifest
+    origin = _describe_origin(packed)
+    say(f"deploying {manifest.name} {manifest.version} to {session.lifecycle_url} from {origin}")
+    tell_left_out(packed.files)
+    started = session.call(
+        "POST",
+        "deploy",
+        packed.payload.model_dump(),
+        timeout_seconds=600,
+        on_sent=progress.on_bytes("sending"),
+    )
+    deployment_id = started["id"]
     log = BuildLog(session, deployment_id, progress.write_through) if build_logs else None
     deployment = watch_deployment(session, deployment_id, progress, timeout, log)
     say(f"{manifest.name} {manifest.version} is deployed after {progress.elapsed_seconds:.1f} s")
@@ -98,42 +116,49 @@ def validate(
     print_data(content, output, yaml.safe_dump(content))
 
 
-@app.command("rollback", no_args_is_help=True)
-def rollback(
-    name: JobName,
-    version: Annotated[
-        str,
-        typer.Argument(
-            help="Exact version, latest, or a pattern such as 1.x.",
-            autocompletion=complete_job_version,
-        ),
-    ] = "latest",
-    remote: Remote = None,
-    deployment: Annotated[
-        str | None,
-        typer.Option(
-            help="Id of the deployment to go back to; default: the one before.", show_default=False
-        ),
-    ] = None,
-    output: OutputOption = Output.TEXT,
-) -> None:
-    """Bring the previous deployment of a job back, without a build; prints the job's URL."""
-    session = open_session(remote)
-    exact = session.call("GET", job_path(name, version))["version"]
-    progress = Progress(sys.stderr)
-    started = _roll_back(session, job_path(name, exact, "rollback"), deployment)
-    done = watch_deployment(session, started["deployment_id"], progress)
-    say(
-        f"{name} {exact} is back at deployment {started['restored_deployment_id']} "
-        f"after {progress.elapsed_seconds:.1f} s"
-    )
-    print_data(started | {"deployment": done}, output, (done.get("job") or {}).get("pub_url") or "")
-
-
 def warn_of_deprecations(content: dict[str, Any]) -> None:
     """Print a warning for each deprecated key of a manifest."""
     for deprecation in list_deprecations(content):
         say(f"warning: {deprecation}")
+
+
+def tell_left_out(files: SourceFiles | None) -> None:
+    """Print which files are not sent, in one line."""
+    left_out = files.describe_left_out() if files is not None else ""
+    if left_out:
+        say(f"left out: {left_out}; `racetrack files` lists everything and says why")
+
+
+def _choose_manifest(workdir: str) -> str:
+    """Return `-` where a manifest waits on standard input and the directory has none; older clients read it there."""
+    if workdir != "." or not _is_piped(sys.stdin.fileno()):
+        return workdir
+    if find_manifest_path(Path(workdir)) is None:
+        select.select([sys.stdin], [], [], _STDIN_SECONDS)
+        return "-" if _has_input(sys.stdin.fileno()) else workdir
+    if _has_input(sys.stdin.fileno()):
+        say(
+            "warning: job.yaml of this directory is deployed, and standard input is not read; "
+            "`racetrack deploy -` takes the manifest from there"
+        )
+    return workdir
+
+
+def _is_piped(descriptor: int) -> bool:
+    try:
+        mode = os.fstat(descriptor).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+
+
+def _has_input(descriptor: int) -> bool:
+    """Return whether bytes can be read at once; none is taken."""
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode):
+        return status.st_size > os.lseek(descriptor, 0, os.SEEK_CUR)
+    waiting = fcntl.ioctl(descriptor, termios.FIONREAD, b"\0" * 4)
+    return int.from_bytes(waiting, sys.byteorder) > 0
 
 
 def _load_source(path: str, extra_vars: list[str] | None) -> JobSource:
@@ -143,14 +168,12 @@ def _load_source(path: str, extra_vars: list[str] | None) -> JobSource:
     return JobSource.load(Path(path), variables)
 
 
-def _describe_origin(manifest: Manifest, build_context: str | None) -> str:
-    if build_context is not None:
-        return f"the files here, {format_size(len(build_context) * 3 // 4)}"
-    git = manifest.git
+def _describe_origin(packed: PackedJob) -> str:
+    context = packed.payload.build_context
+    if packed.files is not None and context is not None:
+        size = len(context) * 3 // 4
+        largest = f", most of it {packed.files.describe_largest()}" if size > _LARGE_BYTES else ""
+        return f"the files here, {format_size(size)}{largest}"
+    git = packed.manifest.git
     branch = f", branch {git.branch}" if git.branch else ""
     return f"{git.remote}{branch}; --build-context local sends the files here"
-
-
-def _roll_back(session: Session, path: str, deployment: str | None) -> dict[str, Any]:
-    body = {"deployment_id": deployment} if deployment else None
-    return dict(session.call("POST", path, body, timeout_seconds=LONGEST_DEPLOYMENT_SECONDS))

@@ -8,12 +8,19 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from racetrack_client.client.deploy import MAX_OUTAGE_SECONDS, follow_deployment, is_transient
+from racetrack_client.client.deployment_progress import (
+    MAX_OUTAGE_SECONDS,
+    follow_deployment,
+    is_transient,
+)
 from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, Session
 from racetrack_client.commands.options import Output, say
 from racetrack_client.utils.request import RequestError, ResponseError
 
 _PAUSE_SECONDS = 0.5
+_REFRESH_SECONDS = 0.1
+_MANY_BYTES = 1024 * 1024
+"""Fewer bytes are packed and sent at once."""
 
 
 class Progress:
@@ -29,6 +36,7 @@ class Progress:
         self._started = monotonic()
         self._phase = ""
         self._warnings = ""
+        self._shown = 0.0
 
     @property
     def elapsed_seconds(self) -> float:
@@ -48,6 +56,18 @@ class Progress:
         elif phase != self._phase:
             self._write(f"[{self.elapsed_seconds:5.1f} s] {phase}\n")
         self._phase = phase
+
+    def on_bytes(self, what: str) -> Callable[[int, int], None]:
+        """Return a function that shows on a terminal how many of many bytes are done."""
+
+        def show(done: int, total: int) -> None:
+            now = self.elapsed_seconds
+            if self._is_live and total > _MANY_BYTES and now - self._shown > _REFRESH_SECONDS:
+                self._shown = now
+                sizes = f"{done / 1024**2:.1f} of {total / 1024**2:.1f} MiB"
+                self._write(f"\r\033[2K[{now:5.1f} s] {what} {sizes}")
+
+        return show
 
     def write_through(self, text: str) -> None:
         """Write permanent lines in place of the live line."""

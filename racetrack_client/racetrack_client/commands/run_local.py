@@ -11,7 +11,7 @@ from racetrack_client.client.deploy import (
     BuildContextMethod,
     DeployOptions,
     JobSource,
-    make_payload,
+    pack_job,
 )
 from racetrack_client.client.local_job import (
     LocalJob,
@@ -24,7 +24,7 @@ from racetrack_client.client.local_job import (
 )
 from racetrack_client.client.run import JOB_INTERNAL_PORT
 from racetrack_client.client.session import Session
-from racetrack_client.commands.deploy import warn_of_deprecations
+from racetrack_client.commands.deploy import tell_left_out, warn_of_deprecations
 from racetrack_client.commands.following import Progress
 from racetrack_client.commands.opening import open_session, read_variables
 from racetrack_client.commands.options import ExtraVars, Remote, say
@@ -67,12 +67,12 @@ def run_local(
     command = _split_command(cmd or "")
     session = open_session(remote)
     is_here = remote is None and has_builder()
-    if is_here and build_context == BuildContextMethod.default:
-        build_context = BuildContextMethod.local
     source = JobSource.load(workdir, parse_extra_vars(extra_vars or []))
     options = DeployOptions(build_context=build_context)
-    manifest, payload = make_payload(source, options, session)
+    packed = pack_job(source, options, session.config.git_credentials)
+    manifest, payload = packed.manifest, packed.payload
     warn_of_deprecations(source.content)
+    tell_left_out(packed.files)
     image = build_here(payload) if is_here else _build_remotely(session, payload)
     job = LocalJob(manifest, port, command, payload.get_secret_vars().runtime_env)
     say(f"{manifest.name} {manifest.version} starts at {job.url}; Ctrl-C ends it")

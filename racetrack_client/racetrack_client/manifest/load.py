@@ -18,16 +18,20 @@ Overrides = Mapping[str, str | None]
 """Extra variables: a dotted key, and its value as YAML; None removes the key."""
 
 
+def find_manifest_path(path: Path) -> Path | None:
+    """Return the manifest file of a directory, or `path` itself; None when there is none."""
+    candidates = (path, path / JOB_FILE, path / LEGACY_JOB_FILE)
+    return next((each for each in candidates if each.is_file()), None)
+
+
 def require_manifest_path(path: Path) -> Path:
     """Return the manifest file of a directory, or `path` itself; raises ValidationError when there is none."""
-    if path.is_file():
-        return path
-    for name in (JOB_FILE, LEGACY_JOB_FILE):
-        if (path / name).is_file():
-            return path / name
-    raise ValidationError(
-        f"there is no {JOB_FILE} in {path}; run the command in a job's directory, or name one"
-    )
+    found = find_manifest_path(path)
+    if found is None:
+        raise ValidationError(
+            f"there is no {JOB_FILE} in {path}; run the command in a job's directory, or name one"
+        )
+    return found
 
 
 def load_manifest(path: Path, extra_vars: Overrides | None = None) -> Manifest:

@@ -3,10 +3,10 @@
 Plugins import this module: its names are frozen (docs/plugins.md).
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from racetrack_client.utils.quantity import Quantity
 
@@ -19,10 +19,10 @@ class GitManifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    remote: str
+    remote: str = ""
     """The `https` URL of the repository."""
     branch: str | None = None
-    """Branch or tag to clone; by default the repository's default branch."""
+    """Branch, tag or commit id to clone; by default the repository's default branch."""
     directory: str = "."
     """The job's directory inside the repository."""
 
@@ -53,8 +53,10 @@ class Manifest(BaseModel):
     """Name of the job's family, part of its URL: a-z, 0-9 and inner dashes."""
     owner_email: str
     """E-mail address of the person or team that answers for the job."""
-    git: GitManifest
-    """Repository of the source, cloned when the deployment sends no files."""
+    git: GitManifest = Field(default_factory=GitManifest)
+    """Repository of the source; needed only where the builder clones it instead of receiving files."""
+    build_context: Literal["local", "git"] | None = None
+    """`git` lets the builder clone `git.remote` at each deployment; otherwise `racetrack deploy` sends the directory."""
     version: str = "0.0.1"
     """Semantic version such as `1.2.3` or `1.3.0-rc1`; quote it where YAML would read a number."""
     jobtype: str | None = None

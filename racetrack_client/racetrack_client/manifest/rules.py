@@ -124,11 +124,14 @@ def _list_job_type_errors(content: dict[str, Any]) -> Errors:
 
 
 def _list_source_errors(content: dict[str, Any]) -> Errors:
-    git = content.get("git")
+    git = {"remote": ""} if content.get("git") is None else content["git"]
     if not isinstance(git, dict):
         return
     remote, directory = git.get("remote"), git.get("directory")
-    if isinstance(remote, str) and not re.match(r"https://[^/\s]+", remote):
+    is_needed = bool(git.get("branch")) or content.get("build_context") == "git"
+    if remote is None or (is_needed and not remote):
+        yield "git.remote", "is missing: name the repository to clone"
+    elif isinstance(remote, str) and remote and not re.match(r"https://[^/\s]+", remote):
         yield "git.remote", f"{remote!r} must be an https:// URL of a repository"
     if isinstance(directory, str) and (directory.startswith("/") or ".." in directory.split("/")):
         yield "git.directory", f"{directory!r} must be a path inside the repository"

@@ -9,12 +9,21 @@ import pydantic
 import yaml
 from pathspec import GitIgnoreSpec
 
-from racetrack_client.client.pack import NEVER_PACKED
+from racetrack_client.client.ignore_rules import read_racetrack_ignore
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.plugin.plugin_manifest import PluginManifest
 from racetrack_client.utils.semver import SemanticVersion
 
 MANIFEST_FILE = "plugin-manifest.yaml"
+NEVER_PACKED = (
+    "*.zip",
+    ".git",
+    "*.pyc",
+    "__pycache__",
+    ".gitignore",
+    "/.racetrackignore",
+    "/plugin-manifest.yaml",
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -51,9 +60,7 @@ def bundle_plugin(
     extra_files: dict[str, Path] | None = None,
 ) -> None:
     """Write the zip; `extra_files` maps names inside it to files from elsewhere."""
-    ignore_file = directory / ".racetrackignore"
-    lines = ignore_file.read_text().splitlines() if ignore_file.exists() else []
-    ignored = GitIgnoreSpec.from_lines([*lines, *NEVER_PACKED])
+    ignored = read_racetrack_ignore(directory) + GitIgnoreSpec.from_lines(NEVER_PACKED)
     files = {
         path.relative_to(directory).as_posix(): path
         for path in _walk(directory, (directory.resolve(), *directory.resolve().parents))

@@ -4,13 +4,14 @@ It uses the standard library because a command must start fast: importing httpx 
 Plugins import this module: its names are frozen (docs/plugins.md).
 """
 
+import io
 import json as json_module
 import socket
 import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
@@ -69,6 +70,10 @@ class Response:
         return json_module.loads(self.content)
 
 
+OnSent = Callable[[int, int], None]
+"""Called with the number of bytes of the body that are sent, and with the number of all."""
+
+
 class Requests:
     """Requests over HTTP: each method returns the answer whatever its status, and raises RequestError without one."""
 
@@ -102,9 +107,14 @@ class Requests:
         headers: Mapping[str, str | None] | None = None,
         timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
         verify_tls: bool = True,
+        on_sent: OnSent | None = None,
     ) -> Response:
         """Send a request with `json` or with the bytes in `data`; headers of None are left out."""
         request = _build_request(method, url, params, json, data, headers)
+        if on_sent is not None and isinstance(request.data, bytes):
+            size = len(request.data)
+            request.data = _CountedBody(request.data, on_sent)
+            request.add_unredirected_header("Content-Length", str(size))
         with _translated_errors(request), _open(request, timeout, verify_tls) as answer:
             return _read(request, answer)
 
@@ -291,6 +301,20 @@ def _unverified_context() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+class _CountedBody(io.BytesIO):
+    """The body of a request that tells how much of it was read."""
+
+    def __init__(self, content: bytes, on_sent: OnSent) -> None:
+        super().__init__(content)
+        self._total = len(content)
+        self._on_sent = on_sent
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        part = super().read(size)
+        self._on_sent(self.tell(), self._total)
+        return part
 
 
 class _CarefulRedirects(urllib.request.HTTPRedirectHandler):

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from racetrack_client.client import deploy
+from racetrack_client.client import deployment_progress
 from racetrack_client.client.deploy import (
     BuildContextMethod,
     DeploymentError,
     DeployOptions,
     JobSource,
-    follow_deployment,
     make_payload,
     send_deploy_request,
 )
+from racetrack_client.client.deployment_progress import follow_deployment
 from racetrack_client.client.session import Environment, Session
 from racetrack_client.client_config.client_config import ClientConfig
 from racetrack_client.entities import Credentials
@@ -69,34 +69,70 @@ def test_secret_files_lie_beside_a_manifest_named_as_a_file(job: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("url", "owner", "method", "is_local"),
+    ("wanted", "in_manifest", "is_local"),
     [
-        ("http://localhost:7002", "sample@example.com", "default", True),
-        ("http://[::1]:7002", "sample@example.com", "default", True),
-        ("http://127.0.0.1:7002", "me@example.com", "default", False),
-        ("https://racetrack.example.com", "sample@example.com", "default", False),
-        ("https://racetrack.example.com", "me@example.com", "local", True),
-        ("http://localhost:7002", "sample@example.com", "git", False),
+        ("default", None, True),
+        ("default", "git", False),
+        ("default", "local", True),
+        ("local", "git", True),
+        ("git", None, False),
     ],
 )
-def test_the_source_comes_from_the_directory_or_from_git(
-    job: Path, tmp_path: Path, url: str, owner: str, method: str, is_local: bool
+@pytest.mark.parametrize("url", ["http://localhost:7002", "https://racetrack.example.com"])
+def test_the_source_is_the_directory_unless_option_or_manifest_ask_for_git(
+    job: Path, tmp_path: Path, url: str, wanted: str, in_manifest: str | None, is_local: bool
 ):
-    (job / "job.yaml").write_text(MANIFEST.replace("sample@example.com", owner))
+    asked = f"build_context: {in_manifest}\n" if in_manifest else ""
+    (job / "job.yaml").write_text(MANIFEST.replace("sample@", "me@") + asked)
 
     payload = payload_of(
-        job, a_session(url, tmp_path), build_context=BuildContextMethod(method), no_cache=True
+        job, a_session(url, tmp_path), build_context=BuildContextMethod(wanted), no_cache=True
     )
 
     assert (payload["build_context"] is not None) == is_local
     assert payload["build_flags"] == ["--no-cache"]
 
 
-def test_a_missing_entrypoint_file_is_named_before_anything_is_sent(job: Path, tmp_path: Path):
-    (job / "adder.py").unlink()
+def test_a_manifest_without_a_repository_is_enough_for_the_files_here(job: Path, tmp_path: Path):
+    without_git = "".join(
+        line for line in MANIFEST.splitlines(keepends=True) if not line.startswith("git:")
+    )
+    (job / "job.yaml").write_text(without_git)
+    session = a_session("http://localhost:7002", tmp_path)
 
-    with pytest.raises(ManifestError, match=r"entrypoint_path: there is no file adder\.py"):
+    assert payload_of(job, session)["build_context"] is not None
+    with pytest.raises(ManifestError, match=r"git\.remote: is missing: name the repository"):
+        payload_of(job, session, build_context=BuildContextMethod.git)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_local"), [(MANIFEST, False), (MANIFEST.replace("git:", "labels:"), True)]
+)
+def test_a_manifest_from_standard_input_means_its_repository(
+    job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, is_local: bool
+):
+    monkeypatch.chdir(job)
+    session = a_session("http://localhost:7002", tmp_path)
+
+    payload = make_payload(JobSource.read(text, {}), DeployOptions(), session)[1]
+
+    assert (payload.build_context is not None) == is_local
+
+
+def test_every_missing_file_is_named_before_anything_is_sent(job: Path, tmp_path: Path):
+    (job / "adder.py").unlink()
+    extra = "{entrypoint_path: adder.py, requirements_path: deps.txt}"
+    (job / "job.yaml").write_text(MANIFEST.replace("{entrypoint_path: adder.py}", extra))
+
+    with pytest.raises(ManifestError) as caught:
         payload_of(job, a_session("http://localhost", tmp_path))
+    assert caught.value.problems == [
+        (
+            f"jobtype_extra.{key}",
+            f"there is no file {name} in {job}; --build-context git builds what is in git.remote",
+        )
+        for key, name in {"entrypoint_path": "adder.py", "requirements_path": "deps.txt"}.items()
+    ]
 
 
 def test_an_entrypoint_in_git_is_not_looked_for(job: Path, tmp_path: Path):
@@ -197,4 +233,4 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
         def sleep(self, seconds: float) -> None:
             self.now += seconds
 
-    monkeypatch.setattr(deploy, "time", JumpingTime())
+    monkeypatch.setattr(deployment_progress, "time", JumpingTime())

@@ -1,10 +1,12 @@
+import gzip
 import io
 import os
 import tarfile
 from pathlib import Path
 
 import pytest
-from racetrack_client.client.pack import list_packed_files, pack_directory, read_secret_vars
+from racetrack_client.client.pack import pack_source, read_secret_vars
+from racetrack_client.client.source_files import collect_source
 from racetrack_client.log.errors import ValidationError
 
 
@@ -14,8 +16,8 @@ def write_file(path: Path, text: str = "x") -> Path:
     return path
 
 
-def packed(root: Path, *secrets: str) -> list[str]:
-    return [path.relative_to(root).as_posix() for path in list_packed_files(root, list(secrets))]
+def pack_directory(root: Path) -> bytes:
+    return pack_source(collect_source(root))
 
 
 def test_files_are_packed_with_names_relative_to_the_directory(tmp_path: Path):
@@ -23,7 +25,7 @@ def test_files_are_packed_with_names_relative_to_the_directory(tmp_path: Path):
     write_file(tmp_path / "sub/model.py", "class M: ...")
     (tmp_path / "empty").mkdir()
 
-    with tarfile.open(fileobj=io.BytesIO(pack_directory(tmp_path, []))) as tar:
+    with tarfile.open(fileobj=io.BytesIO(pack_directory(tmp_path))) as tar:
         assert tar.getnames() == ["job.yaml", "sub/model.py"]
         assert tar.extractfile("sub/model.py").read() == b"class M: ..."
 
@@ -36,131 +38,59 @@ def test_the_same_files_give_the_same_bytes(tmp_path: Path):
     os.utime(second / "a.py", (1, 1))
     (second / "b.py").chmod(0o600)
 
-    assert pack_directory(first, []) == pack_directory(second, [])
+    assert pack_directory(first) == pack_directory(second)
 
 
 def test_executables_stay_executable_and_nothing_tells_who_packed(tmp_path: Path):
     write_file(tmp_path / "run.sh").chmod(0o700)
 
-    with tarfile.open(fileobj=io.BytesIO(pack_directory(tmp_path, []))) as tar:
+    with tarfile.open(fileobj=io.BytesIO(pack_directory(tmp_path))) as tar:
         member = tar.getmember("run.sh")
     assert (member.mode, member.mtime, member.uid, member.uname) == (0o755, 0, 0, "")
-
-
-def test_git_ignore_files_mean_what_they_mean_to_git(tmp_path: Path):
-    write_file(
-        tmp_path / ".gitignore", "# comment\nnode_modules/\n*.log\n!keep.log\n/top.txt\n**/d/x\n"
-    )
-    for name in (
-        "node_modules/a.js",
-        "a.log",
-        "keep.log",
-        "top.txt",
-        "sub/top.txt",
-        "c/d/x",
-        "a.py",
-    ):
-        write_file(tmp_path / name)
-
-    assert packed(tmp_path) == ["a.py", "keep.log", "sub/top.txt"]
-
-
-def test_an_ignore_file_in_a_subdirectory_counts_there(tmp_path: Path):
-    write_file(tmp_path / ".gitignore", "*.csv\n")
-    write_file(tmp_path / "sub/.gitignore", "!wanted.csv\n*.tmp\n")
-    for name in ("a.csv", "a.tmp", "sub/a.csv", "sub/wanted.csv", "sub/a.tmp"):
-        write_file(tmp_path / name)
-
-    assert packed(tmp_path) == ["a.tmp", "sub/wanted.csv"]
-
-
-def test_git_caches_and_zips_are_never_packed(tmp_path: Path):
-    write_file(tmp_path / ".gitignore", "!*.zip\n")
-    for name in (".git/config", "a.zip", "__pycache__/a.pyc", "venv/bin/python", "a.py"):
-        write_file(tmp_path / name)
-
-    assert packed(tmp_path) == ["a.py"]
-
-
-@pytest.mark.parametrize("name", ["secret.env", "./secret.env", "sub/../secret.env"])
-def test_declared_secret_files_are_never_packed(tmp_path: Path, name: str):
-    write_file(tmp_path / ".gitignore", "!secret.env\n")
-    write_file(tmp_path / "secret.env", "PASSWORD=hunter2")
-    write_file(tmp_path / "sub/a.py")
-    (tmp_path / "alias.env").symlink_to("secret.env")
-
-    assert packed(tmp_path, name) == ["sub/a.py"]
 
 
 def test_a_link_inside_the_directory_is_packed_as_the_file_it_means(tmp_path: Path):
     write_file(tmp_path / "model.bin", "weights")
     (tmp_path / "latest.bin").symlink_to("model.bin")
 
-    with tarfile.open(fileobj=io.BytesIO(pack_directory(tmp_path, []))) as tar:
+    with tarfile.open(fileobj=io.BytesIO(pack_directory(tmp_path))) as tar:
         assert tar.getmember("latest.bin").isreg()
         assert tar.extractfile("latest.bin").read() == b"weights"
 
 
-def test_a_link_that_leads_outside_is_refused(tmp_path: Path):
-    outside = write_file(tmp_path / "outside.txt")
-    (tmp_path / "job").mkdir()
-    (tmp_path / "job/link.txt").symlink_to(outside)
+def test_too_large_a_job_is_refused_with_its_largest_files(tmp_path: Path):
+    for name, size in {"big.bin": 2000, "small.py": 10, "mid/a.csv": 300, "b.csv": 200}.items():
+        write_file(tmp_path / name, "x" * size)
 
-    with pytest.raises(ValidationError, match="leads outside"):
-        pack_directory(tmp_path / "job", [])
-
-
-def test_a_linked_directory_is_packed_as_the_files_in_it(tmp_path: Path):
-    write_file(tmp_path / "models/v1/weights.bin", "weights")
-    (tmp_path / "current").symlink_to("models/v1")
-
-    assert packed(tmp_path) == ["current/weights.bin", "models/v1/weights.bin"]
-    assert packed(tmp_path, "models/v1/weights.bin") == []
+    with pytest.raises(ValidationError, match=r"holds more than .* MiB") as caught:
+        pack_source(collect_source(tmp_path), max_bytes=1024)
+    assert "big.bin (2.0 KiB), mid/a.csv (300 bytes), b.csv (200 bytes)" in str(caught.value)
+    assert "in .racetrackignore" in str(caught.value)
+    assert "large models in docs/jobs.md" in str(caught.value)
 
 
-def test_a_linked_directory_that_leads_outside_is_refused_unless_ignored(tmp_path: Path):
-    write_file(tmp_path / "shared/weights.bin")
-    write_file(tmp_path / "job/a.py")
-    (tmp_path / "job/models").symlink_to(tmp_path / "shared")
+def test_packing_tells_how_far_it_is(tmp_path: Path):
+    write_file(tmp_path / "big.bin", "x" * 100_000)
+    write_file(tmp_path / "small.py", "x" * 10)
+    told: list[tuple[int, int]] = []
 
-    with pytest.raises(ValidationError, match=r"models is a link that leads outside"):
-        packed(tmp_path / "job")
-    write_file(tmp_path / "job/.gitignore", "models/\n")
-    assert packed(tmp_path / "job") == ["a.py"]
+    content = pack_source(collect_source(tmp_path), lambda *each: told.append(each))
 
-
-def test_links_that_lead_to_each_other_end(tmp_path: Path):
-    write_file(tmp_path / "a/x.py")
-    write_file(tmp_path / "b/y.py")
-    (tmp_path / "a/l").symlink_to("../b")
-    (tmp_path / "b/l").symlink_to("../a")
-
-    assert packed(tmp_path) == ["a/l/y.py", "a/x.py", "b/l/x.py", "b/y.py"]
+    assert gzip.decompress(content)
+    assert len(told) > 2, "the large file is told in parts"
+    assert told[-1] == (100_010, 100_010)
 
 
-def test_loops_and_dangling_links_do_no_harm(tmp_path: Path):
-    write_file(tmp_path / "a.py")
-    (tmp_path / "loop").symlink_to(".")
-    (tmp_path / "nowhere").symlink_to("missing")
-
-    assert packed(tmp_path) == ["a.py"]
-
-
-def test_a_directory_over_the_limit_is_refused_with_advice(tmp_path: Path):
-    write_file(tmp_path / "big.bin", "x" * 2000)
+def test_a_pointer_of_lfs_is_not_sent_in_place_of_its_file(tmp_path: Path):
+    write_file(
+        tmp_path / "model.pkl",
+        "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
+    )
 
     with pytest.raises(
-        ValidationError, match=r"holds more than .* MiB; name what .* in \.gitignore"
+        ValidationError, match=r"model\.pkl is only a pointer of Git LFS; run `git lfs pull`"
     ):
-        pack_directory(tmp_path, [], max_bytes=1024)
-
-
-def test_too_many_files_are_refused(tmp_path: Path):
-    for number in range(4):
-        write_file(tmp_path / f"{number}.txt")
-
-    with pytest.raises(ValidationError, match="more than 3 files"):
-        list_packed_files(tmp_path, [], max_files=3)
+        pack_directory(tmp_path)
 
 
 def test_variables_are_read_as_they_are_written(tmp_path: Path):

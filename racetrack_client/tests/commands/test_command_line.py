@@ -212,7 +212,7 @@ def test_validate_names_every_error_of_a_bad_file(racetrack):
     done = racetrack("validate")
 
     assert (done.returncode, done.stdout) == (70, "")
-    for path in ("name", "owner_email", "git", "jobtype", "replicas", "colour"):
+    for path in ("name", "owner_email", "jobtype", "replicas", "colour"):
         assert f"\n  {path}: " in done.stderr
 
 

@@ -1,4 +1,4 @@
-import json
+import random
 import signal
 import time
 
@@ -39,15 +39,54 @@ def test_a_failed_deployment_ends_with_70_and_its_cause(logged_in, lifecycle, an
     assert "error: deployment error: it broke; mend it" in done.stderr
 
 
-def test_a_manifest_is_read_from_standard_input_only_when_asked(logged_in, lifecycle, answer):
+@pytest.mark.parametrize("arguments", [["deploy", "-"], ["deploy"]])
+def test_a_manifest_on_standard_input_is_read(logged_in, lifecycle, answer, arguments):
     lifecycle.on("POST deploy", answer({"id": "1"}))
     lifecycle.on("GET deploy/1", answer({"status": "done", "job": {"pub_url": "http://pub"}}))
 
-    assert logged_in("deploy", stdin=JOB).returncode == 70
-    done = logged_in("deploy", "-", stdin=JOB)
+    done = logged_in(*arguments, stdin=JOB)
 
     assert done.returncode == 0, done.stderr
+    sent = lifecycle.requests_to("/deploy")[0].json()
+    assert sent["manifest"]["name"] == "adder"
+    assert sent["build_context"] is None
+
+
+def test_standard_input_beside_a_manifest_is_not_read_and_a_warning_says_so(
+    logged_in, lifecycle, answer
+):
+    (logged_in.workdir / "job.yaml").write_text(JOB)
+    lifecycle.on("POST deploy", answer({"id": "1"}))
+    lifecycle.on("GET deploy/1", answer({"status": "done", "job": {"pub_url": "http://pub"}}))
+
+    done = logged_in("deploy", stdin=JOB.replace("adder", "other"))
+
     assert lifecycle.requests_to("/deploy")[0].json()["manifest"]["name"] == "adder"
+    assert "standard input is not read; `racetrack deploy -` takes" in done.stderr
+    assert "standard input" not in logged_in("deploy", "--force", stdin="").stderr
+
+
+def test_deploy_says_in_one_line_what_is_left_out(logged_in, lifecycle, answer):
+    (logged_in.workdir / "job.yaml").write_text(JOB)
+    (logged_in.workdir / ".gitignore").write_text(".env\n")
+    (logged_in.workdir / ".env").write_text("SECRET=1\n")
+    lifecycle.on("POST deploy", answer({"id": "1"}))
+    lifecycle.on("GET deploy/1", answer({"status": "done", "job": {"pub_url": "http://pub"}}))
+
+    done = logged_in("deploy")
+
+    assert "left out: .env; `racetrack files` lists everything and says why" in done.stderr
+
+
+def test_a_large_upload_names_its_largest_files(logged_in, lifecycle, answer):
+    (logged_in.workdir / "job.yaml").write_text(JOB)
+    (logged_in.workdir / "model.bin").write_bytes(random.Random(1).randbytes(11 * 1024 * 1024))
+    lifecycle.on("POST deploy", answer({"id": "1"}))
+    lifecycle.on("GET deploy/1", answer({"status": "done", "job": {"pub_url": "http://pub"}}))
+
+    done = logged_in("deploy")
+
+    assert "from the files here, 11.0 MiB, most of it model.bin (11.0 MiB)" in done.stderr
 
 
 def interrupt_after_first_request(racetrack, lifecycle, path, *arguments):
@@ -129,59 +168,3 @@ def test_a_server_without_logs_of_deployments_is_no_obstacle(logged_in, lifecycl
     lifecycle.on("GET deploy/1/build-logs", answer({"detail": "Not Found"}, 404))
 
     assert logged_in("deploy", "--build-logs").stdout == "http://pub\n"
-
-
-STARTED = {"deployment_id": "7", "restored_deployment_id": "3", "of_a_newer_server": 1}
-DONE = {"status": "done", "job": {"pub_url": "http://pub/job/adder/0.0.2"}, "phase": None}
-
-
-@pytest.fixture
-def rolling_back(lifecycle, answer):
-    lifecycle.on("GET job/adder/latest", answer({"name": "adder", "version": "0.0.2"}))
-    lifecycle.on("POST job/adder/0.0.2/rollback", answer(STARTED))
-    lifecycle.on(
-        "GET deploy/7", answer({"status": "in_progress", "phase": "starting"}), answer(DONE)
-    )
-
-
-@pytest.mark.usefixtures("rolling_back")
-def test_a_rollback_is_followed_to_its_end_and_prints_the_url(logged_in, lifecycle):
-    done = logged_in("rollback", "adder")
-
-    assert (done.returncode, done.stdout) == (0, "http://pub/job/adder/0.0.2\n"), done.stderr
-    assert "adder 0.0.2 is back at deployment 3" in done.stderr
-    assert lifecycle.requests_to("/rollback")[0].body == b""
-
-
-@pytest.mark.usefixtures("rolling_back")
-def test_a_rollback_to_a_deployment_names_it(logged_in, lifecycle, answer):
-    lifecycle.on("GET job/adder/0.0.2", answer({"name": "adder", "version": "0.0.2"}))
-
-    done = logged_in("rollback", "adder", "0.0.2", "--deployment", "3", "-o", "json")
-
-    assert json.loads(done.stdout)["restored_deployment_id"] == "3"
-    assert json.loads(done.stdout)["deployment"]["status"] == "done"
-    assert lifecycle.requests_to("/rollback")[0].json() == {"deployment_id": "3"}
-
-
-@pytest.mark.usefixtures("rolling_back")
-def test_a_rollback_that_fails_ends_with_70(logged_in, lifecycle, answer):
-    lifecycle.on("GET deploy/7", answer({"status": "failed", "error": "it does not start"}))
-
-    done = logged_in("rollback", "adder")
-
-    assert (done.returncode, done.stdout) == (70, "")
-    assert "deployment error: it does not start" in done.stderr
-
-
-def test_a_server_that_knows_no_rollback_is_called_by_its_name(logged_in, lifecycle, answer):
-    lifecycle.on("GET job/adder/latest", answer({"name": "adder", "version": "0.0.2"}))
-    lifecycle.on("POST job/adder/0.0.2/rollback", answer({"detail": "Not Found"}, 404))
-
-    done = logged_in("rollback", "adder")
-
-    assert done.returncode == 70
-    assert (
-        f"error: Lifecycle at {lifecycle.url} does not know POST /api/v1/job/adder/0.0.2/rollback: "
-        "it is of another version"
-    ) in done.stderr

@@ -200,3 +200,17 @@ def test_scripts_install_with_one_call(lifecycle, answer, plugin: Path, tmp_path
 
     with zipfile.ZipFile(io.BytesIO(lifecycle.received[-1].body)) as sent:
         assert "plugin.py" in sent.namelist()
+
+
+def test_patterns_with_signs_leave_out_and_take_in_again(tmp_path: Path):
+    directory = tmp_path / "plugin"
+    directory.mkdir()
+    (directory / "plugin-manifest.yaml").write_text("name: moon\nversion: 1.0.0\n")
+    for name in ("plugin.py", "notes.md", "README.md", "big.bin"):
+        (directory / name).touch()
+    (directory / ".racetrackignore").write_text("-*.md\n+README.md\nbig.bin\n")
+
+    bundle_plugin(directory, tmp_path / "moon.zip", load_plugin_manifest(directory))
+
+    with zipfile.ZipFile(tmp_path / "moon.zip") as bundle:
+        assert bundle.namelist() == ["README.md", "plugin-manifest.yaml", "plugin.py"]

@@ -142,3 +142,21 @@ def test_an_endpoint_that_is_not_there_differs_from_a_thing_that_is_not_there(
 
     assert isinstance(raised.value, EndpointUnknown) == is_unknown
     assert raised.value.status_code == status
+
+
+def test_a_body_tells_how_much_of_it_is_sent(serve_http, answer):
+    received = []
+
+    def take(request):
+        received.append(request)
+        return answer({})
+
+    told: list[tuple[int, int]] = []
+    Requests.post(
+        serve_http(take), data=b"x" * 50_000, on_sent=lambda done, total: told.append((done, total))
+    )
+
+    assert received[0].body == b"x" * 50_000
+    assert received[0].headers["Content-Length"] == "50000"
+    assert len(told) > 2
+    assert told[-1] == (50_000, 50_000)

@@ -11,6 +11,7 @@ from functools import cached_property
 from racetrack_client.entities import DeployPayload
 from racetrack_client.log.errors import ServiceUnavailable, ValidationError
 from racetrack_client.log.logs import get_logger
+from racetrack_client.manifest.manifest import Manifest
 from racetrack_client.manifest.validate import parse_manifest
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
@@ -69,6 +70,7 @@ class DeploymentSubmitter:
             manifest.infrastructure_target, self.core.config.infrastructure_target
         )
         _check_build_flags(payload.build_flags)
+        _check_has_source(payload, manifest)
         bundle = self._read_bundle(payload)
         new = NewDeployment(
             kind=kind,
@@ -163,6 +165,14 @@ def _check_build_flags(flags: list[str]) -> None:
         )
 
 
+def _check_has_source(payload: DeployPayload, manifest: Manifest) -> None:
+    if not payload.build_context and not manifest.git.remote:
+        raise ValidationError(
+            "no files were sent, and the manifest names no repository; "
+            "deploy with --build-context local, or name the repository in git.remote"
+        )
+
+
 def _encoded_length(size: int) -> int:
     return (size + 2) // 3 * 4
 
@@ -172,5 +182,5 @@ def _too_large(size: int, max_bytes: int) -> ValidationError:
     return ValidationError(
         f"the job's directory makes an archive of {size / mebibyte:.1f} MiB;"
         f" at most {max_bytes / mebibyte:g} MiB are allowed."
-        " Keep large files out with .racetrackignore or .gitignore, or deploy from git"
+        " Name large files that the job does not need in .racetrackignore"
     )

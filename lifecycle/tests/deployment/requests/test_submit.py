@@ -11,7 +11,7 @@ from lifecycle.maintenance import UnderMaintenance
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.auth.token import AuthSubjectType
-from racetrack_commons.testing.builders import a_deploy_payload
+from racetrack_commons.testing.builders import a_deploy_payload, a_manifest_dict
 
 
 def test_every_error_of_a_manifest_is_told_at_once(platform):
@@ -132,6 +132,15 @@ def test_nothing_is_deployed_in_maintenance(platform):
 
     with pytest.raises(UnderMaintenance):
         platform.submit()
+
+
+def test_a_job_without_files_and_repository_is_refused(platform):
+    manifest = a_manifest_dict(git={"remote": ""})
+
+    with pytest.raises(ValidationError, match=r"no files were sent.* git\.remote"):
+        platform.services.submitter.deploy(
+            a_deploy_payload(manifest=manifest, build_context=None), platform.deployer
+        )
 
 
 def test_unknown_build_flags_are_refused(platform):
