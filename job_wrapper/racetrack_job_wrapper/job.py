@@ -13,7 +13,7 @@ from racetrack_job_wrapper.encoding import to_json
 from racetrack_job_wrapper.endpoint_config import EndpointConfig
 from racetrack_job_wrapper.entrypoint import JobEntrypoint
 from racetrack_job_wrapper.environment import JobEnvironment
-from racetrack_job_wrapper.log.logs import describe_error
+from racetrack_job_wrapper.load_failure import describe_load_failure
 from racetrack_job_wrapper.metrics import JobMetrics
 from racetrack_job_wrapper.native import NativeEndpoints, method_of, mount_native_endpoints
 from racetrack_job_wrapper.request import request_context, request_extra
@@ -74,7 +74,7 @@ def load_job(state: JobState, load: Callable[[], Any]) -> None:
             raise ValueError(state.environment.manifest_error)
         state.job = make_job(load(), state.environment)
     except BaseException as error:
-        state.error = describe_error(error)
+        state.error = describe_load_failure(error, state.environment)
         logger.error("the job could not be loaded: %s", state.error, exc_info=error)
     else:
         environment = state.environment

@@ -39,7 +39,7 @@ def import_entrypoint(path: str) -> ModuleType:
     """Import the file under the name that imports of the job's own code, and of its child processes, find it by."""
     file, root = Path(path).resolve(), Path.cwd()
     if not file.is_file():
-        raise EntrypointError(f"{path} file not found")
+        raise EntrypointError(f"{path} file not found; correct entrypoint_path")
     add_import_directories([root, file.parent])
     name = _name_module(file, root)
     _lend_names_to_main(name)
@@ -53,22 +53,28 @@ def choose_class(module: ModuleType, class_name: str | None) -> type:
     if class_name:
         found = getattr(module, class_name, None)
         if not inspect.isclass(found):
-            raise EntrypointError(f"class name {class_name} was not found")
+            names = ", ".join(each.__name__ for each in _list_own_classes(module)) or "none"
+            raise EntrypointError(
+                f"class name {class_name} was not found in {module.__name__}, which has: {names}; correct entrypoint_class"
+            )
         return found
-    own = [
-        each
-        for _, each in inspect.getmembers(module, inspect.isclass)
-        if each.__module__ == module.__name__
-    ]
+    own = _list_own_classes(module)
     candidates = [each for each in own if hasattr(each, "perform")] or own
     if not candidates:
-        raise EntrypointError("no class has been found in module")
+        raise EntrypointError(
+            f"no class has been found in module {module.__name__}; define a class with perform() in it"
+        )
     if len(candidates) > 1:
         names = ", ".join(each.__name__ for each in candidates)
         raise EntrypointError(
             f"multiple classes found in a module, the name should be set explicitly. Set entrypoint_class to one of: {names}"
         )
     return candidates[0]
+
+
+def _list_own_classes(module: ModuleType) -> list[type]:
+    classes = (each for _, each in inspect.getmembers(module, inspect.isclass))
+    return [each for each in classes if each.__module__ == module.__name__]
 
 
 def add_import_directories(directories: Sequence[Path]) -> None:

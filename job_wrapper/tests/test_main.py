@@ -98,7 +98,7 @@ def test_a_file_becomes_a_service(tmp_path, wait_until):
         ("adder.py", "x = 1", (), "no class has been found in module"),
         ("adder.py", f"{ADDER}class B(AdderModel): pass", (), "multiple classes found in a module"),
         ("adder.py", "import nothing_like_this", (), "No module named 'nothing_like_this'"),
-        ("adder.py", "raise SystemExit(4)", (), "4, cause=SystemExit"),
+        ("adder.py", "raise SystemExit(4)", (), "4 (adder.py, line 1), cause=SystemExit"),
         ("job.yaml", "a: [", (), "the manifest can't be read"),
     ],
 )

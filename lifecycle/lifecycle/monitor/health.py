@@ -255,7 +255,8 @@ def _make_init_error(response: httpx.Response) -> JobNotHealthy:
     error = body.get("error") if isinstance(body, dict) else None
     cause = str(error or _shorten(response.text) or f"status {response.status_code}")
     return JobNotHealthy(
-        f"Job initialization error: {cause}", hint="the job raised while it was being loaded"
+        f"Job initialization error: {cause}",
+        hint="the job raised this while it was being loaded; `racetrack run-local` tries it on this machine",
     )
 
 
