@@ -28,6 +28,7 @@ class AuditEventType(StrEnum):
     PLUGIN_UNINSTALLED = "plugin_uninstalled"
     PLUGIN_CONFIGURED = "plugin_configured"
     USER_REGISTERED = "user_registered"
+    USER_ADDED = "user_added"
     USER_LOGGED_IN = "user_logged_in"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - what happened to one
     USER_CHANGED = "user_changed"
@@ -124,6 +125,7 @@ _SENTENCES: dict[str, str] = {
     AuditEventType.PLUGIN_UNINSTALLED: "{executor} uninstalled plugin {plugin_name} {plugin_version}",
     AuditEventType.PLUGIN_CONFIGURED: "{executor} configured plugin {plugin_name} {plugin_version}",
     AuditEventType.USER_REGISTERED: "{executor} asked for an account",
+    AuditEventType.USER_ADDED: "{executor} added user {subject}",
     AuditEventType.USER_LOGGED_IN: "{executor} logged in",
     AuditEventType.PASSWORD_CHANGED: "{executor} changed the password of {subject}",
     AuditEventType.USER_CHANGED: "{executor} changed the rights of {subject}: {changes}",

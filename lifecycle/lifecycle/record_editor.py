@@ -12,7 +12,7 @@ from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.passwords import Passwords, check_password_strength
 from lifecycle.auth.tokens import Tokens
-from lifecycle.auth.users import check_superuser
+from lifecycle.auth.users import check_superuser, check_username
 from lifecycle.database.record_tables import Record, RecordChange, RecordTable, get_record_table
 from lifecycle.database.record_values import MASK
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -44,6 +44,8 @@ class RecordEditor:
         table = self._require_writable(table_name, staff)
         _check_not_masked(table, values)
         hashed = self._hash_password(table, values)
+        if table.name == _USERS:
+            check_username(str(values.get("username", "")))
         with self.unit_of_work() as uow:
             prepared = self._sign_token(uow, table, hashed)
             change = uow.records.add(table, prepared)

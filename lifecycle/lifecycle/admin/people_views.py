@@ -1,10 +1,12 @@
 """Views of users, auth subjects, tokens and permissions."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import anyio.to_thread
 from racetrack_client.entities import AuthScope
-from racetrack_client.log.errors import ValidationError
+from racetrack_client.log.errors import AlreadyExists, ValidationError
 from sqlalchemy import Select
 from starlette.requests import Request
 from starlette_admin.exceptions import FormValidationError
@@ -21,6 +23,7 @@ from starlette_admin.types import RequestAction
 
 from lifecycle.admin.audited_view import AuditedView, SuperuserView
 from lifecycle.auth.passwords import check_password_strength
+from lifecycle.auth.users import check_username, check_username_is_free
 from lifecycle.database.record_tables import name_subject, with_holder
 from lifecycle.database.tables.auth import AuthSubjectRow, AuthTokenRow, PermissionRow, UserRow
 
@@ -39,7 +42,7 @@ class UserView(SuperuserView):
         StringField("username", required=True),
         PasswordField(
             "password",
-            help_text="empty: leave it as it is",
+            help_text="on changes, empty: the password stays as it is",
             exclude_from_list=True,
             exclude_from_detail=True,
             # The hash never leaves the server.
@@ -48,24 +51,33 @@ class UserView(SuperuserView):
         StringField("email"),
         StringField("first_name", exclude_from_list=True),
         StringField("last_name", exclude_from_list=True),
-        BooleanField("is_active", help_text="may log in"),
-        BooleanField("is_staff", help_text="may use this panel"),
-        BooleanField("is_superuser", exclude_from_list=True),
+        BooleanField(
+            "is_active", default=True, help_text="may log in; what for, is said under Permissions"
+        ),
+        BooleanField("is_staff", help_text="may use this panel, and look after users and plugins"),
+        BooleanField(
+            "is_superuser",
+            exclude_from_list=True,
+            help_text="may make others staff, and see users and tokens here",
+        ),
         DateTimeField("date_joined", read_only=True, exclude_from_create=True),
         DateTimeField("last_login", read_only=True, exclude_from_create=True),
     )
     searchable_fields = ("username", "email", "first_name", "last_name")
 
     async def validate(self, request: Request, data: dict[str, Any]) -> None:
-        """Check the password; raises FormValidationError for a weak one, and for a new user without one."""
+        """Check name and password; raises FormValidationError for a weak password, and for a new user without one."""
         await super().validate(request, data)
-        password = data.get("password") or ""
-        if not password and request.state.action == RequestAction.EDIT:
-            return
-        try:
-            check_password_strength(password)
-        except ValidationError as error:
-            raise FormValidationError({"password": str(error)}) from error
+        is_new = request.state.action != RequestAction.EDIT
+        username, password = str(data.get("username") or ""), str(data.get("password") or "")
+        if is_new:
+            with _explaining("username"):
+                check_username(username)
+                uow = request.state.uow
+                await anyio.to_thread.run_sync(check_username_is_free, uow, username)
+        if is_new or password:
+            with _explaining("password"):
+                check_password_strength(password, username)
 
     async def _populate_obj(
         self, request: Request, obj: UserRow, data: dict[str, Any], is_edit: bool = False
@@ -83,6 +95,15 @@ class UserView(SuperuserView):
 
 
 _TEXTS = ("email", "first_name", "last_name")
+
+
+@contextmanager
+def _explaining(field: str) -> Iterator[None]:
+    """Show a ValidationError or UsernameTaken at a field of the form."""
+    try:
+        yield
+    except (ValidationError, AlreadyExists) as error:
+        raise FormValidationError({field: str(error)}) from error
 
 
 class AuthSubjectView(AuditedView):

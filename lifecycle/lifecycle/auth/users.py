@@ -28,7 +28,8 @@ REGISTERED_USER_SCOPES = (
 )
 ADMIN = "admin"
 DEVELOPMENT_PASSWORD = "admin"  # noqa: S105 - used in development mode only
-_USERNAME = re.compile(r"[\w.+-]+@[\w.@+-]+")
+_USERNAME = re.compile(r"[\w.@+-]+")
+_GENERATED_BYTES = 12
 _MAX_USERNAME_LENGTH = 150
 
 
@@ -73,14 +74,32 @@ class Users:
         password_hash = self.passwords.hash(password)
         now = self.clock.now()
         with self.unit_of_work() as uow:
-            if uow.users.is_taken(username):
-                raise UsernameTaken(f"the username {username} is taken")
+            check_username_is_free(uow, username)
             user = uow.users.add(username, password_hash, now)
             subject = uow.auth_subjects.get_or_add_of_user(user.id)
             self.tokens.create(uow, subject)
             for scope in REGISTERED_USER_SCOPES:
                 uow.permissions.grant(subject.id, scope)
             write_event(uow, AuditEvent(AuditEventType.USER_REGISTERED, username), now)
+
+    def add(self, username: str, password: str | None, executor: str) -> str | None:
+        """Add an active user without permissions; return the password if it was generated, because none was given.
+
+        Raises ValidationError or UsernameTaken.
+        """
+        check_username(username)
+        generated = None if password else secrets.token_urlsafe(_GENERATED_BYTES)
+        check_password_strength(password or generated or "", username)
+        password_hash = self.passwords.hash(password or generated or "")
+        now = self.clock.now()
+        with self.unit_of_work() as uow:
+            check_username_is_free(uow, username)
+            user = uow.users.add(username, password_hash, now)
+            uow.users.set_active(username, active=True)
+            self.tokens.create(uow, uow.auth_subjects.get_or_add_of_user(user.id))
+            event = AuditEvent(AuditEventType.USER_ADDED, executor, owner=username)
+            write_event(uow, event, now)
+        return generated
 
     def change_password(self, credentials: LoginCredentials, new: str) -> None:
         """Replace the password of a user who knows the old one."""
@@ -102,13 +121,19 @@ class Users:
 
 
 def check_username(username: str) -> None:
-    """Refuse usernames that are not e-mail addresses."""
+    """Refuse usernames that a command line, an URL or the prefix of a holder (`user:`) could take for something else."""
     if len(username) > _MAX_USERNAME_LENGTH:
         raise ValidationError(f"the username may have {_MAX_USERNAME_LENGTH} characters at most")
     if not _USERNAME.fullmatch(username):
         raise ValidationError(
-            "the username must be an e-mail address of letters, digits and . @ + - _"
+            "the username may hold letters, digits and . @ + - _ only, such as anna or anna@example.com"
         )
+
+
+def check_username_is_free(uow: UnitOfWork, username: str) -> None:
+    """Refuse the name of another user, also in other capitals; raises UsernameTaken."""
+    if uow.users.is_taken(username):
+        raise UsernameTaken(f"the username {username} is taken: `racetrack user list` shows all")
 
 
 @dataclass(frozen=True)

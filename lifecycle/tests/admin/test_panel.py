@@ -260,3 +260,18 @@ def test_staff_that_is_no_superuser_sees_neither_people_nor_their_tokens(visitor
     for view in ("user", "auth-token", "permission"):
         assert visitor.get(f"{PANEL}/{view}/list").status_code == 403
     assert submit(visitor, "permission/create", scope="full_access").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("username", "reason"),
+    [("a b", "letters, digits"), ("user:ann", "letters"), ("ADMIN", "taken")],
+)
+def test_the_names_of_users_follow_the_same_rules_as_elsewhere(staff, username, reason):
+    answer = submit(staff, "user/create", username=username, password="correct horse battery")
+    assert reason in answer.text
+
+
+def test_a_new_user_may_log_in_unless_staff_says_otherwise(staff):
+    page = staff.get(f"{PANEL}/user/create").text
+    [box] = re.findall(r'<input[^>]*name="is_active"[^>]*>', page, re.DOTALL)
+    assert "checked" in box

@@ -208,10 +208,17 @@ def get_token_user(session: Session, token: str) -> str:
 
 
 def log_in(session: Session, username: str, password: str) -> str:
-    """Return the token of a user; raises AuthError when the name or the password is wrong."""
+    """Return the token of a user; raises AuthError when Lifecycle refuses the log-in."""
     credentials = {"username": username, "password": password}
     response = session.request("POST", session.api_url("users/login"), credentials, token="")
-    return str(_parse(response, "the user name or the password is wrong")["token"])
+    # Lifecycle also names other causes: the user may not be active, or there were too many attempts.
+    return str(_parse(response, _read_error(response))["token"])
+
+
+def _read_error(response: Response) -> str:
+    content = response.json() if response.is_json() else None
+    error = content.get("error") if isinstance(content, dict) else None
+    return str(error or "the user name or the password is wrong")
 
 
 def _parse(response: Response, refusal: str) -> dict[str, Any]:

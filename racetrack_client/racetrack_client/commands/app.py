@@ -29,7 +29,8 @@ COMMANDS = {
     "logout": "racetrack_client.commands.settings",
     "set": "racetrack_client.commands.settings",
     "get": "racetrack_client.commands.settings",
-    "auth": "racetrack_client.commands.auth",
+    "auth": "racetrack_client.commands.access.auth",
+    "user": "racetrack_client.commands.access.users",
     "plugin": "racetrack_client.commands.plugins",
     "version": "racetrack_client.commands.settings",
 }

@@ -7,12 +7,14 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from getpass import getpass
 from typing import Annotated, Any
 
 import typer
 
 from racetrack_client.commands.opening import open_quiet_session
 from racetrack_client.entities import AuthScope
+from racetrack_client.log.errors import ValidationError
 
 PATIENCE_SECONDS = 3.0
 """The longest time that pressing Tab waits for Lifecycle."""
@@ -26,6 +28,17 @@ def print_data(data: Any, output: "Output", text: str) -> None:
 def say(message: str) -> None:
     """Print a message that is not data on standard error."""
     sys.stderr.write(message + "\n")
+
+
+def read_password(prompt: str = "Password") -> str:
+    """Read the password: hidden on a terminal, otherwise from the first line of standard input."""
+    try:
+        password = getpass(f"{prompt}: ") if sys.stdin.isatty() else sys.stdin.readline()
+    except EOFError:
+        password = ""
+    if not password.rstrip("\r\n"):
+        raise ValidationError("no password was given; type it, or send it to standard input")
+    return password.rstrip("\r\n")
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

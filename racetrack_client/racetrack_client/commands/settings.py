@@ -1,14 +1,12 @@
 """`racetrack set`, `get`, `login`, `logout` and `version`: the settings of this command."""
 
-import sys
-from getpass import getpass
 from typing import Annotated
 
 import typer
 import yaml
 
 from racetrack_client import __version__
-from racetrack_client.client.session import get_token_user, log_in
+from racetrack_client.client.session import Session, get_token_user, log_in
 from racetrack_client.client_config.auth import forget_user_auth, set_user_auth
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
@@ -17,13 +15,16 @@ from racetrack_client.commands.options import (
     Remote,
     complete_remote,
     print_data,
+    read_password,
     say,
 )
 from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import EntityNotFound, ValidationError
+from racetrack_client.utils.request import ResponseError
 from racetrack_client.utils.url import resolve_lifecycle_url
 
 app = typer.Typer()
+_MOST_SHOWN = 4
 
 set_app = typer.Typer(no_args_is_help=True, help="Set the remote, aliases and git credentials.")
 get_app = typer.Typer(no_args_is_help=True, help="Print what is set.")
@@ -146,12 +147,14 @@ def login(
         token = user_token.strip()
         name = get_token_user(session, token)
     elif username:
-        name, token = username, log_in(session, username, _read_password())
+        name, token = username, log_in(session, username, read_password())
     else:
         raise ValidationError("give a token, or --username NAME")
     with session.changing_config() as config:
         set_user_auth(config, session.lifecycle_url, token)
     say(f"logged in as {name} to {session.lifecycle_url}")
+    if username:
+        say(_describe_rights(session, name, token))
 
 
 @app.command("logout")
@@ -170,12 +173,13 @@ def version(output: OutputOption = Output.TEXT) -> None:
     print_data({"version": __version__}, output, f"racetrack-client version {__version__}")
 
 
-def _read_password() -> str:
-    """Read the password: hidden on a terminal, otherwise from the first line of standard input."""
+def _describe_rights(session: Session, name: str, token: str) -> str:
     try:
-        password = getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline()
-    except EOFError:
-        password = ""
-    if not password.rstrip("\r\n"):
-        raise ValidationError("no password was given; type it, or send it to standard input")
-    return password.rstrip("\r\n")
+        held = session.call("GET", "auth/permissions", token=token)
+    except ResponseError:  # An older Lifecycle does not tell.
+        return "see `racetrack list`"
+    if not held:
+        return f"you may do nothing yet: an admin grants it, such as by `racetrack auth allow {name} JOB`"
+    shown = ", ".join(each["description"] for each in held[:_MOST_SHOWN])
+    more = ", …" if len(held) > _MOST_SHOWN else ""
+    return f"you may: {shown}{more} (`racetrack auth permissions` lists all)"

@@ -73,11 +73,46 @@ def test_a_password_comes_from_standard_input_where_there_is_no_terminal(
     done = racetrack("login", "--username", "anna", "--remote", lifecycle.url, stdin="pass word\n")
 
     assert done.returncode == 0, done.stderr
-    assert lifecycle.received[-1].json() == {"username": "anna", "password": "pass word"}
+    [log_in] = lifecycle.requests_to("users/login")
+    assert log_in.json() == {"username": "anna", "password": "pass word"}
     assert "fresh" not in done.stderr
     without = racetrack("login", "--username", "anna", "--remote", lifecycle.url)
     assert without.returncode == 70
     assert "no password was given" in without.stderr
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        (
+            [],
+            "you may do nothing yet: an admin grants it, such as by `racetrack auth allow anna JOB`",
+        ),
+        (
+            [{"description": "call_job on job family adder"}],
+            "you may: call_job on job family adder (`racetrack auth permissions` lists all)",
+        ),
+    ],
+)
+def test_a_user_is_told_at_log_in_what_the_user_may_do(
+    racetrack, lifecycle, answer, held, expected
+):
+    lifecycle.on("POST users/login", answer({"token": "fresh"}))
+    lifecycle.on("GET auth/permissions", answer(held))
+
+    done = racetrack("login", "--username", "anna", "--remote", lifecycle.url, stdin="pass word\n")
+
+    assert done.stderr.splitlines()[-1] == expected
+    assert lifecycle.received[-1].headers["X-Racetrack-Auth"] == "fresh"
+
+
+def test_lifecycle_says_why_a_log_in_is_refused(racetrack, lifecycle, answer):
+    inactive = "wrong username or password, or the user is not active: ask an admin"
+    lifecycle.on("POST users/login", answer({"error": inactive}, 401))
+
+    done = racetrack("login", "--username", "anna", "--remote", lifecycle.url, stdin="pass word\n")
+
+    assert inactive in done.stderr
 
 
 def test_ctrl_c_instead_of_a_password_ends_with_130(racetrack, lifecycle):

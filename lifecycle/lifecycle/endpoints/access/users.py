@@ -63,6 +63,20 @@ class AccountPayload(BaseModel):
     last_login: UnixSeconds | None
 
 
+class NewAccountPayload(BaseModel):
+    """A user to add; without a password, one is generated."""
+
+    username: str
+    password: PasswordText | None = None
+
+
+class AddedAccountPayload(AccountPayload):
+    """The user who was added."""
+
+    password: str | None
+    """The generated password, which is told this once; null when one was given."""
+
+
 class RightsPayload(BaseModel):
     """The rights to change; a right that is null stays as it is."""
 
@@ -139,6 +153,18 @@ def change_password(
 def list_accounts(_: StaffUser, uow: ReadingDep) -> list[AccountPayload]:
     """List the accounts of all users."""
     return [_to_payload(user) for user in uow.users.list_all()]
+
+
+@router.post("")
+def add_account(
+    payload: NewAccountPayload, staff: StaffUser, services: ServicesDep
+) -> AddedAccountPayload:
+    """Add an active user, who may do nothing until permissions are granted."""
+    password = payload.password.get_secret_value() if payload.password else None
+    generated = services.users.add(payload.username, password, staff.name)
+    with services.unit_of_work.reading() as uow:
+        account = _to_payload(uow.users.get(payload.username))
+    return AddedAccountPayload(**account.model_dump(), password=generated)
 
 
 @router.put("/{username}")

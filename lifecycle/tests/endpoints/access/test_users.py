@@ -97,7 +97,7 @@ def test_a_registered_user_can_log_in_once_activated(client, app_uow):
 @pytest.mark.parametrize(
     ("username", "password", "status"),
     [
-        ("anna", "correct horse", 400),
+        ("anna b", "correct horse", 400),
         ("anna@example.com", "", 400),
         ("anna@example.com", "password123", 400),
     ],
@@ -172,3 +172,18 @@ def test_changes_of_accounts_are_in_the_audit_log(client, anna, admin):
         "anna@example.com asked for an account",
     ]
     assert "battery" not in str(activity)
+
+
+def test_staff_adds_a_user_and_is_told_the_generated_password_once(client, admin):
+    added = client.post(API, json={"username": "ben"}, headers=admin).json()
+    assert (added["username"], added["is_active"], added["is_staff"]) == ("ben", True, False)
+
+    credentials = {"username": "ben", "password": added["password"]}
+    assert client.post(f"{API}/login", json=credentials).status_code == 200
+    assert "password" not in client.get(API, headers=admin).json()[-1]
+    assert client.post(API, json={"username": "BEN"}, headers=admin).status_code == 409
+
+
+def test_a_given_password_is_not_repeated(client, admin):
+    ben = {"username": "ben", "password": "a-long-phrase"}
+    assert client.post(API, json=ben, headers=admin).json()["password"] is None

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 import typer
 
 from racetrack_client.client_config.auth import set_user_auth
-from racetrack_client.commands import permissions
+from racetrack_client.commands.access import permissions
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     JobVersion,

@@ -1,0 +1,1 @@
+"""`racetrack auth` and `racetrack user`: tokens, permissions and people."""
