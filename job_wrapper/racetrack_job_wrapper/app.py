@@ -1,7 +1,6 @@
 """The ASGI app of a job: it answers probes from the start, and calls once the job is loaded."""
 
 import asyncio
-import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,6 +10,7 @@ from racetrack_job_wrapper.call_runner import QueueFull, respond_to_full_queue
 from racetrack_job_wrapper.encoding import to_json
 from racetrack_job_wrapper.endpoint_config import API
 from racetrack_job_wrapper.job import PERFORM, Job, JobState
+from racetrack_job_wrapper.log.logger import logger
 from racetrack_job_wrapper.metrics import CONTENT_TYPE, ServerMetrics
 from racetrack_job_wrapper.openapi import docs_page, find_asset, list_parameters, make_openapi
 from racetrack_job_wrapper.probes import refuse_misdirected
@@ -28,7 +28,6 @@ from racetrack_job_wrapper.request import (
 from racetrack_job_wrapper.responses import Response, json_response
 from racetrack_job_wrapper.webview import MOUNT, AsgiApp
 
-logger = logging.getLogger("racetrack.job")
 _PREFIX = re.compile(r"/pub/(?:job|fatman)/[^/]+/[^/]+(?=/|$)")
 _PROBES = ("/live", "/ready", "/health", "/metrics")
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -80,7 +79,7 @@ class JobApp:
             response = refusal or await self._respond(scope, path, headers, receive)
             status = await _send(response, scope, receive, send, headers.get("origin"))
         self.metrics.end(began, failed=status >= 500 and path not in _PROBES)
-        if not (status == 200 and path.rstrip("/") in _PROBES):
+        if _is_worth_a_line(path.rstrip("/"), status):
             logger.info("%s %s %s", scope["method"], scope["path"], status)
 
     async def _respond(
@@ -209,6 +208,12 @@ def _read_headers(scope: Scope) -> Headers:
 
 def _relative_path(path: str) -> str:
     return _PREFIX.sub("", path, count=1) if path.startswith("/pub/") else path
+
+
+def _is_worth_a_line(path: str, status: int) -> bool:
+    # Why a job is not ready is in the log already, and the files of the documentation are no calls.
+    is_page = path in ("/docs", "/openapi.json") or path.startswith("/docs/")
+    return path not in _PROBES and not (is_page and status < 400)
 
 
 def _unprocessable(message: str) -> Response:

@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-import logging
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -13,7 +12,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from racetrack_job_wrapper.encoding import to_json
-from racetrack_job_wrapper.log.logs import describe_error
+from racetrack_job_wrapper.log.logger import logger
 from racetrack_job_wrapper.responses import (
     Response,
     error_response,
@@ -21,7 +20,6 @@ from racetrack_job_wrapper.responses import (
     json_response,
 )
 
-logger = logging.getLogger("racetrack.job")
 POOL_THREADS = 40
 
 
@@ -150,7 +148,7 @@ class WorkerPool:
 
 def respond_to_error(error: BaseException) -> Response:
     """Log the exception of a call, and make its response."""
-    logger.error("call failed: %s", describe_error(error))
+    logger.log_failure("call failed", error)
     if isinstance(error, SystemExit | KeyboardInterrupt):
         # An exit inside a call must not end the server, because other calls run in it.
         error = CallAborted(f"the job called for an exit: {error!r}")

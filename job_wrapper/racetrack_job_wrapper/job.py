@@ -1,7 +1,6 @@
 """Loading a job: from an object of its class to a job whose endpoints, examples and files are checked once at the start."""
 
 import json
-import logging
 import mimetypes
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ from racetrack_job_wrapper.endpoint_config import EndpointConfig
 from racetrack_job_wrapper.entrypoint import JobEntrypoint
 from racetrack_job_wrapper.environment import JobEnvironment
 from racetrack_job_wrapper.load_failure import describe_load_failure
+from racetrack_job_wrapper.log.logger import logger
 from racetrack_job_wrapper.metrics import JobMetrics
 from racetrack_job_wrapper.native import NativeEndpoints, method_of, mount_native_endpoints
 from racetrack_job_wrapper.request import request_context, request_extra
 from racetrack_job_wrapper.webview import AsgiApp, mount_webview
 
-logger = logging.getLogger("racetrack.job")
 PERFORM = "/perform"
 MAX_EXAMPLE_BYTES = 1024 * 1024
 
@@ -73,9 +72,9 @@ def load_job(state: JobState, load: Callable[[], Any]) -> None:
         if state.environment.manifest_error:
             raise ValueError(state.environment.manifest_error)
         state.job = make_job(load(), state.environment)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - the server tells whatever it was
         state.error = describe_load_failure(error, state.environment)
-        logger.error("the job could not be loaded: %s", state.error, exc_info=error)
+        logger.log_failure("the job could not be loaded", error, state.error)
     else:
         environment = state.environment
         logger.info("job %s %s is ready to perform", environment.name, environment.version)

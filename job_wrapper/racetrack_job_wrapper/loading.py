@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import inspect
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-logger = logging.getLogger("racetrack.job")
+from racetrack_job_wrapper.log.logger import logger
+
 MODULE_NAME = "racetrack_job"
 """The second name of the entrypoint's module, by which older pickles know it."""
 MAIN = "__main__"

@@ -1,6 +1,5 @@
 """Metrics of the calls of a job, of the requests of its server, and the job's own gauges."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,7 +15,8 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-logger = logging.getLogger("racetrack.job")
+from racetrack_job_wrapper.log.logger import logger
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75),
@@ -107,9 +107,8 @@ class _JobGauges(Collector):
         try:
             for item in self.source():
                 _add_gauge(families, item)
-        except Exception:
-            # An error of the job must not hide the other metrics.
-            logger.exception("metrics() of the job failed")
+        except Exception as error:  # noqa: BLE001 - an error of the job must not hide the other metrics
+            logger.log_failure("metrics() of the job failed", error)
         return families.values()
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from racetrack_job_wrapper.call_runner import (
     respond_to_full_queue,
 )
 from racetrack_job_wrapper.endpoint_config import API, EndpointConfig
+from racetrack_job_wrapper.log.logger import logger
 from racetrack_job_wrapper.metrics import JobMetrics
 from racetrack_job_wrapper.responses import Response
 from racetrack_job_wrapper.webview import AsgiApp
 
-logger = logging.getLogger("racetrack.job")
 METHODS = ("GET", "POST")
 Handle = Callable[[Any], Awaitable[Any]]
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import logging
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from racetrack_job_wrapper.endpoint_config import API
+from racetrack_job_wrapper.log.logger import logger
 from racetrack_job_wrapper.responses import Response, error_response, json_response
 
-logger = logging.getLogger("racetrack.job")
 ROOT = f"{API}/profiler/memray"
 NAME = "memray-report.bin"
 Answer = Callable[[], Awaitable[Response]]

@@ -1,7 +1,6 @@
 """The server of a job: it answers at once, while a thread loads the job."""
 
 import asyncio
-import logging
 import math
 import signal
 import socket
@@ -16,9 +15,9 @@ import uvicorn
 from racetrack_job_wrapper.app import JobApp
 from racetrack_job_wrapper.environment import JobEnvironment
 from racetrack_job_wrapper.job import JobState, load_job
+from racetrack_job_wrapper.log.logger import logger
 from racetrack_job_wrapper.profiler import MemoryProfiler, ProfilerUnusable
 
-logger = logging.getLogger("racetrack.job")
 # Longer than gateways keep an idle connection, so that no call meets a connection that the job is closing.
 KEEP_ALIVE_SECONDS = 75
 POLL_SECONDS = 0.1

@@ -1,13 +1,17 @@
 """Logs of a job: lines on standard output, with the tracing id and the caller of the current call."""
 
+import io
 import json
 import logging
 import sys
 import time
 import traceback
 from datetime import datetime, timezone
+from typing import Any
 
 from racetrack_job_wrapper.environment import header_names
+from racetrack_job_wrapper.log.logger import WrapperHandler, logger
+from racetrack_job_wrapper.log.tracebacks import format_traceback
 from racetrack_job_wrapper.request import request_context
 
 
@@ -16,11 +20,17 @@ def configure_logs(*, structured: bool = False, with_caller: bool = False) -> No
     handler = logging.StreamHandler(sys.stdout)
     handler.addFilter(_CallFilter(with_caller))
     handler.setFormatter(_JsonFormatter() if structured else _TextFormatter())
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A text with a lone surrogate, such as the name of a file, must cost neither a line nor a call that prints it.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    logger.console = handler
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     logging.getLogger("racetrack").setLevel(logging.DEBUG)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    server = logging.getLogger("uvicorn")
+    server.handlers[:], server.propagate = [WrapperHandler()], False
 
 
 def describe_error(error: BaseException) -> str:
@@ -54,7 +64,12 @@ class _CallFilter(logging.Filter):
         return True
 
 
-class _TextFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name of logging
+        return format_traceback(ei[1], ei[2])
+
+
+class _TextFormatter(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
         level = {"WARNING": "WARN ", "CRITICAL": "CRIT "}.get(
@@ -67,7 +82,7 @@ class _TextFormatter(logging.Formatter):
         return f"[{moment}] {level} {record.getMessage()}{details}{trace}"
 
 
-class _JsonFormatter(logging.Formatter):
+class _JsonFormatter(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
         # Python 3.10 has no datetime.UTC.
         moment = datetime.fromtimestamp(record.created, timezone.utc)  # noqa: UP017
