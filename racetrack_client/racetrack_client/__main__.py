@@ -23,8 +23,13 @@ def main() -> None:
         if {"-v", "--verbose"} & set(sys.argv[1:2]):
             traceback.print_exc()
         text = _describe(error)
-        sys.stderr.write(f"error: {text}\n")
+        prefix = "\033[31merror:\033[0m" if _has_colours() else "error:"
+        sys.stderr.write(f"{prefix} {text}\n")
         sys.exit(os.EX_SOFTWARE)
+
+
+def _has_colours() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _describe(error: Exception) -> str:

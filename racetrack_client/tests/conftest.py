@@ -1,5 +1,6 @@
 """Fixtures: a fake Lifecycle with fixed answers over real HTTP, and a command line that calls it."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -116,6 +117,12 @@ def lifecycle(serve_http: Callable[[Callable[[Received], Answer]], str]) -> Fake
 
 
 @dataclass
+class Shown:
+    returncode: int
+    screen: str
+
+
+@dataclass
 class Racetrack:
     """The command line as a separate process with its own home directory."""
 
@@ -140,6 +147,27 @@ class Racetrack:
             timeout=60,
             check=False,
         )
+
+    def on_terminal(self, *arguments: str, typed: str = "", **variables: str) -> "Shown":
+        """Run a command on a terminal where a line is typed; return what the terminal shows."""
+        terminal, end = os.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "racetrack_client", *arguments],
+            cwd=self.workdir,
+            env={**self.variables, **variables},
+            stdin=end,
+            stdout=end,
+            stderr=end,
+            start_new_session=True,
+        )
+        os.close(end)
+        os.write(terminal, typed.encode())
+        screen = b""
+        with contextlib.suppress(OSError):  # The end of a terminal is an error.
+            while piece := os.read(terminal, 65536):
+                screen += piece
+        os.close(terminal)
+        return Shown(process.wait(60), screen.decode().replace("\r\n", "\n"))
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command in a session of its own, so that a signal reaches it and its children only."""

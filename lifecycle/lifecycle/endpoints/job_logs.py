@@ -1,8 +1,9 @@
 """Routes of logs: of running jobs, and of builds."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.context_error import wrap_context
@@ -43,13 +44,20 @@ def read_build_logs(
 BuildLogs = Annotated[str, Depends(read_build_logs)]
 
 
-def read_runtime_logs(job: ReadableJob, services: ServicesDep, tail: Count = 20) -> str:
-    """Return the last lines that a job logged."""
+Since = Annotated[datetime | None, Query(description="A time with its zone, or UNIX seconds.")]
+
+
+def read_runtime_logs(
+    job: ReadableJob, services: ServicesDep, tail: Count = 20, since: Since = None
+) -> str:
+    """Return the last lines that a job logged, or those among them that are not older than a time."""
     monitor = _get_target(job, services).job_monitor
     if monitor is None:
         raise ServiceUnavailable(f"the infrastructure target of job {job} shows no logs")
     with wrap_context(f"reading the log of job {job}"):
-        return monitor.read_recent_logs(job, tail)
+        if since is None:
+            return monitor.read_recent_logs(job, tail)
+        return monitor.read_logs_since(job, since.astimezone(UTC), tail)
 
 
 RuntimeLogs = Annotated[str, Depends(read_runtime_logs)]

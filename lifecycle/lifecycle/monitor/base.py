@@ -5,7 +5,9 @@ Plugins import this module: its names are frozen (docs/plugins.md).
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
+from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.config import Config
@@ -51,6 +53,18 @@ class JobMonitor(ABC):
         Called when a user asks for the log, and when a new instance did not work.
         Called from the thread of an endpoint, or of the worker that carries the deployment on.
         """
+
+    def read_logs_since(self, job: JobDto, since: datetime, tail: int) -> str:  # noqa: ARG002 - the port's signature
+        """Read the log of the job since a time; targets may do without.
+
+        Returns its last `tail` lines since then.
+        Raises ServiceUnavailable when the target can't tell the times of lines, any error when the log can't be read.
+        Called when a user asks for the log since a time.
+        Called from the thread of an endpoint.
+        """
+        raise ServiceUnavailable(
+            f"the infrastructure target of job {job} can't tell the times of lines; ask for the last ones by --tail"
+        )
 
 
 class LogsStreamer(ABC):

@@ -19,6 +19,8 @@ COMMANDS = {
     "files": "racetrack_client.commands.files",
     "run-local": "racetrack_client.commands.run_local",
     "list": "racetrack_client.commands.jobs",
+    "status": "racetrack_client.commands.status",
+    "open": "racetrack_client.commands.status",
     "logs": "racetrack_client.commands.jobs",
     "build-logs": "racetrack_client.commands.jobs",
     "delete": "racetrack_client.commands.jobs",

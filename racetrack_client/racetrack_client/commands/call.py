@@ -3,16 +3,21 @@
 import json
 import shlex
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import typer
 import yaml
 
-from racetrack_client.client.session import job_path
+from racetrack_client.client.job_call import (
+    ERROR_CONTEXT,
+    AsyncCall,
+    JobCall,
+    JobEndpoint,
+    Method,
+)
+from racetrack_client.client.session import Session
+from racetrack_client.client.suggestions import suggesting_endpoints, suggesting_jobs
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     JobName,
@@ -20,41 +25,17 @@ from racetrack_client.commands.options import (
     Output,
     OutputOption,
     Remote,
+    complete_endpoint,
+    print_data,
+    say,
 )
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.utils.auth import RT_AUTH_HEADER
 from racetrack_client.utils.datamodel import describe_yaml_error
-from racetrack_client.utils.request import parse_response
+from racetrack_client.utils.request import Response, parse_response
 
+DEFAULT_ENDPOINT = "/api/v1/perform"
 app = typer.Typer()
-
-
-class Method(StrEnum):
-    """The HTTP method of a call."""
-
-    GET = "GET"
-    POST = "POST"
-    PUT = "PUT"
-    PATCH = "PATCH"
-    DELETE = "DELETE"
-
-
-@dataclass(frozen=True)
-class JobCall:
-    """A call of an endpoint; when there is no body, the parameters are in the URL."""
-
-    method: Method
-    url: str
-    body: dict[str, Any] | None
-
-    @classmethod
-    def make(cls, method: Method, url: str, parameters: dict[str, Any]) -> "JobCall":
-        """Make a call whose parameters are in the URL for GET and DELETE, and in the body for other methods."""
-        if method not in (Method.GET, Method.DELETE):
-            return cls(method, url, parameters)
-        query = urlencode(list(_list_query(parameters)))
-        separator = "&" if "?" in url else "?"
-        return cls(method, f"{url}{separator}{query}" if query else url, None)
 
 
 @app.callback()
@@ -65,11 +46,18 @@ def _group() -> None:
 @app.command("call", no_args_is_help=True)
 def call(  # noqa: PLR0913 each is an argument or option of the command
     name: JobName,
-    endpoint: Annotated[str, typer.Argument(help="Such as /api/v1/perform.")],
+    endpoint: Annotated[
+        str,
+        typer.Argument(
+            help="The path at the job, such as /explain; it may be left out, also before a payload.",
+            autocompletion=complete_endpoint,
+        ),
+    ] = DEFAULT_ENDPOINT,
     payload: Annotated[
         str,
         typer.Argument(
-            help="A JSON or YAML mapping of the endpoint's parameters, or - to read it from standard input."
+            help="A JSON or YAML mapping of the endpoint's parameters, @FILE to read it from a file, "
+            "or - to read it from standard input."
         ),
     ] = "{}",
     remote: Remote = None,
@@ -83,25 +71,81 @@ def call(  # noqa: PLR0913 each is an argument or option of the command
             help="GET and DELETE send the payload in the URL.",
         ),
     ] = Method.POST,
+    is_async: Annotated[
+        bool,
+        typer.Option(
+            "--async",
+            help="Let the gateway call the job, and wait for the answer, though connections break meanwhile.",
+        ),
+    ] = False,
+    detach: Annotated[
+        bool,
+        typer.Option(
+            "--detach",
+            help="Don't wait for the answer of an async call: print the URL at which it will be.",
+        ),
+    ] = False,
     curl: Annotated[
         bool, typer.Option("--curl", help="Print the call as a curl command instead.")
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Call a job and print its answer."""
-    parameters = _parse_payload(sys.stdin.read() if payload == "-" else payload)
+    """Call a job and print its answer.
+
+    For example: racetrack call adder '{numbers: [40, 2]}', or racetrack call adder /api/v1/perform @numbers.json
+    """
+    if _is_payload(endpoint) and payload == "{}":
+        endpoint, payload = DEFAULT_ENDPOINT, endpoint
+    parameters = _parse_payload(_read_payload(payload))
     session = open_session(remote)
     # The gateway resolves the version: a caller who may call the job need not be permitted to see it.
-    url = f"{session.pub_url}/{job_path(name, version)}/{endpoint.lstrip('/')}"
-    job_call = JobCall.make(method, url, parameters)
+    called = JobEndpoint(name, version, endpoint)
+    gateway = f"{session.pub_url}/async/new" if is_async or detach else session.pub_url
+    job_call = JobCall.make(method, called.make_url(gateway), parameters)
     if curl:
         sys.stdout.write(_curl_command(job_call, session.token) + "\n")
         return
-    response = session.request(method.value, job_call.url, job_call.body, timeout_seconds=None)
-    answer = parse_response(response, "Job response error")
+    with (
+        suggesting_jobs(session, name),
+        suggesting_endpoints(session, name, version, endpoint),
+    ):
+        if detach:
+            url = AsyncCall.start(session, job_call).poll_url
+            print_data({"poll_url": url}, output, url)
+        else:
+            answer = _wait(session, job_call) if is_async else job_call.send(session)
+            _print_answer(answer, output)
+
+
+def _wait(session: Session, job_call: JobCall) -> Response:
+    started = AsyncCall.start(session, job_call)
+    try:
+        return started.wait()
+    except KeyboardInterrupt:
+        say(f"the call goes on; its answer will be at {started.poll_url}")
+        raise
+
+
+def _print_answer(response: Response, output: Output) -> None:
+    answer = parse_response(response, ERROR_CONTEXT)
     is_data = response.is_json() or output == Output.JSON
     data = answer if response.is_json() else response.text
     sys.stdout.write((json.dumps(data, indent=4) if is_data else data) + "\n")
+
+
+def _is_payload(argument: str) -> bool:
+    return argument == "-" or argument.startswith(("{", "@")) or ": " in argument
+
+
+def _read_payload(payload: str) -> str:
+    if payload in ("-", "@-"):
+        return sys.stdin.read()
+    if not payload.startswith("@"):
+        return payload
+    try:
+        return Path(payload[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValidationError(f"the payload can't be read from {payload[1:]}: {error}") from error
 
 
 def _parse_payload(payload: str) -> dict[str, Any]:
@@ -125,12 +169,6 @@ def _parse_json_or_yaml(text: str) -> Any:
         raise ValidationError(
             f"the payload is neither JSON nor YAML: {describe_yaml_error(error)}"
         ) from error
-
-
-def _list_query(parameters: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, value in parameters.items():
-        for each in value if isinstance(value, list) else [value]:
-            yield name, each if isinstance(each, str) else json.dumps(each)
 
 
 def _curl_command(job_call: JobCall, token: str) -> str:

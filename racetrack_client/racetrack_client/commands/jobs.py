@@ -1,13 +1,17 @@
 """`racetrack list`, `logs`, `build-logs`, `delete` and `move`."""
 
+import sys
 import time
 from enum import StrEnum
+from fnmatch import fnmatch
 from typing import Annotated, Any
 
 import typer
 
 from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, job_path
+from racetrack_client.client.suggestions import suggesting_jobs
 from racetrack_client.commands.following import follow_logs
+from racetrack_client.commands.job_tables import paint_statuses, tidy_job
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     ExactVersion,
@@ -17,13 +21,17 @@ from racetrack_client.commands.options import (
     OutputOption,
     Remote,
     complete_infrastructure,
+    complete_job_name,
     format_table,
     print_data,
     say,
 )
-from racetrack_client.utils.time import days_ago_text
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.utils.time import days_ago_text, parse_moment
 
 app = typer.Typer()
+_FEW_LINES = 20
+_ALL_LINES = 2**31 - 1
 
 
 class Column(StrEnum):
@@ -46,10 +54,24 @@ FIELDS = {
     Column.LAST_CALL_AT: "last_call_time",
     Column.PUB_URL: "pub_url",
 }
+_SHORT_HEADERS = {
+    Column.INFRASTRUCTURE: "TARGET",
+    Column.UPDATED_AT: "UPDATED",
+    Column.LAST_CALL_AT: "LAST CALL",
+}
+"""Shorter headers for all columns at once on a terminal, which is narrow."""
 
 
 @app.command("list")
 def print_jobs(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="Only jobs with this in their name; * and ? match as in file names.",
+            show_default=False,
+            autocompletion=complete_job_name,
+        ),
+    ] = None,
     remote: Remote = None,
     column: Annotated[
         list[Column] | None, typer.Option("--column", "-c", help="Add a column; repeatable.")
@@ -57,12 +79,13 @@ def print_jobs(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """List the deployed jobs."""
-    jobs = open_session(remote).call("GET", "job")
+    jobs = [each for each in open_session(remote).call("GET", "job") if _matches(each, name)]
     if not jobs and output == Output.TEXT:
-        say("no jobs are deployed")
+        say(f"no job is named like {name}" if name else "no jobs are deployed")
         return
     chosen = [each for each in FIELDS if column and (each in column or Column.ALL in column)]
-    header = ["NAME", "VERSION", "STATUS", *(each.replace("_", " ").upper() for each in chosen)]
+    is_short = len(chosen) == len(FIELDS) and sys.stdout.isatty()
+    header = ["NAME", "VERSION", "STATUS", *(_name_column(each, is_short) for each in chosen)]
     rows = [
         [
             job["name"],
@@ -72,15 +95,31 @@ def print_jobs(
         ]
         for job in jobs
     ]
-    print_data(jobs, output, format_table(header, rows))
+    table = format_table(header, rows)
+    print_data([tidy_job(job) for job in jobs], output, paint_statuses(table, sys.stdout))
 
 
 @app.command("logs", no_args_is_help=True)
-def logs(
+def logs(  # noqa: PLR0913 each is an argument or option of the command
     name: JobName,
     remote: Remote = None,
     version: JobVersion = "latest",
-    tail: Annotated[int, typer.Option(min=0, help="How many of the last lines.")] = 20,
+    tail: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="How many of the last lines; default: 20, or with --since all.",
+            show_default=False,
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Only lines since then: how long ago, such as 90s, 10m, 2h or 1d, or a time such as 2026-05-01T12:30.",
+            show_default=False,
+        ),
+    ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")
     ] = False,
@@ -88,12 +127,20 @@ def logs(
 ) -> None:
     """Show what a running job logged."""
     session = open_session(remote)
-    exact = session.call("GET", job_path(name, version))["version"]
-    if follow:
-        follow_logs(session, job_path(name, exact, "logs/follow"), tail, output)
-        return
-    answer = session.call("GET", job_path(name, exact, f"logs?tail={tail}"))
-    print_data(answer, output, answer["logs"].rstrip("\n"))
+    with suggesting_jobs(session, name):
+        exact = session.call("GET", job_path(name, version))["version"]
+    if since is None:
+        tail = _FEW_LINES if tail is None else tail
+        if follow:
+            follow_logs(session, job_path(name, exact, "logs/follow"), tail, output)
+            return
+        question = f"tail={tail}"
+    else:
+        if follow:
+            raise ValidationError("--since can't be combined with --follow; use --tail")
+        moment = parse_moment(since, time.time())
+        question = f"since={moment}&tail={_ALL_LINES if tail is None else tail}"
+    _print_logs(session.call("GET", job_path(name, exact, f"logs?{question}")), output)
 
 
 @app.command("build-logs", no_args_is_help=True)
@@ -105,17 +152,31 @@ def build_logs(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Show the log of a job's last build."""
-    path = job_path(name, version, f"build-logs?tail={tail}")
-    answer = open_session(remote).call("GET", path)
-    print_data(answer, output, answer["logs"].rstrip("\n"))
+    session = open_session(remote)
+    with suggesting_jobs(session, name):
+        answer = session.call("GET", job_path(name, version, f"build-logs?tail={tail}"))
+    _print_logs(answer, output)
 
 
 @app.command("delete", no_args_is_help=True)
-def delete(name: JobName, version: ExactVersion, remote: Remote = None) -> None:
-    """Delete one version of a job."""
-    open_session(remote).call(
-        "DELETE", job_path(name, version), timeout_seconds=LONGEST_DEPLOYMENT_SECONDS
-    )
+def delete(
+    name: JobName,
+    version: ExactVersion,
+    remote: Remote = None,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", "-y", help="Don't ask; without a terminal, nothing is asked anyway."),
+    ] = False,
+) -> None:
+    """Delete one version of a job: it ends at once, and its history stays. A terminal asks first."""
+    session = open_session(remote)
+    with suggesting_jobs(session, name):
+        if not yes and sys.stdin.isatty():
+            job = session.call("GET", job_path(name, version))
+            called = days_ago_text(job.get("last_call_time"), int(time.time()))
+            if not typer.confirm(f"Delete {name} {version} (last call: {called})?", err=True):
+                raise ValidationError("nothing is deleted")
+        session.call("DELETE", job_path(name, version), timeout_seconds=LONGEST_DEPLOYMENT_SECONDS)
     say(f"{name} {version} is deleted")
 
 
@@ -139,6 +200,25 @@ def move(
         timeout_seconds=LONGEST_DEPLOYMENT_SECONDS,
     )
     say(f"{name} {version} is moved to {infrastructure}")
+
+
+def _matches(job: dict[str, Any], name: str | None) -> bool:
+    if name is None:
+        return True
+    return fnmatch(job["name"], name) if {"*", "?"} & set(name) else name in job["name"]
+
+
+def _name_column(column: Column, is_short: bool) -> str:
+    short = _SHORT_HEADERS.get(column) if is_short else None
+    return short or column.replace("_", " ").upper()
+
+
+def _print_logs(answer: dict[str, Any], output: Output) -> None:
+    text = answer["logs"].removesuffix("\n")
+    if not text and output == Output.TEXT:
+        say("no lines")
+        return
+    print_data(answer, output, text)
 
 
 def _cell(job: dict[str, Any], column: Column) -> str:

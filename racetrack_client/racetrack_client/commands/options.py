@@ -12,12 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
+from racetrack_client.client.suggestions import PATIENCE_SECONDS, list_endpoints
 from racetrack_client.commands.opening import open_quiet_session
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import ValidationError
-
-PATIENCE_SECONDS = 3.0
-"""The longest time that pressing Tab waits for Lifecycle."""
 
 
 def print_data(data: Any, output: "Output", text: str) -> None:
@@ -66,6 +64,17 @@ def complete_exact_version(context: typer.Context, incomplete: str) -> list[str]
 def complete_job_version(context: typer.Context, incomplete: str) -> list[str]:
     """Offer the deployed versions of the job, and `latest`."""
     return _list_matches(["latest", *complete_exact_version(context, "")], incomplete)
+
+
+def complete_endpoint(context: typer.Context, incomplete: str) -> list[str]:
+    """Offer the endpoints of the job named on the command line."""
+    try:
+        session = open_quiet_session(context.params.get("remote"))
+        version = context.params.get("version") or "latest"
+        found = list_endpoints(session, _find_name(context) or "", version)
+    except Exception:  # noqa: BLE001 - Lifecycle may be away, the token expired
+        return []
+    return _list_matches(found, incomplete)
 
 
 def complete_infrastructure(context: typer.Context, incomplete: str) -> list[str]:

@@ -3,7 +3,10 @@
 Plugins import this module: its names are frozen (docs/plugins.md).
 """
 
+import re
 from datetime import UTC, datetime
+
+from racetrack_client.log.errors import ValidationError
 
 _STEPS = [
     (10, 1, "just now"),
@@ -43,3 +46,23 @@ def days_ago_text(timestamp: int | None, now_timestamp: int) -> str:
         if seconds < limit:
             return text.format(seconds // unit)
     return f"{seconds // (365 * 86400)} years ago"
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_AGE = re.compile(r"(?:\d+[smhdw])+")
+
+
+def parse_moment(text: str, now_timestamp: float) -> float:
+    """Return UNIX seconds for how long ago, such as 90s, 10m or 1h30m, or for a time, local unless it names a zone.
+
+    Raises ValidationError for other texts.
+    """
+    if _AGE.fullmatch(text):
+        parts = re.findall(r"(\d+)([smhdw])", text)
+        return now_timestamp - sum(int(number) * _UNITS[unit] for number, unit in parts)
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise ValidationError(
+            f"{text!r} is no time; say how long ago, such as 90s, 10m, 2h or 1d, or a time such as 2026-05-01T12:30"
+        ) from None

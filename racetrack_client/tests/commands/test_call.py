@@ -84,3 +84,80 @@ def test_json_means_what_it_means_in_json(logged_in, lifecycle, answer):
 
     assert logged_in("call", "adder", "/x", '{\n\t"rate": 1e-5\n}').returncode == 0
     assert lifecycle.received[-1].json() == {"rate": 1e-5}
+
+
+def test_the_endpoint_may_be_left_out(logged_in, lifecycle, answer):
+    lifecycle.on("POST /pub/job/adder/latest/api/v1/perform", answer(3))
+    (logged_in.workdir / "numbers.json").write_text('{"numbers": [1, 2]}')
+
+    for arguments in (
+        ["@numbers.json"],
+        ["numbers: [1, 2]"],
+        ['{"numbers": [1, 2]}'],
+        ["/api/v1/perform", "@numbers.json"],
+    ):
+        assert logged_in("call", "adder", *arguments).stdout == "3\n"
+        assert lifecycle.received[-1].json() == {"numbers": [1, 2]}
+    assert logged_in("call", "adder", "-", stdin="a: 1").stdout == "3\n"
+    assert logged_in("call", "adder").stdout == "3\n"
+    assert lifecycle.received[-1].json() == {}
+    assert "none.json: [Errno 2]" in logged_in("call", "adder", "@none.json").stderr
+
+
+def test_an_unknown_endpoint_names_those_of_the_job(logged_in, lifecycle, answer):
+    lifecycle.on("POST /pub/job/adder/latest/perform", answer({"detail": "Not Found"}, 404))
+    paths = {"/explain": {}, "/api/v1/perform": {}}
+    lifecycle.on("GET /pub/job/adder/latest/openapi.json", answer({"paths": paths}))
+
+    error = logged_in("call", "adder", "perform").stderr
+
+    assert "has no endpoint /perform; it has: /api/v1/perform, /explain" in error
+
+
+def test_an_unknown_job_names_the_one_that_is_meant(logged_in, lifecycle, answer):
+    for path in ("embeder", "fresh", "adder", "other"):
+        missing = f"Proxy request error: Job was not found: there is no job {path} latest"
+        lifecycle.on(f"POST /pub/job/{path}/latest/api/v1/perform", answer({"error": missing}, 404))
+        lifecycle.on(f"GET deploy?job_name={path}&limit=1", answer([]))
+    jobs = [{"name": "embedder", "version": "1.0.0"}, {"name": "adder", "version": "2.0.0-beta"}]
+    lifecycle.on("GET job", answer(jobs))
+    failed = {"job_name": "fresh", "job_version": "0.0.1", "status": "failed"}
+    lifecycle.on("GET deploy?job_name=fresh&limit=1", answer([failed]))
+
+    assert "did you mean embedder?" in logged_in("call", "embeder").stderr
+    assert "of version 0.0.1, failed; `racetrack build-logs fresh --version 0.0.1`" in (
+        logged_in("call", "fresh").stderr
+    )
+    assert "adder has the versions: 2.0.0-beta" in logged_in("call", "adder").stderr
+    assert "`racetrack list` shows the jobs" in logged_in("call", "other").stderr
+
+
+def test_an_async_call_waits_through_outages(logged_in, lifecycle, answer):
+    started = answer({"task_id": "t-1", "status": "ongoing"}, 201)
+    lifecycle.on("POST /pub/async/new/job/adder/latest/api/v1/perform", started)
+    ongoing = {"X-Racetrack-Task-Status": "ongoing"}
+    done = {"X-Racetrack-Task-Status": "completed"}
+    lifecycle.on(
+        "GET /pub/async/task/t-1/poll",
+        answer({"task_id": "t-1"}, 202, headers=ongoing),
+        answer({"error": "Lifecycle is away"}, 504),
+        answer({"sum": 42}, 200, headers=done),
+    )
+
+    assert json.loads(logged_in("call", "adder", "numbers: [40, 2]", "--async").stdout) == {
+        "sum": 42
+    }
+    detached = logged_in("call", "adder", "--async", "--detach")
+    assert detached.stdout == f"{lifecycle.root}/pub/async/task/t-1/poll\n"
+
+
+def test_an_async_call_that_failed_tells_why(logged_in, lifecycle, answer):
+    started = answer({"task_id": "t-1", "status": "ongoing"}, 201)
+    lifecycle.on("POST /pub/async/new/job/adder/latest/api/v1/perform", started)
+    failed = answer({"error": "job died"}, 500, headers={"X-Racetrack-Task-Status": "failed"})
+    lifecycle.on("GET /pub/async/task/t-1/poll", failed)
+
+    done = logged_in("call", "adder", "--async")
+
+    assert done.returncode == 70
+    assert "job died" in done.stderr

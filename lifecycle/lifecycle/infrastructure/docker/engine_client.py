@@ -163,10 +163,11 @@ class DockerEngine:
 
     def read_log(self, container_id: str, tail: int) -> Iterator[LogEntry]:
         """Yield the last `tail` entries of a container's log; nothing if the container is gone."""
-        with self._connection.calling(NOT_FOUND, CONFLICT) as client:
-            log = EngineLog.open(client, container_id, tail=tail)
-            with closing(log):
-                yield from log
+        return self._read_log(container_id, tail=str(tail))
+
+    def read_log_since(self, container_id: str, since: datetime) -> Iterator[LogEntry]:
+        """Yield the entries of a container's log since a time; nothing if the container is gone."""
+        return self._read_log(container_id, since=f"{since.timestamp():.6f}")
 
     def list_events(
         self, container_id: str, since: datetime, until: datetime
@@ -190,6 +191,12 @@ class DockerEngine:
         # The first name is that of cgroups version 1, the second that of version 2.
         cache = details.get("total_inactive_file", details.get("inactive_file", 0))
         return max(0, int(memory.get("usage", 0)) - int(cache))
+
+    def _read_log(self, container_id: str, **question: str) -> Iterator[LogEntry]:
+        with self._connection.calling(NOT_FOUND, CONFLICT) as client:
+            log = EngineLog.open(client, container_id, **question)
+            with closing(log):
+                yield from log
 
     def _set_restart_policy(self, container_id: str, name: str) -> None:
         with self._connection.calling(NOT_FOUND) as client:

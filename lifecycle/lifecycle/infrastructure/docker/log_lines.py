@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
 from lifecycle.infrastructure.docker.engine_log import LogEntry
@@ -90,15 +91,19 @@ def read_merged(engine: DockerEngine, containers: list[JobContainer], tail: int)
     """Return the last `tail` lines of all containers; with several containers, each line is marked with its own."""
     if tail <= 0:
         return []
-    lines: list[LogLine] = []
-    for container in containers:
-        past = read_past(engine, container.id, tail)
-        lines += [
-            LogLine(line.time, mark_line(container, line.text, containers))
-            for line in (*past.lines, *past.rests)
-        ]
-    lines.sort(key=lambda line: line.time)
-    return [line.text for line in lines[-tail:]]
+    return _merge({one: read_past(engine, one.id, tail) for one in containers}, tail)
+
+
+def read_merged_since(
+    engine: DockerEngine, containers: list[JobContainer], since: datetime, tail: int
+) -> list[str]:
+    """Return the last `tail` lines since a time of all containers, marked in the same way."""
+    if tail <= 0:
+        return []
+    # All entries of a line have its time, so no line is cut.
+    return _merge(
+        {one: _assemble(engine.read_log_since(one.id, since)) for one in containers}, tail
+    )
 
 
 def mark_line(container: JobContainer, text: str, siblings: Iterable[JobContainer]) -> str:
@@ -111,7 +116,17 @@ def mark_line(container: JobContainer, text: str, siblings: Iterable[JobContaine
     return f"r{container.replica}{of_container} | {text}"
 
 
-def _assemble(entries: Iterable[LogEntry], asked: int) -> PastLines:
+def _merge(pasts: dict[JobContainer, PastLines], tail: int) -> list[str]:
+    lines = [
+        LogLine(line.time, mark_line(container, line.text, pasts))
+        for container, past in pasts.items()
+        for line in (*past.lines, *past.rests)
+    ]
+    lines.sort(key=lambda line: line.time)
+    return [line.text for line in lines[-tail:]]
+
+
+def _assemble(entries: Iterable[LogEntry], asked: int | None = None) -> PastLines:
     assembler = ContainerLines()
     lines: list[LogLine] = []
     first_time, count = "", 0
@@ -120,7 +135,7 @@ def _assemble(entries: Iterable[LogEntry], asked: int) -> PastLines:
         count += 1
         lines += assembler.add(entry)
     rests = list(assembler.take_rests())
-    if count < asked:
+    if asked is None or count < asked:
         return PastLines(lines, rests, is_all=True)
     # The beginning of a line is missing if the line is as old as the first entry that was read.
     lines, rests = ([line for line in each if line.time > first_time] for each in (lines, rests))

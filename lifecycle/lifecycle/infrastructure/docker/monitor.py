@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 from racetrack_client.entities import DockerLabel
 from racetrack_client.log.errors import EntityNotFound
@@ -14,7 +15,7 @@ from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnosis, Diagnostician
 from lifecycle.infrastructure.docker.identity import JobContainer
 from lifecycle.infrastructure.docker.keeper import Failures
-from lifecycle.infrastructure.docker.log_lines import read_merged
+from lifecycle.infrastructure.docker.log_lines import read_merged, read_merged_since
 from lifecycle.monitor.metric_parser import find_last_call
 
 _JOBS_AT_ONCE = 8
@@ -58,6 +59,12 @@ class DockerMonitor(BuiltInMonitor):
     def read_recent_logs(self, job: JobDto, tail: int = 20) -> str:
         """Return the last `tail` lines of all containers of the job, in the order of time."""
         lines = read_merged(self._deployer.engine, self.list_containers(job), tail)
+        return "".join(f"{line}\n" for line in lines)
+
+    def read_logs_since(self, job: JobDto, since: datetime, tail: int) -> str:
+        """Return the last `tail` lines since a time of all containers of the job, in the order of time."""
+        containers = self.list_containers(job)
+        lines = read_merged_since(self._deployer.engine, containers, since, tail)
         return "".join(f"{line}\n" for line in lines)
 
     def list_containers(self, job: JobDto) -> list[JobContainer]:

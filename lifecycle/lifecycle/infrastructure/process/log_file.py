@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -15,6 +16,11 @@ from lifecycle.infrastructure.line_assembly import LineAssembler
 MAX_BYTES = 20 * 1024 * 1024
 KEPT = 2
 _BLOCK = 64 * 1024
+_TIME = re.compile(
+    r"""(?:\x1b\[[0-9;]*m|[\s\[({"]|"?(?:time|timestamp|ts)"?[:=]\s*"?)*"""
+    r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:Z|[+-]\d\d:?\d\d)?)"
+)
+"""A time as loggers write it: bare or in brackets, perhaps coloured, or the first value of a JSON line."""
 
 
 def open_log(path: Path) -> IO[bytes]:
@@ -36,6 +42,22 @@ def read_last_lines(path: Path, count: int) -> list[str]:
     return [*lines, *log.take_rest()][-count:]
 
 
+def read_lines_since(path: Path, since: datetime, started: datetime, count: int) -> list[str]:
+    """Return the last `count` lines since a time, which the lines tell themselves.
+
+    A line that begins with no time is as old as the line before it, the first one as old as the start of its process.
+    """
+    lines: deque[str] = deque(maxlen=count)
+    is_new = started >= since
+    for line in FollowedLog(path).read_all():
+        if not is_new:
+            written = _find_time(line)
+            is_new = written is not None and written >= since
+        if is_new:
+            lines.append(line)
+    return list(lines)
+
+
 class FollowedLog:
     """The lines of a log, followed across its rotations; memory does not grow with the length of a line."""
 
@@ -51,6 +73,13 @@ class FollowedLog:
             self._offset = part.start
             lines.extend(self._read_on(part.path))
         return list(lines)
+
+    def read_all(self) -> Iterator[str]:
+        """Yield all lines of the log and its rotated files, at last the one that has not ended."""
+        for path in (*(_rotated(self.path, number) for number in range(KEPT, 0, -1)), self.path):
+            self._offset = 0
+            yield from self._read_on(path)
+        yield from self.take_rest()
 
     def read_new_lines(self) -> Iterator[str]:
         """Yield the lines that were completed since the last call."""
@@ -101,6 +130,15 @@ def remove_old_logs(folder: Path, kept: Collection[Path], before: datetime) -> l
                 with contextlib.suppress(OSError):  # The directory holds other logs.
                     path.parent.rmdir()
     return removed
+
+
+def _find_time(line: str) -> datetime | None:
+    """Return the time at the beginning of a line, in the machine's own zone unless it names one."""
+    found = _TIME.match(line)
+    try:
+        return datetime.fromisoformat(found.group(1)).astimezone() if found else None
+    except ValueError:  # It only looks like a time.
+        return None
 
 
 def _size(path: Path) -> int:

@@ -1,6 +1,7 @@
 """The monitor of the target `process`."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -12,7 +13,7 @@ from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.domain.instance import JobProcess
 from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
 from lifecycle.infrastructure.process.deployer import find_started_process
-from lifecycle.infrastructure.process.log_file import read_last_lines
+from lifecycle.infrastructure.process.log_file import read_last_lines, read_lines_since
 from lifecycle.infrastructure.process.os_processes import is_alive
 from lifecycle.monitor.health import JobNotHealthy, quick_check_job_condition
 from lifecycle.monitor.metric_parser import find_last_call
@@ -46,6 +47,15 @@ class ProcessMonitor(BuiltInMonitor):
             f"{mark_line(process, line, processes)}\n"
             for process in processes
             for line in read_last_lines(Path(process.log_path), tail)
+        )
+
+    def read_logs_since(self, job: JobDto, since: datetime, tail: int) -> str:
+        """Return the last `tail` lines since a time of each replica of the serving instance."""
+        processes = self.list_processes(job)
+        return "".join(
+            f"{mark_line(process, line, processes)}\n"
+            for process in processes
+            for line in read_lines_since(Path(process.log_path), since, process.create_time, tail)
         )
 
     def list_processes(self, job: JobDto) -> list[JobProcess]:

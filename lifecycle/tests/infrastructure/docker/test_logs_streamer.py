@@ -1,4 +1,5 @@
 import threading
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
@@ -124,6 +125,18 @@ def test_only_newlines_end_lines_and_a_bar_is_its_last_frame(monitor, serve, mak
     write(job, "\r10%\r20%\n", to=2)
 
     assert monitor.read_recent_logs(job, 3) == "a\x85b\u2028c\x0bd\x0ce\n\n20%\n"
+
+
+def test_lines_since_a_time_are_read(monitor, serve, make_spec, write):
+    job = serve(make_spec(manifest=a_contract_manifest(replicas=2)))
+    between = datetime.now(UTC)
+    write(job, "long", 10_000)
+    write(job, "\nlast\n")
+
+    lines = ["r0 | " + "long" * 10_000, "r0 | last"]
+    assert monitor.read_logs_since(job, between, 100).splitlines() == lines
+    assert monitor.read_logs_since(job, between, 1).splitlines() == lines[1:]
+    assert monitor.read_logs_since(job, datetime.now(UTC), 100) == ""
 
 
 def test_long_lines_are_followed_whole(follow, serve, make_spec, write):

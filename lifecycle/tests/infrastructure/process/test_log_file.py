@@ -4,10 +4,12 @@ import tracemalloc
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from lifecycle.infrastructure.process.log_file import (
     FollowedLog,
     open_log,
     read_last_lines,
+    read_lines_since,
     remove_old_logs,
     rotate,
 )
@@ -111,3 +113,31 @@ def test_a_line_that_had_begun_is_followed_whole(tmp_path: Path):
         writer.write("un\n")
 
     assert list(followed.read_new_lines()) == ["begun"]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "[2026-05-01 12:{:02}:00] INFO  text",
+        "\x1b[2m2026-05-01T12:{:02}:00.123Z\x1b[0m text",
+        '{{"time": "2026-05-01T12:{:02}:00.123456Z", "msg": "text"}}',
+        "2026-05-01 12:{:02}:00,123 text",
+    ],
+)
+def test_lines_since_a_time_are_told_by_the_times_they_begin_with(tmp_path: Path, form):
+    zone = UTC if "Z" in form else None
+    log = tmp_path / "job.log"
+    early, late = form.format(1), form.format(31)
+    (tmp_path / "job.log.1").write_text(f"banner\n{early}\n  traceback\n2026-99-99 00:00:00\n")
+    log.write_text(f"{late}\n  traceback\nend")
+    started = datetime(2026, 5, 1, 12, 0, tzinfo=zone).astimezone()
+
+    def since(minute, count=100):
+        moment = datetime(2026, 5, 1, 12, minute, tzinfo=zone).astimezone()
+        return read_lines_since(log, moment, started, count)
+
+    assert since(30) == [late, "  traceback", "end"]
+    assert since(30, 2) == ["  traceback", "end"]
+    assert since(32) == []
+    assert len(since(1)) == 6
+    assert since(0)[0] == "banner"

@@ -1,0 +1,94 @@
+"""`racetrack status` and `open`: one job."""
+
+import sys
+import time
+import webbrowser
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from racetrack_client.client.session import Session, job_path
+from racetrack_client.client.suggestions import suggesting_jobs
+from racetrack_client.commands.job_tables import paint_status, tidy_job
+from racetrack_client.commands.opening import open_session
+from racetrack_client.commands.options import (
+    JobName,
+    JobVersion,
+    Output,
+    OutputOption,
+    Remote,
+    print_data,
+    say,
+)
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_client.utils.time import days_ago_text
+
+app = typer.Typer()
+_MEBIBYTE = 1024 * 1024
+
+
+@app.command("status", no_args_is_help=True)
+def status(
+    name: JobName,
+    remote: Remote = None,
+    version: JobVersion = "latest",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show the state of a job: its address, its calls, its replicas, and what is wrong with it."""
+    job = _get_job(open_session(remote), name, version)
+    rows = list(_describe(job))
+    width = max(len(title) for title, _ in rows)
+    print_data(
+        tidy_job(job), output, "\n".join(f"{title:<{width}}   {text}" for title, text in rows)
+    )
+
+
+@app.command("open", no_args_is_help=True)
+def open_page(
+    name: JobName,
+    remote: Remote = None,
+    version: JobVersion = "latest",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Open the page of a job in a browser, and print its URL."""
+    job = _get_job(open_session(remote), name, version)
+    url = job.get("pub_url")
+    if not url:
+        raise EntityNotFound(f"job {name} {job['version']} has no page: it has no URL yet")
+    print_data({"url": url}, output, url)
+    sys.stdout.flush()
+    if not webbrowser.open(url):
+        say("no browser can be started here; open the URL in one")
+
+
+def _get_job(session: Session, name: str, version: str) -> dict[str, Any]:
+    with suggesting_jobs(session, name):
+        return dict(session.call("GET", job_path(name, version)))
+
+
+def _describe(job: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the title and the text of each line; what an older server does not tell is left out."""
+    now = int(time.time())
+    yield "job", f"{job['name']} {job['version']}"
+    yield "status", paint_status(str(job.get("status", "")).upper(), sys.stdout)
+    for title in ("error", "notice"):
+        if text := job.get(title):
+            yield title, str(text).strip().replace("\n", "\n    ")
+    updated = days_ago_text(job.get("update_time"), now)
+    by = f" by {job['deployed_by']}" if job.get("deployed_by") else ""
+    yield "updated", f"{updated}{by}"
+    yield "last call", days_ago_text(job.get("last_call_time"), now)
+    for title, key in (
+        ("url", "pub_url"),
+        ("job type", "job_type_version"),
+        ("target", "infrastructure_target"),
+    ):
+        if text := job.get(key):
+            yield title, str(text)
+    yield "replicas", str(len(job.get("replica_internal_names") or []) or 1)
+    statistics = job.get("infrastructure_stats") or {}
+    if memory := statistics.get("memory_bytes"):
+        yield "memory", f"{memory / _MEBIBYTE:.0f} MiB"
+    if restarts := statistics.get("number_of_restarts"):
+        yield "restarts", str(restarts)
