@@ -72,7 +72,7 @@ LABEL racetrack-component=lifecycle git-version=$GIT_VERSION
 
 FROM libraries AS image-builder
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends ca-certificates docker-buildx docker-cli git \
+  && apt-get install -y --no-install-recommends ca-certificates docker-buildx docker-cli git git-lfs \
   && rm -rf /var/lib/apt/lists/*
 RUN --mount=type=bind,from=tools,source=/tools,target=/tools \
   --mount=type=cache,target=/root/.cache/uv \

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from racetrack_client.client.source_files import remove_unwanted
 from racetrack_client.entities import ImageKind
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.rules import DEPRECATED_KEYS
@@ -33,9 +34,11 @@ class SourceFetcher:
     def fetch(self, request: BuildRequest, workspace: Path, progress: BuildProgress) -> Source:
         """Put the source into the workspace and return it; raises ValidationError when it can't be fetched."""
         if not request.build_context:
-            return self.git.clone(
+            source = self.git.clone(
                 request.manifest.git, request.git_credentials, workspace, progress
             )
+            remove_unwanted(source.directory, request.manifest)
+            return source
         directory = workspace / "archive"
         extract_bundle(request.build_context, directory, self.limits)
         return Source(root=directory, directory=directory, git_version=TAR_VERSION)

@@ -1,7 +1,4 @@
-"""Cloning the source of a job from a git repository.
-
-Git receives credentials through an askpass helper and its environment: no command line, URL, log or error holds them.
-"""
+"""Cloning the source of a job from a git repository: a branch, a tag or a commit, with submodules and files of Git LFS."""
 
 import re
 import shutil
@@ -10,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from racetrack_client.client.source_paths import resolve_inside
+from racetrack_client.client.source_paths import check_leads_inside, resolve_inside
 from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import GitManifest
 
-from image_builder.running.programs import Command, CommandFailed
+from image_builder.running.programs import CommandFailed
 from image_builder.running.progress import BuildProgress
+from image_builder.source.git_parts import fetch_lfs_files, fetch_submodules
+from image_builder.source.git_program import GitProgram, make_git_environment
 from image_builder.source.source_tree import Source, SourceLimits
 
 _DENIED = re.compile(
@@ -24,18 +23,8 @@ _DENIED = re.compile(
     r"|returned error: 40[13]|Permission denied",
     re.IGNORECASE,
 )
-
-# The helper only answers for the manifest's host: a redirect to another host gets no credentials.
-_ASKPASS = """#!/bin/sh
-case "$1" in
-  *"//$RACETRACK_GIT_HOST'"*|*"@$RACETRACK_GIT_HOST'"*) ;;
-  *) exit 1 ;;
-esac
-case "$1" in
-  Username*) printf '%s\\n' "$RACETRACK_GIT_USERNAME" ;;
-  *) printf '%s\\n' "$RACETRACK_GIT_PASSWORD" ;;
-esac
-"""
+_COMMIT_ID = re.compile(r"[0-9a-f]{7,64}")
+_WHOLE_ID_LENGTHS = (40, 64)
 
 
 class GitAccessDenied(ValidationError):
@@ -62,22 +51,29 @@ class GitSource:
         """Clone the repository into the workspace and return it; raises ValidationError when it fails or is too large."""
         self._check_remote(git.remote)
         repository = workspace / "repository"
-        environment = self._make_environment(git.remote, credentials, workspace)
+        environment = make_git_environment(
+            self.environment, self.protocols, git.remote, credentials, workspace
+        )
+        program = GitProgram(environment, self.timeout_seconds, progress)
         if git.branch is not None:
-            self._check_branch(git.branch, environment, progress)
+            _check_branch(program, git.branch)
         progress.log(f"cloning {git.remote}" + (f", branch {git.branch}" if git.branch else ""))
         try:
-            self._run_git(self._clone_arguments(git, repository), environment, progress)
+            _check_out(program, git, repository)
         except CommandFailed as error:
             raise _explain(git, credentials, error) from error
-        version = self._describe(repository, environment, progress)
-        shutil.rmtree(repository / ".git")
-        check_limits(repository, self.limits)
+        fetch_submodules(program, repository)
         directory = resolve_inside(repository, git.directory, "git.directory")
         if not directory.is_dir():
             raise ValidationError(
                 f"git.directory {git.directory!r} is not a directory of {git.remote}"
             )
+        fetch_lfs_files(program, repository, directory, self.limits)
+        version = _describe(program, repository)
+        for path in sorted(repository.rglob(".git")):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        check_limits(repository, self.limits)
+        _check_links(directory, progress)
         return Source(root=repository, directory=directory, git_version=version)
 
     def _check_remote(self, remote: str) -> None:
@@ -92,74 +88,69 @@ class GitSource:
                 "git.remote must not hold a password; take it out and give it with `racetrack set credentials`"
             )
 
-    def _check_branch(
-        self, branch: str, environment: Mapping[str, str], progress: BuildProgress
-    ) -> None:
-        try:
-            self._run_git(["check-ref-format", "--branch", branch], environment, progress)
-        except CommandFailed as error:
-            raise ValidationError(
-                f"git.branch {branch!r} can't be the name of a branch or tag"
-            ) from error
 
-    def _clone_arguments(self, git: GitManifest, repository: Path) -> list[str]:
-        allowed = [f"protocol.{protocol}.allow=always" for protocol in self.protocols]
-        options = [
-            "protocol.allow=never",
-            *allowed,
-            "core.hooksPath=/dev/null",
-            "credential.helper=",
-        ]
-        configured = [part for option in options for part in ("-c", option)]
-        branch = [] if git.branch is None else [f"--branch={git.branch}"]
-        return [
-            *configured,
-            "clone",
-            "--quiet",
-            "--depth=1",
-            "--single-branch",
-            *branch,
-            "--",
-            git.remote,
-            str(repository),
-        ]
+def _check_branch(program: GitProgram, branch: str) -> None:
+    try:
+        program.run("check-ref-format", "--branch", branch)
+    except CommandFailed as error:
+        raise ValidationError(
+            f"git.branch {branch!r} can't be the name of a branch or tag"
+        ) from error
 
-    def _make_environment(
-        self, remote: str, credentials: Credentials | None, workspace: Path
-    ) -> dict[str, str]:
-        environment = {
-            **self.environment,
-            "LC_ALL": "C",
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-        }
-        if credentials is None:
-            return environment
-        askpass = workspace / "askpass"
-        askpass.write_text(_ASKPASS)
-        askpass.chmod(0o700)
-        return environment | {
-            "GIT_ASKPASS": str(askpass),
-            "RACETRACK_GIT_HOST": urlsplit(remote).netloc.rpartition("@")[2],
-            "RACETRACK_GIT_USERNAME": credentials.username,
-            "RACETRACK_GIT_PASSWORD": credentials.password,
-        }
 
-    def _describe(
-        self, repository: Path, environment: Mapping[str, str], progress: BuildProgress
-    ) -> str:
-        arguments = ["-C", str(repository), "describe", "--long", "--tags", "--dirty", "--always"]
-        lines = progress.capture_output(self._command(arguments, environment))
-        return lines[-1] if lines else "unknown"
+def _check_out(program: GitProgram, git: GitManifest, repository: Path) -> None:
+    """Clone the branch, tag or commit that the manifest names, without its history where the host allows that."""
+    if git.branch is None or not _COMMIT_ID.fullmatch(git.branch):
+        chosen = [] if git.branch is None else [f"--branch={git.branch}"]
+        _clone(program, git.remote, repository, "--depth=1", "--single-branch", *chosen)
+        return
+    try:
+        _fetch_named(program, git.remote, git.branch, repository)
+    except CommandFailed as error:
+        if _DENIED.search(str(error)):
+            raise
+        shutil.rmtree(repository, ignore_errors=True)
+        _clone(program, git.remote, repository, "--no-checkout")
+        _check_out_commit(program, git, repository)
 
-    def _run_git(
-        self, arguments: Sequence[str], environment: Mapping[str, str], progress: BuildProgress
-    ) -> None:
-        progress.run_command(self._command(arguments, environment))
 
-    def _command(self, arguments: Sequence[str], environment: Mapping[str, str]) -> Command:
-        return Command(["git", *arguments], environment, timeout_seconds=self.timeout_seconds)
+def _clone(program: GitProgram, remote: str, repository: Path, *options: str) -> None:
+    program.run("clone", "--quiet", *options, "--", remote, str(repository))
+
+
+def _fetch_named(program: GitProgram, remote: str, name: str, repository: Path) -> None:
+    """Fetch one commit by its whole id, or a branch or tag whose name could be the beginning of an id."""
+    if len(name) not in _WHOLE_ID_LENGTHS:
+        _clone(program, remote, repository, "--depth=1", "--single-branch", f"--branch={name}")
+        return
+    program.run("init", "--quiet", str(repository))
+    here = ("-C", str(repository))
+    program.run(*here, "remote", "add", "origin", remote)
+    program.run(*here, "fetch", "--quiet", "--depth=1", "origin", name)
+    program.run(*here, "checkout", "--quiet", "--detach", "FETCH_HEAD")
+
+
+def _check_out_commit(program: GitProgram, git: GitManifest, repository: Path) -> None:
+    try:
+        program.run("-C", str(repository), "checkout", "--quiet", "--detach", git.branch or "")
+    except CommandFailed as error:
+        raise ValidationError(
+            f"git.branch {git.branch!r} is no branch, tag or commit of {git.remote}"
+        ) from error
+
+
+def _describe(program: GitProgram, repository: Path) -> str:
+    # Files of Git LFS differ from what git keeps, which `--dirty` would call a change.
+    lines = program.capture("-C", str(repository), "describe", "--long", "--tags", "--always")
+    return lines[-1] if lines else "unknown"
+
+
+def _check_links(directory: Path, progress: BuildProgress) -> None:
+    """Refuse links that lead outside the job's directory, as in files that are sent, and tell those to nothing."""
+    for path in sorted(directory.rglob("*")):
+        check_leads_inside(path, directory)
+        if path.is_symlink() and not path.exists():
+            progress.warn(f"{path.relative_to(directory)} is a link to nothing")
 
 
 def check_limits(directory: Path, limits: SourceLimits) -> None:

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import threading
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ def git(directory, *arguments):
     subprocess.run(
         ["git", *arguments], cwd=directory, env=environment, check=True, capture_output=True
     )
+
+
+def output_of_git(directory, *arguments):
+    return subprocess.check_output(["git", *arguments], cwd=directory, text=True).strip()
 
 
 @pytest.fixture
@@ -94,6 +99,34 @@ def test_a_branch_or_tag_can_be_chosen(build, repository):
     assert build(build_context=None, manifest=manifest_of(repository, branch="v1")).error is None
 
 
+@pytest.mark.parametrize("length", [40, 12])
+@pytest.mark.parametrize("is_served", [True, False])
+def test_a_commit_can_be_chosen_by_its_id(build, repository, length, is_served):
+    first = output_of_git(repository, "rev-parse", "HEAD")
+    git(repository, "config", "uploadpack.allowAnySHA1InWant", str(is_served).lower())
+    (repository / "jobs/adder/adder.py").unlink()
+    git(repository, "commit", "-am", "gone")
+
+    done = build(build_context=None, manifest=manifest_of(repository, branch=first[:length]))
+
+    assert done.error is None
+
+
+def test_a_branch_may_look_like_a_commit_or_a_path(build, repository):
+    git(repository, "branch", "deadbeef")
+    git(repository, "branch", "feature/new-model")
+
+    for number, branch in enumerate(("deadbeef", "feature/new-model")):
+        manifest = manifest_of(repository, branch=branch)
+        assert build(build_context=None, manifest=manifest, deployment_id=str(number)).error is None
+
+
+def test_an_unknown_commit_is_named(build, repository):
+    done = build(build_context=None, manifest=manifest_of(repository, branch="0" * 40))
+
+    assert f"git.branch '{'0' * 40}' is no branch, tag or commit of file://" in done.error
+
+
 def test_git_options_and_other_protocols_do_not_get_through(build, repository):
     def error_of(number, **fields):
         manifest = manifest_of(repository) | {"git": {"remote": f"file://{repository}", **fields}}
@@ -118,6 +151,167 @@ def test_a_link_out_of_the_repository_is_not_followed(build, repository, tmp_pat
 
     done = build(build_context=None, manifest=manifest_of(repository, directory="away"))
     assert "leads outside" in done.error
+
+
+@pytest.mark.parametrize("target", ["../../common", "/etc/hostname", "../gone"])
+def test_a_link_out_of_the_job_is_refused_as_in_files_that_are_sent(build, repository, target):
+    (repository / "common").mkdir()
+    (repository / "common/a.py").touch()
+    (repository / "jobs/adder/common").symlink_to(target)
+    git(repository, "add", ".")
+    git(repository, "commit", "-m", "link")
+
+    done = build(build_context=None, manifest=manifest_of(repository))
+
+    assert "common is a link that leads outside the job's directory; copy there" in done.error
+
+
+def test_a_link_to_nothing_is_told(build, repository):
+    (repository / "jobs/adder/nowhere").symlink_to("missing")
+    git(repository, "add", ".")
+    git(repository, "commit", "-m", "link")
+
+    done = build(build_context=None, manifest=manifest_of(repository))
+
+    assert done.error is None
+    assert "nowhere is a link to nothing" in done.warnings
+
+
+def test_what_racetrackignore_names_is_left_out_as_in_files_that_are_sent(
+    build, repository, config
+):
+    job = repository / "jobs/adder"
+    (job / ".racetrackignore").write_text("*.mp4\nadder.py\ndata/\n")
+    (job / "data").mkdir()
+    for name in ("film.mp4", "data/big.csv"):
+        (job / name).touch()
+    git(repository, "add", ".")
+    git(repository, "commit", "-m", "large")
+
+    assert build(build_context=None, manifest=manifest_of(repository)).error is None
+
+    files = {path.name for path in (config.images_dir / "adder/tag-1/source").rglob("*")}
+    assert "adder.py" in files, "the manifest names the entrypoint"
+    assert not files & {"film.mp4", "big.csv"}
+
+
+def add_submodule(repository, url, directory="jobs/adder/common"):
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "add", str(url), directory)
+    git(repository, "commit", "-m", "submodule")
+
+
+@pytest.fixture
+def library(tmp_path):
+    directory = tmp_path / "library"
+    directory.mkdir()
+    (directory / "adding.py").write_text("add = sum\n")
+    git(directory, "init", "--initial-branch=main")
+    git(directory, "add", ".")
+    git(directory, "commit", "-m", "first")
+    return directory
+
+
+@pytest.mark.parametrize("is_newest", [True, False])
+def test_submodules_are_fetched_at_their_commits(build, repository, library, config, is_newest):
+    add_submodule(repository, f"file://{library}")
+    if not is_newest:
+        (library / "adding.py").unlink()
+        git(library, "commit", "-am", "gone")
+
+    done = build(build_context=None, manifest=manifest_of(repository))
+
+    assert done.error is None
+    source = config.images_dir / "adder/tag-1/source"
+    assert sorted(path.name for path in (source / "common").iterdir()) == ["adding.py"]
+
+
+def test_a_submodule_by_another_protocol_is_refused_with_the_way_out(
+    build, start, repository, library, config
+):
+    add_submodule(repository, library)  # A path of the builder's machine.
+
+    strict = config.model_copy(update={"git_protocols": ("file",)})
+    (repository / ".gitmodules").write_text(
+        '[submodule "jobs/adder/common"]\n\tpath = jobs/adder/common\n\turl = http://127.0.0.1:9/x\n'
+    )
+    git(repository, "commit", "-am", "elsewhere")
+    done = build(
+        build_context=None,
+        manifest=manifest_of(repository),
+        using=start(git_protocols=strict.git_protocols),
+    )
+
+    assert "a submodule can't be fetched" in done.error
+    assert "transport 'http' not allowed" in done.error
+    assert "deploy with --build-context local" in done.error
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
+GIT_LFS = """#!/bin/sh
+# Stands in for the program: it knows the one file that it is asked for.
+[ "$1" = pull ] || exit 2
+echo "$@" > {seen}
+printf weights > jobs/adder/model.pkl
+"""
+
+
+@pytest.fixture
+def with_pointer(repository):
+    (repository / "jobs/adder/model.pkl").write_text(POINTER.format("0" * 64, 7))
+    git(repository, "add", ".")
+    git(repository, "commit", "-m", "pointer")
+    return repository
+
+
+@pytest.fixture
+def programs(tmp_path, environment):
+    """Make a directory the only one in PATH, with the programs that clones need."""
+    directory = tmp_path / "programs"
+    directory.mkdir()
+    for name in ("git", "sh", "sed", "uname", "basename", "dirname", "cat"):
+        (directory / name).symlink_to(shutil.which(name))
+    environment["PATH"] = str(directory)
+    return directory
+
+
+def test_files_of_lfs_are_fetched(build, with_pointer, programs, tmp_path, config):
+    (programs / "git-lfs").write_text(GIT_LFS.format(seen=tmp_path / "seen"))
+    (programs / "git-lfs").chmod(0o755)
+
+    done = build(build_context=None, manifest=manifest_of(with_pointer))
+
+    assert done.error is None
+    source = config.images_dir / "adder/tag-1/source"
+    assert (source / "model.pkl").read_text() == "weights"
+    assert (tmp_path / "seen").read_text() == "pull --include=jobs/adder\n"
+
+
+@pytest.mark.usefixtures("programs")
+def test_files_of_lfs_are_refused_by_name_where_they_cannot_be_fetched(build, with_pointer):
+    done = build(build_context=None, manifest=manifest_of(with_pointer))
+
+    assert "model.pkl: kept in Git LFS, and the Image Builder has no git-lfs" in done.error
+
+
+def test_files_of_lfs_that_stay_pointers_are_refused(build, with_pointer, programs):
+    (programs / "git-lfs").symlink_to("/bin/true")
+
+    done = build(build_context=None, manifest=manifest_of(with_pointer))
+
+    assert "model.pkl is still a pointer of Git LFS after `git lfs pull`" in done.error
+
+
+def test_files_of_lfs_over_the_limit_are_refused_before_they_are_fetched(
+    build, repository, programs
+):
+    (programs / "git-lfs").symlink_to("/bin/false")
+    (repository / "jobs/adder/model.pkl").write_text(POINTER.format("0" * 64, 10**13))
+    git(repository, "add", ".")
+    git(repository, "commit", "-m", "pointer")
+
+    done = build(build_context=None, manifest=manifest_of(repository))
+
+    assert "model.pkl: the files in Git LFS are larger than" in done.error
 
 
 def test_wrong_credentials_are_named_as_the_cause_and_never_shown(build, config):

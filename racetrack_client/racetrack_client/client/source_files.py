@@ -84,6 +84,17 @@ def collect_source(
     return SourceFiles(directory, sorted(collector.sent), dict(sorted(collector.left_out.items())))
 
 
+def remove_unwanted(directory: Path, manifest: Manifest) -> None:
+    """Remove from a fresh clone what its `.racetrackignore` leaves out, so that it holds what would be sent from there."""
+    unwanted = read_racetrack_ignore(directory)
+    named = [Path(os.path.normpath(name)) for name in _list_named(directory, manifest)]
+    for path in sorted(directory.rglob("*")):
+        name = path.relative_to(directory)
+        is_wanted = any(each != Path() and name.is_relative_to(each) for each in named)
+        if not path.is_dir() and not is_wanted and unwanted.match_file(name.as_posix()):
+            path.unlink()
+
+
 def format_size(size_bytes: int) -> str:
     """Return a number of bytes as text, in a suitable unit."""
     if size_bytes < 1024:
