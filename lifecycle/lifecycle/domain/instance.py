@@ -93,3 +93,6 @@ class JobProcess(RegistryDto):
     pid_create_time: float | None = None
     restarts: int = 0
     next_start_at: datetime | None = None
+    peak_memory_bytes: int | None = None
+    memory_kill: str | None = None
+    """A phrase that tells users how its last kill for want of memory came about."""

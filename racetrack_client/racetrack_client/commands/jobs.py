@@ -27,6 +27,7 @@ from racetrack_client.commands.options import (
     say,
 )
 from racetrack_client.log.errors import ValidationError
+from racetrack_client.utils.memory import format_memory
 from racetrack_client.utils.time import days_ago_text, parse_moment
 
 app = typer.Typer()
@@ -43,6 +44,8 @@ class Column(StrEnum):
     UPDATED_AT = "updated_at"
     LAST_CALL_AT = "last_call_at"
     PUB_URL = "pub_url"
+    MEMORY = "memory"
+    PROBLEM = "problem"
     ALL = "all"
 
 
@@ -53,6 +56,8 @@ FIELDS = {
     Column.UPDATED_AT: "update_time",
     Column.LAST_CALL_AT: "last_call_time",
     Column.PUB_URL: "pub_url",
+    Column.MEMORY: "infrastructure_stats",
+    Column.PROBLEM: "error",
 }
 _SHORT_HEADERS = {
     Column.INFRASTRUCTURE: "TARGET",
@@ -225,4 +230,18 @@ def _cell(job: dict[str, Any], column: Column) -> str:
     value = job.get(FIELDS[column])
     if column in (Column.UPDATED_AT, Column.LAST_CALL_AT):
         return days_ago_text(value, int(time.time()))
+    if column == Column.MEMORY:
+        return _describe_memory(value or {})
+    if column == Column.PROBLEM:
+        return (value or job.get("notice") or "").partition("\n")[0]
     return "" if value is None else str(value)
+
+
+def _describe_memory(statistics: dict[str, Any]) -> str:
+    """Return what a job uses of its memory, with its peak; some targets don't know all of them."""
+    used, peak, limit = (
+        format_memory(statistics[key]) if statistics.get(key) else ""
+        for key in ("memory_bytes", "memory_peak_bytes", "memory_limit_bytes")
+    )
+    notes = [f"peak {peak}"] * bool(peak) + [f"limit {limit}"] * bool(limit)
+    return f"{used} ({', '.join(notes)})" if used and notes else used

@@ -150,6 +150,25 @@ def test_the_list_as_json_is_what_lifecycle_says(logged_in, lifecycle, answer):
     assert json.loads(logged_in("list", "--output", "json").stdout) == JOBS
 
 
+def test_list_shows_the_memory_of_jobs_and_what_is_wrong_with_them(logged_in, lifecycle, answer):
+    of_memory = {"memory_bytes": 327155712, "memory_peak_bytes": 1288490189}
+    jobs = [
+        JOBS[0] | {"infrastructure_stats": of_memory | {"memory_limit_bytes": 2**31}},
+        JOBS[1] | {"infrastructure_stats": {"memory_bytes": 2**20}, "error": "gone\nfor good"},
+        JOBS[1] | {"notice": "the job was killed"},
+    ]
+    lifecycle.on("GET job", answer(jobs))
+
+    lines = logged_in("list", "-c", "memory", "-c", "problem").stdout.splitlines()
+
+    assert "312.0 MiB (peak 1.2 GiB, limit 2.0 GiB)" in lines[1]
+    assert "1.0 MiB " in lines[2]
+    assert [line.rstrip().rpartition("   ")[2] for line in lines[2:]] == [
+        "gone",
+        "the job was killed",
+    ]
+
+
 def test_pub_is_data(logged_in, lifecycle):
     assert logged_in("get", "pub").stdout == f"{lifecycle.root}/pub\n"
 

@@ -169,6 +169,16 @@ class ProcessRepository:
         )
         return execute_counting(self._session, statement) > 0
 
+    def note_memory(
+        self, process_id: str, peak_bytes: int | None, memory_kill: str | None = None
+    ) -> None:
+        """Store the most memory that a process has used, and how it was killed for want of more, if it was."""
+        values: dict[str, object] = {"peak_memory_bytes": peak_bytes}
+        if memory_kill is not None:
+            values["memory_kill"] = memory_kill
+        statement = update(JobProcessRow).where(JobProcessRow.id == process_id)
+        self._session.execute(statement.values(**values))
+
     def mark_stopping(self, instance_id: str) -> None:
         """Mark the processes of an instance as stopping, so that they are not started again."""
         statement = update(JobProcessRow).where(JobProcessRow.instance_id == instance_id)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Float, ForeignKey, Index, String
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lifecycle.database.tables.base import (
@@ -132,3 +132,7 @@ class JobProcessRow(Base):
     """The command and environment of the process, as encrypted JSON."""
     log_path: Mapped[LongText]
     create_time: Mapped[datetime]
+    peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """The most memory that the replica has used, all its starts together."""
+    memory_kill: Mapped[LongText | None]
+    """A phrase that tells users of its last kill for want of memory."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lifecycle.infrastructure.memory_kill import MemoryKill
+
 KILLED = 137
-_MEBI = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,11 @@ def parse_end(events: list[dict[str, Any]]) -> ContainerEnd | None:
 def describe_end(end: ContainerEnd, memory_bytes: int) -> str:
     """Return a phrase that tells how the container ended, and what its user can do about it."""
     if end.is_out_of_memory:
-        return (
-            f"was killed for using more memory than its limit of {_format(memory_bytes)}"
-            f" (out of memory, exit code {end.exit_code}); raise resources.memory_max in job.yaml"
-        )
+        return str(MemoryKill(memory_bytes))
     if end.start_error:
         return f"could not be started: {end.start_error}"
     if end.exit_code == KILLED:
-        return "was killed (exit code 137): by somebody, or because the machine ran out of memory"
+        return "was killed (exit code 137): by hand, or because the machine ran out of memory"
     return f"ended by itself (exit code {_name(end.exit_code)})"
 
 
@@ -85,11 +83,6 @@ def _name(exit_code: int) -> str:
     with suppress(ValueError):
         return f"{exit_code}, {signal.Signals(exit_code - 128).name}"
     return str(exit_code)
-
-
-def _format(memory_bytes: int) -> str:
-    mebibytes, rest = divmod(memory_bytes, _MEBI)
-    return f"{memory_bytes / 1_000_000:.0f}M" if rest else f"{mebibytes}Mi"
 
 
 def _parse_time(text: str) -> datetime:

@@ -2,6 +2,7 @@
 
 import signal
 import uuid
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -17,13 +18,15 @@ from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
 from lifecycle.domain.instance import Instance, InstanceSpec, JobProcess, ProcessState
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer, list_free_ports
+from lifecycle.infrastructure.memory_kill import MemoryKill
+from lifecycle.infrastructure.process.cgroups.job_groups import GroupLimits, JobGroup, JobGroups
 from lifecycle.infrastructure.process.listening import is_held_by_another
-from lifecycle.infrastructure.process.log_file import read_last_lines
+from lifecycle.infrastructure.process.log_file import append_line, read_last_lines
 from lifecycle.infrastructure.process.os_processes import (
     StartedProcess,
     ask_to_end,
     is_alive,
-    kill_group,
+    kill_replica,
     list_marked_processes,
     signal_group,
     start_process,
@@ -33,17 +36,25 @@ from lifecycle.infrastructure.process.plan import Launch, make_launch
 logger = get_logger(__name__)
 EVIDENCE_LINES = 20
 STOP_POLL_SECONDS = 0.05
+REMOVAL_SECONDS = 2
 
 
 class ProcessDeployer(BuiltInDeployer):
     """Runs each replica as a process of the operating system; the database has a row for each process."""
 
     def __init__(
-        self, config: Config, uow: UnitOfWorkFactory, secrets: SecretBox, clock: Clock
+        self,
+        config: Config,
+        uow: UnitOfWorkFactory,
+        secrets: SecretBox,
+        clock: Clock,
+        groups: JobGroups,
     ) -> None:
         super().__init__(uow, secrets)
         self.config = config
         self.clock = clock
+        self.groups = groups
+        self._stopping: set[str] = set()
 
     def start_instance(self, spec: InstanceSpec) -> Instance:
         """Start the replicas of the instance that do not run yet."""
@@ -75,6 +86,7 @@ class ProcessDeployer(BuiltInDeployer):
         with self.uow() as uow:
             uow.processes.mark_stopping(instance_id)
             processes = uow.processes.list_of_instance(instance_id)
+        self._stopping.update(process.id for process in processes)
         for process in processes:
             if found := find_started_process(process):
                 ask_to_end(found)
@@ -92,16 +104,18 @@ class ProcessDeployer(BuiltInDeployer):
         with self.uow() as uow:
             uow.processes.mark_stopping(instance_id)
             processes = uow.processes.list_of_instance(instance_id)
+        self._stopping.update(process.id for process in processes)
         running = [found for each in processes if (found := find_started_process(each))]
-        for process in running:
-            signal_group(process, signal.SIGTERM)
+        for started in running:
+            signal_group(started, signal.SIGTERM)
         deadline = self.clock.monotonic() + grace_seconds
-        while any(is_alive(process) for process in running) and self.clock.monotonic() < deadline:
+        while any(is_alive(started) for started in running) and self.clock.monotonic() < deadline:
             self.clock.sleep(STOP_POLL_SECONDS)
-        for process in running:
-            kill_group(process)
+        for process in processes:
+            self.kill(process)
         with self.uow() as uow:
             uow.processes.remove_of_instance(instance_id)
+        self._stopping.difference_update(process.id for process in processes)
 
     def has_instance(self, instance_id: str) -> bool:
         """Return whether the instance has rows of processes."""
@@ -118,10 +132,9 @@ class ProcessDeployer(BuiltInDeployer):
             found = find_started_process(process)
             # A process that was started again has crashed before; a new one must not need that.
             if found is None or not is_alive(found) or process.restarts:
+                end = process.memory_kill or self.find_memory_kill(process) or "ended by itself"
                 lines = "\n".join(read_last_lines(Path(process.log_path), EVIDENCE_LINES))
-                raise JobCrashed(
-                    f"the job's process ended by itself. Its last log lines:\n{lines}".rstrip()
-                )
+                raise JobCrashed(f"the job's process {end}. Its last log lines:\n{lines}".rstrip())
 
     def has_lost_address(self, instance_id: str) -> bool:
         """Return whether another program listens at the port of a replica."""
@@ -143,21 +156,75 @@ class ProcessDeployer(BuiltInDeployer):
 
     def launch(self, process: JobProcess) -> None:
         """Start the process of a row and store its pid; raise InstanceNotStarted when that fails."""
-        launch = Launch.model_validate(self.secrets.decrypt_json(process.launch))
+        launch = self.read_launch(process)
+        group = self._make_group(process, launch)
         try:
-            started = start_process(launch, Path(process.log_path))
+            entries = group.entries if group else []
+            note_end = partial(self._note_end, process)
+            started = start_process(launch, Path(process.log_path), entries, note_end)
         except OSError as error:
             raise InstanceNotStarted(
                 f"{process.job_name} {process.job_version} can't be started: {error}"
             ) from error
         if not self._note_start(process, started):
-            kill_group(started)
+            kill_replica(started, process.id)
             raise InstanceNotStarted(
                 f"{process.job_name} {process.job_version} was stopped while it was started"
             )
         logger.info(
             f"job {process.job_name} {process.job_version} runs as process {started.pid} on port {process.port}"
         )
+
+    def read_launch(self, process: JobProcess) -> Launch:
+        """Return the stored command of a row."""
+        return Launch.model_validate(self.secrets.decrypt_json(process.launch))
+
+    def find_group(self, process: JobProcess) -> JobGroup | None:
+        """Return the cgroup of this start of a replica; None when it has none."""
+        group = self.groups.find(make_group_name(process))
+        return group if group is not None and group.find_create_time() else None
+
+    def find_memory_kill(self, process: JobProcess) -> MemoryKill | None:
+        """Return the kill of this start of a replica by the kernel, for want of memory; None if there was none."""
+        group = self.find_group(process)
+        if group is None or not group.count_memory_kills():
+            return None
+        limit_bytes = self.read_launch(process).memory_bytes or 0
+        return MemoryKill(limit_bytes, group.read_peak_bytes())
+
+    def kill(self, process: JobProcess) -> None:
+        """Kill all that a replica has started, and remove its cgroup."""
+        started, group = find_started_process(process), self.find_group(process)
+        if group is not None:
+            group.kill()
+        if started is not None:
+            kill_replica(started, process.id)
+        deadline = self.clock.monotonic() + REMOVAL_SECONDS
+        while group is not None and not group.remove() and self.clock.monotonic() < deadline:
+            self.clock.sleep(
+                STOP_POLL_SECONDS
+            )  # Killed processes take a moment to give their memory back.
+
+    def _note_end(self, process: JobProcess, exit_code: int) -> None:
+        """Write into the log how a process ended, unless it was asked to: one that is killed can't say so itself."""
+        if process.id not in self._stopping:
+            end = f"exit code {exit_code}"
+            if exit_code < 0:
+                end = f"signal {-exit_code}: {signal.strsignal(-exit_code)}"
+            append_line(Path(process.log_path), f"the job's process ended ({end})")
+
+    def _make_group(self, process: JobProcess, launch: Launch) -> JobGroup | None:
+        group = self.groups.find(make_group_name(process))
+        if group is None or launch.memory_bytes is None:
+            return None
+        threads = self.config.max_job_threads or None
+        try:
+            group.make(GroupLimits(launch.memory_bytes, launch.cpus, threads))
+        except OSError as error:
+            logger.warning(f"no cgroup for job {process.job_name}, it is measured instead: {error}")
+            group.remove()
+            return None
+        return group
 
     def _adopt(self, process: JobProcess) -> bool:
         """Take over a process whose service was killed after it started the process, before it stored the pid."""
@@ -218,6 +285,11 @@ def _measure_shared_memory() -> str:
         return f"which has {psutil.disk_usage('/dev/shm').free // 2**20} MiB free"
     except OSError:
         return "if it has any"
+
+
+def make_group_name(process: JobProcess) -> str:
+    """Return the name of the cgroup of this start of a replica."""
+    return f"{process.instance_id}-{process.replica}-{process.restarts}"
 
 
 def find_started_process(process: JobProcess) -> StartedProcess | None:

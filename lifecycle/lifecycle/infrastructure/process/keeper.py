@@ -9,18 +9,24 @@ from racetrack_client.log.logs import get_logger
 from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.domain.instance import JobProcess, ProcessState
 from lifecycle.infrastructure.model import KeeperTask, TargetKeeper
-from lifecycle.infrastructure.process.deployer import ProcessDeployer, find_started_process
+from lifecycle.infrastructure.process.deployer import (
+    ProcessDeployer,
+    find_started_process,
+    make_group_name,
+)
 from lifecycle.infrastructure.process.log_file import remove_old_logs, rotate
+from lifecycle.infrastructure.process.memory_watch import MemoryWatch
 from lifecycle.infrastructure.process.os_processes import (
-    MarkedProcess,
     is_alive,
-    kill_group,
+    kill_replica,
     list_marked_processes,
     signal_group,
 )
+from lifecycle.infrastructure.process.plan import make_data_mark
 
 logger = get_logger(__name__)
 KEEP_SECONDS = 0.5
+WATCH_SECONDS = 0.25
 UNKNOWN_PROCESSES_SECONDS = 30
 OLD_LOGS_SECONDS = 3600
 FIRST_PAUSE_SECONDS = 0.5
@@ -34,9 +40,13 @@ class ProcessKeeper(TargetKeeper):
     """Looks after the processes of serving instances; starting instances belong to their deployments."""
 
     def __init__(
-        self, deployer: ProcessDeployer, settling_seconds: float = SETTLING_SECONDS
+        self,
+        deployer: ProcessDeployer,
+        memory_watch: MemoryWatch,
+        settling_seconds: float = SETTLING_SECONDS,
     ) -> None:
         self.deployer = deployer
+        self.memory_watch = memory_watch
         self.settling_seconds = settling_seconds
         self.uow = deployer.uow
         self.clock = deployer.clock
@@ -45,6 +55,7 @@ class ProcessKeeper(TargetKeeper):
         """List the tasks of this target; crashes are looked for often, because a crashed job does not answer."""
         return [
             KeeperTask("keep-processes", KEEP_SECONDS, self.keep),
+            KeeperTask("watch-memory", WATCH_SECONDS, self.memory_watch.look),
             KeeperTask("end-strangers", UNKNOWN_PROCESSES_SECONDS, self.end_unknown_processes),
             KeeperTask("remove-old-logs", OLD_LOGS_SECONDS, self.remove_old_logs),
         ]
@@ -53,8 +64,9 @@ class ProcessKeeper(TargetKeeper):
         """Start the ended processes of serving instances again, each after a pause that grows with its crashes."""
         with self.uow.reading() as uow:
             serving = {instance.id for instance in uow.instances.list_serving()}
-            processes = [each for each in uow.processes.list_all() if each.instance_id in serving]
-        for process in processes:
+            processes = uow.processes.list_all()
+        self.memory_watch.follow(processes)
+        for process in (each for each in processes if each.instance_id in serving):
             try:
                 self._look_after(process)
             except (InstanceNotStarted, OSError) as error:
@@ -66,7 +78,12 @@ class ProcessKeeper(TargetKeeper):
         """End this platform's processes that have no row, left by a service that was killed while it started them."""
         # The processes are read before the rows, so each process that is found has its row already. A process that
         # has just been started is left out, because its pid may not be in its row yet.
-        marked = [each for each in list_marked_processes(self._mark()) if self._is_settled(each)]
+        marked = [
+            each
+            for each in list_marked_processes(self._mark())
+            if self._is_settled(each.process.create_time)
+        ]
+        group_names = self.deployer.groups.list_names()
         with self.uow.reading() as uow:
             processes = uow.processes.list_all()
         known = {process.pid for process in processes}
@@ -76,7 +93,8 @@ class ProcessKeeper(TargetKeeper):
                 logger.warning(
                     f"ending process {each.process.pid} of instance {each.instance_id}, which has no row"
                 )
-                kill_group(each.process)
+                kill_replica(each.process, each.process_id)
+        self._remove_groups(set(group_names) - {make_group_name(process) for process in processes})
 
     def remove_old_logs(self) -> None:
         """Remove the logs of ended processes, `job_log_retention_days` after they were last written."""
@@ -91,14 +109,15 @@ class ProcessKeeper(TargetKeeper):
 
     def stop_all(self) -> None:
         """End the processes of all jobs; they come back at the next start of the platform."""
-        processes = [each.process for each in list_marked_processes(self._mark())]
-        for process in processes:
-            signal_group(process, signal.SIGTERM)
+        marked = list_marked_processes(self._mark())
+        for each in marked:
+            signal_group(each.process, signal.SIGTERM)
         deadline = self.clock.monotonic() + STOP_SECONDS
-        while any(is_alive(process) for process in processes) and self.clock.monotonic() < deadline:
+        while any(is_alive(each.process) for each in marked) and self.clock.monotonic() < deadline:
             self.clock.sleep(0.05)
-        for process in processes:
-            kill_group(process)
+        for each in marked:
+            kill_replica(each.process, each.process_id)
+        self.deployer.groups.kill_all()
 
     def _look_after(self, process: JobProcess) -> None:
         rotate(Path(process.log_path))
@@ -106,7 +125,8 @@ class ProcessKeeper(TargetKeeper):
         if process.state == ProcessState.STOPPING or (started is not None and is_alive(started)):
             return
         if started is not None:
-            kill_group(started)  # Children of the crashed process may hold its port.
+            self.memory_watch.note_kill(process)
+            self.deployer.kill(process)  # Children of the crashed process may hold its port.
         self._restart(process)
 
     def _restart(self, process: JobProcess) -> None:
@@ -119,7 +139,15 @@ class ProcessKeeper(TargetKeeper):
                 return
         name = f"{process.job_name} {process.job_version}"
         logger.warning(f"job {name} crashed; starting it again ({process.restarts + 1})")
-        self.deployer.launch(process)
+        self.deployer.launch(process.model_copy(update={"restarts": process.restarts + 1}))
+
+    def _remove_groups(self, names: set[str]) -> None:
+        """Remove the cgroups of replicas that have ended, left by a service that was killed meanwhile."""
+        for name in names:
+            group = self.deployer.groups.find(name)
+            if group is not None and self._is_settled(group.find_create_time() or 0):
+                group.kill()
+                group.remove()
 
     def _pause_seconds(self, process: JobProcess) -> float:
         """Return the pause before the next restart: it doubles with each crash, and is short again after a healthy run."""
@@ -128,8 +156,8 @@ class ProcessKeeper(TargetKeeper):
             return FIRST_PAUSE_SECONDS
         return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(process.restarts, 10))
 
-    def _is_settled(self, marked: MarkedProcess) -> bool:
-        return self.clock.now().timestamp() - marked.process.create_time > self.settling_seconds
+    def _is_settled(self, create_time: float) -> bool:
+        return self.clock.now().timestamp() - create_time > self.settling_seconds
 
     def _mark(self) -> str:
-        return str(self.deployer.config.job_logs_dir.resolve())
+        return make_data_mark(self.deployer.config)

@@ -33,6 +33,12 @@ def open_log(path: Path) -> IO[bytes]:
         return path.open("ab")
 
 
+def append_line(path: Path, line: str) -> None:
+    """Append a line of the platform's to a log; do nothing when the log is gone or can't be written."""
+    with contextlib.suppress(OSError), path.open("ab") as log:
+        log.write(f"racetrack: {line}\n".encode())
+
+
 def read_last_lines(path: Path, count: int) -> list[str]:
     """Return the last `count` lines of a log, some of them from the rotated files if the log is too short."""
     if count <= 0:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-import psutil
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import JobDto, JobStatus
 
@@ -14,6 +13,7 @@ from lifecycle.domain.instance import JobProcess
 from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
 from lifecycle.infrastructure.process.deployer import find_started_process
 from lifecycle.infrastructure.process.log_file import read_last_lines, read_lines_since
+from lifecycle.infrastructure.process.memory_watch import MemoryUse, MemoryUses
 from lifecycle.infrastructure.process.os_processes import is_alive
 from lifecycle.monitor.health import JobNotHealthy, quick_check_job_condition
 from lifecycle.monitor.metric_parser import find_last_call
@@ -24,9 +24,10 @@ class ProcessMonitor(BuiltInMonitor):
 
     target = BuiltInTarget.PROCESS
 
-    def __init__(self, config: Config, uow: UnitOfWorkFactory) -> None:
+    def __init__(self, config: Config, uow: UnitOfWorkFactory, uses: MemoryUses) -> None:
         self.config = config
         self.uow = uow
+        self._uses = uses
 
     def list_jobs(self, config: Config) -> Iterable[JobDto]:  # noqa: ARG002 - the port's signature
         """List the jobs that have a serving instance, in their present state."""
@@ -80,10 +81,11 @@ class ProcessMonitor(BuiltInMonitor):
         observed = {
             "status": JobStatus.ERROR if error else JobStatus.RUNNING,
             "error": error,
+            "notice": None if error else _describe_past(replicas),
             "internal_name": names[0],
             "replica_internal_names": names,
             "last_call_time": find_last_call(names),
-            "infrastructure_stats": _statistics(replicas),
+            "infrastructure_stats": self._collect_statistics(replicas),
         }
         created = int(first.create_time.timestamp())
         job = self.describe_running(first.job_name, first.job_version, created)
@@ -92,7 +94,8 @@ class ProcessMonitor(BuiltInMonitor):
     def _find_problem(self, process: JobProcess) -> str | None:
         found = find_started_process(process)
         if found is None or not is_alive(found):
-            return f"the job's process is not running; it crashed {process.restarts} times and is started again"
+            kill = f"; it {process.memory_kill}" if process.memory_kill else ""
+            return f"the job's process is not running{kill}; it crashed {process.restarts} times and is started again"
         try:
             quick_check_job_condition(
                 f"http://{self.config.job_host}:{process.port}", instance_id=process.instance_id
@@ -101,18 +104,28 @@ class ProcessMonitor(BuiltInMonitor):
             return str(error)
         return None
 
+    def _collect_statistics(self, replicas: list[JobProcess]) -> dict[str, int]:
+        """Return restarts and memory of all replicas together."""
+        uses = [self._read_use(process) for process in replicas]
+        return {
+            "number_of_restarts": sum(process.restarts for process in replicas),
+            "memory_bytes": sum(use.used_bytes for use in uses),
+            "memory_peak_bytes": sum(use.peak_bytes for use in uses),
+            "memory_limit_bytes": sum(use.limit_bytes for use in uses),
+        }
 
-def _statistics(replicas: list[JobProcess]) -> dict[str, int]:
-    memory = 0
-    for process in replicas:
-        try:
-            memory += psutil.Process(process.pid).memory_info().rss if process.pid else 0
-        except psutil.Error:
-            continue
-    return {
-        "number_of_restarts": sum(process.restarts for process in replicas),
-        "memory_bytes": memory,
-    }
+    def _read_use(self, process: JobProcess) -> MemoryUse:
+        """Return what the keeper saw last; zeros where no keeper watches."""
+        return self._uses.of_processes.get(process.id) or MemoryUse(
+            0, process.peak_memory_bytes or 0, 0
+        )
+
+
+def _describe_past(replicas: list[JobProcess]) -> str | None:
+    """Return a notice of past kills, which may return."""
+    kill = next((process.memory_kill for process in replicas if process.memory_kill), None)
+    restarts = sum(process.restarts for process in replicas)
+    return f"the job {kill}; it was started again {restarts} times" if kill else None
 
 
 def mark_line(process: JobProcess, text: str, siblings: list[JobProcess]) -> str:

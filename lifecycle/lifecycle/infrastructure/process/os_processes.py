@@ -1,10 +1,11 @@
 """The operating system's processes of jobs: starting, finding and ending them."""
 
 import os
-import resource
 import signal
 import subprocess
+import sys
 import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,16 @@ import psutil
 from pydantic import BaseModel
 
 from lifecycle.infrastructure.built_in_deployer import INSTANCE_VARIABLE
+from lifecycle.infrastructure.process.cgroups import enter_cgroup
 from lifecycle.infrastructure.process.log_file import open_log
 from lifecycle.infrastructure.process.plan import (
     DATA_VARIABLE,
     PROCESS_VARIABLE,
     Launch,
 )
+
+KILL_ATTEMPTS = 5
+"""Passes of a kill: each finds the processes that were started during the one before."""
 
 
 class StartedProcess(BaseModel):
@@ -28,14 +33,20 @@ class StartedProcess(BaseModel):
     create_time: float
 
 
-def start_process(launch: Launch, log_path: Path) -> StartedProcess:
-    """Start a replica that appends its output to the log.
+def start_process(
+    launch: Launch,
+    log_path: Path,
+    cgroup_entries: Sequence[Path],
+    note_end: Callable[[int], None],
+) -> StartedProcess:
+    """Start a replica that appends its output to the log, in the cgroups of these `cgroup.procs`.
 
-    The replica leads a session of its own, so it outlives the service that starts it.
+    The replica leads a session of its own, so it outlives the service that starts it. When it ends
+    before that service, `note_end` gets its exit code, in another thread.
     """
     with open_log(log_path) as log:
         child = subprocess.Popen(
-            launch.command,
+            [*_make_entrance(cgroup_entries), *launch.command],
             cwd=launch.workdir,
             env=launch.environment,
             stdin=subprocess.DEVNULL,
@@ -44,9 +55,10 @@ def start_process(launch: Launch, log_path: Path) -> StartedProcess:
             start_new_session=True,
             close_fds=True,
         )
-    _limit_memory(child.pid, launch.memory_bytes)
     # A child process that nothing waits for stays as a zombie when it ends.
-    threading.Thread(target=child.wait, name=f"wait-{child.pid}", daemon=True).start()
+    threading.Thread(
+        target=lambda: note_end(child.wait()), name=f"wait-{child.pid}", daemon=True
+    ).start()
     return StartedProcess(pid=child.pid, create_time=_create_time(child.pid))
 
 
@@ -75,11 +87,18 @@ def signal_group(process: StartedProcess, number: signal.Signals) -> None:
         _signal(process.pid, number)
 
 
-def kill_group(process: StartedProcess) -> None:
-    """Kill the process and its children, also children that outlived it."""
-    # The number of an ended group may have been reused: only a member with our mark proves that the group is ours.
-    if is_alive(process) or _has_marked_member(process.pid):
-        _signal(process.pid, signal.SIGKILL)
+def kill_replica(leader: StartedProcess, process_id: str) -> None:
+    """Kill the leader of a replica and all processes with the mark of its row, also those that left its session."""
+    for _ in range(KILL_ATTEMPTS):
+        marked = _list_pids_of(process_id)
+        # The number of an ended group may have been reused: only a member with our mark proves that the group is ours.
+        if is_alive(leader) or any(_is_in_group(pid, leader.pid) for pid in marked):
+            _signal(leader.pid, signal.SIGKILL)
+        for pid in marked:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if not marked:
+            return
 
 
 @dataclass(frozen=True)
@@ -111,14 +130,20 @@ def list_marked_processes(data_mark: str) -> list[MarkedProcess]:
     return found
 
 
-def _has_marked_member(group: int) -> bool:
+def _list_pids_of(process_id: str) -> list[int]:
+    found = []
     for process in psutil.process_iter():
-        try:
-            if os.getpgid(process.pid) == group and INSTANCE_VARIABLE in process.environ():
-                return True
-        except (psutil.Error, ProcessLookupError, PermissionError):
-            continue
-    return False
+        with suppress(psutil.Error, ProcessLookupError, PermissionError):
+            if process.environ().get(PROCESS_VARIABLE) == process_id:
+                found.append(process.pid)
+    return found
+
+
+def _is_in_group(pid: int, group: int) -> bool:
+    try:
+        return os.getpgid(pid) == group
+    except ProcessLookupError:
+        return False
 
 
 def _signal(group: int, number: signal.Signals) -> None:
@@ -126,14 +151,11 @@ def _signal(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
-def _limit_memory(pid: int, memory_bytes: int | None) -> None:
-    # RLIMIT_DATA counts the memory that the process itself allocates. It is set from outside, because code between
-    # fork and exec is not safe in a program with threads. Some systems lack prlimit().
-    if memory_bytes and hasattr(resource, "prlimit"):
-        try:
-            resource.prlimit(pid, resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-        except (ProcessLookupError, PermissionError):
-            return
+def _make_entrance(cgroup_entries: Sequence[Path]) -> list[str]:
+    """Return the beginning of a command that joins cgroups before it becomes the job's program."""
+    if not cgroup_entries:
+        return []
+    return [sys.executable, "-I", "-S", enter_cgroup.__file__, *map(str, cgroup_entries), "--"]
 
 
 def _create_time(pid: int) -> float:

@@ -43,6 +43,8 @@ class Launch(BaseModel):
     workdir: str
     environment: dict[str, str]
     memory_bytes: int | None = None
+    cpus: float | None = None
+    """The CPUs that the replica may use; None when its manifest does not say."""
 
 
 def make_launch(spec: InstanceSpec, config: Config, process_id: str, port: int) -> Launch:
@@ -53,12 +55,19 @@ def make_launch(spec: InstanceSpec, config: Config, process_id: str, port: int) 
     manifest = spec.manifest
     image, workdir = load_image(config.images_dir, manifest.name, spec.image_tag)
     environment = _make_environment(spec, image, config)
+    cpu_max = manifest.resources.cpu_max if manifest.resources else None
     return Launch(
         command=image.fill_command(config.job_host, port),
         workdir=str(workdir),
         environment={**environment, PROCESS_VARIABLE: process_id},
         memory_bytes=int(compute_resources(manifest, config).memory_max.plain_number),
+        cpus=float(cpu_max.plain_number) if cpu_max else None,
     )
+
+
+def make_data_mark(config: Config) -> str:
+    """Return the mark of this platform's processes, which no other platform of the machine has."""
+    return str(config.job_logs_dir.resolve())
 
 
 def load_image(images_dir: Path, job_name: str, tag: str) -> tuple[ProcessImage, Path]:
@@ -86,7 +95,7 @@ def _make_environment(spec: InstanceSpec, image: ProcessImage, config: Config) -
         "PYTHONUNBUFFERED": "1",
         **merge_variables(spec, of_platform),
         INSTANCE_VARIABLE: spec.instance_id,
-        DATA_VARIABLE: str(config.job_logs_dir.resolve()),
+        DATA_VARIABLE: make_data_mark(config),
     }
 
 

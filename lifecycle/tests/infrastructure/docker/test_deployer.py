@@ -281,7 +281,7 @@ def test_a_job_over_its_memory_limit_is_told_so(deployer, make_spec, ask):
     ask(instance.internal_name, "/eat?200000000")
 
     crash = wait_for_crash(deployer, instance.instance_id)
-    assert "more memory than its limit of 64Mi (out of memory, exit code 137)" in crash
+    assert "more memory than it may (out of memory: limit 64.0 MiB)" in crash
     assert "raise resources.memory_max" in crash
 
 

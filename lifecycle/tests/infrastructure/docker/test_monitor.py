@@ -69,7 +69,7 @@ def test_a_job_that_was_killed_for_its_memory_says_so_after_the_restart_too(
     wait_until(lambda: ask(job.internal_name))
 
     wait_until(lambda: observe().notice)
-    assert "more memory than its limit of 64Mi (out of memory, exit code 137)" in observe().notice
+    assert "more memory than it may (out of memory: limit 64.0 MiB)" in observe().notice
 
 
 def test_a_crash_loop_is_an_error_with_its_cause_and_the_last_words(

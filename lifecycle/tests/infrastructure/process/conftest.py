@@ -8,8 +8,13 @@ from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.domain.instance import InstanceSpec
 from lifecycle.domain.secrets import SecretBox
+from lifecycle.infrastructure.process.cgroups.cgroup_places import CgroupPlace, list_places
+from lifecycle.infrastructure.process.cgroups.job_groups import JobGroups
 from lifecycle.infrastructure.process.deployer import ProcessDeployer
 from lifecycle.infrastructure.process.keeper import ProcessKeeper
+from lifecycle.infrastructure.process.memory_watch import MemoryUses, MemoryWatch
+from lifecycle.infrastructure.process.plan import make_data_mark
+from lifecycle.infrastructure.process.process_table import ProcessTable
 from lifecycle.testing.deployer_contract import NAME, TIMESTAMP, a_contract_manifest
 from lifecycle.testing.tiny_job import TINY_JOB
 from pydantic import SecretStr
@@ -31,14 +36,41 @@ def process_config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def deployer(process_config: Config, unit_of_work: UnitOfWorkFactory) -> Iterator[ProcessDeployer]:
+def places() -> list[CgroupPlace]:
+    """The places for cgroups that this machine has."""
+    return list_places()
+
+
+@pytest.fixture
+def deployer(
+    process_config: Config, unit_of_work: UnitOfWorkFactory, places: list[CgroupPlace]
+) -> Iterator[ProcessDeployer]:
     deployer = ProcessDeployer(
-        process_config, unit_of_work, SecretBox(process_config.secret_key), Clock()
+        process_config,
+        unit_of_work,
+        SecretBox(process_config.secret_key),
+        Clock(),
+        JobGroups(make_data_mark(process_config), places),
     )
     yield deployer
     for instance in deployer.list_instances():
         deployer.stop_instance(instance.instance_id, grace_seconds=0)
-    ProcessKeeper(deployer).stop_all()
+    ProcessKeeper(deployer, MemoryWatch(deployer, MemoryUses(), ProcessTable())).stop_all()
+
+
+@pytest.fixture
+def uses() -> MemoryUses:
+    return MemoryUses()
+
+
+@pytest.fixture
+def memory_watch(deployer: ProcessDeployer, uses: MemoryUses) -> MemoryWatch:
+    return MemoryWatch(deployer, uses, ProcessTable())
+
+
+@pytest.fixture
+def keeper(deployer: ProcessDeployer, memory_watch: MemoryWatch) -> ProcessKeeper:
+    return ProcessKeeper(deployer, memory_watch, settling_seconds=0)
 
 
 @pytest.fixture

@@ -16,16 +16,6 @@ from lifecycle.testing.deployer_contract import (
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.testing.serving import wait_until
 
-GREEDY = """
-import time
-time.sleep(0.2)
-try:
-    data = bytearray(400_000_000)
-except MemoryError:
-    print("refused", flush=True)
-"""
-
-
 PARENT = """
 import subprocess, sys, time
 code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
@@ -174,21 +164,6 @@ def test_variables_of_the_platform_are_not_the_users(deployer, make_spec):
     with pytest.raises(InstanceNotStarted, match="AUTH_TOKEN, JOB_NAME"):
         deployer.start_instance(make_spec("one", runtime_env={"JOB_NAME": "x", "AUTH_TOKEN": "y"}))
     assert not deployer.has_instance("one")
-
-
-def test_memory_is_limited(deployer, make_spec):
-    deployer.start_instance(
-        make_spec("one", GREEDY, manifest=a_contract_manifest(resources={"memory_max": "100M"}))
-    )
-
-    def is_refused() -> bool:
-        try:
-            deployer.check_instance("one")
-        except JobCrashed as error:
-            return "refused" in str(error)
-        return False
-
-    wait_until(is_refused)
 
 
 def test_secrets_are_kept_encrypted(deployer, unit_of_work):

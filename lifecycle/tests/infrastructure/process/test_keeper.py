@@ -13,11 +13,6 @@ from racetrack_commons.testing.serving import wait_until
 
 
 @pytest.fixture
-def keeper(deployer):
-    return ProcessKeeper(deployer, settling_seconds=0)
-
-
-@pytest.fixture
 def instance(deployer, make_spec, unit_of_work):
     started = deployer.start_instance(make_spec("one"))
     save(unit_of_work, InstanceState.SERVING)
@@ -123,10 +118,12 @@ def test_a_process_that_was_stopped_while_it_was_started_again_does_not_stay(
     assert process_of(unit_of_work).state == ProcessState.STOPPING
 
 
-def test_a_process_that_has_just_been_started_is_no_stranger(deployer, instance, unit_of_work):
+def test_a_process_that_has_just_been_started_is_no_stranger(
+    deployer, memory_watch, instance, unit_of_work
+):
     with unit_of_work() as uow:
         uow.processes.remove_of_instance("one")
-    ProcessKeeper(deployer).end_unknown_processes()
+    ProcessKeeper(deployer, memory_watch).end_unknown_processes()
     assert is_up(instance.internal_name)
 
 

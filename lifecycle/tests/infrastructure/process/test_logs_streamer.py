@@ -13,8 +13,8 @@ from racetrack_commons.testing.serving import wait_until
 
 
 @pytest.fixture
-def monitor(process_config, unit_of_work):
-    return ProcessMonitor(process_config, unit_of_work)
+def monitor(process_config, unit_of_work, uses):
+    return ProcessMonitor(process_config, unit_of_work, uses)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Control groups of Linux: where they may be made, what they hold processes to, and how processes get into them."""
