@@ -20,10 +20,12 @@ class AuditEventType(StrEnum):
     JOB_DELETED = "job_deleted"
     JOB_MOVED = "job_moved"
     JOB_ROLLED_BACK = "job_rolled_back"
+    LATEST_MOVED = "latest_moved"
     MANIFEST_EDITED = "manifest_edited"
     MAINTENANCE_BEGUN = "maintenance_begun"
     MAINTENANCE_ENDED = "maintenance_ended"
     DEPLOYMENT_FAILED = "deployment_failed"
+    DEPLOYMENT_CANCELLED = "deployment_cancelled"
     PLUGIN_INSTALLED = "plugin_installed"
     PLUGIN_UNINSTALLED = "plugin_uninstalled"
     PLUGIN_CONFIGURED = "plugin_configured"
@@ -121,6 +123,8 @@ _SENTENCES: dict[str, str] = {
     AuditEventType.JOB_ROLLED_BACK: "{executor} rolled {job} back",
     AuditEventType.MANIFEST_EDITED: "{executor} edited the manifest of {job}",
     AuditEventType.DEPLOYMENT_FAILED: "{executor} could not deploy {job}",
+    AuditEventType.DEPLOYMENT_CANCELLED: "{executor} cancelled a deployment of {job}",
+    AuditEventType.LATEST_MOVED: "{executor} moved the aliases of {job}: {changes}",
     AuditEventType.PLUGIN_INSTALLED: "{executor} installed plugin {plugin_name} {plugin_version}",
     AuditEventType.PLUGIN_UNINSTALLED: "{executor} uninstalled plugin {plugin_name} {plugin_version}",
     AuditEventType.PLUGIN_CONFIGURED: "{executor} configured plugin {plugin_name} {plugin_version}",

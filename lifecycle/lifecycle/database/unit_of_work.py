@@ -37,6 +37,7 @@ from lifecycle.database.repositories.jobs import (
     JobRepository,
     JobSecretRepository,
     TrashRepository,
+    VersionPinRepository,
 )
 from lifecycle.database.repositories.permissions import (
     PermissionRepository,
@@ -85,6 +86,7 @@ class UnitOfWork:
         self.processes = ProcessRepository(session)
         self.job_secrets = JobSecretRepository(session)
         self.trash = TrashRepository(session)
+        self.version_pins = VersionPinRepository(session)
         self.change_rows: list[ChangeRow] = []
         self.callbacks: list[Callable[[], None]] = []
         self._is_committed = False

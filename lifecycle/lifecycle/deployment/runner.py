@@ -1,6 +1,6 @@
 """The runner carries one deployment from its next step to its end, and decides what an error means for it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,6 +46,8 @@ class DeploymentRunner:
     secret_box: SecretBox
     reaper: InstanceReaper
     metrics: LifecycleMetrics
+    free: Callable[[str], None]
+    """Called with the id of a deployment that another took over, or cancelled; frees what a cancelled one holds."""
 
     def carry_on(self, claim: Claim) -> None:
         """Work on the deployment until it has ended, or must be left to another worker."""
@@ -53,6 +55,7 @@ class DeploymentRunner:
             self._carry_out_steps(claim)
         except LeaseLost as error:
             logger.warning(str(error))
+            self.free(claim.deployment_id)
         except DeploymentInterrupted as error:
             logger.info(f"deployment {claim.deployment_id} is left to another worker: {error}")
             claim.release()

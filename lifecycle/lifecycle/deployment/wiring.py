@@ -12,6 +12,7 @@ from racetrack_commons.plugin.engine import PluginEngine
 from lifecycle.auth.tokens import Tokens
 from lifecycle.core import Core
 from lifecycle.deployment.attempt.failure import DeploymentFailed
+from lifecycle.deployment.requests.cancel import DeploymentCanceller
 from lifecycle.deployment.requests.delete import JobDeleter
 from lifecycle.deployment.requests.redo import ExistingJobs
 from lifecycle.deployment.requests.rollback import JobRollback
@@ -39,6 +40,7 @@ class DeploymentServices:
     existing_jobs: ExistingJobs
     rollback: JobRollback
     deleter: JobDeleter
+    canceller: DeploymentCanceller
     waiter: DeploymentWaiter
     worker: DeploymentWorker
     reaper: InstanceReaper
@@ -82,8 +84,13 @@ def create_deployments(
     http = httpx.Client(trust_env=False, transport=job_transport)
     reaper = InstanceReaper(core.unit_of_work, core.infrastructure, clock)
     reaper_thread = ReaperThread(reaper)
+    canceller = DeploymentCanceller(core, reaper)
     runner = DeploymentRunner(
-        _make_steps(core, http, reaper_thread), core.secret_box, reaper, core.metrics
+        _make_steps(core, http, reaper_thread),
+        core.secret_box,
+        reaper,
+        core.metrics,
+        canceller.free,
     )
     settings = worker or WorkerSettings(
         slots=config.deployment_workers, lease_seconds=config.lease_seconds
@@ -94,6 +101,7 @@ def create_deployments(
         existing_jobs=ExistingJobs(core, deployment_worker.wake),
         rollback=JobRollback(core, deployment_worker.wake),
         deleter=JobDeleter(core, reaper),
+        canceller=canceller,
         waiter=DeploymentWaiter(core.unit_of_work, clock, stopping),
         worker=deployment_worker,
         reaper=reaper,

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
-from racetrack_client.entities import DeployPayload
+from racetrack_client.entities import AuthScope, DeployPayload
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 
-from lifecycle.auth.authorize import NotPermitted, list_visible_deployments
+from lifecycle.auth.authorize import NotPermitted, check_job, list_visible_deployments
 from lifecycle.endpoints.dependencies import (
     Administrator,
     CommittingRoute,
@@ -20,7 +20,13 @@ from lifecycle.endpoints.dependencies import (
     ServicesDep,
     UnitOfWorkDep,
 )
-from lifecycle.endpoints.presenting import LogsPayload, keep_tail, strip_colours, with_pub_url
+from lifecycle.endpoints.presenting import (
+    LogsPayload,
+    keep_tail,
+    strip_colours,
+    with_kinds,
+    with_pub_url,
+)
 
 router = APIRouter(prefix="/api/v1", tags=["API"], route_class=CommittingRoute)
 
@@ -67,7 +73,7 @@ def list_deployments(
 ) -> list[DeploymentDto]:
     """List the deployments that the caller may see, of one job or of all jobs, the last changed first."""
     newest = uow.deployments.list_newest(limit, job_name, job_version)
-    return list_visible_deployments(uow, subject, newest)
+    return with_kinds(uow, list_visible_deployments(uow, subject, newest))
 
 
 def require_readable_deployment(
@@ -108,6 +114,30 @@ def get_build_logs(deployment: ReadableDeployment, uow: ReadingDep, tail: Count 
 def get_plain_build_logs(deployment: ReadableDeployment, uow: ReadingDep, tail: Count = 0) -> str:
     """Show what a deployment's build logged so far, as text without colours."""
     return strip_colours(keep_tail(uow.deployments.get_build_logs(deployment.id), tail))
+
+
+def require_own_or_deployable_deployment(
+    deploy_id: str, subject: KnownSubject, uow: ReadingDep
+) -> DeploymentDto:
+    """Return a deployment of the caller, or of a job that the caller may deploy; raises NotPermitted."""
+    deployment = uow.deployments.get(deploy_id)
+    if deployment.deployed_by != subject.name:
+        job = uow.jobs.find(deployment.job_name, deployment.job_version)
+        check_job(uow, subject, deployment.job_name, job, AuthScope.DEPLOY_JOB)
+    return deployment
+
+
+CancellableDeployment = Annotated[
+    DeploymentDto, Depends(require_own_or_deployable_deployment, scope="function")
+]
+
+
+@router.post("/deploy/{deploy_id}/cancel")
+def cancel_deployment(
+    deployment: CancellableDeployment, subject: KnownSubject, services: ServicesDep
+) -> None:
+    """Cancel a deployment that does not serve yet; may be repeated."""
+    services.deployments.canceller.cancel(deployment, subject)
 
 
 @router.put("/deploy/{deploy_id}/phase")

@@ -7,11 +7,14 @@ from pydantic import BaseModel
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import JobDto, JobFamilyDto
 
+from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import (
+    check_job,
     has_global_scope,
     list_permitted_families,
     list_permitted_jobs,
 )
+from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.endpoints.dependencies import (
     Administrator,
     CommittingRoute,
@@ -25,10 +28,12 @@ from lifecycle.endpoints.dependencies import (
     ServicesDep,
     UnitOfWorkDep,
 )
-from lifecycle.endpoints.presenting import with_pub_url
+from lifecycle.endpoints.presenting import with_pin, with_pub_url
 from lifecycle.job.graph import JobGraph, make_graph
 from lifecycle.job.manifest import edit_manifest
 from lifecycle.job.portfolio import PortfolioJob, rate_jobs
+from lifecycle.job.version_pins import pin_version, release_pin
+from lifecycle.job.versions import LATEST, find_job
 
 router = APIRouter(prefix="/api/v1", tags=["API"], route_class=CommittingRoute)
 
@@ -73,7 +78,14 @@ def list_readable_jobs(subject: Reader, services: ServicesDep, uow: ReadingDep) 
     jobs = list_permitted_jobs(uow, subject, AuthScope.READ_JOB, uow.jobs.list_all())
     if not has_global_scope(uow, subject, AuthScope.READ_JOB):
         jobs.sort(key=lambda job: (job.name, job.version))
-    return [with_pub_url(job, services.config) for job in jobs]
+    pins = uow.version_pins.list_all()
+    return [with_pin(with_pub_url(job, services.config), pins) for job in jobs]
+
+
+def check_may_move_latest(uow: UnitOfWork, subject: AuthSubject, job: JobDto) -> None:
+    """Refuse callers who may not deploy the version that `latest` means now: they would take its calls away."""
+    present = find_job(uow, job.name, LATEST)
+    check_job(uow, subject, job.name, present, AuthScope.DEPLOY_JOB)
 
 
 ReadableJobs = Annotated[list[JobDto], Depends(list_readable_jobs, scope="function")]
@@ -110,9 +122,9 @@ def reconcile(_: Administrator, services: ServicesDep) -> None:
 
 
 @router.get("/job/{job_name}/{job_version}")
-def get_job(job: ReadableJob, services: ServicesDep) -> JobDto:
+def get_job(job: ReadableJob, services: ServicesDep, uow: ReadingDep) -> JobDto:
     """Show a job."""
-    return with_pub_url(job, services.config)
+    return with_pin(with_pub_url(job, services.config), uow.version_pins.list_all())
 
 
 @router.delete("/job/{job_name}/{job_version}", dependencies=[NotInMaintenance])
@@ -157,6 +169,24 @@ def roll_back(
     started = services.deployments.rollback.roll_back(job, subject, wanted)
     services.deployments.waiter.wait(started.deployment_id)
     return RollbackResult.model_validate(started, from_attributes=True)
+
+
+@router.put("/job/{job_name}/{job_version}/latest", dependencies=[NotInMaintenance])
+def point_latest_here(
+    job: DeployableJob, subject: KnownSubject, services: ServicesDep, uow: UnitOfWorkDep
+) -> None:
+    """Make `latest`, and patterns that match, mean this version until a higher one is deployed."""
+    check_may_move_latest(uow, subject, job)
+    pin_version(uow, job, subject.name, services.clock.now())
+
+
+@router.delete("/job/{job_name}/{job_version}/latest", dependencies=[NotInMaintenance])
+def release_latest(
+    job: DeployableJob, subject: KnownSubject, services: ServicesDep, uow: UnitOfWorkDep
+) -> None:
+    """Make `latest` and patterns of the job's family mean the highest version again."""
+    check_may_move_latest(uow, subject, job)
+    release_pin(uow, job, subject.name, services.clock.now())
 
 
 @router.get("/job/{job_name}/{job_version}/public-endpoints")

@@ -1,11 +1,13 @@
 """The presentation of jobs and logs in answers."""
 
 import re
+from collections.abc import Collection
 
 from pydantic import BaseModel
-from racetrack_commons.entities.dto import JobDto
+from racetrack_commons.entities.dto import DeploymentDto, JobDto
 
 from lifecycle.config import Config
+from lifecycle.database.unit_of_work import UnitOfWork
 
 _ANSI_COLOUR = re.compile(r"\x1b\[\d+(;\d+)?m")
 
@@ -21,6 +23,22 @@ def with_pub_url(job: JobDto, config: Config) -> JobDto:
     return job.model_copy(
         update={"pub_url": f"{make_pub_url(config)}/job/{job.name}/{job.version}"}
     )
+
+
+def with_pin(job: JobDto, pins: Collection[tuple[str, str]]) -> JobDto:
+    """Return the job with a mark when it is one of the pinned ones."""
+    return job.model_copy(update={"is_pinned": True}) if (job.name, job.version) in pins else job
+
+
+def with_kinds(uow: UnitOfWork, deployments: list[DeploymentDto]) -> list[DeploymentDto]:
+    """Return the deployments with their kinds; those of older releases have none."""
+    kinds = uow.deployment_tasks.list_kinds([each.id for each in deployments])
+    return [
+        each.model_copy(update={"kind": kinds[each.id][0], "is_restorable": kinds[each.id][1]})
+        if each.id in kinds
+        else each
+        for each in deployments
+    ]
 
 
 def make_pub_url(config: Config) -> str:

@@ -19,14 +19,16 @@ _RESOLVABLE = {JobStatus.RUNNING, JobStatus.ERROR, JobStatus.LOST}
 def find_job(uow: UnitOfWork, name: str, version: str) -> JobDto | None:
     """Return the job of that version or alias; None when there is none."""
     if is_alias(version):
-        return find_by_alias(uow.jobs.list_family(name), version)
+        pinned = uow.version_pins.find_version(name)
+        return find_by_alias(uow.jobs.list_family(name), version, pinned)
     return uow.jobs.find(name, version)
 
 
 def find_job_to_call(uow: UnitOfWork, name: str, version: str) -> JobDto | None:
     """Return the job that a call reaches, None without one; an alias avoids lost jobs if it can."""
     if is_alias(version):
-        return find_callable_by_alias(uow.jobs.list_family(name), version)
+        pinned = uow.version_pins.find_version(name)
+        return find_callable_by_alias(uow.jobs.list_family(name), version, pinned)
     return uow.jobs.find(name, version)
 
 
@@ -42,8 +44,13 @@ def is_alias(version: str) -> bool:
     return version == LATEST or is_version_pattern(version)
 
 
-def find_by_alias(jobs: Iterable[JobDto], alias: str) -> JobDto | None:
-    """Return the job of the highest stable version that the alias matches; jobs that have never run don't count."""
+def find_by_alias(
+    jobs: Iterable[JobDto], alias: str, pinned_version: str | None = None
+) -> JobDto | None:
+    """Return the job of the pinned version if the alias matches it, else of the highest stable one that it matches.
+
+    Jobs that have never run don't count.
+    """
     candidates = [
         (version, job)
         for job in jobs
@@ -52,11 +59,16 @@ def find_by_alias(jobs: Iterable[JobDto], alias: str) -> JobDto | None:
         and version.is_stable
         and (alias == LATEST or matches_version_pattern(alias, version))
     ]
-    return max(candidates, key=lambda candidate: candidate[0])[1] if candidates else None
+    pinned = (job for _, job in candidates if job.version == pinned_version)
+    highest = (job for _, job in sorted(candidates, key=lambda each: each[0], reverse=True))
+    return next(pinned, None) or next(highest, None)
 
 
-def find_callable_by_alias(jobs: Iterable[JobDto], alias: str) -> JobDto | None:
+def find_callable_by_alias(
+    jobs: Iterable[JobDto], alias: str, pinned_version: str | None = None
+) -> JobDto | None:
     """Return the job that a call by the alias reaches: a lost one, which can't answer, only if there is no other."""
     jobs = list(jobs)
     found = (job for job in jobs if job.status != JobStatus.LOST)
-    return find_by_alias(found, alias) or find_by_alias(jobs, alias)
+    reachable = find_by_alias(found, alias, pinned_version)
+    return reachable or find_by_alias(jobs, alias, pinned_version)

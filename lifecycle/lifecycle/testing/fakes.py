@@ -250,6 +250,7 @@ class FakeImageBuilder(ImageBuilderClient):
 
     def __init__(self) -> None:
         self.payloads: list[BuildPayload] = []
+        self.cancelled: list[str] = []
         self.log_lines = ["Step 1", "Step 2"]
         self.error: str | None = None
         self.image_names: list[str] | None = None
@@ -278,6 +279,10 @@ class FakeImageBuilder(ImageBuilderClient):
             job_type_version="python3:3.0.0",
         )
         yield BuildEvent(BuildEventKind.RESULT, result=result)
+
+    def cancel(self, deployment_id: str) -> None:
+        """Remember the cancelled deployment."""
+        self.cancelled.append(deployment_id)
 
     def prune(self, needed: Sequence[JobImage]) -> list[str]:
         """Remember the needed images; remove none."""

@@ -47,9 +47,16 @@ def follow_deployment(
         if elapsed > timeout_seconds:
             raise DeploymentError(
                 f"not done after {timeout_seconds:g} s; "
-                f"deployment {deployment_id} goes on at the server"
+                f"deployment {deployment_id} goes on at the server; {describe_ways(deployment_id)}"
             )
         time.sleep(min(0.5, max(0.03, elapsed / 20)))
+
+
+def describe_ways(deployment_id: str) -> str:
+    """Return the commands for a deployment that nothing follows any more."""
+    return (
+        f"`racetrack attach {deployment_id}` follows it, `racetrack cancel {deployment_id}` ends it"
+    )
 
 
 def is_transient(error: Exception) -> bool:

@@ -62,6 +62,10 @@ def deploy(  # noqa: PLR0913 each is an option of the command
     ] = BuildContextMethod.default,
     extra_vars: ExtraVars = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Build from scratch.")] = False,
+    no_smoke_test: Annotated[
+        bool,
+        typer.Option("--no-smoke-test", help="Do not call the job's examples before it serves."),
+    ] = False,
     build_logs: Annotated[
         bool, typer.Option("--build-logs", help="Show the log of the build while it grows.")
     ] = False,
@@ -73,7 +77,8 @@ def deploy(  # noqa: PLR0913 each is an option of the command
 ) -> None:
     """Deploy the job of a directory; prints its URL."""
     session = open_session(remote or old_remote)
-    source = _load_source(_choose_manifest(workdir), extra_vars)
+    switches = ["smoke_test=false"] if no_smoke_test else []
+    source = _load_source(_choose_manifest(workdir), [*(extra_vars or []), *switches])
     options = DeployOptions(force, build_context, no_cache)
     progress = Progress(sys.stderr)
     packed = pack_job(source, options, session.config.git_credentials, progress.on_bytes("packing"))

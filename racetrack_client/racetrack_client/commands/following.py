@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from racetrack_client.client.deployment_progress import (
     MAX_OUTAGE_SECONDS,
+    describe_ways,
     follow_deployment,
     is_transient,
 )
@@ -113,7 +114,7 @@ def watch_deployment(
         return follow_deployment(session, deployment_id, show, timeout_seconds)
     except KeyboardInterrupt:
         progress.clear()
-        say(f"deployment {deployment_id} goes on at the server; `racetrack list` shows the job")
+        say(f"deployment {deployment_id} goes on at the server; {describe_ways(deployment_id)}")
         raise
     finally:
         progress.clear()

@@ -94,7 +94,7 @@ def print_jobs(
     rows = [
         [
             job["name"],
-            job["version"],
+            f"{job['version']} (latest)" if job.get("is_pinned") else job["version"],
             str(job.get("status", "")).upper(),
             *(_cell(job, each) for each in chosen),
         ]

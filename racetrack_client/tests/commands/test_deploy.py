@@ -28,6 +28,16 @@ def test_deploy_prints_the_url_and_tells_phases_and_warnings_beside(logged_in, l
     assert "warning: old job type" in done.stderr
 
 
+def test_the_smoke_test_is_left_out_on_request(logged_in, lifecycle, answer):
+    (logged_in.workdir / "job.yaml").write_text(JOB)
+    lifecycle.on("POST deploy", answer({"id": "1"}))
+    lifecycle.on("GET deploy/1", answer({"status": "done", "job": None}))
+
+    assert logged_in("deploy", ".", "--no-smoke-test").returncode == 0
+
+    assert lifecycle.requests_to("/deploy")[0].json()["manifest"]["smoke_test"] is False
+
+
 def test_a_failed_deployment_ends_with_70_and_its_cause(logged_in, lifecycle, answer):
     (logged_in.workdir / "job.yaml").write_text(JOB)
     lifecycle.on("POST deploy", answer({"id": "1"}))
@@ -107,7 +117,7 @@ def test_an_interrupted_deployment_ends_with_130(logged_in, lifecycle, answer):
     code, err = interrupt_after_first_request(logged_in, lifecycle, "/deploy/1", "deploy")
 
     assert code == 130
-    assert "deployment 1 goes on at the server" in err
+    assert "deployment 1 goes on at the server; `racetrack attach 1` follows it" in err
     assert "Traceback" not in err
 
 

@@ -56,3 +56,32 @@ def test_a_server_that_knows_no_rollback_is_called_by_its_name(logged_in, lifecy
         f"error: Lifecycle at {lifecycle.url} does not know POST /api/v1/job/adder/0.0.2/rollback: "
         "it is of another version"
     ) in done.stderr
+
+
+@pytest.fixture
+def pinned(lifecycle, answer):
+    lifecycle.on("PUT job/adder/1.0.0/latest", answer(None))
+    lifecycle.on("DELETE job/adder/1.0.0/latest", answer(None))
+    job = {"version": "1.0.0", "pub_url": "http://pub/job/adder/1.0.0", "is_pinned": True}
+    lifecycle.on("GET job/adder/latest", answer(job))
+
+
+@pytest.mark.usefixtures("pinned")
+def test_latest_is_pointed_at_an_earlier_version(logged_in, lifecycle):
+    done = logged_in("rollback", "adder", "--to", "1.0.0")
+
+    assert (done.returncode, done.stdout) == (0, "http://pub/job/adder/1.0.0\n"), done.stderr
+    assert "adder latest is 1.0.0, until a later version is deployed" in done.stderr
+    assert lifecycle.requests_to("/rollback") == []
+
+
+@pytest.mark.usefixtures("pinned")
+def test_latest_is_released(logged_in, lifecycle, answer):
+    newest = {"version": "1.1.0", "pub_url": "http://pub/job/adder/1.1.0"}
+    lifecycle.on(
+        "GET job/adder/latest", answer({"version": "1.0.0", "is_pinned": True}), answer(newest)
+    )
+
+    done = logged_in("rollback", "adder", "--to", "newest")
+
+    assert "adder latest is 1.1.0, the highest version" in done.stderr

@@ -76,6 +76,8 @@ class JobDto(RegistryDto):
     job_type_version: str = ""
     """The resolved job type, `name:version`."""
     infrastructure_stats: dict[str, Any] = Field(default_factory=dict)
+    is_pinned: bool = False
+    """True if `latest` means this version, though there may be a higher one; only answers of the API tell it."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
@@ -105,6 +107,10 @@ class DeploymentDto(RegistryDto):
     infrastructure_target: str | None = None
     warnings: str | None = None
     job: JobDto | None = None
+    kind: str | None = None
+    """Deploy, redeploy, rollback …; only lists of deployments tell it."""
+    is_restorable: bool = False
+    """True if a rollback can bring it back; only lists of deployments tell it."""
 
 
 class BuildPayload(BaseModel):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from racetrack_client.log.errors import ServiceUnavailable
+from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
 
 from racetrack_commons.auth.token import AUTH_HEADER
 from racetrack_commons.entities.dto import (
@@ -78,6 +78,22 @@ class ImageBuilderClient:
                 raise
             # This process stops while a worker still builds: another process joins the build.
             raise ServiceUnavailable("this process has closed its connections") from error
+
+    def cancel(self, deployment_id: str) -> None:
+        """Stop a build that waits or runs.
+
+        Raises EntityNotFound when there is none, ServiceUnavailable when the builder does not answer.
+        """
+        try:
+            response = self._http.delete(f"{self.url}/api/v1/build/{deployment_id}", timeout=10)
+        except httpx.TransportError as error:
+            raise ServiceUnavailable(
+                f"the Image Builder at {self.url} does not answer: {error}"
+            ) from error
+        if response.status_code == 404:
+            raise EntityNotFound(f"no build of deployment {deployment_id} waits or runs")
+        if response.is_error:
+            raise ServiceUnavailable(f"the Image Builder can't cancel: {response.text[:500]}")
 
     def prune(self, needed: Sequence[JobImage]) -> list[str]:
         """Let the builder remove images that have not been needed for long; return the names of what it removed.

@@ -1,5 +1,6 @@
 """Tasks of deployments, the leases under which workers carry them on, and the source bundles that they build from."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from racetrack_commons.entities.dto import DeploymentStatus
@@ -114,6 +115,28 @@ class DeploymentTaskRepository:
         """End a deployment as done, so that a rollback can restore it: its secrets are kept. Raises LeaseLost."""
         self._end(lease)
         self._set_outcome(lease, now, status=DeploymentStatus.DONE, error=None, phase=None)
+
+    def end_cancelled(self, deployment_id: str, reason: str, now: datetime) -> bool:
+        """End a deployment as failed, whichever worker holds it; return False when it serves already, or has ended."""
+        statement = update(DeploymentTaskRow).where(
+            DeploymentTaskRow.deployment_id == deployment_id,
+            DeploymentTaskRow.step.not_in((TaskStep.FINISH, TaskStep.ENDED)),
+        )
+        ended = {"step": TaskStep.ENDED, "lease_owner": None, "lease_expires_at": None}
+        if not execute_counting(self._session, statement.values(secrets=None, **ended)):
+            return False
+        outcome = {"status": DeploymentStatus.FAILED, "error": reason, "update_time": now}
+        of_deployment = update(DeploymentRow).where(DeploymentRow.id == deployment_id)
+        execute_counting(self._session, of_deployment.values(**outcome))
+        return True
+
+    def list_kinds(self, deployment_ids: Collection[str]) -> dict[str, tuple[TaskKind, bool]]:
+        """Return the kind of each of these deployments, and whether a rollback can restore it, by id."""
+        query = select(
+            DeploymentTaskRow.deployment_id, DeploymentTaskRow.kind, restorable_condition()
+        ).where(DeploymentTaskRow.deployment_id.in_(deployment_ids))
+        rows = self._session.execute(query)
+        return {each: (TaskKind(kind), bool(restorable)) for each, kind, restorable in rows}
 
     def list_restorable(self, job_name: str, job_version: str) -> list[DeploymentTask]:
         """List the tasks of a job that a rollback can restore, the newest first."""

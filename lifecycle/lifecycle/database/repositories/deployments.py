@@ -37,7 +37,9 @@ class DeploymentRepository:
     def add(self, deployment: DeploymentDto, now: datetime) -> None:
         """Insert a new deployment."""
         values = deployment.model_dump(
-            exclude={"manifest_yaml", "job", "create_time", "update_time"}
+            exclude={
+                *("manifest_yaml", "job", "create_time", "update_time", "kind", "is_restorable")
+            }
         )
         row = DeploymentRow(
             **values, manifest=deployment.manifest_yaml, create_time=now, update_time=now

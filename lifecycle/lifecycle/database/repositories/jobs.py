@@ -13,7 +13,13 @@ from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting, insert_if_absent, require_found
 from lifecycle.database.tables.deployment import DeploymentRow
-from lifecycle.database.tables.job import JobFamilyRow, JobRow, JobSecretRow, TrashJobRow
+from lifecycle.database.tables.job import (
+    JobFamilyRow,
+    JobRow,
+    JobSecretRow,
+    TrashJobRow,
+    VersionPinRow,
+)
 
 _COLUMNS_AS_IN_DTO = (
     "internal_name",
@@ -146,6 +152,33 @@ class FamilyRepository:
         self._session.add(row)
         self._session.flush()
         return JobFamilyDto.model_validate(row)
+
+
+class VersionPinRepository:
+    """The rows of `registry_versionpin`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def find_version(self, job_name: str) -> str | None:
+        """Return the version that the aliases of a family mean, or None when that is the highest one."""
+        row = self._session.get(VersionPinRow, job_name)
+        return row.version if row else None
+
+    def list_all(self) -> set[tuple[str, str]]:
+        """Return the name and version of each pinned job."""
+        rows = self._session.scalars(select(VersionPinRow))
+        return {(row.job_name, row.version) for row in rows}
+
+    def save(self, job_name: str, version: str) -> None:
+        """Make the aliases of a family mean this version."""
+        self._session.merge(VersionPinRow(job_name=job_name, version=version))
+        self._session.flush()
+
+    def remove(self, job_name: str) -> None:
+        """Make the aliases of a family mean the highest version again."""
+        self._session.execute(delete(VersionPinRow).where(VersionPinRow.job_name == job_name))
+        self._session.expire_all()
 
 
 class TrashRepository:

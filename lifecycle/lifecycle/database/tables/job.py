@@ -48,6 +48,15 @@ class JobRow(Base):
     family: Mapped[JobFamilyRow] = relationship(lazy="raise")
 
 
+class VersionPinRow(Base):
+    """The version of a family that `latest` and matching patterns mean, though there is a higher one."""
+
+    __tablename__ = "registry_versionpin"
+
+    job_name: Mapped[str] = mapped_column(String(512), primary_key=True)
+    version: Mapped[Str256]
+
+
 class PublicEndpointRow(Base):
     """A manifest's request that an endpoint be callable without a token; staff activates it."""
 

@@ -16,6 +16,7 @@ from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.requests.enqueue import check_no_deployment
 from lifecycle.deployment.upkeep.reaper import InstanceReaper
 from lifecycle.domain.instance import InstanceState, JobInstance
+from lifecycle.job.version_pins import forget_pin
 from lifecycle.maintenance import check_no_maintenance
 
 logger = get_logger(__name__)
@@ -63,6 +64,7 @@ class JobDeleter:
         uow.job_secrets.remove(job.name, job.version)
         uow.deployment_tasks.delete_secrets_of_job(job.name, job.version)
         uow.jobs.remove(job.name, job.version)
+        forget_pin(uow, job)
         uow.record_change(ChangeKind.JOB, job.name)
         return instances
 

@@ -104,7 +104,8 @@ def check_no_deployment(uow: UnitOfWork, job_name: str, job_version: str, now: d
         raise DeploymentInProgress(
             f"job {job_name} {job_version} is being deployed already"
             f" (by {other.deployed_by}, since {seconds} s{phase}; deployment {other.id}):"
-            " wait until it has ended, then try again"
+            f" wait until it has ended (`racetrack attach {other.id}` shows it),"
+            f" or end it with `racetrack cancel {other.id}`"
         )
 
 

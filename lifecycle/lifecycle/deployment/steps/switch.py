@@ -12,6 +12,7 @@ from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.domain.deployment import Phase, TaskKind, TaskStep
 from lifecycle.domain.instance import InstanceState, JobInstance
+from lifecycle.job.version_pins import pass_pin_on
 
 _EVENTS: dict[TaskKind, tuple[AuditEventType, ...]] = {
     TaskKind.BUILD: (),
@@ -53,6 +54,8 @@ class SwitchStep:
             uow.instances.save(instance.model_copy(update={"state": InstanceState.SERVING}))
             job = uow.jobs.save(_make_serving(attempt, old, instance))
             uow.public_endpoints.request(job.id or "", attempt.manifest.public_endpoints or [])
+            if attempt.task.kind == TaskKind.DEPLOY:
+                pass_pin_on(uow, job)
             _record_success(uow, attempt, old, job)
             uow.record_change(ChangeKind.JOB, job.name)
             uow.deployments.set_phase(claim.deployment_id, Phase.POST_DEPLOY_HOOKS, claim.now())

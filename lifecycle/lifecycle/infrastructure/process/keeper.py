@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from racetrack_client.log.logs import get_logger
+from racetrack_commons.entities.dto import DeploymentStatus
 
 from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.domain.instance import JobProcess, ProcessState
@@ -95,6 +96,20 @@ class ProcessKeeper(TargetKeeper):
                 )
                 kill_replica(each.process, each.process_id)
         self._remove_groups(set(group_names) - {make_group_name(process) for process in processes})
+        self._stop_ended_instances({each.instance_id for each in processes})
+
+    def _stop_ended_instances(self, instance_ids: set[str]) -> None:
+        """Stop instances of ended deployments, left by a service that was killed before it noticed their end."""
+        with self.uow.reading() as uow:
+            ended = [
+                each
+                for each in instance_ids - uow.instances.list_ids()
+                if (deployment := uow.deployments.find(each))
+                and deployment.status != DeploymentStatus.IN_PROGRESS
+            ]
+        for instance_id in ended:
+            logger.warning(f"stopping instance {instance_id}, whose deployment has ended")
+            self.deployer.stop_instance(instance_id, STOP_SECONDS)
 
     def remove_old_logs(self) -> None:
         """Remove the logs of ended processes, `job_log_retention_days` after they were last written."""
