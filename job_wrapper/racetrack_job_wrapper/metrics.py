@@ -1,8 +1,7 @@
 """Metrics of the calls of a job, of the requests of its server, and the job's own gauges."""
 
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 from prometheus_client import (
     REGISTRY,
@@ -12,9 +11,10 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from racetrack_job_wrapper.gauges import JobGauges, Source
 from racetrack_job_wrapper.log.logger import logger
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -28,8 +28,8 @@ class JobMetrics:
     """The metrics of calls, by endpoint, and the job's own gauges."""
 
     def __init__(self) -> None:
-        # With auto_describe, the registry refuses a job's gauge that has the name of one of these metrics.
-        self.registry = registry = CollectorRegistry(auto_describe=True)
+        self.registry = registry = CollectorRegistry()
+        self.gauges: JobGauges | None = None
         label = ["endpoint"]
         self.errors = Counter(
             "request_internal_errors", "Calls that ended in an error", label, registry=registry
@@ -60,10 +60,16 @@ class JobMetrics:
         if failed:
             self.errors.labels(endpoint).inc()
 
-    def add_source(self, source: Callable[[], Iterable[dict[str, Any]]]) -> None:
+    def add_source(self, source: Source) -> None:
         """Add the gauges that `source` returns; raise ValueError when a name is taken, or the error of `source`."""
         source()
-        self.registry.register(_JobGauges(source))
+        self.gauges = JobGauges(source)
+        own = {name for family in self.gauges.collect() for name in _list_names(family)}
+        for family in self.registry.collect():
+            if taken := own.intersection(_list_names(family)):
+                raise ValueError(
+                    f"Duplicated timeseries: metrics() returns {', '.join(sorted(taken))}, which is a metric of all jobs"
+                )
 
 
 class ServerMetrics:
@@ -79,6 +85,7 @@ class ServerMetrics:
         )
         self.started = Counter("commons_requests_started", "Requests begun", registry=registry)
         self.done = Counter("commons_requests_done", "Requests ended", registry=registry)
+        self._reported: set[str] = set()
 
     def begin(self) -> float:
         """Count the start of a request; return the time that `end` needs."""
@@ -94,31 +101,58 @@ class ServerMetrics:
 
     def text(self, job: JobMetrics | None) -> bytes:
         """Return all metrics in Prometheus' text format, including those of the default registry, where jobs add theirs."""
-        registries = [REGISTRY, self.registry, *([job.registry] if job else [])]
-        return b"".join(generate_latest(each) for each in registries)
+        page = _Page(self._reported)
+        page.add(self.registry)
+        if job:
+            page.add(job.registry)
+        # There is no public list of the collectors; all at once, one that fails would take the rest along.
+        for collector in list(getattr(REGISTRY, "_collector_to_names", (REGISTRY,))):
+            page.add(collector)
+        if job and job.gauges:
+            page.add(job.gauges)
+        return b"".join(page.texts)
 
 
-class _JobGauges(Collector):
-    def __init__(self, source: Callable[[], Iterable[dict[str, Any]]]) -> None:
-        self.source = source
+class _Page:
+    """The page of metrics: a family whose name is taken already, or that can't be written, is left out."""
+
+    def __init__(self, reported: set[str]) -> None:
+        self.texts: list[bytes] = []
+        self._names: set[str] = set()
+        self._reported = reported
+
+    def add(self, collector: Collector | JobGauges) -> None:
+        """Write the families of a collector, which may be the job's and may fail."""
+        try:
+            for family in collector.collect():
+                self._add_family(family)
+        except Exception as error:  # noqa: BLE001 - an error of the job must not hide the other metrics
+            logger.log_failure("a collector of metrics failed", error)
+
+    def _add_family(self, family: Metric) -> None:
+        names = _list_names(family)
+        if taken := self._names.intersection(names):
+            self._report(family.name, f"there is another metric {', '.join(sorted(taken))}")
+            return
+        try:
+            self.texts.append(generate_latest(_OneFamily(family)))
+            self._names |= names
+        except Exception as error:  # noqa: BLE001 - a label of the job may be anything
+            self._report(family.name, str(error))
+
+    def _report(self, name: str, reason: str) -> None:
+        if name not in self._reported:
+            self._reported.add(name)
+            logger.error("the metric %s of the job is left out: %s", name, reason)
+
+
+class _OneFamily(Collector):
+    def __init__(self, family: Metric) -> None:
+        self._family = family
 
     def collect(self) -> Iterable[Metric]:
-        families: dict[str, GaugeMetricFamily] = {}
-        try:
-            for item in self.source():
-                _add_gauge(families, item)
-        except Exception as error:  # noqa: BLE001 - an error of the job must not hide the other metrics
-            logger.log_failure("metrics() of the job failed", error)
-        return families.values()
+        return (self._family,)
 
 
-def _add_gauge(families: dict[str, GaugeMetricFamily], item: dict[str, Any]) -> None:
-    if "name" not in item or "value" not in item:
-        logger.error("a metric of the job has no name or no value: %s", sorted(item))
-        return
-    if item["value"] is None:
-        return
-    labels = item.get("labels") or {}
-    empty = GaugeMetricFamily(item["name"], item.get("description") or "", labels=list(labels))
-    family = families.setdefault(item["name"], empty)
-    family.add_metric([str(value) for value in labels.values()], float(item["value"]))
+def _list_names(family: Metric) -> set[str]:
+    return {family.name, *(sample.name for sample in family.samples)}
