@@ -1,5 +1,6 @@
 """The plugin of the job type python3, which serves a class with perform()."""
 
+import difflib
 import re
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -29,6 +30,8 @@ IMAGE = {
 REFUSED = {
     "debian_backports": "is not offered: newer packages are in a newer `debian_version`",
 }
+KNOWN = {*TEXT, *FLAGS, *NUMBERS, *PYTHON_VERSION, *IMAGE, *REFUSED, "smoke_test"}
+"""All keys; others are accepted from older manifests, unless they look like a slip of the pen."""
 PATHS = ("entrypoint_path", "requirements_path")
 SAFE_PATH = (
     "{{ '' if (manifest_jobtype_extra.python_version | string).startswith('3.10') else '-P' }}"
@@ -101,6 +104,9 @@ def _list_extra_errors(extra: dict[str, Any]) -> list[str]:
         for key, why in REFUSED.items()
         if str(extra.get(key)).lower() == "true"
     ]
+    for key in extra.keys() - KNOWN:
+        if close := difflib.get_close_matches(str(key), KNOWN, n=1):
+            errors.append(f"jobtype_extra.{key} is not known; did you mean {close[0]}?")
     given = {key: value for key, value in extra.items() if value is not None}
     for key, value in given.items():
         expected = _find_fault(key, value)

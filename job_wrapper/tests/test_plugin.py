@@ -1,6 +1,7 @@
 """The plugin of the job type python3."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import jinja2
 import pytest
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import Manifest
+from racetrack_client.manifest.rules import KEYS_OF_JOB_TYPES
 from racetrack_commons.testing.builders import a_manifest_dict
 
 PLUGIN_DIR = Path(__file__).parents[1] / "plugin"
@@ -19,6 +21,7 @@ def plugin(tmp_path):
     (tmp_path / "wheels/racetrack_job_wrapper-3.0.0-py3-none-any.whl").touch()
     spec = importlib.util.spec_from_file_location("python3_plugin", PLUGIN_DIR / "plugin.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules["python3_plugin"] = module
     spec.loader.exec_module(module)
     module.Plugin.plugin_manifest = SimpleNamespace(version="3.0.0")
     module.Plugin.plugin_dir = tmp_path
@@ -51,6 +54,10 @@ def test_the_job_type_offers_an_image_and_a_process(plugin):
     assert definition["process"]["command"][3:5] == ["-m", "racetrack_job_wrapper"]
 
 
+def test_the_client_knows_the_keys_of_the_job_type(plugin):
+    assert set(KEYS_OF_JOB_TYPES["python3"]) == sys.modules[type(plugin).__module__].KNOWN
+
+
 def test_a_good_manifest_passes(plugin):
     extra = {"entrypoint_path": "adder.py", "max_concurrency": "3", "check_requirements": "true"}
 
@@ -66,6 +73,7 @@ def test_every_error_of_a_bad_manifest_is_named(plugin):
         "check_requirements": "perhaps",
         "debian_version": "slim trixie",
         "debian_backports": "true",
+        "entrypoint_clas": "Adder",
     }
     manifest = manifest_with(
         extra, system_dependencies=["curl; reboot"], build_env={"A B": "x", "KEY": "a\nUSER root"}
@@ -83,6 +91,7 @@ def test_every_error_of_a_bad_manifest_is_named(plugin):
         "check_requirements must be true or false",
         "debian_version must be what follows the version",
         "debian_backports is not offered",
+        "entrypoint_clas is not known; did you mean entrypoint_class?",
         "'curl; reboot'",
         "'A B'",
         "build_env.KEY must be one line",

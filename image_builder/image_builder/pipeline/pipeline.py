@@ -18,10 +18,13 @@ from image_builder.pipeline.consistency import find_manifest_difference
 from image_builder.pipeline.workspace import Workspaces
 from image_builder.running.progress import BuildProgress
 from image_builder.source.archive import extract_bundle
+from image_builder.source.entrypoint import check_source
 from image_builder.source.git import GitSource
 from image_builder.source.source_tree import TAR_VERSION, Source, SourceLimits
 
 _MANIFEST_FILE = "job.yaml"
+_PYTHON = "python3"
+"""The job type whose entrypoint is a class in a file, also in containers."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class BuildPipeline:
             with progress.phase("preparing job type builder"):
                 job_type = self._resolve(request, progress)
                 inputs = BuildInputs(request, source, job_type, workspace, self.racetrack_version)
+                if request.image_kind == ImageKind.PROCESS or job_type.name == _PYTHON:
+                    check_source(source.directory, request.manifest)
                 maker.prepare(inputs, progress)
             made = maker.make(inputs, progress)
             with progress.phase("cleaning up the workspace"):

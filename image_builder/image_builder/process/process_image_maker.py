@@ -17,7 +17,6 @@ from image_builder.job_type.template import (
     TemplateRenderer,
     make_template_variables,
 )
-from image_builder.process.entrypoint import check_entrypoint
 from image_builder.process.image_store import ImageStore
 from image_builder.process.recipe import (
     render_recipe,
@@ -40,9 +39,8 @@ class ProcessImageMaker(ImageMaker):
     """Signs the digests of secret variables, so that values can't be guessed from them."""
 
     def prepare(self, inputs: BuildInputs, progress: BuildProgress) -> None:
-        """Check recipe and entrypoint, and warn about parts of the manifest that have no effect on a process."""
+        """Check the recipe, and warn about parts of the manifest that have no effect on a process."""
         self._render(inputs)
-        _check_files(inputs)
         if packages := inputs.request.manifest.system_dependencies:
             progress.warn(
                 f"system_dependencies ({', '.join(packages)}) are not installed for jobs that run as processes; "
@@ -102,14 +100,6 @@ class ProcessImageMaker(ImageMaker):
 def _a_plain_manifest(job_type: JobType) -> Manifest:
     git = GitManifest(remote="https://localhost")
     return Manifest(name="warm-up", owner_email="", git=git, jobtype=str(job_type))
-
-
-def _check_files(inputs: BuildInputs) -> None:
-    extra = inputs.request.manifest.get_jobtype_extra()
-    if entrypoint_path := extra.get("entrypoint_path"):
-        check_entrypoint(
-            inputs.source.directory, str(entrypoint_path), str(extra.get("entrypoint_class") or "")
-        )
 
 
 def _describe_image(

@@ -17,6 +17,7 @@ from racetrack_client.client.session import Environment, Session
 from racetrack_client.client.source_files import SourceFiles, collect_source
 from racetrack_client.client_config.client_config import ClientConfig, default_config_path
 from racetrack_client.entities import Credentials, DeployPayload, SecretVars
+from racetrack_client.manifest.entrypoint import examine_entrypoint
 from racetrack_client.manifest.load import (
     Overrides,
     load_merged_content,
@@ -25,7 +26,7 @@ from racetrack_client.manifest.load import (
     require_manifest_path,
 )
 from racetrack_client.manifest.manifest import Manifest
-from racetrack_client.manifest.parse import ManifestError, parse_manifest
+from racetrack_client.manifest.parse import ManifestError, parse_own_manifest
 
 __all__ = ["BuildContextMethod", "DeploymentError", "send_deploy_request"]
 
@@ -91,6 +92,8 @@ class PackedJob:
     payload: DeployPayload
     files: SourceFiles | None
     """None when the builder clones the repository."""
+    notes: list[str]
+    """Hints for the author about the code of the job."""
 
 
 def send_deploy_request(  # noqa: PLR0913 scripts call it with these names
@@ -118,10 +121,11 @@ def pack_job(
     on_packed: OnPacked = lambda _done, _total: None,
 ) -> PackedJob:
     """Validate the manifest and pack what is sent; `credentials` are those of git hosts."""
-    manifest = parse_manifest(source.content)
-    files = None
+    manifest = parse_own_manifest(source.content)
+    files, notes = None, []
     if source.choose_build_context(manifest, options.build_context) == BuildContextMethod.local:
         _check_files(source.directory, manifest)
+        notes = list_notes(source.directory, manifest)
         files = collect_source(source.directory, manifest)
     elif not manifest.git.remote:
         raise ManifestError([("git.remote", "is missing: name the repository to clone")])
@@ -137,7 +141,13 @@ def pack_job(
         force=options.force,
         build_flags=["--no-cache"] if options.no_cache else [],
     )
-    return PackedJob(manifest, payload, files)
+    return PackedJob(manifest, payload, files, notes)
+
+
+def list_notes(directory: Path, manifest: Manifest) -> list[str]:
+    """Return notes about the entrypoint, if it is in the directory; raise UnfitEntrypoint when it is no job."""
+    path = directory / str(manifest.get_jobtype_extra().get("entrypoint_path") or "")
+    return examine_entrypoint(path, manifest) if path.is_file() else []
 
 
 def make_payload(

@@ -17,6 +17,7 @@ from racetrack_client.client.deploy import (
     DeployOptions,
     JobSource,
     PackedJob,
+    list_notes,
     pack_job,
 )
 from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS
@@ -32,7 +33,7 @@ from racetrack_client.commands.options import (
     say,
 )
 from racetrack_client.manifest.load import find_manifest_path, parse_extra_vars
-from racetrack_client.manifest.parse import parse_manifest
+from racetrack_client.manifest.parse import parse_own_manifest
 from racetrack_client.manifest.rules import list_deprecations
 
 app = typer.Typer()
@@ -84,6 +85,7 @@ def deploy(  # noqa: PLR0913 each is an option of the command
     packed = pack_job(source, options, session.config.git_credentials, progress.on_bytes("packing"))
     warn_of_deprecations(source.content)
     progress.clear()
+    tell_notes(packed.notes)
     manifest = packed.manifest
     origin = _describe_origin(packed)
     say(f"deploying {manifest.name} {manifest.version} to {session.lifecycle_url} from {origin}")
@@ -115,8 +117,13 @@ def validate(
 ) -> None:
     """Check a manifest and print it with defaults filled in."""
     source = _load_source(path, extra_vars)
-    manifest = parse_manifest(source.content)
+    manifest = parse_own_manifest(source.content)
     warn_of_deprecations(source.content)
+    if (
+        source.choose_build_context(manifest, BuildContextMethod.default)
+        == BuildContextMethod.local
+    ):
+        tell_notes(list_notes(source.directory, manifest))
     content = manifest.model_dump(mode="json", exclude_none=True)
     print_data(content, output, yaml.safe_dump(content))
 
@@ -125,6 +132,12 @@ def warn_of_deprecations(content: dict[str, Any]) -> None:
     """Print a warning for each deprecated key of a manifest."""
     for deprecation in list_deprecations(content):
         say(f"warning: {deprecation}")
+
+
+def tell_notes(notes: list[str]) -> None:
+    """Print notes about the job's code."""
+    for note in notes:
+        say(f"note: {note}")
 
 
 def tell_left_out(files: SourceFiles | None) -> None:

@@ -1,6 +1,5 @@
 """Parsing a manifest: a map becomes a Manifest, or one error names everything that is wrong with it."""
 
-import difflib
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ from racetrack_client.manifest.manifest import (
     ResourcesManifest,
     without_nulls,
 )
-from racetrack_client.manifest.rules import list_broken_rules
+from racetrack_client.manifest.rules import list_broken_rules, list_unknown_extra_keys, suggest_key
 
 _MODELS: dict[str, type[pydantic.BaseModel]] = {
     "": Manifest,
@@ -45,6 +44,21 @@ def parse_manifest(content: dict[str, Any]) -> Manifest:
     if problems or manifest is None:
         raise ManifestError(problems)
     manifest.set_origin(without_nulls(content))
+    return manifest
+
+
+def parse_own_manifest(content: dict[str, Any]) -> Manifest:
+    """Parse a manifest that its author is about to use: keys of `jobtype_extra` that have no effect are errors, too.
+
+    Services accept them, because manifests of older versions may hold them.
+    """
+    unknown = list_unknown_extra_keys(content)
+    try:
+        manifest = parse_manifest(content)
+    except ManifestError as error:
+        raise ManifestError([*error.problems, *unknown]) from None
+    if unknown:
+        raise ManifestError(unknown)
     return manifest
 
 
@@ -82,5 +96,4 @@ def _as_yaml(value: object) -> str:
 
 def _suggest(location: tuple[int | str, ...]) -> str:
     model = _MODELS.get(".".join(str(part) for part in location[:-1]), Manifest)
-    close = difflib.get_close_matches(str(location[-1]), model.model_fields, n=1)
-    return f"did you mean {close[0]}?" if close else "remove it"
+    return suggest_key(str(location[-1]), list(model.model_fields))

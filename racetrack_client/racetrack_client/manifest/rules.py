@@ -3,8 +3,9 @@
 Each rule examines the raw map, so that a wrong type does not hide another error.
 """
 
+import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from racetrack_client.entities import job_resource_name
@@ -26,6 +27,27 @@ DEPRECATED_KEYS = {
     "wrapper_properties": "jobtype_extra",
 }
 """The deprecated keys and their replacements."""
+
+KEYS_OF_JOB_TYPES = {
+    "python3": (
+        "entrypoint_path", "entrypoint_class", "requirements_path", "home_page", "memray_profiler", "check_requirements",
+        "max_concurrency", "max_concurrency_queue", "python_version", "debian_version", "debian_backports", "smoke_test",
+    ),
+    "dockerfile": ("dockerfile_path", "smoke_test"),
+}  # fmt: skip
+"""The keys of `jobtype_extra` for the bundled job types; those of other job types are known to their plugins alone."""
+MOVED_KEYS = {
+    "requirements": "jobtype_extra.requirements_path",
+    "requirements_file": "jobtype_extra.requirements_path",
+    "entrypoint": "jobtype_extra.entrypoint_path",
+    "class": "jobtype_extra.entrypoint_class",
+    "dockerfile": "jobtype_extra.dockerfile_path",
+    "env": "runtime_env",
+    "environment": "runtime_env",
+    "memory": "resources.memory_max",
+    "cpu": "resources.cpu_max",
+}
+"""Keys that users expect, and where the setting is."""
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _NUMBER = r"(0|[1-9][0-9]*)"
@@ -53,6 +75,34 @@ def list_broken_rules(content: dict[str, Any]) -> list[tuple[str, str]]:
         *_list_resource_errors(content),
         *_list_duration_errors(content),
     ]
+
+
+def list_unknown_extra_keys(content: dict[str, Any]) -> list[tuple[str, str]]:
+    """List the keys in `jobtype_extra` that a bundled job type does not know, and what to write instead."""
+    job_type = str(content.get("jobtype") or content.get("lang") or "").partition(":")[0]
+    known = KEYS_OF_JOB_TYPES.get(job_type)
+    section = next((key for key in EXTRA_KEYS if isinstance(content.get(key), dict)), None)
+    if known is None or section is None:
+        return []
+    return [
+        (f"{section}.{key}", f"{job_type} has no such key; {suggest_key(str(key), known)}")
+        for key in content[section]
+        if key not in known
+    ]
+
+
+def suggest_key(key: str, known: Sequence[str]) -> str:
+    """Return advice about a key that is not among the known ones."""
+    place = MOVED_KEYS.get(key, "")
+    here = place.removeprefix("jobtype_extra.")
+    close = [here] if here in known else [place] if place else difflib.get_close_matches(key, known)
+    if close:
+        return f"did you mean {close[0]}?"
+    if key == "port":
+        return "remove it: the platform chooses the port"
+    if any(key in keys for keys in KEYS_OF_JOB_TYPES.values()):
+        return f"it belongs below jobtype_extra: jobtype_extra.{key}"
+    return "remove it"
 
 
 def list_deprecations(content: dict[str, Any]) -> list[str]:

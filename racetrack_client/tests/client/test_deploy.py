@@ -36,7 +36,7 @@ def job(tmp_path: Path) -> Path:
     directory = tmp_path / "job"
     directory.mkdir()
     (directory / "job.yaml").write_text(MANIFEST)
-    (directory / "adder.py").write_text("class Adder: ...")
+    (directory / "adder.py").write_text("class Adder:\n    def perform(self): ...\n")
     (directory / "secret.env").write_text("export TOKEN='a$b'  # mine\nURL=http://x?a=b\n")
     return directory
 

@@ -235,6 +235,24 @@ def test_validate_names_every_error_of_a_bad_file(racetrack):
         assert f"\n  {path}: " in done.stderr
 
 
+def test_validate_reads_the_entrypoint(racetrack):
+    (racetrack.workdir / "job.yaml").write_text(JOB + "jobtype_extra: {entrypoint_path: job.py}\n")
+    absent = racetrack("validate")
+    (racetrack.workdir / "job.py").write_text("class Job:\n    def preform(self): ...\n")
+    slip = racetrack("validate")
+    (racetrack.workdir / "job.py").write_text("class Job:\n    def perform(self): ...\n")
+    noted = racetrack("validate")
+
+    assert (absent.returncode, absent.stderr) == (0, "")
+    assert slip.returncode == 70
+    assert (
+        "class Job in job.py has no perform() and no other endpoint; did you mean perform"
+        in slip.stderr
+    )
+    assert noted.returncode == 0
+    assert "note: job.py documents no example" in noted.stderr
+
+
 def test_plugins_are_listed_uninstalled_and_downloaded(logged_in, lifecycle, answer):
     lifecycle.on("GET plugin", answer([{"name": "python3", "version": "3.0.0"}]))
     lifecycle.on("GET plugin/job_type/versions", answer(["python3:3.0.0"]))

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import GitManifest, Manifest, ResourcesManifest
-from racetrack_client.manifest.parse import ManifestError, parse_manifest
+from racetrack_client.manifest.parse import ManifestError, parse_manifest, parse_own_manifest
 from racetrack_client.manifest.rules import list_deprecations
 from racetrack_client.manifest.validate import validate_manifest
 from racetrack_commons.testing.builders import a_manifest_dict
@@ -98,12 +98,46 @@ def test_what_the_samples_use_is_accepted():
         ),
         ({"owner": "me"}, "owner", "did you mean owner_email?"),
         ({"origin_yaml_": "x"}, "origin_yaml_", "there is no such key"),
+        (
+            {"requirements": "r.txt"},
+            "requirements",
+            "did you mean jobtype_extra.requirements_path?",
+        ),
+        ({"entrypoint": "a.py"}, "entrypoint", "did you mean jobtype_extra.entrypoint_path?"),
+        ({"max_concurrency": 1}, "max_concurrency", "below jobtype_extra"),
+        ({"port": 7000}, "port", "the platform chooses the port"),
     ],
 )
 def test_a_broken_rule_is_named_with_its_path_and_what_to_do(
     changes: dict[str, Any], path: str, says: str
 ):
     assert says in problems_of(a_manifest_dict(**changes))[path]
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"entrypoint_clas": "A"}, "python3 has no such key; did you mean entrypoint_class?"),
+        ({"requirements": "r.txt"}, "did you mean requirements_path?"),
+        ({"guarantees": 1}, "python3 has no such key; remove it"),
+    ],
+)
+def test_an_unknown_key_of_a_bundled_job_type_is_an_error_for_its_author(keys, says):
+    content = a_manifest_dict(jobtype_extra=keys, replicas=0)
+
+    with pytest.raises(ManifestError) as caught:
+        parse_own_manifest(content)
+
+    problems = dict(caught.value.problems)
+    assert says in problems[f"jobtype_extra.{next(iter(keys))}"]
+    assert "replicas" in problems
+
+
+def test_keys_of_other_job_types_and_stored_manifests_are_accepted():
+    keys = {"entrypoint_clas": "A"}
+
+    assert parse_own_manifest(a_manifest_dict(jobtype="rust:latest", jobtype_extra=keys))
+    assert parse_manifest(a_manifest_dict(jobtype_extra=keys))
 
 
 def test_every_error_of_a_bad_file_is_reported_at_once():
