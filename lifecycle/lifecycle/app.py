@@ -26,6 +26,7 @@ from lifecycle.domain.secrets import SecretsUnreadable
 from lifecycle.endpoints import (
     async_calls,
     audit,
+    call_counts,
     database_records,
     deploy,
     job,
@@ -54,6 +55,7 @@ _ROUTERS = (
     tokens.router,
     escs.router,
     audit.router,
+    call_counts.router,
     plugins.router,
     plugin_admin.router,
     deploy.router,
@@ -81,7 +83,7 @@ def create_app(config: Config) -> FastAPI:
         lifespan=lambda _: _work_in_background(core, services),
         options=ApiOptions(
             error_statuses=dict.fromkeys(_EXPLAINED_FAULTS, 500),
-            quiet_paths=frozenset(async_calls.ROUTINE_PATHS),
+            quiet_paths=frozenset((*async_calls.ROUTINE_PATHS, call_counts.REPORT_PATH)),
         ),
     )
     app.state.services = services

@@ -13,6 +13,16 @@ from racetrack_client.utils.quantity import Quantity
 from racetrack_commons.settings import CommaSeparated, Settings
 
 
+class CallerRecording(StrEnum):
+    """The part of calls that is recorded."""
+
+    OFF = "off"
+    COUNT = "count"
+    """The number of calls, and the time of the last."""
+    NAMES = "names"
+    """Both for each caller."""
+
+
 class BuiltInTarget(StrEnum):
     """Infrastructure targets that need no plugin; each has the folder of its name in `infrastructure/`."""
 
@@ -139,6 +149,10 @@ class Config(Settings):
     """Days that a deployment and its build log are kept if no job runs from it and no rollback needs it. 0: for ever."""
     max_kept_deployments: int = Field(200, ge=0)
     """Number of the newest deployments of a job that are kept; older ones are removed at any age. 0: all are kept."""
+    record_callers: CallerRecording = CallerRecording.NAMES
+    """Calls of jobs to count, for `racetrack calls`: `names` for each caller, `count` without the callers, `off` none."""
+    call_retention_days: int = Field(90, ge=0)
+    """Days that counts of calls, with the names of callers, are kept. 0: for ever."""
     audit_retention_days: int = Field(0, ge=0)
     """Days that audit events are kept; then they are removed. 0: for ever."""
     timeout_until_job_alive: int = 900

@@ -17,6 +17,7 @@ from pub.async_calls.poll import AsyncCallPoller, Completions
 from pub.async_calls.report import OutcomeReporter
 from pub.async_calls.runner import AsyncCallRunner
 from pub.async_calls.start import AsyncCallStarter
+from pub.call_reports import CallReporter
 from pub.changes import ChangeFollower
 from pub.config import PubConfig
 from pub.endpoints.async_calls import AsyncCallRoutes
@@ -149,7 +150,13 @@ async def _work_in_background(
 ) -> AsyncIterator[None]:
     """Follow changes and run async calls while the app serves; then finish and close the connections."""
     follower = ChangeFollower(parts.lifecycle, parts.resolver, async_calls.completions)
-    loops = (follower.follow_changes(), async_calls.runner.renew_and_claim())
+    tally, seconds = parts.metrics.tally, parts.config.call_report_seconds
+    reporter = CallReporter(tally, parts.lifecycle, seconds)
+    loops = (
+        follower.follow_changes(),
+        async_calls.runner.renew_and_claim(),
+        reporter.report_calls(),
+    )
     working = [asyncio.create_task(each) for each in loops]
     # Polls are open requests that the server waits for: they must be answered before the server can stop.
     finishing = asyncio.create_task(_finish(parts, async_calls))
@@ -160,6 +167,7 @@ async def _work_in_background(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+    await reporter.report()
     await parts.fetcher.close()
     await parts.upstream.close()
     await parts.lifecycle.close()

@@ -6,6 +6,8 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from pub.call_tally import CallTally
+
 _PER_JOB = ("job_name", "job_version")
 _PLAIN = {
     "pub_job_proxy_errors": "Calls that a job did not answer",
@@ -44,6 +46,7 @@ class PubMetrics(Collector):
     """The counters of the gateway, by their contract names, and the histogram of call times."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.tally = CallTally()
         self._plain: dict[str, float] = dict.fromkeys(_PLAIN, 0.0)
         self._labelled: dict[str, dict[tuple[str, ...], float]] = {name: {} for name in _LABELLED}
         registry.register(self)

@@ -17,6 +17,7 @@ from lifecycle.database.repositories.authentication import (
     AuthTokenRepository,
     LoginAttemptRepository,
 )
+from lifecycle.database.repositories.calls import CallRepository
 from lifecycle.database.repositories.deployment_tasks import (
     BundleRepository,
     DeploymentTaskRepository,
@@ -64,6 +65,7 @@ class UnitOfWork:
         self.session = session
         self.async_calls = AsyncCallRepository(session)
         self.async_call_leases = AsyncCallLeaseRepository(session)
+        self.calls = CallRepository(session)
         self.users = UserRepository(session)
         self.auth_subjects = AuthSubjectRepository(session)
         self.auth_tokens = AuthTokenRepository(session)

@@ -104,6 +104,7 @@ EXAMPLES = {
     "PUT /api/v1/records/table/{table}/id/{record_id}": Example({"fields": {}}, answer=404),
     "DELETE /api/v1/records/table/{table}/id/{record_id}": Example(answer=404),
     "DELETE /api/v1/records/table/{table}/many": Example({"record_ids": []}),
+    "POST /api/v1/calls": Example({"calls": []}),
     "POST /api/v1/users": Example({"username": "anna", "password": "weak"}, answer=400),
     "PUT /api/v1/users/{username}": Example({}),
     "PUT /api/v1/users/{username}/password": Example({"new_password": "weak"}, answer=400),

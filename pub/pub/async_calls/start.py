@@ -57,6 +57,7 @@ class AsyncCallStarter:
         finally:
             self.runner.cancel_reservation(lease)
         self.metrics.count_for("pub_async_job_calls_started", route.name, route.version)
+        self.metrics.tally.note(route.name, route.version, route.caller, call.job.path)
         logger.info(
             f"{call} accepted as async call {kept.id} {route.caller or '-'}",
             extra={"id": call.tracing_id},

@@ -32,6 +32,7 @@ class HttpForwarder:
         started = time.perf_counter()
         route = await self.connector.authorize(call.route_query)
         self.metrics.count_for("pub_job_proxy_requests", route.name, route.version)
+        self.metrics.tally.note(route.name, route.version, route.caller, call.job.path)
         body = CallerBody(call.receive)
         try:
             with self.disconnects.watch(body):

@@ -37,6 +37,7 @@ class WebSocketForwarder:
         route = await self.connector.authorize(call.route_query)
         labels = (route.name, route.version)
         self.metrics.count_for("pub_job_proxy_requests", *labels)
+        self.metrics.tally.note(*labels, route.caller, call.job.path)
         self.metrics.count_for("pub_job_proxy_requests_started", *labels)
         try:
             connected = await self._open(call, route)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -38,6 +39,9 @@ class FakeLifecycle:
         self.replicas: list[str] = []
         self.gateway_url: str | None = None
         self.is_revoked = False
+        self.refused_reports = 0
+        """The number of reports of calls to answer with 503."""
+        self.reports: list[dict[str, Any]] = []
         self.is_streaming = True
         self.delay_seconds = 0.0
         self.changes: list[dict[str, Any]] = []
@@ -52,6 +56,7 @@ class FakeLifecycle:
                     self._answer,
                 ),
                 Route("/lifecycle/api/v1/events", self._stream_changes),
+                Route("/lifecycle/api/v1/calls", self._take_report, methods=["POST"]),
                 Route("/lifecycle/api/v1/users/login", self._log_in, methods=["POST"]),
             ]
         )
@@ -83,6 +88,20 @@ class FakeLifecycle:
         }
         caller = "User alice" if token == "good" else None
         return JSONResponse({"job": job, "caller": caller, "remote_gateway_url": self.gateway_url})
+
+    def reported_calls(self) -> Counter[tuple[str, str, str]]:
+        """Return the number of calls in all reports, by job, version and caller."""
+        counted: Counter[tuple[str, str, str]] = Counter()
+        for each in self.reports:
+            counted[each["job_name"], each["job_version"], each["caller"]] += each["count"]
+        return counted
+
+    async def _take_report(self, request: Request) -> Response:
+        if self.refused_reports > 0:
+            self.refused_reports -= 1
+            return JSONResponse({"error": "told to fail"}, 503)
+        self.reports += (await request.json())["calls"]
+        return JSONResponse(None)
 
     async def _log_in(self, request: Request) -> Response:
         self.asked.append(dict(request.headers))

@@ -78,11 +78,18 @@ class JobRepository:
         row.status = job.status
         row.update_time = _to_datetime(job.update_time)
         row.manifest = job.manifest_yaml
-        row.last_call_time = _to_datetime(job.last_call_time) if job.last_call_time else None
+        if job.last_call_time:
+            _note_call(row, _to_datetime(job.last_call_time))
         for column in _COLUMNS_AS_IN_DTO:
             setattr(row, column, getattr(job, column))
         self._session.flush()
         return _to_dto(row)
+
+    def note_call(self, name: str, version: str, moment: datetime) -> None:
+        """Store the time of a call, unless a later one is known, or the job is gone."""
+        row = self._find_row(name, version)
+        if row is not None:
+            _note_call(row, moment)
 
     def remove(self, name: str, version: str) -> None:
         """Delete a job; the database deletes its public endpoints and permissions with it."""
@@ -263,6 +270,12 @@ def _parse_manifest(manifest_yaml: str) -> Manifest | None:
         return None  # Written by an older release, with other rules.
     manifest.set_origin(data)
     return manifest
+
+
+def _note_call(row: JobRow, moment: datetime) -> None:
+    """Store a later call: the gateways and the jobs themselves tell of calls, in any order."""
+    if row.last_call_time is None or row.last_call_time < moment:
+        row.last_call_time = moment
 
 
 def _to_datetime(seconds: int) -> datetime:

@@ -36,6 +36,8 @@ class Retention:
     """The number of the newest deployments of each job that stay, whatever their age."""
     audit_events: timedelta | None = None
     login_attempts: timedelta = _ATTEMPTS_ARE_KEPT
+    calls: timedelta | None = None
+    """The time since the day of the calls."""
 
     @classmethod
     def of_config(cls, config: Config) -> "Retention":
@@ -48,6 +50,7 @@ class Retention:
             deployments_per_job=config.max_kept_deployments or None,
             audit_events=_days(config.audit_retention_days),
             login_attempts=max(window, _ATTEMPTS_ARE_KEPT),
+            calls=_days(config.call_retention_days),
         )
 
 
@@ -62,6 +65,8 @@ def forget_old_rows(uow: UnitOfWork, now: datetime, retention: Retention) -> Non
     }
     if retention.audit_events is not None:
         forgotten["audit events"] = uow.audit.remove_before(now - retention.audit_events)
+    if retention.calls is not None:
+        forgotten["counts of calls"] = uow.calls.remove_before((now - retention.calls).date())
     uow.changes.remove_before(now - _CHANGES_ARE_KEPT)
     uow.login_attempts.remove_before(now - retention.login_attempts)
     if told := [f"{count} {what}" for what, count in forgotten.items() if count]:
