@@ -7,6 +7,8 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,16 @@ if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
     # A file of the job must not take the place of a module of the server: `python -m` looks here first, without `-P`.
     del sys.path[0]
 
+from racetrack_job_wrapper.call_runner import JobThreads
 from racetrack_job_wrapper.environment import JobEnvironment, read_environment
-from racetrack_job_wrapper.job import PERFORM, JobState, load_job
+from racetrack_job_wrapper.job import PERFORM, Job, JobState, load_job
 from racetrack_job_wrapper.loading import EntrypointError, load_entrypoint, locate_job_directory
 from racetrack_job_wrapper.log.logs import configure_logs
 from racetrack_job_wrapper.profiler import MemoryProfiler
+from racetrack_job_wrapper.responses import Response
 from racetrack_job_wrapper.server import ServerOptions, serve_job
 from racetrack_job_wrapper.template import TemplateError, render_template
+from racetrack_job_wrapper.workers import WorkerPool
 
 TRUE = ("true", "t", "yes", "y", "1")
 
@@ -67,8 +72,14 @@ def try_job(
     environment: JobEnvironment, load: Callable[[], Any], payload: dict[str, Any] | None
 ) -> int:
     """Load the job without serving it, and call it once if there is a payload; return the exit code."""
-    state = JobState(environment)
-    load_job(state, load)
+    threads = JobThreads(WorkerPool(joined=True))
+    with closing(threads):
+        return _try_in(JobState(environment, threads=threads), load, payload)
+
+
+def _try_in(state: JobState, load: Callable[[], Any], payload: dict[str, Any] | None) -> int:
+    with state.threads.loop.adopted():
+        load_job(state, load)
     job = state.job
     if job is None:
         sys.stderr.write(f"the job can't be loaded: {state.error}\n")
@@ -77,7 +88,7 @@ def try_job(
         endpoints = ", ".join(job.endpoints)
         sys.stdout.write(f"the job loads; endpoints: {endpoints}; examples: {len(job.examples)}\n")
         return 0
-    response = asyncio.run(job.runner.run_call(job.endpoints[PERFORM], payload))
+    response = _call_once(state, job, payload)
     sys.stdout.write(f"{response.body.decode()}\n")
     return 0 if response.status == 200 else 1
 
@@ -89,6 +100,16 @@ def _enter_job_directory(options: argparse.Namespace) -> None:
         if given := getattr(options, name):
             setattr(options, name, os.path.relpath(given, directory))
     os.chdir(directory)
+
+
+def _call_once(state: JobState, job: Job, payload: dict[str, Any]) -> Response:
+    """Call the job as a server would: from another thread, while this one works."""
+    with ThreadPoolExecutor(1) as caller:
+        call = job.runner.run_call(PERFORM, job.endpoints[PERFORM], payload)
+        answer = caller.submit(asyncio.run, call)
+        answer.add_done_callback(lambda _: state.threads.workers.stop())
+        state.threads.workers.work_here()
+        return answer.result()
 
 
 def _load(options: argparse.Namespace, environment: JobEnvironment) -> Any:

@@ -1,4 +1,7 @@
-"""The ASGI app of a job: it answers probes from the start, and calls once the job is loaded."""
+"""The ASGI app of a job: it answers probes from the start, and calls once the job is loaded.
+
+Each request is answered in JSON and counted, whatever fails, unless a broken answer has already begun.
+"""
 
 import asyncio
 import re
@@ -6,32 +9,35 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from racetrack_job_wrapper import probes
-from racetrack_job_wrapper.call_runner import QueueFull, respond_to_full_queue
+from racetrack_job_wrapper.asgi import Receive, Scope, Send, Sender, send_response, write_headers
+from racetrack_job_wrapper.calling import respond_to_failure
 from racetrack_job_wrapper.encoding import to_json
 from racetrack_job_wrapper.endpoint_config import API
-from racetrack_job_wrapper.job import PERFORM, Job, JobState
+from racetrack_job_wrapper.job import PERFORM, JobState
 from racetrack_job_wrapper.log.logger import logger
 from racetrack_job_wrapper.metrics import CONTENT_TYPE, ServerMetrics
 from racetrack_job_wrapper.openapi import docs_page, find_asset, list_parameters, make_openapi
 from racetrack_job_wrapper.probes import refuse_misdirected
 from racetrack_job_wrapper.profiler import MemoryProfiler
 from racetrack_job_wrapper.request import (
+    BodyTooLarge,
+    CallerLeft,
     Headers,
     InvalidBody,
     JobRequest,
-    Receive,
+    UnknownEncoding,
+    decode_body,
     parse_payload,
     read_body,
     request_context,
     request_extra,
 )
 from racetrack_job_wrapper.responses import Response, json_response
-from racetrack_job_wrapper.webview import MOUNT, AsgiApp
+from racetrack_job_wrapper.webview import MOUNT
+from racetrack_job_wrapper.workers import WorkerPool
 
 _PREFIX = re.compile(r"/pub/(?:job|fatman)/[^/]+/[^/]+(?=/|$)")
 _PROBES = ("/live", "/ready", "/health", "/metrics")
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Scope = dict[str, Any]
 Route = Callable[[], Response | Awaitable[Response]]
 
 
@@ -42,6 +48,8 @@ class JobApp:
         self.state = state
         self._profiling = profiler.list_routes() if profiler else {}
         self.metrics = ServerMetrics()
+        # The job's own metrics may be slow; in a thread of their own they delay neither probes nor calls.
+        self._collectors = WorkerPool("metrics", size=1)
         self._routes: dict[str, Route] = {
             "/live": lambda: probes.live(state),
             "/ready": lambda: probes.ready(state),
@@ -71,16 +79,35 @@ class JobApp:
         headers = _read_headers(scope)
         request_context.set(JobRequest(scope["method"], scope["path"], headers))
         request_extra.set({})
-        began = self.metrics.begin()
+        began, failed = self.metrics.begin(), True
+        sender = Sender(send)
+        try:
+            await self._answer_or_refuse(scope, path, headers, receive, sender)
+            failed = sender.status is not None and sender.status >= 500
+        except CallerLeft:
+            failed = False
+        except asyncio.CancelledError:
+            failed = False
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever fails is answered
+            await _send_failure(error, sender)
+        finally:
+            self.metrics.end(began, failed=failed and path not in _PROBES)
+            if _is_worth_a_line(path.rstrip("/"), sender.status or 0):
+                logger.info("%s %s %s", scope["method"], scope["path"], sender.status or "-")
+
+    async def _answer_or_refuse(
+        self, scope: Scope, path: str, headers: Headers, receive: Receive, sender: Sender
+    ) -> None:
         refusal = refuse_misdirected(headers, self.state.environment)
         if refusal is None and self._is_webview(scope):
-            status = await self._show_webview(scope, receive, send)
+            await self._show_webview(scope, receive, sender)
+            return
+        response = refusal or await self._respond(scope, path, headers, receive)
+        if response.app is not None:
+            await response.app(scope, receive, sender)
         else:
-            response = refusal or await self._respond(scope, path, headers, receive)
-            status = await _send(response, scope, receive, send, headers.get("origin"))
-        self.metrics.end(began, failed=status >= 500 and path not in _PROBES)
-        if _is_worth_a_line(path.rstrip("/"), status):
-            logger.info("%s %s %s", scope["method"], scope["path"], status)
+            await send_response(response, sender, _allow_origin(headers.get("origin")))
 
     async def _respond(
         self, scope: Scope, path: str, headers: Headers, receive: Receive
@@ -110,10 +137,12 @@ class JobApp:
         if handler is None:
             return None
         try:
-            payload = parse_payload(await read_body(receive), headers)
+            payload = await _read_payload(headers, receive)
         except InvalidBody as error:
             return _unprocessable(str(error))
-        return await _run_call(job, endpoint, handler, payload)
+        except (BodyTooLarge, UnknownEncoding) as error:
+            return _refuse_body(error)
+        return await job.runner.run_call(endpoint, handler, payload)
 
     async def _get(self, path: str) -> Response | None:
         route = self._routes.get(path) or self._routes.get(path.rstrip("/"))
@@ -155,8 +184,7 @@ class JobApp:
 
     async def _metrics(self) -> Response:
         metrics = self.state.job.metrics if self.state.job else None
-        # The job's own metrics may be slow; in a thread they do not delay probes.
-        text = await asyncio.to_thread(self.metrics.text, metrics)
+        text = await self._collectors.run(self.metrics.text, metrics)
         return Response(text, content_type=CONTENT_TYPE)
 
     def _docs(self) -> Response:
@@ -183,21 +211,10 @@ class JobApp:
             and f"{_relative_path(scope['path'])}/".startswith(f"{MOUNT}/")
         )
 
-    async def _show_webview(self, scope: Scope, receive: Receive, send: Send) -> int:
+    async def _show_webview(self, scope: Scope, receive: Receive, send: Send) -> None:
         job = self.state.job
-        return await _serve_app(job.webview, scope, receive, send) if job and job.webview else 500
-
-
-async def _run_call(
-    job: Job, endpoint: str, handler: Callable[..., Any], payload: dict[str, Any]
-) -> Response:
-    began = job.metrics.begin(endpoint)
-    try:
-        response = await job.runner.run_call(handler, payload)
-    except QueueFull as error:
-        response = respond_to_full_queue(error)
-    job.metrics.end(endpoint, began, failed=response.is_failure or response.status == 429)
-    return response
+        if job and job.webview:
+            await job.webview(scope, receive, send)
 
 
 def _read_headers(scope: Scope) -> Headers:
@@ -216,6 +233,21 @@ def _is_worth_a_line(path: str, status: int) -> bool:
     return path not in _PROBES and not (is_page and status < 400)
 
 
+async def _read_payload(headers: Headers, receive: Receive) -> dict[str, Any]:
+    body = await read_body(receive)
+    if "content-encoding" in headers:
+        # On the server's loop, decompression would delay probes.
+        body = await asyncio.to_thread(decode_body, body, headers)
+    return parse_payload(body, headers)
+
+
+def _refuse_body(error: BodyTooLarge | UnknownEncoding) -> Response:
+    content = {"error": str(error), "type": type(error).__name__}
+    if isinstance(error, BodyTooLarge):
+        return json_response(content, 413)
+    return json_response(content, 415, {"accept-encoding": "gzip, deflate"})
+
+
 def _unprocessable(message: str) -> Response:
     detail = [{"type": "invalid_body", "loc": ["body"], "msg": message, "input": None}]
     return json_response({"detail": detail}, 422)
@@ -231,19 +263,23 @@ def _allow_other_origins(headers: Headers) -> Response:
     return Response(b"OK", content_type="text/plain; charset=utf-8", headers=allowed)
 
 
-async def _send(
-    response: Response, scope: Scope, receive: Receive, send: Send, origin: str | None
-) -> int:
-    """Send the response and return its status."""
-    if response.app is not None:
-        return await _serve_app(response.app, scope, receive, send)
-    headers = _write_headers(response)
-    if origin:
-        headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
-        headers += [(b"access-control-allow-credentials", b"true"), (b"vary", b"Origin")]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
-    return response.status
+async def _send_failure(error: BaseException, sender: Sender) -> None:
+    """Answer a request whose answer failed; raise the error when only a broken connection can tell it."""
+    response = respond_to_failure(error)
+    if sender.status is None:
+        await send_response(response, sender)
+    elif not sender.is_complete:
+        raise error
+
+
+def _allow_origin(origin: str | None) -> list[tuple[bytes, bytes]]:
+    if not origin:
+        return []
+    return [
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-allow-credentials", b"true"),
+        (b"vary", b"Origin"),
+    ]
 
 
 async def _refuse_websocket(response: Response, scope: Scope, send: Send) -> None:
@@ -251,32 +287,9 @@ async def _refuse_websocket(response: Response, scope: Scope, send: Send) -> Non
         await send({"type": "websocket.close"})
         return
     kind = "websocket.http.response"
-    headers = _write_headers(response)
+    headers = write_headers(response)
     await send({"type": f"{kind}.start", "status": response.status, "headers": headers})
     await send({"type": f"{kind}.body", "body": response.body})
-
-
-def _write_headers(response: Response) -> list[tuple[bytes, bytes]]:
-    return [
-        (b"content-type", response.content_type.encode()),
-        (b"content-length", str(len(response.body)).encode()),
-        *(
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in response.headers.items()
-        ),
-    ]
-
-
-async def _serve_app(app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> int:
-    statuses = [500]
-
-    async def send_noting_status(message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            statuses.append(message["status"])
-        await send(message)
-
-    await app(scope, receive, send_noting_status)
-    return statuses[-1]
 
 
 async def _answer_lifespan(receive: Receive, send: Send) -> None:

@@ -1,34 +1,29 @@
-"""Running calls of a job: in a pool of threads or on the event loop, with limits of running and waiting calls."""
+"""Running calls of a job within its limits: a call keeps its place, and is measured, until its answer is sent."""
 
 import asyncio
 import inspect
-import threading
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass
-from queue import SimpleQueue
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from racetrack_job_wrapper.encoding import to_json
-from racetrack_job_wrapper.log.logger import logger
-from racetrack_job_wrapper.responses import (
-    Response,
-    error_response,
-    is_asgi_response,
-    json_response,
+from racetrack_job_wrapper.asgi import (
+    AsgiApp,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    is_last,
+    send_response,
 )
+from racetrack_job_wrapper.calling import Pending, answer_async, answer_plain, respond_to_error
+from racetrack_job_wrapper.job_loop import JobLoop
+from racetrack_job_wrapper.metrics import JobMetrics
+from racetrack_job_wrapper.responses import Response, json_response
+from racetrack_job_wrapper.workers import MOST_THREADS, WorkerPool
 
-POOL_THREADS = 40
-
-
-class QueueFull(Exception):
-    """The queue of waiting calls is full."""
-
-
-class CallAborted(RuntimeError):
-    """The job tried to end the process from inside a call."""
+CALL_KEY = "racetrack.call"
+"""The key of the scope under which the app of an endpoint finds its `OpenCall`."""
 
 
 @dataclass(frozen=True)
@@ -47,139 +42,183 @@ class CallLimits:
         )
 
 
+@dataclass(frozen=True)
+class JobThreads:
+    """The threads in which code of a job runs: workers for plain methods, and a loop for async code."""
+
+    workers: WorkerPool = field(default_factory=WorkerPool)
+    loop: JobLoop = field(default_factory=JobLoop)
+
+    def close(self) -> None:
+        """End the threads that are free."""
+        self.workers.stop()
+        self.loop.close()
+
+
+class OpenCall:
+    """A call that is measured, and holds a place, until it ends."""
+
+    def __init__(
+        self, endpoint: str, metrics: JobMetrics, places: asyncio.Semaphore | None
+    ) -> None:
+        self.has_failed = False
+        self.has_returned = False
+        """True once the method has returned: a later failure is no fault of the arguments."""
+        self._endpoint = endpoint
+        self._metrics = metrics
+        self._places = places
+        self._has_place = False
+        self._is_over = False
+        self._began = metrics.begin(endpoint)
+
+    async def take_place(self) -> None:
+        """Wait for a free place."""
+        if self._places is not None:
+            await self._places.acquire()
+            self._has_place = True
+
+    def end(self, *, failed: bool) -> None:
+        """Free the place, and count the end; further ends count for nothing."""
+        if self._is_over:
+            return
+        self._is_over = True
+        if self._places is not None and self._has_place:
+            self._places.release()
+        self._metrics.end(self._endpoint, self._began, failed=failed)
+
+
 class CallRunner:
     """Runs the methods of a job within its limits."""
 
-    def __init__(self, limits: CallLimits) -> None:
+    def __init__(self, limits: CallLimits, metrics: JobMetrics, threads: JobThreads) -> None:
         self.limits = limits
+        self.threads = threads
         self.waiting = 0
-        self._pool = WorkerPool(limits.concurrency or POOL_THREADS)
+        threads.workers.size = limits.concurrency or MOST_THREADS
+        self._metrics = metrics
         self._places = asyncio.Semaphore(limits.concurrency) if limits.concurrency else None
 
-    async def run_call(self, function: Callable[..., Any], payload: dict[str, Any]) -> Response:
-        """Call a function with the payload's keys as arguments; return its answer, or raise QueueFull."""
-        async with self.place():
-            return await self._call_function(function, payload)
+    async def run_call(
+        self, endpoint: str, function: Callable[..., Any], payload: dict[str, Any]
+    ) -> Response:
+        """Call a function with the payload's keys as arguments; return its answer, which may be a stream yet to be sent."""
+        call = OpenCall(endpoint, self._metrics, self._places)
+        try:
+            response = await self._refuse_or_call(call, function, payload)
+        except BaseException:
+            call.end(failed=False)  # The server is stopping.
+            raise
+        if response.app is not None:
+            return replace(response, app=self._keep_open(call, response.app))
+        call.end(failed=response.is_failure)
+        return response
 
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Wait for a free place and hold it while the block runs; raise QueueFull when the queue is full."""
-        places = self._places
+    def open_app(self, endpoint: str, app: AsgiApp) -> AsgiApp:
+        """Make an app that serves an endpoint on the job's loop, as a call; it finds the call at CALL_KEY of its scope."""
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            call = OpenCall(endpoint, self._metrics, self._places)
+            try:
+                refusal = await self._admit(call)
+            except BaseException:
+                call.end(failed=False)
+                raise
+            if refusal is not None:
+                call.end(failed=True)
+                await send_response(refusal, send)
+                return
+            await self._keep_open(call, app)({**scope, CALL_KEY: call}, receive, send)
+
+        return serve
+
+    async def run_plainly(self, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+        """Run a plain method in a worker for async code of the wrapper; raise what it raises."""
+        outcome: _Outcome = await self.threads.workers.run(
+            copy_context().run, _attempt, function, arguments
+        )
+        if outcome.error is not None:
+            raise outcome.error
+        return await outcome.value if inspect.isawaitable(outcome.value) else outcome.value
+
+    async def _refuse_or_call(
+        self, call: OpenCall, function: Callable[..., Any], payload: dict[str, Any]
+    ) -> Response:
+        refusal = await self._admit(call)
+        if refusal is not None:
+            return refusal
+        try:
+            return await self._call_function(function, payload)
+        except Exception as error:  # noqa: BLE001 - the job may have cancelled itself, or a thread be lacking
+            return respond_to_error(error)
+
+    async def _admit(self, call: OpenCall) -> Response | None:
+        """Wait until the call may run; return the refusal when too many wait already."""
+        places, queue = self._places, self.limits.queue
         if places is None:
-            yield
-            return
-        if places.locked() and self.limits.queue is not None and self.waiting >= self.limits.queue:
-            raise QueueFull(
-                f"too many requests waiting in a queue. Job is set to process {self.limits.concurrency} requests concurrently"
-                f" with a queue of max size {self.limits.queue}"
-            )
+            return None
+        if places.locked() and queue is not None and self.waiting >= queue:
+            return _refuse_for_now(self.limits)
         self.waiting += 1
         try:
-            await places.acquire()
+            await call.take_place()
         finally:
             self.waiting -= 1
-        try:
-            yield
-        finally:
-            places.release()
+        return None
 
     async def _call_function(
         self, function: Callable[..., Any], payload: dict[str, Any]
     ) -> Response:
         if inspect.iscoroutinefunction(function):
-            return await _answer_async(function, payload)
-        answer: Response = await self._pool.run_in_thread(
-            copy_context().run, _answer, function, payload
-        )
-        return answer
+            answer = await self.threads.loop.run(answer_async(function, payload))
+        else:
+            answer = await self.threads.workers.run(
+                copy_context().run, answer_plain, function, payload
+            )
+        if isinstance(answer, Pending):
+            answer = await self.threads.loop.run(answer.answer())
+        response: Response = answer
+        return response
+
+    def _keep_open(self, call: OpenCall, app: AsgiApp) -> AsgiApp:
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            async def send_to_the_end(message: Message) -> None:
+                if is_last(message):
+                    call.end(failed=call.has_failed)
+                await send(message)
+
+            failed = True
+            try:
+                await self.threads.loop.serve(app, scope, receive, send_to_the_end)
+                failed = call.has_failed
+            except asyncio.CancelledError:
+                failed = False  # The server is stopping.
+                raise
+            finally:
+                call.end(failed=failed)
+
+        return serve
 
 
-class _Work(NamedTuple):
-    answer: "asyncio.Future[Any]"
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...]
+def _refuse_for_now(limits: CallLimits) -> Response:
+    detail = (
+        f"too many requests waiting in a queue. Job is set to process {limits.concurrency} requests concurrently"
+        f" with a queue of max size {limits.queue}"
+    )
+    response = json_response({"detail": detail}, 429, {"retry-after": "1"})
+    return replace(response, is_failure=True)
 
 
-class WorkerPool:
-    """A pool of daemon threads for one event loop, which starts a thread when work waits. Functions must not raise."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._threads = 0
-        self._unanswered = 0
-        self._work: SimpleQueue[_Work] = SimpleQueue()
-        self._answers: deque[tuple[asyncio.Future[Any], Any]] = deque()
-        self._is_wake_pending = False
-
-    async def run_in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a function in a thread and return its result."""
-        loop = asyncio.get_running_loop()
-        answer = loop.create_future()
-        self._unanswered += 1
-        if self._unanswered > self._threads < self._size:
-            self._threads += 1
-            # Daemon threads end with the process, so a call that exceeds the grace period can't keep it alive.
-            name = f"call-{self._threads}"
-            threading.Thread(
-                target=self._work_off_queue, args=(loop,), name=name, daemon=True
-            ).start()
-        self._work.put(_Work(answer, function, arguments))
-        return await answer
-
-    def _work_off_queue(self, loop: asyncio.AbstractEventLoop) -> None:
-        while True:
-            work = self._work.get()
-            result = work.function(*work.arguments)
-            self._answers.append((work.answer, result))
-            del work, result  # An idle thread must not keep a payload in memory.
-            # One wake-up of the loop hands over all pending answers. Two threads may both request it, which is harmless.
-            if not self._is_wake_pending and not loop.is_closed():
-                self._is_wake_pending = True
-                loop.call_soon_threadsafe(self._hand_over)
-
-    def _hand_over(self) -> None:
-        self._is_wake_pending = False
-        while self._answers:
-            answer, result = self._answers.popleft()
-            self._unanswered -= 1
-            if not answer.done():
-                answer.set_result(result)
+@dataclass(frozen=True)
+class _Outcome:
+    value: Any = None
+    error: BaseException | None = None
 
 
-def respond_to_error(error: BaseException) -> Response:
-    """Log the exception of a call, and make its response."""
-    logger.log_failure("call failed", error)
-    if isinstance(error, SystemExit | KeyboardInterrupt):
-        # An exit inside a call must not end the server, because other calls run in it.
-        error = CallAborted(f"the job called for an exit: {error!r}")
-    return error_response(error)
-
-
-def respond_to_full_queue(error: QueueFull) -> Response:
-    """Make the response to a call that finds the queue full."""
-    return json_response({"detail": str(error)}, 429, {"retry-after": "1"})
-
-
-def _answer(function: Callable[..., Any], payload: dict[str, Any]) -> Response:
+def _attempt(function: Callable[..., Any], arguments: dict[str, Any]) -> _Outcome:
     try:
-        return _respond(function(**payload))
-    except BaseException as error:  # noqa: BLE001 - whatever a job raises is answered
-        return respond_to_error(error)
-
-
-async def _answer_async(function: Callable[..., Any], payload: dict[str, Any]) -> Response:
-    try:
-        return _respond(await function(**payload))
-    except asyncio.CancelledError:
-        raise
-    except BaseException as error:  # noqa: BLE001 - whatever a job raises is answered
-        return respond_to_error(error)
-
-
-def _respond(result: Any) -> Response:
-    if is_asgi_response(result):
-        return Response(b"", result.status_code, app=result)
-    return Response(to_json(result))
+        return _Outcome(function(**arguments))
+    except BaseException as error:  # noqa: BLE001 - raised again where the outcome is awaited
+        return _Outcome(error=error)
 
 
 def _whole_number(extra: Mapping[str, Any], key: str) -> int | None:

@@ -3,11 +3,12 @@
 import json
 import mimetypes
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from racetrack_job_wrapper.call_runner import CallLimits, CallRunner
+from racetrack_job_wrapper.asgi import AsgiApp
+from racetrack_job_wrapper.call_runner import CallLimits, CallRunner, JobThreads
 from racetrack_job_wrapper.encoding import to_json
 from racetrack_job_wrapper.endpoint_config import EndpointConfig
 from racetrack_job_wrapper.entrypoint import JobEntrypoint
@@ -17,7 +18,7 @@ from racetrack_job_wrapper.log.logger import logger
 from racetrack_job_wrapper.metrics import JobMetrics
 from racetrack_job_wrapper.native import NativeEndpoints, method_of, mount_native_endpoints
 from racetrack_job_wrapper.request import request_context, request_extra
-from racetrack_job_wrapper.webview import AsgiApp, mount_webview
+from racetrack_job_wrapper.webview import mount_webview
 
 PERFORM = "/perform"
 MAX_EXAMPLE_BYTES = 1024 * 1024
@@ -64,6 +65,7 @@ class JobState:
     job: Job | None = None
     error: str | None = None
     """The reason why the job could not be loaded."""
+    threads: JobThreads = field(default_factory=JobThreads)
 
 
 def load_job(state: JobState, load: Callable[[], Any]) -> None:
@@ -71,7 +73,7 @@ def load_job(state: JobState, load: Callable[[], Any]) -> None:
     try:
         if state.environment.manifest_error:
             raise ValueError(state.environment.manifest_error)
-        state.job = make_job(load(), state.environment)
+        state.job = make_job(load(), state.environment, state.threads)
     except BaseException as error:  # noqa: BLE001 - the server tells whatever it was
         state.error = describe_load_failure(error, state.environment)
         logger.log_failure("the job could not be loaded", error, state.error)
@@ -80,12 +82,13 @@ def load_job(state: JobState, load: Callable[[], Any]) -> None:
         logger.info("job %s %s is ready to perform", environment.name, environment.version)
 
 
-def make_job(instance: Any, environment: JobEnvironment) -> Job:
+def make_job(instance: Any, environment: JobEnvironment, threads: JobThreads) -> Job:
     """Collect everything that the object offers; raise an error when an example, file, limit or metric is wrong."""
     _give_context(instance)
     endpoints = _read_endpoints(instance)
-    runner, metrics = CallRunner(CallLimits.of(environment.extra)), JobMetrics()
-    native = mount_native_endpoints(_read_native_endpoints(instance, endpoints), runner, metrics)
+    metrics = JobMetrics()
+    runner = CallRunner(CallLimits.of(environment.extra), metrics, threads)
+    native = mount_native_endpoints(_read_native_endpoints(instance, endpoints), runner)
     if hasattr(instance, "metrics"):
         metrics.add_source(instance.metrics)
     return Job(
@@ -95,7 +98,7 @@ def make_job(instance: Any, environment: JobEnvironment) -> Job:
         runner=runner,
         home_page=str(environment.extra.get("home_page") or "/docs"),
         metrics=metrics,
-        webview=mount_webview(instance, environment.base_url),
+        webview=mount_webview(instance, environment.base_url, threads.loop),
         native=native,
     )
 

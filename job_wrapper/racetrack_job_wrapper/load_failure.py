@@ -14,7 +14,7 @@ def describe_load_failure(error: BaseException, environment: JobEnvironment) -> 
     """Describe in one line why the job could not be loaded: the error and its line, advice, then the job's own frames."""
     try:
         return _describe(error, environment, Path.cwd())
-    except Exception:  # noqa: BLE001 - the exception is the job's, and may lack what exceptions have
+    except BaseException:  # noqa: BLE001 - the exception is the job's, and may lack what exceptions have
         return describe_error(error)
 
 

@@ -1,25 +1,31 @@
-"""The endpoints of `auxiliary_endpoints_v2`: FastAPI serves them, within the limits and metrics of the job."""
+"""The endpoints of `auxiliary_endpoints_v2`: FastAPI serves them, within the limits and metrics of the job.
+
+FastAPI and coroutine methods run on the job's loop, plain methods in the workers.
+"""
 
 import asyncio
 import importlib
+import inspect
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
-from racetrack_job_wrapper.call_runner import (
-    CallRunner,
-    QueueFull,
+from racetrack_job_wrapper.asgi import AsgiApp, Receive, Scope, Send
+from racetrack_job_wrapper.call_runner import CALL_KEY, CallRunner, OpenCall
+from racetrack_job_wrapper.calling import (
+    close_after_sending,
     respond_to_error,
-    respond_to_full_queue,
+    respond_to_failure,
 )
 from racetrack_job_wrapper.endpoint_config import API, EndpointConfig
 from racetrack_job_wrapper.log.logger import logger
-from racetrack_job_wrapper.metrics import JobMetrics
 from racetrack_job_wrapper.responses import Response
-from racetrack_job_wrapper.webview import AsgiApp
 
 METHODS = ("GET", "POST")
+_open_call: ContextVar[OpenCall] = ContextVar("open_call")
 Handle = Callable[[Any], Awaitable[Any]]
 
 
@@ -28,39 +34,41 @@ class FastApiNotInstalled(Exception):
 
 
 @dataclass(frozen=True)
+class NativeRoute:
+    """An endpoint that FastAPI serves: its method, the pattern of its path, and its app."""
+
+    method: str
+    pattern: re.Pattern[str]
+    app: AsgiApp
+
+
+@dataclass(frozen=True)
 class NativeEndpoints:
     """The endpoints of a job that FastAPI serves."""
 
-    app: AsgiApp
-    routes: Sequence[tuple[str, re.Pattern[str]]]
-    """The method and the path pattern of each endpoint."""
+    routes: Sequence["NativeRoute"]
     describe: Callable[[], dict[str, Any]]
     """A function that returns the OpenAPI description of the endpoints."""
 
     def list_methods(self, path: str) -> set[str]:
         """Return the methods of a path, with or without a slash at its end."""
-        return {
-            method
-            for method, pattern in self.routes
-            if pattern.match(path) or pattern.match(path.rstrip("/"))
-        }
+        exact, bare = self._list_routes(path), self._list_routes(path.rstrip("/"))
+        return {route.method for route in (*exact, *bare)}
 
-    def respond(self, scope: dict[str, Any], path: str) -> Response | None:
+    def respond(self, scope: Scope, path: str) -> Response | None:
         """Return the response of the endpoint; None when no endpoint has this path and method."""
-        if scope["method"] not in self.list_methods(path):
-            return None
-        found = any(pattern.match(path) for _, pattern in self.routes)
-        moved = path if found else path.rstrip("/")
+        for moved in (path, path.rstrip("/")):
+            for route in self._list_routes(moved):
+                if route.method == scope["method"]:
+                    return Response(b"", app=_move(route.app, moved))
+        return None
 
-        async def serve(scope: dict[str, Any], receive: Any, send: Any) -> None:
-            inner = {**scope, "path": moved, "raw_path": moved.encode(), "root_path": ""}
-            await self.app(inner, receive, send)
-
-        return Response(b"", app=serve)
+    def _list_routes(self, path: str) -> list[NativeRoute]:
+        return [route for route in self.routes if route.pattern.match(path)]
 
 
 def mount_native_endpoints(
-    configs: Sequence[EndpointConfig], runner: CallRunner, metrics: JobMetrics
+    configs: Sequence[EndpointConfig], runner: CallRunner
 ) -> NativeEndpoints | None:
     """Make the app of the endpoints; return None when the job has none."""
     served = [config for config in configs if _is_served(config)]
@@ -68,15 +76,24 @@ def mount_native_endpoints(
         return None
     fastapi = _import_fastapi()
     app = fastapi.FastAPI(openapi_url=None, redirect_slashes=False)
-    router = fastapi.APIRouter(route_class=_make_route_class(fastapi, runner, metrics))
+    app.add_exception_handler(Exception, _make_last_handler(fastapi))
+    router = fastapi.APIRouter(route_class=_make_route_class(fastapi))
     for config in served:
         options = {**config.other_options, "tags": ["API", *config.other_options.get("tags", ())]}
         options.setdefault("operation_id", f"auxiliary_endpoint_{config.path.replace('/', '_')}")
         path = f"{API}/{config.path.lstrip('/')}"
-        router.add_api_route(path, config.handler, methods=[method_of(config)], **options)
+        handler = _wrap_handler(config.handler, runner)
+        router.add_api_route(path, handler, methods=[method_of(config)], **options)
     app.include_router(router)
-    routes = [(next(iter(route.methods)), route.path_regex) for route in router.routes]
-    return NativeEndpoints(app, routes, app.openapi)
+    routes = [
+        NativeRoute(
+            next(iter(route.methods)),
+            route.path_regex,
+            runner.open_app(route.path.removeprefix(API), app),
+        )
+        for route in router.routes
+    ]
+    return NativeEndpoints(routes, app.openapi)
 
 
 def method_of(config: EndpointConfig) -> str:
@@ -101,37 +118,71 @@ def _import_fastapi() -> Any:
         ) from error
 
 
-def _make_route_class(fastapi: Any, runner: CallRunner, metrics: JobMetrics) -> type:
+def _wrap_handler(handler: Callable[..., Any], runner: CallRunner) -> Callable[..., Any]:
+    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+        return handler  # FastAPI streams what they yield.
+    is_async = inspect.iscoroutinefunction(handler)
+
+    @wraps(handler)
+    async def run(**arguments: Any) -> Any:
+        # FastAPI would run plain methods in threads of its own.
+        running = handler(**arguments) if is_async else runner.run_plainly(handler, arguments)
+        result = await running
+        _open_call.get().has_returned = True
+        return result
+
+    # FastAPI looks up the names in type hints from here, so they are resolved where they were written.
+    run.__signature__ = _read_signature(handler)  # type: ignore[attr-defined]
+    return run
+
+
+def _read_signature(handler: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(handler, eval_str=True)
+    except NameError:
+        return inspect.signature(handler)
+
+
+def _make_route_class(fastapi: Any) -> type:
     base = importlib.import_module("fastapi.routing").APIRoute
     invalid = importlib.import_module("fastapi.exceptions").RequestValidationError
 
     def get_route_handler(route: Any) -> Handle:
         handle: Handle = base.get_route_handler(route)
-        endpoint = route.path.removeprefix(API)
 
         async def answer(request: Any) -> Any:
-            began, failed = metrics.begin(endpoint), True
+            call: OpenCall = request.scope[CALL_KEY]
+            _open_call.set(call)
             try:
-                async with runner.place():
-                    response = await handle(request)
-                failed = False
-                return response
+                return close_after_sending(await handle(request))
             except (invalid, asyncio.CancelledError):
-                failed = False
                 raise
-            except QueueFull as error:
-                return _translate(fastapi, respond_to_full_queue(error))
             except BaseException as error:  # noqa: BLE001 - whatever a job raises is answered
-                return _translate(fastapi, respond_to_error(error))
-            finally:
-                metrics.end(endpoint, began, failed=failed)
+                call.has_failed = True
+                respond = respond_to_failure if call.has_returned else respond_to_error
+                return _translate(fastapi, respond(error))
 
         return answer
 
     return type("CallRoute", (base,), {"get_route_handler": get_route_handler})
 
 
+def _make_last_handler(fastapi: Any) -> Callable[[Any, Exception], Awaitable[Any]]:
+    async def answer(_: Any, error: Exception) -> Any:
+        return _translate(fastapi, respond_to_failure(error))
+
+    return answer
+
+
 def _translate(fastapi: Any, response: Response) -> Any:
     return fastapi.Response(
         response.body, response.status, response.headers, media_type=response.content_type
     )
+
+
+def _move(app: AsgiApp, path: str) -> AsgiApp:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        inner = {**scope, "path": path, "raw_path": path.encode(), "root_path": ""}
+        await app(inner, receive, send)
+
+    return serve

@@ -1,12 +1,18 @@
 """The request of a call: its body as arguments, and its context for code that runs inside the call."""
 
 import json
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
+MAX_DECOMPRESSED_BYTES = 128 * 1024 * 1024
+_PIECE_BYTES = 64 * 1024
+# zlib tells the format by its window size. A deflated body has zlib's head, though some clients leave it out.
+_WINDOWS = {"gzip": (zlib.MAX_WBITS + 16,), "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS)}
+_WINDOWS["x-gzip"] = _WINDOWS["gzip"]
 
 
 @dataclass(frozen=True)
@@ -42,14 +48,42 @@ class InvalidBody(ValueError):
     """The body is not a JSON object of arguments; the answer has status 422."""
 
 
+class UnknownEncoding(Exception):
+    """The body is compressed in a way that is not known here; the answer has status 415."""
+
+
+class BodyTooLarge(Exception):
+    """A compressed body becomes too large; the answer has status 413."""
+
+
+class CallerLeft(Exception):
+    """The connection was closed before the body was whole, so there is nothing to call, and no caller to answer."""
+
+
 async def read_body(receive: Receive) -> bytes:
-    """Read the whole body."""
+    """Read the whole body; raise CallerLeft when it breaks off."""
     chunks = []
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CallerLeft
         chunks.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(chunks)
+
+
+def decode_body(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Return the body as it was before compression; raise InvalidBody, UnknownEncoding or BodyTooLarge."""
+    names = headers.get("content-encoding", "")
+    for name in reversed([each.strip().lower() for each in names.split(",")]):
+        if name in ("", "identity"):
+            continue
+        if name not in _WINDOWS:
+            raise UnknownEncoding(
+                f"a body in content encoding {name} can't be read; send it as gzip, as deflate, or as it is"
+            )
+        body = _decompress(name, body)
+    return body
 
 
 def parse_payload(body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -67,3 +101,32 @@ def parse_payload(body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
         kind = type(payload).__name__
         raise InvalidBody(f"the body must be a JSON object of arguments by name, not a {kind}")
     return payload
+
+
+def _decompress(name: str, body: bytes) -> bytes:
+    for window in _WINDOWS[name]:
+        try:
+            return _inflate(window, body)
+        except zlib.error as error:
+            reason = error
+    raise InvalidBody(f"the body is not {name}, which its content encoding says: {reason}")
+
+
+def _inflate(window: int, body: bytes) -> bytes:
+    parts: list[bytes] = []
+    position, room = 0, MAX_DECOMPRESSED_BYTES
+    member = zlib.decompressobj(window)
+    while position < len(body):
+        if member.eof:
+            member = zlib.decompressobj(window)  # A gzip body may consist of several members.
+        piece = body[position : position + _PIECE_BYTES]
+        parts.append(member.decompress(piece, room + 1))
+        position += len(piece) - len(member.unused_data)
+        room -= len(parts[-1])
+        if room < 0:
+            raise BodyTooLarge(
+                f"the body is more than {MAX_DECOMPRESSED_BYTES} bytes when it is decompressed"
+            )
+    if body and not member.eof:
+        raise zlib.error("it breaks off")
+    return b"".join(parts)

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeGuard
 
 from racetrack_job_wrapper.auth.auth import UnauthorizedError
 from racetrack_job_wrapper.encoding import NotSerializable, to_json
 from racetrack_job_wrapper.log.errors import AlreadyExists, EntityNotFound, ValidationError
+from racetrack_job_wrapper.log.logs import error_text
 
 JSON = "application/json"
 STATUSES: list[tuple[type[BaseException], int]] = [
@@ -42,19 +43,19 @@ def json_response(
 
 def error_response(error: BaseException) -> Response:
     """Make the response `{"error", "type"}` for the exception of a call; it never holds a traceback."""
-    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    inner = _list_inner(error)
     if len(inner) == 1:
         return error_response(inner[0])
     if isinstance(error, TypeError) and _is_wrong_call(error):
         return _failure(f"failed to call a function: {error}", "ValueError", 400)
-    if hasattr(error, "status_code") and hasattr(error, "detail"):
+    if _is_http_error(error):
         body = _encode_detail(error.detail)
         headers = dict(getattr(error, "headers", None) or {})
-        return Response(body, error.status_code, headers=headers, is_failure=True)
+        return Response(body, int(error.status_code), headers=headers, is_failure=True)
     if inner:
         return _failure(*_describe_group(error, inner), 500)
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
-    return _failure(str(error), type(error).__name__, status)
+    return _failure(error_text(error), type(error).__name__, status)
 
 
 def is_asgi_response(result: object) -> bool:
@@ -73,9 +74,23 @@ def _encode_detail(detail: Any) -> bytes:
         return to_json({"detail": str(detail)})
 
 
+def _list_inner(error: BaseException) -> tuple[BaseException, ...]:
+    # Exceptions of other kinds may have such an attribute with another meaning. ExceptionGroup is new in Python 3.11.
+    inner = getattr(error, "exceptions", ())
+    if not isinstance(inner, tuple | list):
+        return ()
+    return tuple(each for each in inner if isinstance(each, BaseException) and each is not error)
+
+
+def _is_http_error(error: Any) -> TypeGuard[Any]:
+    status = getattr(error, "status_code", None)
+    return isinstance(status, int) and 200 <= status <= 599 and hasattr(error, "detail")
+
+
 def _describe_group(error: BaseException, inner: tuple[BaseException, ...]) -> tuple[str, str]:
     kinds = ", ".join(type(each).__name__ for each in inner)
-    return f"{error}: {', '.join(map(str, inner))}", f"{type(error).__name__}: {kinds}"
+    texts = ", ".join(error_text(each) for each in inner)
+    return f"{error_text(error)}: {texts}", f"{type(error).__name__}: {kinds}"
 
 
 def _is_wrong_call(error: TypeError) -> bool:

@@ -12,8 +12,11 @@ import httpx
 import pytest
 import uvicorn
 from racetrack_job_wrapper.app import JobApp
+from racetrack_job_wrapper.call_runner import JobThreads
 from racetrack_job_wrapper.environment import read_environment
-from racetrack_job_wrapper.job import JobState, load_job
+from racetrack_job_wrapper.job import JobState
+from racetrack_job_wrapper.server import work
+from racetrack_job_wrapper.workers import WorkerPool
 
 
 @contextmanager
@@ -32,7 +35,7 @@ def listening(app: Any) -> Iterator[str]:
 
 
 @pytest.fixture
-def serve_job() -> Iterator[Callable[..., httpx.Client]]:
+def serve_job(wait_until) -> Iterator[Callable[..., httpx.Client]]:
     """A function that serves an object or class as the job `adder 1.2.3`; None stands for a job that is still starting."""
     ends = []
 
@@ -43,18 +46,23 @@ def serve_job() -> Iterator[Callable[..., httpx.Client]]:
             "JOB_DEPLOYMENT_TIMESTAMP": "1700",
             "JOB_MANIFEST_YAML": f"jobtype_extra: {extra!r}",
         }
-        state = JobState(read_environment(variables, None))
+        state = JobState(
+            read_environment(variables, None), threads=JobThreads(WorkerPool(joined=True))
+        )
         if job is not None:
-            load_job(state, job if isinstance(job, type) else lambda: job)
+            load = job if isinstance(job, type) else lambda: job
+            threading.Thread(target=work, args=(state, load), name="main", daemon=True).start()
+            wait_until(lambda: bool(state.job or state.error))
         context = listening(JobApp(state))
         client = httpx.Client(base_url=context.__enter__(), timeout=20)
-        ends.append((client, context))
+        ends.append((client, context, state.threads))
         return client
 
     yield serve
-    for client, context in ends:
+    for client, context, threads in ends:
         client.close()
         context.__exit__(None, None, None)
+        threads.close()
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """Calls in threads and on the event loop, their limits, and the queue of waiting calls."""
 
 import asyncio
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 PERFORM = "/api/v1/perform"
 
@@ -71,4 +74,28 @@ def test_threads_are_started_only_when_calls_wait(serve_job):
 
     client = serve_job(Job())
 
-    assert {client.post("/api/v1/perform").json() for _ in range(5)} == {"call-1"}
+    assert {client.post("/api/v1/perform").json() for _ in range(5)} == {"main"}
+
+
+class WithDatabase:
+    """A job whose database belongs to the thread of `__init__`."""
+
+    def __init__(self):
+        self.database = sqlite3.connect(":memory:")
+        self.database.execute("create table words (text)")
+        self.local = threading.local()
+        self.local.value = 1
+
+    def perform(self):
+        [count] = self.database.execute("select count(*) from words").fetchone()
+        return [count, self.local.value]
+
+
+@pytest.mark.parametrize("limit", [{}, {"max_concurrency": 1}])
+def test_calls_see_the_thread_of_init(serve_job, limit):
+    client = serve_job(WithDatabase, **limit)
+    client.get("/metrics")
+    with ThreadPoolExecutor(6 if limit else 1) as callers:
+        answers = list(callers.map(lambda _: client.post(PERFORM).json(), range(12)))
+
+    assert answers == [[0, 1]] * 12

@@ -12,6 +12,7 @@ import pytest
 from racetrack_job_wrapper.__main__ import main
 from websockets.sync.client import connect
 
+PERFORM = "/api/v1/perform"
 ADDER = """
 class Helper:
     pass
@@ -44,12 +45,71 @@ class Chat:
     def webview_app(self, base_url):
         return chat
 """
+AT_HOME = """
+import asyncio, multiprocessing, pathlib, signal, threading, time
+
+got = []
+
+class Job:
+    def __init__(self):
+        signal.signal(signal.SIGUSR1, lambda number, _: got.append(number))
+        self.loop = asyncio.get_event_loop()
+        self.names = [threading.current_thread().name]
+
+    def perform(self, seconds=0):
+        if seconds:
+            pathlib.Path("began").touch()
+            time.sleep(seconds)
+        signal.raise_signal(signal.SIGUSR1)
+        return [*self.names, threading.current_thread().name, len(got)]
+
+    def fork(self):
+        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        child.start()
+        child.terminate()
+        child.join(10)
+        return child.exitcode
+
+    async def compute(self):
+        pathlib.Path("began").touch()
+        time.sleep(60)
+
+    def auxiliary_endpoints(self):
+        return {"/fork": self.fork, "/compute": self.compute}
+
+    def webview_app(self, base_url):
+        async def app(scope, receive, send):
+            await receive()
+            await send({"type": "websocket.accept"})
+            message = await receive()
+            await send({"type": "websocket.send", "text": message["text"] + "!"})
+            await send({"type": "websocket.close", "code": 1000})
+
+        return app
+"""
+EXITING = """
+import signal, sys
+
+class Job:
+    def __init__(self):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))
+
+    def perform(self):
+        return 1
+"""
+LOADING = """
+import pathlib, time
+
+pathlib.Path("began").touch()
+time.sleep(60)
+"""
 
 
 @contextmanager
-def running(*arguments, directory, env=None):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+def running(*arguments, directory, env=None, port=None):
+    if port is None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
     command = [sys.executable, "-m", "racetrack_job_wrapper", "run", *arguments]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     output = (directory / "output").open("w")
@@ -208,3 +268,55 @@ def test_a_job_does_without_a_profiler_that_is_not_installed(tmp_path, wait_unti
     assert refused.status_code == 400
     assert "add `memray>=1.17` to the job's requirements" in refused.json()["error"]
     assert "nothing is recorded yet" in unknown.json()["error"]
+
+
+def test_a_job_is_at_home_in_its_process(tmp_path, wait_until):
+    (tmp_path / "job.py").write_text(AT_HOME)
+
+    with running("job.py", directory=tmp_path) as (process, url):
+        wait_until(lambda: responds(f"{url}/ready"))
+        answers = [httpx.post(f"{url}{PERFORM}").json() for _ in range(2)]
+        forked = httpx.post(f"{url}/api/v1/fork", timeout=20).json()
+        with connect(f"{url.replace('http', 'ws')}/api/v1/webview/", proxy=None) as socket:
+            socket.send("hello")
+            echoed = socket.recv(10)
+        after = httpx.get(f"{url}/live").status_code
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+    assert answers == [["MainThread", "MainThread", 1], ["MainThread", "MainThread", 2]]
+    assert (forked, after) == (-signal.SIGTERM, 200)
+    assert echoed == "hello!"
+
+
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [(AT_HOME, PERFORM), (AT_HOME, "/api/v1/compute"), (EXITING, None), (LOADING, None)],
+)
+def test_a_job_stops_in_time_whatever_its_main_thread_does(tmp_path, wait_until, source, path):
+    (tmp_path / "job.py").write_text(source)
+    environment = {"JOB_GRACE_SECONDS": "1"}
+
+    with (
+        running("job.py", directory=tmp_path, env=environment) as (process, url),
+        ThreadPoolExecutor(1) as caller,
+    ):
+        wait_until(lambda: responds(f"{url}/live" if source is LOADING else f"{url}/ready"))
+        if path:
+            caller.submit(
+                httpx.post, f"{url}{path}", json={"seconds": 60} if path == PERFORM else {}
+            )
+        if source is not EXITING:
+            wait_until((tmp_path / "began").exists)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+
+
+def test_a_port_that_is_taken_ends_a_job_that_is_still_loading(tmp_path, wait_until):
+    (tmp_path / "job.py").write_text(LOADING)
+
+    with running("job.py", directory=tmp_path) as (_, url):
+        wait_until(lambda: responds(f"{url}/live"))
+        port = int(url.rpartition(":")[2])
+        with running("job.py", directory=tmp_path, port=port) as (second, _):
+            assert second.wait(10) > 0

@@ -33,6 +33,13 @@ class WrapperLogger(logging.Logger):
 
     def log_failure(self, what: str, error: BaseException, summary: str | None = None) -> None:
         """Log a failure and its exception, with the traceback from the first frame of the job's own code."""
+        try:
+            self._log_failure(what, error, summary)
+        except BaseException:  # noqa: BLE001 - the exception is the job's, and so are its attributes
+            name = type(error).__name__
+            self.error("%s: %s", what, summary or f"{name}, which can't be described")
+
+    def _log_failure(self, what: str, error: BaseException, summary: str | None) -> None:
         frames = find_own_frames(error.__traceback__)
         has_details = frames or error.__cause__ or isinstance(error, SyntaxError)
         trace = (type(error), error, frames) if has_details else None
