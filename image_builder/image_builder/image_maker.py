@@ -14,6 +14,7 @@ from image_builder.build_request import BuildRequest
 from image_builder.job_type.template import TemplateContext
 from image_builder.running.programs import CommandFailed
 from image_builder.running.progress import BuildProgress
+from image_builder.source.imports import list_imported_modules
 from image_builder.source.requirements import list_files
 from image_builder.source.source_tree import Source
 
@@ -38,6 +39,7 @@ class BuildInputs:
             job_type_version=self.job_type.version,
             racetrack_version=self.racetrack_version,
             requirements_files=self._list_requirements_files(),
+            imported_modules=list_imported_modules(self.source.directory),
         )
 
     def _list_requirements_files(self) -> Sequence[str]:

@@ -8,7 +8,12 @@
 {%- set safe_path = [] if (extra.python_version | string).startswith("3.10") else ["-P"] -%}
 {%- set command = ["python", "-u"] + safe_path + ["-X", "faulthandler", "-m", "racetrack_job_wrapper", "run", extra.entrypoint_path] -%}
 {%- set is_profiled = extra.memray_profiler | string | lower == "true" -%}
-{%- set options = (["--requirements", requirements] if requirements else []) + (["memray>=1.17"] if is_profiled else []) -%}
+{%- set modules = imported_modules or [] -%}
+{%- set is_web = "fastapi" in modules or "starlette" in modules -%}
+{%- set added = (["fastapi"] if is_web else []) + (["jinja2"] if is_web or "jinja2" in modules else [])
+    + (["pydantic"] if "pydantic" in modules else [])
+    + (["python-multipart"] if is_web or "multipart" in modules or "python_multipart" in modules else []) -%}
+{%- set options = (["--requirements", requirements] if requirements else []) + (["memray>=1.17"] if is_profiled else []) + added -%}
 {%- set files = requirements_files or ([requirements] if requirements else []) -%}
 FROM python:{{ extra.python_version or "3.13" }}-{{ extra.debian_version or "slim-trixie" }} AS base
 RUN useradd --key UID_MAX=100000 --uid 100000 --create-home racetrack && install -d -o racetrack -g racetrack /src/job

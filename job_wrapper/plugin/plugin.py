@@ -32,6 +32,14 @@ REFUSED = {
 }
 KNOWN = {*TEXT, *FLAGS, *NUMBERS, *PYTHON_VERSION, *IMAGE, *REFUSED, "smoke_test"}
 """All keys; others are accepted from older manifests, unless they look like a slip of the pen."""
+_IS_WEB = "'fastapi' in imported_modules or 'starlette' in imported_modules"
+ADDED_REQUIREMENTS = {
+    "fastapi": _IS_WEB,
+    "jinja2": f"{_IS_WEB} or 'jinja2' in imported_modules",
+    "pydantic": "'pydantic' in imported_modules",
+    "python-multipart": f"{_IS_WEB} or 'multipart' in imported_modules or 'python_multipart' in imported_modules",
+}
+"""Packages that environments of older wrappers held, and the condition of templates under which a job gets each of them."""
 PATHS = ("entrypoint_path", "requirements_path")
 SAFE_PATH = (
     "{{ '' if (manifest_jobtype_extra.python_version | string).startswith('3.10') else '-P' }}"
@@ -59,6 +67,10 @@ class Plugin:
                 "images": [{"source": "jobtype", "dockerfile_path": "job-template.Dockerfile", "template": True}],
                 "process": {
                     "packages": wheels,
+                    "requirements": [
+                        f"{{{{ '{name}' if {condition} }}}}"
+                        for name, condition in ADDED_REQUIREMENTS.items()
+                    ],
                     "python_version": "{{ manifest_jobtype_extra.python_version or '' }}",
                     "requirements_path": "{{ manifest_jobtype_extra.requirements_path or '' }}",
                     "command": [

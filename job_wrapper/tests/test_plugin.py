@@ -138,6 +138,29 @@ def test_every_file_that_requirements_lead_to_is_there_when_they_are_installed()
     )
 
 
+@pytest.mark.parametrize(
+    ("modules", "packages"),
+    [
+        (["numpy"], []),
+        (["fastapi"], ["fastapi", "jinja2", "python-multipart"]),
+        (["starlette", "pydantic"], ["fastapi", "jinja2", "pydantic", "python-multipart"]),
+        (["jinja2", "multipart"], ["jinja2", "python-multipart"]),
+    ],
+)
+def test_packages_of_older_wrappers_are_there_when_the_job_imports_them(plugin, modules, packages):
+    process = plugin.job_types()["python3:3.0.0"]["process"]
+    rendered = [
+        jinja2.Template(each).render(imported_modules=modules) for each in process["requirements"]
+    ]
+    image = render(manifest_with({"entrypoint_path": "a.py"}), imported_modules=modules)
+
+    assert [each for each in rendered if each] == packages
+    assert (
+        f'"job", "{"/src/job-venv"}"{"".join(f", {chr(34)}{p}{chr(34)}" for p in packages)}]'
+        in image
+    )
+
+
 def test_an_image_starts_from_the_python_that_the_manifest_names():
     extra = {"entrypoint_path": "a.py", "python_version": "3.11", "debian_version": "slim-bookworm"}
 

@@ -29,6 +29,8 @@ class TemplateContext:
     racetrack_version: str
     requirements_files: Sequence[str] = ()
     """Paths of the job's files that the installation of its requirements reads; `.` stands for all files."""
+    imported_modules: Sequence[str] = ()
+    """Modules that the job's code imports and that are not its own, by the first part of their names."""
 
 
 def make_template_variables(context: TemplateContext) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def make_template_variables(context: TemplateContext) -> dict[str, Any]:
         "resource_name": job_resource_name(manifest.name, manifest.version),
         "base_image": "",
         "requirements_files": list(context.requirements_files),
+        "imported_modules": list(context.imported_modules),
     }
 
 

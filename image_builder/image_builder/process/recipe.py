@@ -44,6 +44,9 @@ def render_recipe(
     return recipe.model_copy(
         update={
             "command": [argument for argument in command if argument],
+            "requirements": list(
+                filter(None, (render(each, "requirements") for each in recipe.requirements))
+            ),
             "packages": [str(_require_package(plugin_dir, name)) for name in recipe.packages],
             "python_version": _require_version(render(recipe.python_version, "python_version")),
             "requirements_path": render(recipe.requirements_path, "requirements_path"),
@@ -59,6 +62,7 @@ def specify_shared_environment(recipe: ProcessRecipe) -> EnvironmentSpec:
         python=sys.executable if is_running else recipe.python_version,
         python_version=running if is_running else recipe.python_version,
         packages=[Path(package) for package in recipe.packages],
+        added=recipe.requirements,
     )
 
 
@@ -71,16 +75,22 @@ def specify_job_environment(
     """
     spec = specify_shared_environment(recipe)
     directory = inputs.source.directory
-    if not recipe.requirements_path or is_empty(directory, recipe.requirements_path):
+    has_own = recipe.requirements_path and not is_empty(directory, recipe.requirements_path)
+    if not has_own and not spec.added:
         return spec
     request = inputs.request
     variables = {**(request.manifest.build_env or {}), **request.secret_build_env}
+    spec = replace(
+        spec,
+        variables=_add_uv_names(variables),
+        variables_digest=_sign(variables, digest_key) if variables else "",
+    )
+    if not has_own:
+        return spec
     return replace(
         spec,
         requirements=resolve_inside(directory, recipe.requirements_path, "requirements_path"),
         requirements_digest=digest_requirements(directory, recipe.requirements_path),
-        variables=_add_uv_names(variables),
-        variables_digest=_sign(variables, digest_key) if variables else "",
         refresh=request.tag if request.no_cache else "",
     )
 

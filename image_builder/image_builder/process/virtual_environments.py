@@ -46,6 +46,8 @@ class EnvironmentSpec:
     """The argument of `uv venv --python`: a version, or the path of an interpreter."""
     python_version: str
     packages: Sequence[Path]
+    added: Sequence[str] = ()
+    """Requirements that the job type adds, because the job's code imports them."""
     requirements: Path | None = None
     requirements_digest: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -65,6 +67,8 @@ class EnvironmentSpec:
             "variables": self.variables_digest,
             "refresh": self.refresh,
         }
+        if self.added:
+            parts["added"] = list(self.added)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -198,9 +202,12 @@ class Environments:
             choose_link_mode(path),
             "--no-progress",
         ]
-        arguments += ["--no-editable", *([] if spec.requirements else ["--compile-bytecode"])]
+        arguments += [
+            "--no-editable",
+            *([] if spec.requirements or spec.added else ["--compile-bytecode"]),
+        ]
         arguments += ["--refresh"] if spec.refresh else []
-        arguments += [str(package) for package in spec.packages]
+        arguments += [*map(str, spec.packages), *spec.added]
         arguments += ["--requirements", str(spec.requirements)] if spec.requirements else []
         if not spec.packages and not spec.requirements:
             return
@@ -293,6 +300,8 @@ def _explain(spec: EnvironmentSpec, error: CommandFailed) -> PackagesNotInstalle
     what = (
         f"the requirements in {spec.requirements.name}"
         if spec.requirements
+        else f"the packages that the job imports ({', '.join(spec.added)})"
+        if spec.added
         else "the job type's packages"
     )
     return PackagesNotInstalled(f"{what} can't be installed; {error.reason}", error.last_lines)

@@ -28,6 +28,7 @@ from image_builder.job_type.catalog import JobTypeCatalog
 
 RECIPE: dict[str, Any] = {
     "packages": [],
+    "requirements": ["{{ 'flowers' if 'flowers' in imported_modules }}"],
     "python_version": "{{ manifest_jobtype_extra.python_version or '' }}",
     "requirements_path": "{{ manifest_jobtype_extra.requirements_path or '' }}",
     "command": [

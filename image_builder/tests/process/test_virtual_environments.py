@@ -250,3 +250,16 @@ def test_no_environment_shares_files_with_another_or_with_the_cache(build, confi
     ]
 
     assert [path.stat().st_nlink for path in installed] == [1, 1]
+
+
+def test_a_package_that_the_job_imports_is_added_without_a_requirements_file(
+    build, config, package_index
+):
+    url, _ = package_index
+    manifest = a_manifest_dict(build_env={"PIP_INDEX_URL": url})
+    build({"adder.py": "import flowers\n" + ADDER}, manifest=manifest)
+    build({"adder.py": ADDER}, manifest=manifest, tag="plain", deployment_id="2")
+
+    assert imports(python_of(config), "flowers")
+    assert imports(python_of(config), "tiny")
+    assert not imports(python_of(config, "plain"), "flowers")

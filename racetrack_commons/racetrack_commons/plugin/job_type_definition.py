@@ -39,6 +39,8 @@ class ProcessRecipe(BaseModel):
     """The process's arguments; `{python}`, `{host}` and `{port}` are filled in when the process starts."""
     packages: list[str] = Field(default_factory=list)
     """Wheels that every environment of the job type holds; their paths are relative to the plugin's directory."""
+    requirements: list[str] = Field(default_factory=list)
+    """Requirements of jobs beyond those that they name themselves; texts that are empty after rendering are left out."""
     python_version: str = ""
     """The Python of the environment; an empty text stands for the Python that the Image Builder runs on."""
     requirements_path: str = ""
