@@ -1,4 +1,4 @@
-"""The command line of Lifecycle: `serve`, `migrate`, `generate-auth`."""
+"""The command line of Lifecycle: `serve`, `migrate`, `wait-for-jobs`, `generate-auth`."""
 
 import sys
 from typing import Annotated
@@ -8,11 +8,14 @@ from racetrack_client.log.errors import ServiceUnavailable, ValidationError
 from racetrack_client.log.logs import configure_logs, get_logger
 from racetrack_commons.api.server import serve_app
 from racetrack_commons.auth.token import internal_token
+from racetrack_commons.clock import Clock
 
 from lifecycle.app import create_app
 from lifecycle.config import Config
 from lifecycle.database.connections import connect, postgres_schema
 from lifecycle.database.migrations.revision import migrate as migrate_database
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.deployment.upkeep import readiness
 
 logger = get_logger("lifecycle")
 
@@ -42,6 +45,20 @@ def migrate() -> None:
     finally:
         engine.dispose()
     typer.echo("the tables were migrated" if is_changed else "the tables are up to date")
+
+
+@cli.command()
+def wait_for_jobs(
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait.")] = 60,
+) -> None:
+    """Wait until the jobs take calls; name those that do not in time, which is no error."""
+    engine = connect(_load_config())
+    try:
+        problems = readiness.wait_for_jobs(UnitOfWorkFactory(engine), Clock(), timeout)
+    finally:
+        engine.dispose()
+    for job, problem in problems.items():
+        typer.echo(f"job {job} still starts after {timeout:g} s: {problem}", err=True)
 
 
 @cli.command()

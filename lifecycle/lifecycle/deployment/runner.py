@@ -113,7 +113,7 @@ def _undo_first_deployment(uow: UnitOfWork, deployment: DeploymentDto) -> JobIns
     if instance is None or instance.state != InstanceState.STARTING:
         return None
     job = uow.jobs.find(deployment.job_name, deployment.job_version)
-    if job is not None and job.status == JobStatus.STARTING:
+    if job is not None and job.status == JobStatus.STARTING and not job.internal_name:
         uow.jobs.remove(job.name, job.version)
         uow.record_change(ChangeKind.JOB, job.name)
     return instance

@@ -8,9 +8,10 @@ from fastapi.responses import PlainTextResponse, StreamingResponse
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.context_error import wrap_context
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
-from racetrack_commons.entities.dto import JobDto
+from racetrack_commons.entities.dto import DeploymentDto, JobDto
 
 from lifecycle.auth.authorize import check_job
+from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.endpoints.dependencies import (
     AuthToken,
     Count,
@@ -21,8 +22,9 @@ from lifecycle.endpoints.dependencies import (
 from lifecycle.endpoints.presenting import LogsPayload, keep_tail, strip_colours
 from lifecycle.event_stream.followed_logs import stream_lines
 from lifecycle.infrastructure.model import InfrastructureTarget
-from lifecycle.job.versions import find_job
+from lifecycle.job.versions import find_job, is_alias, may_mean
 
+_RECENT_DEPLOYMENTS = 50
 router = APIRouter(prefix="/api/v1/job/{job_name}/{job_version}", tags=["API"])
 
 
@@ -33,8 +35,11 @@ def read_build_logs(
     subject = services.authenticator.authenticate(token)
     with services.unit_of_work.reading() as uow:
         job = find_job(uow, job_name, job_version)
-        check_job(uow, subject, job_name, job, AuthScope.READ_JOB)
-        version = job.version if job else job_version
+        newest = None if job else _find_newest_deployment(uow, job_name, job_version)
+        if newest is None or newest.deployed_by != subject.name:
+            check_job(uow, subject, job_name, job, AuthScope.READ_JOB)
+        known = job.version if job else job_version
+        version = newest.job_version if newest else known
         logs = uow.deployments.find_build_logs(job_name, version)
     if logs is None:
         raise EntityNotFound(f"job {job_name} {version} was never built here")
@@ -98,6 +103,13 @@ def get_build_logs(logs: BuildLogs, tail: Count = 0) -> LogsPayload:
 def get_plain_build_logs(logs: BuildLogs, tail: Count = 0) -> str:
     """Show the log of the newest build of a job, as text without colours."""
     return strip_colours(keep_tail(logs, tail))
+
+
+def _find_newest_deployment(uow: UnitOfWork, job_name: str, version: str) -> DeploymentDto | None:
+    """Return the last deployment of that version or alias, of which no job has come."""
+    exact = "" if is_alias(version) else version
+    found = uow.deployments.list_newest(_RECENT_DEPLOYMENTS, job_name, exact)
+    return next((each for each in found if exact or may_mean(version, each.job_version)), None)
 
 
 def _get_target(job: JobDto, services: LifecycleServices) -> InfrastructureTarget:

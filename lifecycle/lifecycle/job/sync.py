@@ -62,7 +62,7 @@ def sync_jobs(
         decided = [
             (job, _decide(job, observed, available_job_types))
             for job in uow.jobs.list_all()
-            if job == before.get((job.name, job.version))
+            if job == before.get((job.name, job.version)) and not _is_first_start(job)
         ]
     changes = [(old, new) for old, new in decided if new != old]
     if changes:
@@ -93,13 +93,16 @@ def observe(targets: dict[str, InfrastructureTarget], config: Config) -> Observe
     return observed
 
 
+def _is_first_start(job: JobDto) -> bool:
+    """Return whether the job has never served: its deployment in progress decides about the status."""
+    return job.status == JobStatus.STARTING and not job.internal_name
+
+
 def _decide(job: JobDto, observed: ObservedJobs, available_job_types: set[str] | None) -> JobDto:
     """Return the job with its new state; the result equals `job` when nothing has changed."""
     seen = observed.find(job)
     if seen is None and job.infrastructure_target in observed.failed_targets:
         return job
-    if job.status == JobStatus.STARTING:
-        return job  # The deployment in progress decides about the status.
     if seen is None:
         return job.model_copy(update=_describe_lost(job))
     return job.model_copy(

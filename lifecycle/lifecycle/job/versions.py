@@ -44,6 +44,14 @@ def is_alias(version: str) -> bool:
     return version == LATEST or is_version_pattern(version)
 
 
+def may_mean(alias: str, version: str) -> bool:
+    """Return whether the alias could mean that version."""
+    if alias == LATEST:
+        return True
+    parsed = SemanticVersion.find(version)
+    return parsed is not None and matches_version_pattern(alias, parsed)
+
+
 def find_by_alias(
     jobs: Iterable[JobDto], alias: str, pinned_version: str | None = None
 ) -> JobDto | None:
@@ -54,7 +62,7 @@ def find_by_alias(
     candidates = [
         (version, job)
         for job in jobs
-        if job.status in _RESOLVABLE
+        if _has_run(job)
         and (version := SemanticVersion.find(job.version)) is not None
         and version.is_stable
         and (alias == LATEST or matches_version_pattern(alias, version))
@@ -62,6 +70,11 @@ def find_by_alias(
     pinned = (job for _, job in candidates if job.version == pinned_version)
     highest = (job for _, job in sorted(candidates, key=lambda each: each[0], reverse=True))
     return next(pinned, None) or next(highest, None)
+
+
+def _has_run(job: JobDto) -> bool:
+    """Return whether the job has served: one that is started again has an address already."""
+    return job.status in _RESOLVABLE or bool(job.internal_name)
 
 
 def find_callable_by_alias(

@@ -27,6 +27,10 @@ class JobNotHealthy(RuntimeError):
         self.cause, self.hint = cause, hint
 
 
+class JobNotReady(JobNotHealthy):
+    """A job does not answer, or not yet."""
+
+
 class AddressTaken(JobNotHealthy):
     """Another program answers at the address of an instance."""
 
@@ -207,9 +211,9 @@ def quick_check_job_condition(
             _tells_instance(base_url, _parse_json(live), instance_id)
             _check_live(live)
             if http.get(f"{base_url}/ready").status_code != 200:
-                raise JobNotHealthy("the job is not ready")
+                raise JobNotReady("the job is not ready")
         except httpx.HTTPError as error:
-            raise JobNotHealthy(f"the job does not answer: {error}") from error
+            raise JobNotReady(f"the job does not answer: {error}") from error
 
 
 def _tells_instance(base_url: str, body: object, instance_id: str) -> bool:

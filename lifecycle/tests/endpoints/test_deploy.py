@@ -83,10 +83,15 @@ def test_a_failed_deployment_tells_why_and_its_build_log_stays_readable(client, 
 
     assert deployment["status"] == "failed"
     assert "pip failed" in deployment["error"]
-    path = "/lifecycle/api/v1/job/adder/0.0.1"
-    assert client.get(path, headers=admin).status_code == 404
-    logs = client.get(f"{path}/build-logs?tail=1", headers=admin).json()
-    assert logs == {"logs": "Step 2"}
+    assert "`racetrack build-logs adder --version 0.0.1` shows" in deployment["error"]
+    path = "/lifecycle/api/v1/job/adder"
+    assert client.get(f"{path}/0.0.1", headers=admin).status_code == 404
+    for version in ("0.0.1", "latest", "0.x"):
+        logs = client.get(f"{path}/{version}/build-logs?tail=1", headers=admin).json()
+        assert logs == {"logs": "Step 2"}
+    for version in ("1.x", "0.0.2"):
+        answer = client.get(f"{path}/{version}/build-logs", headers=admin)
+        assert f"job adder {version} was never built here" in answer.json()["error"]
 
 
 def test_a_build_ends_with_the_name_of_its_image(client, builder, admin):
@@ -107,7 +112,8 @@ def test_deployments_are_listed_the_newest_first(client, deployed, admin):
 def test_deployments_are_listed_by_job(client, deployed, admin):
     path = "/lifecycle/api/v1/deploy?job_name=adder&job_version="
 
-    assert len(client.get(f"{path}0.0.1", headers=admin).json()) == 1
+    (listed,) = client.get(f"{path}0.0.1", headers=admin).json()
+    assert (listed["kind"], listed["is_restorable"]) == ("deploy", True)
     assert client.get(f"{path}0.0.2", headers=admin).json() == []
 
 
@@ -117,6 +123,30 @@ def test_the_build_log_of_a_deployment_is_shown(client, deployed, admin):
     assert client.get(path, headers=admin).json() == {"logs": "Step 1\nStep 2"}
     assert client.get(f"{path}/plain?tail=1", headers=admin).text == "Step 2"
     assert client.get(path).status_code == 401
+
+
+def test_a_deployment_that_has_ended_is_not_cancelled(client, deployed, admin):
+    answer = client.post(f"/lifecycle/api/v1/deploy/{deployed['id']}/cancel", headers=admin)
+
+    assert answer.status_code == 400
+    assert "nothing is left to cancel" in answer.json()["error"]
+
+
+def test_latest_is_pointed_at_a_version_and_released(client, deployed, admin):
+    path = "/lifecycle/api/v1/job/adder"
+
+    def is_pinned():
+        (listed,) = client.get("/lifecycle/api/v1/job", headers=admin).json()
+        shown = client.get(f"{path}/latest", headers=admin).json()
+        assert listed["is_pinned"] == shown["is_pinned"]
+        return shown["is_pinned"]
+
+    assert not is_pinned()
+    assert client.put(f"{path}/0.0.1/latest", headers=admin).status_code == 200
+    assert is_pinned()
+    assert client.delete(f"{path}/0.0.1/latest", headers=admin).status_code == 200
+    assert not is_pinned()
+    assert client.put(f"{path}/0.0.9/latest", headers=admin).status_code == 404
 
 
 def test_an_unknown_deployment_is_not_found(client, admin):

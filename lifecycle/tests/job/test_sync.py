@@ -80,11 +80,25 @@ def test_a_job_whose_target_can_not_be_asked_stays_as_it_is(unit_of_work, sync, 
 
 
 def test_a_starting_job_is_left_to_its_deployment(unit_of_work, sync):
-    before = save(unit_of_work, a_job(status=JobStatus.STARTING))
+    before = save(unit_of_work, a_job(status=JobStatus.STARTING, internal_name=None))
 
     sync()
 
     assert get(unit_of_work) == before
+
+
+def test_a_job_that_is_started_again_is_starting_until_it_answers(unit_of_work, sync, monitor):
+    save(unit_of_work, a_job())
+    monitor.jobs = [a_job(status=JobStatus.STARTING, notice="the job is not ready")]
+    sync()
+    assert get(unit_of_work).status == JobStatus.STARTING
+    with unit_of_work() as uow:
+        assert uow.jobs.mark_abandoned_as_lost() == []
+
+    monitor.jobs = [a_job()]
+    sync()
+
+    assert get(unit_of_work).status == JobStatus.RUNNING
 
 
 @pytest.mark.parametrize("order", [1, -1])

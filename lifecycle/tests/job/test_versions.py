@@ -36,7 +36,7 @@ def test_an_alias_means_the_highest_stable_version_that_matches(alias, versions,
 def test_a_version_that_never_ran_is_not_meant():
     jobs = [
         a_job(version="1.0.0", status=JobStatus.LOST),
-        a_job(version="2.0.0", status=JobStatus.STARTING),
+        a_job(version="2.0.0", status=JobStatus.STARTING, internal_name=None),
     ]
 
     assert find_by_alias(jobs, "latest").version == "1.0.0"
@@ -52,3 +52,9 @@ def test_a_call_rather_reaches_an_older_version_than_a_lost_one():
     assert find_callable_by_alias(jobs, "latest").version == "1.1.0"
     assert find_callable_by_alias(jobs, "2.x").version == "2.0.0"
     assert find_by_alias(jobs, "latest").version == "2.0.0"
+
+
+def test_a_version_that_is_started_again_is_still_meant():
+    jobs = [a_job(version="1.0.0"), a_job(version="1.1.0", status=JobStatus.STARTING)]
+
+    assert find_callable_by_alias(jobs, "latest").version == "1.1.0"

@@ -58,6 +58,15 @@ class JobType:
         return f"{self.name}:{self.version}"
 
 
+_NEXT_STEP = {
+    ImageKind.PROCESS: (
+        ": choose a target that runs containers by infrastructure_target in job.yaml; a platform that has none gets it"
+        " by `make compose-up`, or by BUILT_IN_TARGETS=process,docker beside a Docker engine"
+    ),
+}
+"""What to do about a job type that can't run as that kind."""
+
+
 @dataclass(frozen=True)
 class JobTypes:
     """The available job types, by `name:version`."""
@@ -90,7 +99,7 @@ class JobTypes:
         if requested in self.malformed:
             wanted += f", for its definition is wrong: {self.malformed[requested]}"
         elif elsewhere is not None:
-            wanted += ", only for others"
+            wanted += f", only for others{_NEXT_STEP.get(kind, '')}"
         able = [each for each in self.by_key.values() if each.can_run_as(kind)]
         if not able:
             return f"{wanted}; no plugin offers one: an admin may install a plugin with job types"

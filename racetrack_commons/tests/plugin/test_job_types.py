@@ -134,7 +134,8 @@ def test_an_error_names_what_there_is(engine):
     offer(engine, {"go:1.0.0": "a", "python3:3.0.0": {"process": PROCESS}, "bad:1.0.0": 7})
 
     with pytest.raises(
-        ValidationError, match=r"go:1.0.0 is not .* process .*only for others.*: python3:3.0.0"
+        ValidationError,
+        match=r"go:1.0.0 is not .* process .*only for others: .*make compose-up.*: python3:3.0.0",
     ):
         resolve_job_type(engine, "go:1.0.0", "process")
     with pytest.raises(ValidationError, match=r"go:1\.\* is not .*only for others"):

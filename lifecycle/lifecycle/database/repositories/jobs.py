@@ -98,13 +98,20 @@ class JobRepository:
         self._session.expire_all()
 
     def mark_abandoned_as_lost(self) -> list[JobDto]:
-        """Mark as lost the starting jobs without an open deployment, and return them; a sync may find them again."""
+        """Mark as lost the jobs that have never served and have no open deployment, and return them.
+
+        A sync may find them again.
+        """
         at_work = select(DeploymentRow.id).where(
             DeploymentRow.status == DeploymentStatus.IN_PROGRESS,
             DeploymentRow.job_name == JobRow.name,
             DeploymentRow.job_version == JobRow.version,
         )
-        query = select(JobRow).where(JobRow.status == JobStatus.STARTING, ~at_work.exists())
+        query = select(JobRow).where(
+            JobRow.status == JobStatus.STARTING,
+            JobRow.internal_name.is_(None),
+            ~at_work.exists(),
+        )
         rows = self._session.scalars(query).all()
         for row in rows:
             row.status = JobStatus.LOST

@@ -68,7 +68,7 @@ class DeploymentCanceller:
 def _remove_unserved_job(uow: UnitOfWork, deployment: DeploymentDto) -> None:
     """Remove the job if this was its first deployment."""
     job = uow.jobs.find(deployment.job_name, deployment.job_version)
-    if job is not None and job.status == JobStatus.STARTING:
+    if job is not None and job.status == JobStatus.STARTING and not job.internal_name:
         uow.jobs.remove(job.name, job.version)
         uow.record_change(ChangeKind.JOB, job.name)
 

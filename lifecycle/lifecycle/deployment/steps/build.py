@@ -50,9 +50,7 @@ class BuildStep:
             result = self._build(attempt, _make_payload(attempt, bundle))
             self._store_result(attempt, result)
             if result.error:
-                raise DeploymentFailed(
-                    result.error, hint="`racetrack build-logs` shows the whole log of the build"
-                )
+                raise DeploymentFailed(result.error, hint=_make_hint(attempt))
         return self._advance(attempt, result)
 
     def _build(self, attempt: Attempt, payload: BuildPayload) -> BuildResult:
@@ -208,6 +206,11 @@ def _read_bundle(uow: UnitOfWork, digest: str | None) -> bytes | None:
     if content is None:
         raise EntityNotFound(f"the source bundle {digest[:12]} is gone; deploy the job again")
     return content
+
+
+def _make_hint(attempt: Attempt) -> str:
+    command = f"racetrack build-logs {attempt.manifest.name} --version {attempt.manifest.version}"
+    return f"`{command}` shows the whole log of the build"
 
 
 def _make_payload(attempt: Attempt, bundle: bytes | None) -> BuildPayload:

@@ -17,7 +17,7 @@ from lifecycle.infrastructure.docker.condition import (
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.identity import JobContainer
 from lifecycle.infrastructure.docker.log_lines import read_merged
-from lifecycle.monitor.health import JobNotHealthy, quick_check_job_condition
+from lifecycle.monitor.health import JobNotHealthy, JobNotReady, quick_check_job_condition
 
 _EVIDENCE_LINES = 20
 _AFTERMATH = timedelta(seconds=60)
@@ -32,9 +32,16 @@ class Diagnosis:
     problem: str | None = None
     """A present problem."""
     notice: str | None = None
-    """A past problem, which may return."""
+    """A past problem, which may return; or what a starting job waits for."""
+    is_starting: bool = False
     restarts: int = 0
     memory_bytes: int = 0
+
+
+class _Start(str):
+    """The reason why a container does not answer yet, which is no fault."""
+
+    __slots__ = ()
 
 
 class Diagnostician:
@@ -44,6 +51,7 @@ class Diagnostician:
         self._deployer = deployer
         self._engine = deployer.engine
         self._clock = clock
+        self._longest_start = timedelta(seconds=deployer.config.timeout_until_job_ready)
         self._known_ends: dict[str, tuple[int, ContainerEnd | None]] = {}
 
     def diagnose(self, container: JobContainer) -> Diagnosis:
@@ -54,9 +62,12 @@ class Diagnostician:
         condition = parse_condition(found)
         end = self._find_end(condition)
         problem = self._find_problem(container, condition, end)
+        is_starting = isinstance(problem, _Start)
+        past = None if problem else _describe_past(condition, end)
         return Diagnosis(
-            problem=problem,
-            notice=None if problem else _describe_past(condition, end),
+            problem=None if is_starting else problem,
+            notice=problem if is_starting else past,
+            is_starting=is_starting,
             restarts=condition.restarts,
             memory_bytes=self._engine.read_memory_bytes(container.id),
         )
@@ -83,7 +94,9 @@ class Diagnostician:
             is_new = self._clock.now() - condition.started_at < _AFTERMATH
             if condition.restarts and is_new:
                 return self._describe_crash(container, condition, end)
-            return str(error)
+            may_start = isinstance(error, JobNotReady) and not condition.restarts
+            age = self._clock.now() - condition.started_at
+            return _Start(error) if may_start and age < self._longest_start else str(error)
         return None
 
     def _describe_crash(

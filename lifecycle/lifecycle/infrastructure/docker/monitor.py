@@ -90,7 +90,7 @@ class DockerMonitor(BuiltInMonitor):
         addresses = [container.address for container in own if container.index == 0]
         problem = _find_problem(own, diagnoses)
         observed = {
-            "status": JobStatus.ERROR if problem else JobStatus.RUNNING,
+            "status": _choose_status(problem, diagnoses),
             "error": problem,
             "notice": next((each.notice for each in diagnoses if each.notice), None),
             "internal_name": addresses[0] if addresses else instance.internal_name,
@@ -123,6 +123,13 @@ class DockerMonitor(BuiltInMonitor):
         return job.model_copy(
             update={"status": JobStatus.ORPHANED, "internal_name": container.address}
         )
+
+
+def _choose_status(problem: str | None, diagnoses: list[Diagnosis]) -> JobStatus:
+    if problem:
+        return JobStatus.ERROR
+    is_starting = any(each.is_starting for each in diagnoses)
+    return JobStatus.STARTING if is_starting else JobStatus.RUNNING
 
 
 def _find_problem(containers: list[JobContainer], diagnoses: list[Diagnosis]) -> str | None:

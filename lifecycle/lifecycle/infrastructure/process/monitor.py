@@ -1,10 +1,12 @@
 """The monitor of the target `process`."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobDto, JobStatus
 
 from lifecycle.config import BuiltInTarget, Config
@@ -15,8 +17,11 @@ from lifecycle.infrastructure.process.deployer import find_started_process
 from lifecycle.infrastructure.process.log_file import read_last_lines, read_lines_since
 from lifecycle.infrastructure.process.memory_watch import MemoryUse, MemoryUses
 from lifecycle.infrastructure.process.os_processes import is_alive
-from lifecycle.monitor.health import JobNotHealthy, quick_check_job_condition
+from lifecycle.monitor.health import JobNotHealthy, JobNotReady, quick_check_job_condition
 from lifecycle.monitor.metric_parser import find_last_call
+
+_FIRST_PAUSE_SECONDS = 0.75
+"""The pause before the first restart, and some tolerance; those before later ones are longer."""
 
 
 class ProcessMonitor(BuiltInMonitor):
@@ -24,9 +29,12 @@ class ProcessMonitor(BuiltInMonitor):
 
     target = BuiltInTarget.PROCESS
 
-    def __init__(self, config: Config, uow: UnitOfWorkFactory, uses: MemoryUses) -> None:
+    def __init__(
+        self, config: Config, uow: UnitOfWorkFactory, clock: Clock, uses: MemoryUses
+    ) -> None:
         self.config = config
         self.uow = uow
+        self.clock = clock
         self._uses = uses
 
     def list_jobs(self, config: Config) -> Iterable[JobDto]:  # noqa: ARG002 - the port's signature
@@ -75,13 +83,12 @@ class ProcessMonitor(BuiltInMonitor):
     def _observe(self, replicas: list[JobProcess]) -> JobDto:
         names = [f"{self.config.job_host}:{process.port}" for process in replicas]
         first = replicas[0]
-        error = next(
-            (problem for process in replicas if (problem := self._find_problem(process))), None
-        )
+        problems = [each for process in replicas if (each := self._find_problem(process))]
+        problem = min(problems, key=lambda each: each.is_start, default=None)
         observed = {
-            "status": JobStatus.ERROR if error else JobStatus.RUNNING,
-            "error": error,
-            "notice": None if error else _describe_past(replicas),
+            "status": _choose_status(problem),
+            "error": problem.text if problem and not problem.is_start else None,
+            "notice": problem.text if problem and problem.is_start else _describe_past(replicas),
             "internal_name": names[0],
             "replica_internal_names": names,
             "last_call_time": find_last_call(names),
@@ -91,18 +98,32 @@ class ProcessMonitor(BuiltInMonitor):
         job = self.describe_running(first.job_name, first.job_version, created)
         return job.model_copy(update=observed)
 
-    def _find_problem(self, process: JobProcess) -> str | None:
+    def _find_problem(self, process: JobProcess) -> "_Problem | None":
         found = find_started_process(process)
         if found is None or not is_alive(found):
-            kill = f"; it {process.memory_kill}" if process.memory_kill else ""
-            return f"the job's process is not running{kill}; it crashed {process.restarts} times and is started again"
+            return self._describe_end(process)
         try:
             quick_check_job_condition(
                 f"http://{self.config.job_host}:{process.port}", instance_id=process.instance_id
             )
+        except JobNotReady as error:
+            seconds = self.clock.now().timestamp() - found.create_time
+            is_young = seconds < self.config.timeout_until_job_ready
+            return _Problem(str(error), is_start=is_young and not _is_backing_off(process))
         except JobNotHealthy as error:
-            return str(error)
+            return _Problem(str(error))
         return None
+
+    @staticmethod
+    def _describe_end(process: JobProcess) -> "_Problem":
+        if not _is_backing_off(process) and not process.memory_kill:
+            # The platform may have been down: the keeper starts the process in a moment.
+            return _Problem("the job's process is being started again", is_start=True)
+        kill = f"; it {process.memory_kill}" if process.memory_kill else ""
+        return _Problem(
+            f"the job's process is not running{kill};"
+            f" it crashed {process.restarts} times and is started again"
+        )
 
     def _collect_statistics(self, replicas: list[JobProcess]) -> dict[str, int]:
         """Return restarts and memory of all replicas together."""
@@ -119,6 +140,27 @@ class ProcessMonitor(BuiltInMonitor):
         return self._uses.of_processes.get(process.id) or MemoryUse(
             0, process.peak_memory_bytes or 0, 0
         )
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """The reason why a replica does not answer; `is_start` where that is no fault, but a start."""
+
+    text: str
+    is_start: bool = False
+
+
+def _is_backing_off(process: JobProcess) -> bool:
+    """Return whether the process crashes again and again, for which the keeper makes longer pauses."""
+    if process.next_start_at is None or process.pid_create_time is None:
+        return False
+    return process.next_start_at.timestamp() - process.pid_create_time > _FIRST_PAUSE_SECONDS
+
+
+def _choose_status(problem: _Problem | None) -> JobStatus:
+    if problem is None:
+        return JobStatus.RUNNING
+    return JobStatus.STARTING if problem.is_start else JobStatus.ERROR
 
 
 def _describe_past(replicas: list[JobProcess]) -> str | None:

@@ -25,7 +25,7 @@ def make_target(
     groups = JobGroups(make_data_mark(config), list_places() if config.job_cgroups else [])
     deployer = ProcessDeployer(config, unit_of_work, secret_box, clock, groups)
     uses = MemoryUses()
-    monitor = ProcessMonitor(config, unit_of_work, uses)
+    monitor = ProcessMonitor(config, unit_of_work, clock, uses)
     return InfrastructureTarget(
         name=BuiltInTarget.PROCESS.value,
         job_deployer=deployer,

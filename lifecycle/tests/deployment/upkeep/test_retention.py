@@ -280,8 +280,8 @@ def test_a_deployment_of_the_last_hour_is_left_alone(platform):
 
 def test_a_job_that_nobody_starts_is_lost_until_a_sync_finds_it(platform):
     with platform.unit_of_work() as uow:
-        uow.jobs.save(a_job("stuck", status=JobStatus.STARTING))
-        uow.jobs.save(a_job("starting", status=JobStatus.STARTING))
+        uow.jobs.save(a_job("stuck", status=JobStatus.STARTING, internal_name=None))
+        uow.jobs.save(a_job("starting", status=JobStatus.STARTING, internal_name=None))
         uow.jobs.save(a_job("running"))
     leave_deployment(platform, "starting", timedelta(minutes=1))
 

@@ -8,13 +8,14 @@ from lifecycle.infrastructure.process.logs_streamer import ProcessLogsStreamer
 from lifecycle.infrastructure.process.monitor import ProcessMonitor
 from lifecycle.testing.deployer_contract import NAME, VERSION, a_contract_manifest
 from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.clock import Clock
 from racetrack_commons.testing.builders import a_job
 from racetrack_commons.testing.serving import wait_until
 
 
 @pytest.fixture
 def monitor(process_config, unit_of_work, uses):
-    return ProcessMonitor(process_config, unit_of_work, uses)
+    return ProcessMonitor(process_config, unit_of_work, Clock(), uses)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from lifecycle.infrastructure.process.os_processes import is_alive
 from lifecycle.infrastructure.process.process_table import ProcessTable
 from lifecycle.testing.deployer_contract import a_contract_manifest
 from lifecycle.testing.tiny_job import TINY_JOB
+from racetrack_commons.clock import Clock
 from racetrack_commons.testing.serving import wait_until
 
 MEBI = 2**20
@@ -196,7 +197,7 @@ def test_a_serving_job_is_started_again_under_its_limit_and_its_users_learn_why(
 ):
     instance = start(KEEPING)
     serve(unit_of_work)
-    monitor = ProcessMonitor(process_config, unit_of_work, uses)
+    monitor = ProcessMonitor(process_config, unit_of_work, Clock(), uses)
     for kills in (1, 2):
         wait_until(lambda: watch() or is_up(instance))
         with contextlib.suppress(httpx.HTTPError):
