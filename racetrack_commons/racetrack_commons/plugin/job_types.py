@@ -64,7 +64,7 @@ _NEXT_STEP = {
         " by `make compose-up`, or by BUILT_IN_TARGETS=process,docker beside a Docker engine"
     ),
 }
-"""What to do about a job type that can't run as that kind."""
+"""The next step for a job type that can't run as that kind."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class Diagnosis:
     memory_bytes: int = 0
 
 
-class _Start(str):
+class _StartReason(str):
     """The reason why a container does not answer yet, which is no fault."""
 
     __slots__ = ()
@@ -62,7 +62,7 @@ class Diagnostician:
         condition = parse_condition(found)
         end = self._find_end(condition)
         problem = self._find_problem(container, condition, end)
-        is_starting = isinstance(problem, _Start)
+        is_starting = isinstance(problem, _StartReason)
         past = None if problem else _describe_past(condition, end)
         return Diagnosis(
             problem=None if is_starting else problem,
@@ -96,7 +96,7 @@ class Diagnostician:
                 return self._describe_crash(container, condition, end)
             may_start = isinstance(error, JobNotReady) and not condition.restarts
             age = self._clock.now() - condition.started_at
-            return _Start(error) if may_start and age < self._longest_start else str(error)
+            return _StartReason(error) if may_start and age < self._longest_start else str(error)
         return None
 
     def _describe_crash(
