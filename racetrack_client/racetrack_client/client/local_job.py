@@ -1,7 +1,9 @@
 """A job on this machine: its image is built, then it runs in the foreground until it ends or the user stops it."""
 
+import contextlib
 import importlib.util
 import json
+import os
 import shutil
 import signal
 import socket
@@ -23,6 +25,7 @@ from racetrack_client.manifest.manifest import Manifest
 HOST = "127.0.0.1"
 _INTERRUPTED = {0, 130, 143, -signal.SIGINT, -signal.SIGTERM}
 _ADVICE = "Where Lifecycle keeps its images to itself, install racetrack-image-builder beside this command"
+_MOST_PORTS = 100
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 
 
@@ -77,6 +80,17 @@ def check_port(port: int) -> None:
             ) from error
 
 
+def choose_port() -> int:
+    """Return the usual port, or the next one that is free: the first job of a platform here has the usual one."""
+    for port in range(JOB_INTERNAL_PORT, JOB_INTERNAL_PORT + _MOST_PORTS):
+        with contextlib.suppress(ValidationError):
+            check_port(port)
+            return port
+    raise ValidationError(
+        f"ports {JOB_INTERNAL_PORT} to {JOB_INTERNAL_PORT + _MOST_PORTS - 1} are taken; choose another with --port"
+    )
+
+
 def run_process(job: LocalJob, directory: Path, environment: Mapping[str, str]) -> None:
     """Run the image of a process in `directory`; `environment` is the user's, most of which the job does not inherit."""
     image = ProcessImage.load(directory)
@@ -116,16 +130,22 @@ def has_builder() -> bool:
 def build_here(payload: DeployPayload) -> RunnableImage:
     """Build on this machine, without any server; the builder prints its progress on standard error."""
     command = [sys.executable, "-m", "image_builder", "make-image"]
-    done = subprocess.run(
-        command,
-        input=json.dumps(payload.model_dump()),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
+    # In a session of its own, the builder does not hear of Ctrl-C, whose traceback would cover the screen. This process
+    # hears of it as soon as it can end the builder.
+    unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
+            output, _ = process.communicate(json.dumps(payload.model_dump()))
+        except KeyboardInterrupt:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+            raise
+    if process.returncode != 0:
         raise DeploymentError("the image was not built, see above")
-    image = json.loads(done.stdout)
+    image = json.loads(output)
     directory = Path(image["directory"]) if image["directory"] else None
     return RunnableImage(_get_only_one(image["image_names"]), directory)
 

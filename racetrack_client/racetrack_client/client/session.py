@@ -11,6 +11,7 @@ from urllib.parse import quote
 from racetrack_client import __version__
 from racetrack_client.client_config.auth import find_user_auth
 from racetrack_client.client_config.client_config import (
+    DEFAULT_REMOTE,
     ClientConfig,
     changing_config,
     load_config,
@@ -21,6 +22,7 @@ from racetrack_client.utils.request import (
     DEFAULT_TIMEOUT_SECONDS,
     EndpointUnknown,
     OnSent,
+    RequestError,
     Requests,
     Response,
     ResponseError,
@@ -31,6 +33,10 @@ from racetrack_client.utils.url import join_paths, resolve_lifecycle_url
 
 ERROR_CONTEXT = "Lifecycle response error"
 LONGEST_DEPLOYMENT_SECONDS = 3600
+NO_REMOTE_HINT = (
+    "No remote is set: choose one by `racetrack set remote URL`; "
+    "that of a platform which `make up` started on this machine is http://127.0.0.1:7202."
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ class Session:
         self.environment = environment
         self.config = load_config(environment.config_path) if config is None else config
         self.remote_name = remote or environment.remote or self.config.lifecycle_url
+        self._is_remote_chosen = self.remote_name != DEFAULT_REMOTE
 
     @cached_property
     def lifecycle_url(self) -> str:
@@ -94,7 +101,7 @@ class Session:
             if error.status_code >= 500:
                 raise
             raise EntityNotFound(
-                f"no Lifecycle answers at {self.lifecycle_url}: {error}; is the remote right?"
+                f"no Lifecycle answers at {self.lifecycle_url}: {error}. {self._suggest_remote()}"
             ) from error
 
     @property
@@ -169,16 +176,39 @@ class Session:
     ) -> Response:
         """Send a request with the token and return any answer, errors included; `body` is bytes, or is sent as JSON."""
         is_raw = isinstance(body, bytes)
-        return Requests.request(
-            method,
-            url,
-            json=None if is_raw else body,
-            data=body if is_raw else None,
-            headers=get_auth_request_headers(self.token if token is None else token),
-            timeout=timeout_seconds,
-            verify_tls=self.environment.verify_tls,
-            on_sent=on_sent,
-        )
+        headers = get_auth_request_headers(self.token if token is None else token)
+        with self._suggesting_remote():
+            return Requests.request(
+                method,
+                url,
+                json=None if is_raw else body,
+                data=body if is_raw else None,
+                headers=headers,
+                timeout=timeout_seconds,
+                verify_tls=self.environment.verify_tls,
+                on_sent=on_sent,
+            )
+
+    @contextmanager
+    def _suggesting_remote(self) -> Iterator[None]:
+        try:
+            yield
+        except RequestError as error:
+            raise RequestError(f"{error} {self._suggest_remote()}") from error
+
+    @property
+    def _is_single_word(self) -> bool:
+        is_alias = self.remote_name in self.config.lifecycle_url_aliases
+        return not is_alias and not set(".:/") & set(self.remote_name)
+
+    def _suggest_remote(self) -> str:
+        """Return a sentence that says how to choose the right remote."""
+        if not self._is_remote_chosen:
+            return NO_REMOTE_HINT
+        if self._is_single_word:
+            aliases = ", ".join(sorted(self.config.lifecycle_url_aliases)) or "none"
+            return f"{self.remote_name} is taken for a host, because no alias is called so; there are: {aliases}."
+        return "Is the remote right? `racetrack get remote` shows it, `racetrack set remote URL` changes it."
 
     @contextmanager
     def stream_lines(self, path: str) -> Iterator[Iterator[str]]:

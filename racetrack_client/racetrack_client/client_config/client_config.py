@@ -30,12 +30,16 @@ __all__ = [
 ]
 
 
+DEFAULT_REMOTE = "http://127.0.0.1:7002"
+"""The remote of older clients where none was set; no platform of today is there by itself."""
+
+
 class ClientConfig(BaseModel):
     """The settings of the user; unknown keys of other versions are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
-    lifecycle_url: str = "http://127.0.0.1:7002"
+    lifecycle_url: str = DEFAULT_REMOTE
     """The current remote: a URL or the name of an alias."""
     git_credentials: dict[str, Credentials] = Field(default_factory=dict)
     lifecycle_url_aliases: dict[str, str] = Field(default_factory=dict)

@@ -29,6 +29,7 @@ from racetrack_client.commands.options import (
     Output,
     OutputOption,
     Remote,
+    TidyCommand,
     print_data,
     say,
 )
@@ -44,7 +45,7 @@ _STDIN_SECONDS = 1.0
 """The longest wait for a manifest on standard input, where the directory has none."""
 
 
-@app.command("deploy")
+@app.command("deploy", cls=TidyCommand)
 def deploy(  # noqa: PLR0913 each is an option of the command
     workdir: Annotated[
         str,

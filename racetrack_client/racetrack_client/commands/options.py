@@ -11,6 +11,7 @@ from getpass import getpass
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from racetrack_client.client.suggestions import PATIENCE_SECONDS, list_endpoints
 from racetrack_client.commands.opening import open_quiet_session
@@ -77,6 +78,16 @@ def complete_endpoint(context: typer.Context, incomplete: str) -> list[str]:
     return _list_matches(found, incomplete)
 
 
+def complete_subject(context: typer.Context, incomplete: str) -> list[str]:
+    """Offer the names of job families, and to staff those of users and ESCs."""
+    names = [
+        str(each.get("username") or each.get("name") or "")
+        for path in ("users", "escs", "job_family")
+        for each in _ask(context, path)
+    ]
+    return _list_matches(filter(None, names), incomplete)
+
+
 def complete_infrastructure(context: typer.Context, incomplete: str) -> list[str]:
     """Offer the infrastructure targets on which jobs run."""
     targets = (job.get("infrastructure_target") or "" for job in _ask(context, "job"))
@@ -101,6 +112,17 @@ def complete_plugin_version(context: typer.Context, incomplete: str) -> list[str
     name = _find_name(context)
     plugins = (plugin for plugin in _ask(context, "plugin") if plugin["name"] == name)
     return _list_matches((plugin["version"] for plugin in plugins), incomplete)
+
+
+class TidyCommand(TyperCommand):
+    """A command whose usage leaves out hidden arguments, which only scripts for older versions pass."""
+
+    def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Return the pieces of the line of usage."""
+        shown = [each for each in self.get_params(ctx) if not getattr(each, "hidden", False)]
+        return [piece for each in shown for piece in each.get_usage_pieces(ctx)] + [
+            self.options_metavar or ""
+        ]
 
 
 class Output(StrEnum):

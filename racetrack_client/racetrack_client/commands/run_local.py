@@ -19,10 +19,10 @@ from racetrack_client.client.local_job import (
     build_here,
     build_remotely,
     check_port,
+    choose_port,
     has_builder,
     run_image,
 )
-from racetrack_client.client.run import JOB_INTERNAL_PORT
 from racetrack_client.client.session import Session
 from racetrack_client.commands.deploy import tell_left_out, warn_of_deprecations
 from racetrack_client.commands.following import Progress
@@ -47,8 +47,14 @@ def run_local(
     ] = Path(),
     remote: Remote = None,
     port: Annotated[
-        int, typer.Option(min=1, max=65535, help="Where the job listens on this machine.")
-    ] = JOB_INTERNAL_PORT,
+        int | None,
+        typer.Option(
+            min=1,
+            max=65535,
+            help="Where the job listens on this machine; default: 7000, or the next port that is free.",
+            show_default=False,
+        ),
+    ] = None,
     build_context: Annotated[
         BuildContextMethod, typer.Option(help="Build this directory, or what is in git.")
     ] = BuildContextMethod.default,
@@ -63,7 +69,8 @@ def run_local(
     With racetrack-image-builder installed beside this command, all of it happens here, and most jobs need no Docker.
     Otherwise, or with --remote, Lifecycle builds a container image, which Docker runs here.
     """
-    check_port(port)
+    if port is not None:
+        check_port(port)
     command = _split_command(cmd or "")
     session = open_session(remote)
     is_here = remote is None and has_builder()
@@ -74,7 +81,7 @@ def run_local(
     warn_of_deprecations(source.content)
     tell_left_out(packed.files)
     image = build_here(payload) if is_here else _build_remotely(session, payload)
-    job = LocalJob(manifest, port, command, payload.get_secret_vars().runtime_env)
+    job = LocalJob(manifest, port or choose_port(), command, payload.get_secret_vars().runtime_env)
     say(f"{manifest.name} {manifest.version} starts at {job.url}; Ctrl-C ends it")
     run_image(job, image, read_variables())
 

@@ -9,7 +9,7 @@ import yaml
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.manifest import Manifest
 from racetrack_client.manifest.parse import parse_manifest
-from racetrack_client.utils.datamodel import describe_yaml_error
+from racetrack_client.utils.datamodel import describe_yaml_error, show_yaml_error
 
 JOB_FILE = "job.yaml"
 LEGACY_JOB_FILE = "fatman.yaml"
@@ -27,6 +27,8 @@ def find_manifest_path(path: Path) -> Path | None:
 def require_manifest_path(path: Path) -> Path:
     """Return the manifest file of a directory, or `path` itself; raises ValidationError when there is none."""
     found = find_manifest_path(path)
+    if found is None and not path.exists():
+        raise ValidationError(f"there is no directory or file {path}; name a job's directory")
     if found is None:
         raise ValidationError(
             f"there is no {JOB_FILE} in {path}; run the command in a job's directory, or name one"
@@ -77,7 +79,7 @@ def read_mapping(text: str, origin: str) -> dict[str, Any]:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValidationError(
-            f"{origin} is not valid YAML: {describe_yaml_error(error)}"
+            f"{origin} is not valid YAML: {describe_yaml_error(error)}{show_yaml_error(error, text)}"
         ) from error
     if not isinstance(content, dict):
         raise ValidationError(f"{origin} must hold keys and values, such as name: my-model")

@@ -20,6 +20,12 @@ _MODELS: dict[str, type[pydantic.BaseModel]] = {
     "git": GitManifest,
     "resources": ResourcesManifest,
 }
+_EXAMPLES = {
+    "resources": "resources: {memory_max: 2Gi}",
+    "jobtype_extra": "jobtype_extra: {entrypoint_path: main.py}",
+    "runtime_env": "runtime_env: {LOG_LEVEL: debug}",
+    "build_env": "build_env: {DEBUG: '1'}",
+}
 
 
 class ManifestError(ValidationError):
@@ -76,15 +82,24 @@ def _describe_type_errors(error: pydantic.ValidationError) -> Iterator[tuple[str
         elif each["type"] == "missing":
             yield path, "is missing"
         elif each["type"] == "string_type":
-            yield path, _describe_no_text(each["input"])
+            yield path, _describe_no_text(path, each["input"])
+        elif each["type"] in ("model_type", "model_attributes_type", "dict_type"):
+            yield path, _describe_no_mapping(path, each["input"])
         else:
             reason = each["msg"].removeprefix("Value error, ")
             yield path, f"{reason[:1].lower()}{reason[1:]}; it is {_as_yaml(each['input'])}"
 
 
-def _describe_no_text(value: object) -> str:
+def _describe_no_mapping(path: str, value: object) -> str:
+    example = f"git: {{remote: {value}}}" if path == "git" else _EXAMPLES.get(path, "KEY: value")
+    return f"must hold keys and values, such as {example}; it is {_as_yaml(value)}"
+
+
+def _describe_no_text(path: str, value: object) -> str:
     if value is None:
         return "must be a text, and has no value"
+    if path == "version":
+        return f"must be a semantic version such as 1.2.3, not {_as_yaml(value)}"
     hint = "" if isinstance(value, dict | list) else "; put it in quotes"
     return f"must be a text, not {_as_yaml(value)}{hint}"
 

@@ -55,6 +55,26 @@ def describe_yaml_error(error: yaml.YAMLError) -> str:
     return " ".join(str(error).split())
 
 
+def show_yaml_error(error: yaml.YAMLError, text: str) -> str:
+    """Return the line of the error with a mark below its column, and what to do where that is known."""
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    lines = text.split("\n")
+    line = lines[mark.line].rstrip() if mark and mark.line < len(lines) else ""
+    if not mark or not line or not isinstance(error, yaml.MarkedYAMLError):
+        return ""
+    shown = f"\n  {line.replace(chr(9), '→')}\n  {' ' * min(mark.column, len(line))}^"
+    return shown + _advise(error, line)
+
+
+def _advise(error: yaml.MarkedYAMLError, line: str) -> str:
+    problem = error.problem or ""
+    if "\t" in line:
+        return "\n  Indent with spaces: YAML accepts no tabs."
+    if "mapping values are not allowed" in problem:
+        return "\n  Put the value in quotes if it contains a colon; else indent the line like its siblings."
+    return ""
+
+
 def datamodel_to_dict(model: Any) -> Any:
     """Return models, also those inside lists and maps, as plain values without nulls."""
     if isinstance(model, BaseModel):

@@ -172,8 +172,7 @@ def parse_response_list(response: Response, error_context: str) -> list[Any]:
 def _unexpected(response: Response, error_context: str, expected: str) -> ResponseError:
     return ResponseError(
         f"{error_context}: expected {expected}, got {response.headers.get_content_type()} "
-        f"with status {response.status_code}: {_origin(response)}; "
-        "is this really the URL of Lifecycle? `racetrack get remote` shows it",
+        f"with status {response.status_code}: {_origin(response)}",
         response.status_code,
     )
 
@@ -291,7 +290,7 @@ def _request_error(request: urllib.request.Request, error: Exception) -> Request
             "or set RACETRACK_INSECURE_TLS=true when you trust the network"
         )
     elif isinstance(cause, ConnectionRefusedError | socket.gaierror):
-        hint = "; is it running, and the remote right? `racetrack get remote` shows it"
+        hint = "; is it running, and reachable from here?"
     text = str(cause) or type(cause).__name__
     return RequestError(f"{request.get_method()} {request.full_url} failed: {text}{hint}")
 

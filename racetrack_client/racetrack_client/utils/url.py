@@ -12,6 +12,10 @@ def resolve_lifecycle_url(remote: str, aliases: dict[str, str]) -> str:
     """Return Lifecycle's URL for a remote: an alias, or a URL, perhaps without scheme and path."""
     url = aliases.get(remote, remote)
     if "://" not in url:
+        if url.isdecimal():
+            raise ValidationError(
+                f"the remote {remote!r} is a number; for a port of this machine, say http://127.0.0.1:{url}"
+            )
         url = f"https://{url}"
     if not _is_usable(url):
         raise ValidationError(

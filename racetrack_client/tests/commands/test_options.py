@@ -13,6 +13,11 @@ def complete(logged_in, lifecycle, answer):
     """Press Tab at the end of a line; return the offered completions."""
     lifecycle.on("GET job", answer(JOBS))
     lifecycle.on("GET plugin", answer(PLUGINS))
+    lifecycle.on("GET users", answer([{"username": "anna"}, {"username": "ben"}]))
+    lifecycle.on("GET escs", answer({"error": "staff only"}, 401))
+    lifecycle.on("GET job_family", answer([{"name": "adder"}]))
+    paths = {"/api/v1/perform": {}, "/explain": {}}
+    lifecycle.on("GET /pub/job/adder/latest/openapi.json", answer({"paths": paths}))
 
     def complete(line):
         count = len(line.split()) - (not line.endswith(" "))
@@ -35,6 +40,8 @@ def complete(logged_in, lifecycle, answer):
         ("racetrack rollback adder 0.", ["0.0.2", "0.0.3"]),
         ("racetrack move adder --version 0.0.2 --infrastructure ", ["docker", "process"]),
         ("racetrack auth explain alice ad", ["adder"]),
+        ("racetrack call adder ", ["/api/v1/perform", "/explain"]),
+        ("racetrack auth allow a", ["adder", "anna"]),
         ("racetrack plugin uninstall py", ["python3"]),
         ("racetrack plugin download python3 ", ["3.0.0"]),
         ("racetrack roll", ["rollback"]),

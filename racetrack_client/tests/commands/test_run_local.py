@@ -6,6 +6,8 @@ import sys
 import urllib.request
 
 import pytest
+from racetrack_client.client.local_job import choose_port
+from racetrack_commons.testing.serving import wait_until
 
 JOB = """
 name: adder
@@ -18,7 +20,10 @@ runtime_env: {BOTH: of the job, GREETING: "two\\nlines"}
 secret_runtime_env_file: .env
 """
 BUILDER = """
-import json, os, pathlib, sys
+import json, os, pathlib, sys, time
+if os.environ.get("SLOW"):
+    pathlib.Path(os.environ["RECORD"]).write_text(str(os.getpid()))
+    time.sleep(60)
 assert sys.argv[1:] == ["make-image"]
 pathlib.Path(os.environ["RECORD"]).write_text(sys.stdin.read())
 if answer := os.environ.get("ANSWER"):
@@ -117,6 +122,28 @@ def test_a_process_runs_until_it_is_interrupted(job, tmp_path):
     payload = json.loads((tmp_path / "record").read_text())
     assert payload["build_context"]
     assert payload["manifest"]["name"] == "adder"
+
+
+def test_ctrl_c_ends_the_builder_without_a_traceback(job, tmp_path):
+    job.variables["SLOW"] = "1"
+    process = job.start("run-local")
+    record = tmp_path / "record"
+    wait_until(lambda: record.exists() and record.read_text())
+
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _out, err = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(record.read_text()), 0)
+
+
+def test_without_a_port_one_is_chosen_that_is_free():
+    with socket.socket() as first:
+        first.bind(("127.0.0.1", choose_port()))
+        first.listen()
+        assert choose_port() > first.getsockname()[1]
 
 
 @pytest.mark.usefixtures("process_image")

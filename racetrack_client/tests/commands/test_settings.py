@@ -154,7 +154,7 @@ def test_another_server_that_answers_is_not_taken_for_lifecycle(
 
         assert done.returncode == 70
         assert f"no Lifecycle answers at {lifecycle.url}" in done.stderr
-        assert "is the remote right?" in done.stderr
+        assert "Is the remote right?" in done.stderr
 
 
 def test_a_page_is_no_empty_list(logged_in, lifecycle, answer):
@@ -205,3 +205,20 @@ def test_a_job_without_a_name_or_version_is_refused(logged_in, lifecycle, argume
 def test_less_than_no_line_is_wrong_use(logged_in):
     assert logged_in("logs", "adder", "--tail", "-1").returncode == 2
     assert logged_in("build-logs", "adder", "--tail", "-1").returncode == 2
+
+
+def test_a_command_without_a_remote_says_how_to_choose_one(racetrack):
+    error = racetrack("list").stderr
+
+    assert "No remote is set: choose one by `racetrack set remote URL`" in error
+    by_word = racetrack("list", "--remote", "no-such-host-xyz").stderr
+    assert "no-such-host-xyz is taken for a host, because no alias is called so" in by_word
+    elsewhere = racetrack("list", "--remote", "http://127.0.0.1:9").stderr
+    assert "Is the remote right? `racetrack get remote` shows it" in elsewhere
+
+
+def test_a_plugin_that_cannot_be_fetched_does_not_blame_the_remote(racetrack):
+    done = racetrack("plugin", "install", "github.com/a/b", GITHUB_API_URL="http://127.0.0.1:9")
+
+    assert "http://127.0.0.1:9/repos/a/b/releases" in done.stderr
+    assert "remote" not in done.stderr

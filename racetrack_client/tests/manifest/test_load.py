@@ -151,3 +151,24 @@ def test_the_context_of_an_invalid_manifest_is_named(tmp_path: Path):
 
     with pytest.raises(ContextError, match=r"validating manifest: .*\n.*replicas: 77"):
         load_validated_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("name: a\nowner_email: b: c\n", "  owner_email: b: c\n                ^\n  Put the value in quotes"),
+        ("name: a\ngit:\n\tremote: b\n", "  →remote: b\n  ^\n  Indent with spaces: YAML accepts no tabs."),
+    ],
+)  # fmt: skip
+def test_a_broken_line_is_shown_with_the_way_out(tmp_path, text, shown):
+    (tmp_path / "job.yaml").write_text(text)
+
+    with pytest.raises(ValidationError) as caught:
+        load_manifest(tmp_path)
+
+    assert shown in str(caught.value)
+
+
+def test_a_directory_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ValidationError, match=r"there is no directory or file .*nodir"):
+        load_manifest(tmp_path / "nodir")

@@ -53,7 +53,7 @@ def test_what_the_samples_use_is_accepted():
         ({"name": "a" * 60}, "name", "shorten the name"),
         ({"name": 5}, "name", "must be a text, not 5"),
         ({"version": "1.0"}, "version", "such as 1.2.3"),
-        ({"version": 1.0}, "version", "put it in quotes"),
+        ({"version": 1.0}, "version", "such as 1.2.3, not"),
         ({"version": "01.0.0"}, "version", "such as 1.2.3"),
         ({"version": "1.0.0+build"}, "version", "use a label"),
         ({"version": "1.0.0-RC1"}, "version", "use a-z"),
@@ -204,3 +204,15 @@ def test_the_manifest_has_a_json_schema_for_the_api():
     assert schema["$defs"]["ResourcesManifest"]["properties"]["cpu_min"]["anyOf"][0]["type"] == (
         "string"
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("git", "https://a.b/c", "such as git: {remote: https://a.b/c}; it is https://a.b/c"),
+        ("resources", "2Gi", "such as resources: {memory_max: 2Gi}; it is 2Gi"),
+        ("version", 1.0, "must be a semantic version such as 1.2.3, not 1.0"),
+    ],
+)  # fmt: skip
+def test_the_advice_for_a_key_that_is_elsewhere_fits(key, value, problem):
+    assert problems_of(a_manifest_dict(**{key: value}))[key].endswith(problem)

@@ -73,7 +73,7 @@ def test_an_unexpected_kind_of_answer_is_an_error(lifecycle, answer, get):
     assert parse_response_list(get("list"), "asking") == [1]
     with pytest.raises(ResponseError, match="expected a JSON object, got application/json"):
         parse_response_object(get("list"), "asking")
-    with pytest.raises(ResponseError, match="really the URL of Lifecycle"):
+    with pytest.raises(ResponseError, match="expected a JSON list, got text/html"):
         parse_response_list(get("page"), "asking")
     with pytest.raises(ResponseError, match="is JSON, but is not"):
         parse_response(get("lie"), "asking")

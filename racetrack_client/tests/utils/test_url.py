@@ -43,3 +43,8 @@ def test_what_is_no_url_is_refused(remote: str):
 )
 def test_parts_are_joined_by_single_slashes(parts: tuple[str, ...], joined: str):
     assert join_paths(*parts) == joined
+
+
+def test_a_number_is_no_host():
+    with pytest.raises(ValidationError, match=r"is a number; .* say http://127\.0\.0\.1:7202"):
+        resolve_lifecycle_url("7202", {})

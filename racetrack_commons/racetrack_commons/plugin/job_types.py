@@ -1,5 +1,6 @@
 """The job types that all plugins offer together, and the choice of one for a job."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +104,19 @@ class JobTypes:
         able = [each for each in self.by_key.values() if each.can_run_as(kind)]
         if not able:
             return f"{wanted}; no plugin offers one: an admin may install a plugin with job types"
-        return f"{wanted}; there are: {', '.join(sorted(map(str, able)))}"
+        meant = _suggest_name(requested.partition(":")[0], {each.name for each in able})
+        return f"{wanted}; {meant}there are: {', '.join(sorted(map(str, able)))}"
+
+
+def _suggest_name(name: str, known: set[str]) -> str:
+    """Return a hint for a name that is like a known one, such as `python`, whose version is that of Python."""
+    close = [] if name in known else difflib.get_close_matches(name, known, n=1)
+    if not close:
+        return ""
+    hint = f"did you mean {close[0]}:latest? "
+    if name == "python":
+        hint += "Python's own version is jobtype_extra.python_version; "
+    return hint
 
 
 def gather_job_types(engine: PluginEngine) -> JobTypes:

@@ -140,6 +140,11 @@ def test_an_error_names_what_there_is(engine):
         resolve_job_type(engine, "go:1.0.0", "process")
     with pytest.raises(ValidationError, match=r"go:1\.\* is not .*only for others"):
         resolve_job_type(engine, "go:1.*", "process")
+    with pytest.raises(
+        ValidationError,
+        match=r"did you mean python3:latest\? Python's own version is jobtype_extra.python_version; there are",
+    ):
+        resolve_job_type(engine, "python:3.11", "process")
     with pytest.raises(ValidationError, match=r"rust:latest.*there are: go:1.0.0"):
         resolve_job_type(engine, "rust:latest", "docker")
     with pytest.raises(ValidationError, match="definition is wrong"):

@@ -16,6 +16,7 @@ from racetrack_client.commands.options import (
     ScopeOption,
     complete_exact_version,
     complete_job_name,
+    complete_subject,
     format_table,
     print_data,
     say,
@@ -29,7 +30,8 @@ app = typer.Typer()
 Subject = Annotated[
     str,
     typer.Argument(
-        help="Name of a user, ESC or job family; user:, esc: or job_family: before it says which."
+        help="Name of a user, ESC or job family; user:, esc: or job_family: before it says which.",
+        autocompletion=complete_subject,
     ),
 ]
 OneJob = Annotated[
@@ -85,17 +87,26 @@ def print_permissions(
         typer.Argument(help="Name of a user, ESC or job family; default: you.", show_default=False),
     ] = None,
     remote: Remote = None,
+    shows_all: Annotated[
+        bool, typer.Option("--all", help="Also those that a broader one includes.")
+    ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """List the permissions of a user, ESC or job family."""
+    """List the permissions of a user, ESC or job family.
+
+    As text, permissions that a broader one includes are left out; JSON has all of them.
+    """
     held = _list_held(open_session(remote), subject)
     if not held and output == Output.TEXT:
         say(f"{subject or 'your account'} holds no permission")
         return
+    shown = held if shows_all else [each for each in held if not _is_included(each, held)]
     rows = [
         [each["scope"], *(each[key] or "(all)" for key in ("job_name", "job_version", "endpoint"))]
-        for each in held
+        for each in shown
     ]
+    if len(shown) < len(held) and output == Output.TEXT:
+        say(f"{len(held) - len(shown)} more are included in these; --all shows them")
     print_data(held, output, format_table(["SCOPE", "JOB", "VERSION", "ENDPOINT"], rows))
 
 
@@ -146,6 +157,20 @@ def revoke(session: Session, subject: str, permission: Permission) -> None:
         )
     session.call("DELETE", f"auth/permissions/{found['id']}")
     say(f"{subject} may no longer {permission}, unless another permission covers it")
+
+
+def _is_included(permission: dict[str, Any], held: list[dict[str, Any]]) -> bool:
+    """Return whether a broader permission of the same holder includes this one."""
+    return any(_is_broader(each, permission) for each in held)
+
+
+def _is_broader(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    limits = ("job_name", "job_version", "endpoint")
+    is_wide = one["scope"] in (other["scope"], AuthScope.FULL_ACCESS) and all(
+        one[key] in (None, other[key]) for key in limits
+    )
+    keys = ("scope", *limits)
+    return is_wide and [one[key] for key in keys] != [other[key] for key in keys]
 
 
 def _list_held(session: Session, subject: str | None) -> list[dict[str, Any]]:

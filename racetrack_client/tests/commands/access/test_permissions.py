@@ -14,7 +14,7 @@ def test_permissions_are_listed(logged_in, lifecycle, answer):
     lifecycle.on("GET auth/permissions", answer(HELD))
     lifecycle.on("GET auth/permissions?subject=esc%3Ashop", answer([]))
 
-    _header, first, second = logged_in("auth", "permissions").stdout.splitlines()
+    _header, first, second = logged_in("auth", "permissions", "--all").stdout.splitlines()
 
     assert first.split() == ["call_job", "adder", "(all)", "(all)"]
     assert second.split() == ["call_job", "adder", "0.0.2", "/api/v1/perform"]
@@ -23,6 +23,21 @@ def test_permissions_are_listed(logged_in, lifecycle, answer):
     assert (of_shop.returncode, of_shop.stdout) == (0, "")
     assert "esc:shop holds no permission" in of_shop.stderr
     assert logged_in("auth", "permissions", "esc:shop", "-o", "json").stdout == "[]\n"
+
+
+def test_permissions_that_a_broader_one_includes_are_left_out(logged_in, lifecycle, answer):
+    everything = {"scope": "full_access", "job_name": None, "job_version": None, "endpoint": None}
+    of_version = everything | {"scope": "call_job", "job_name": "adder", "job_version": "0.0.1"}
+    of_other = of_version | {"job_version": "0.0.2"}
+    lifecycle.on("GET auth/permissions", answer([of_version, everything, of_other]))
+
+    done = logged_in("auth", "permissions")
+
+    assert done.stdout.splitlines()[1].split() == ["full_access", "(all)", "(all)", "(all)"]
+    assert len(done.stdout.splitlines()) == 2
+    assert "2 more are included in these; --all shows them" in done.stderr
+    lifecycle.on("GET auth/permissions", answer([of_version, of_other, of_version]))
+    assert len(logged_in("auth", "permissions").stdout.splitlines()) == 4
 
 
 def test_a_user_is_allowed_an_endpoint_of_a_version(logged_in, lifecycle, answer):
