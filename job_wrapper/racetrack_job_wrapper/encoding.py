@@ -41,6 +41,11 @@ def to_json(value: Any, name: str = "result") -> bytes:
     return _Encoder().encode(value, name).encode("utf-8", "backslashreplace")
 
 
+def to_plain(value: Any) -> Any:
+    """Return the value that a reader of the value's JSON gets; raise NotSerializable when it can't be encoded."""
+    return json.loads(to_json(value))
+
+
 class _Encoder:
     def __init__(self) -> None:
         self._collected: dict[int, tuple[Any, list[Any]]] = {}

@@ -1,7 +1,9 @@
 """Loading a job: from an object of its class to a job whose endpoints, examples and files are checked once at the start."""
 
+import inspect
 import json
 import mimetypes
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +57,8 @@ class Job:
     metrics: JobMetrics
     webview: AsgiApp | None = None
     native: NativeEndpoints | None = None
+    description: str = ""
+    """The docstring of the job's class or module, for the documentation."""
 
 
 @dataclass
@@ -100,7 +104,17 @@ def make_job(instance: Any, environment: JobEnvironment, threads: JobThreads) ->
         metrics=metrics,
         webview=mount_webview(instance, environment.base_url, threads.loop),
         native=native,
+        description=_read_description(type(instance)),
     )
+
+
+def _read_description(kind: type) -> str:
+    own = kind.__doc__ or ""
+    # Python writes the docstring of a dataclass that has none: its signature.
+    if own and not own.startswith(f"{kind.__name__}("):
+        return inspect.cleandoc(own)
+    module = sys.modules.get(kind.__module__)
+    return inspect.cleandoc(module.__doc__ or "") if module else ""
 
 
 def _give_context(instance: Any) -> None:

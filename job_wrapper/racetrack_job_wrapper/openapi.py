@@ -2,23 +2,21 @@
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from racetrack_job_wrapper.endpoint_config import API
+from racetrack_job_wrapper.entrypoint import JobEntrypoint
 from racetrack_job_wrapper.environment import JobEnvironment
 from racetrack_job_wrapper.job import Job
-from racetrack_job_wrapper.responses import Response
+from racetrack_job_wrapper.log.logger import logger
+from racetrack_job_wrapper.responses import JSON, Response
+from racetrack_job_wrapper.schemas import SchemaMaker, describe_default, read_hints
 
 ASSETS = Path(__file__).parent / "swagger_ui"
 _ASSET_TYPES = {".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
-_JSON_TYPES = {
-    "int": "integer",
-    "float": "number",
-    "str": "string",
-    "bool": "boolean",
-    "list": "array",
-    "dict": "object",
-}
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 def make_openapi(job: Job | None, environment: JobEnvironment) -> dict[str, Any]:
@@ -37,25 +35,23 @@ def make_openapi(job: Job | None, environment: JobEnvironment) -> dict[str, Any]
             ("health", "How the job is"),
         )
     }
-    for endpoint, handler in job.endpoints.items() if job else ():
-        paths[f"/api/v1{endpoint}"] = {"post": _describe_call(endpoint, handler, job)}
-    for endpoint in job.static_files if job else ():
-        operation = {
-            "tags": ["API"],
-            "summary": "A file",
-            "responses": {"200": {"description": "the file"}},
-        }
-        paths[f"/api/v1{endpoint}"] = {"get": operation}
-    native = job.native.describe() if job and job.native else {}
+    maker = SchemaMaker()
+    native: dict[str, Any] = {}
+    if job:
+        paths |= _describe_endpoints(job, maker)
+        native = _describe_native_endpoints(job)
     for path, operations in native.get("paths", {}).items():
         paths[path] = {**paths.get(path, {}), **operations}
+    components = native.get("components", {})
+    info = {"title": f"Job - {environment.name}", "version": environment.version}
     return {
         "openapi": "3.1.0",
-        "info": {"title": f"Job - {environment.name}", "version": environment.version},
+        "info": info | ({"description": job.description} if job and job.description else {}),
         "servers": [{"url": environment.base_url}, {"url": "/"}],
         "paths": paths,
         "components": {
-            **native.get("components", {}),
+            **components,
+            "schemas": {**maker.components, **components.get("schemas", {})},
             "securitySchemes": {
                 "racetrackAuth": {"type": "apiKey", "in": "header", "name": "X-Racetrack-Auth"}
             },
@@ -91,7 +87,7 @@ def find_asset(name: str) -> Response | None:
 def list_parameters(function: Callable[..., Any]) -> list[dict[str, Any]]:
     """List the parameters of a function: required ones first, then `*args`, then optional ones."""
     required, variadic, optional = [], [], []
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in _read_parameters(function) or ():
         hint = _type_name(parameter.annotation)
         if parameter.kind is parameter.VAR_KEYWORD:
             continue
@@ -100,43 +96,98 @@ def list_parameters(function: Callable[..., Any]) -> list[dict[str, Any]]:
         elif parameter.default is parameter.empty:
             required.append({"name": parameter.name, "type": hint})
         else:
-            optional.append(
-                {"name": parameter.name, "default_value": parameter.default, "type": hint}
-            )
+            default = describe_default(parameter.default)
+            optional.append({"name": parameter.name, "default_value": default, "type": hint})
     return required + variadic + optional
 
 
-def payload_schema(function: Callable[..., Any], example: dict[str, Any]) -> dict[str, Any]:
+def payload_schema(
+    function: Callable[..., Any], example: dict[str, Any] | None, maker: SchemaMaker
+) -> dict[str, Any]:
     """Describe the body of a call as a JSON schema, from the type hints."""
-    listed = [each for each in list_parameters(function) if each["name"] != "args"]
-    properties = {each["name"]: _json_type(each["type"]) for each in listed}
-    required = [each["name"] for each in listed if "default_value" not in each]
-    schema: dict[str, Any] = {
-        "type": "object",
-        "properties": properties,
-        "default": example,
-        "examples": [example],
+    schema: dict[str, Any] = {"type": "object"}
+    if example is not None:
+        schema |= {"default": example, "examples": [example]}
+    parameters = _read_parameters(function)
+    if parameters is None:
+        return schema
+    hints = read_hints(function)
+    named = [each for each in parameters if each.kind in _NAMED]
+    schema["properties"] = {
+        each.name: _describe_parameter(each, hints.get(each.name, each.annotation), maker)
+        for each in named
     }
-    return schema | ({"required": required} if required else {})
+    if required := [each.name for each in named if each.default is each.empty]:
+        schema["required"] = required
+    if all(each.kind is not each.VAR_KEYWORD for each in parameters):
+        schema["additionalProperties"] = False
+    return schema
 
 
-def _describe_call(endpoint: str, handler: Any, job: Job | None) -> dict[str, Any]:
-    example = job.examples.get(endpoint, {}) if job else {}
+def _describe_endpoints(job: Job, maker: SchemaMaker) -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for endpoint, handler in job.endpoints.items():
+        paths[f"{API}{endpoint}"] = {"post": _describe_call(endpoint, handler, job, maker)}
+    for endpoint in job.static_files:
+        responses = {"200": {"description": "the file"}}
+        paths[f"{API}{endpoint}"] = {
+            "get": {"tags": ["API"], "summary": "A file", "responses": responses}
+        }
+    return paths
+
+
+def _describe_call(endpoint: str, handler: Any, job: Job, maker: SchemaMaker) -> dict[str, Any]:
+    documentation = _read_documentation(handler)
+    payload = payload_schema(handler, job.examples.get(endpoint), maker)
+    result: dict[str, Any] = {"description": "the result"}
+    if schema := maker.describe(read_hints(handler).get("return", inspect.Parameter.empty)):
+        result["content"] = {JSON: {"schema": schema}}
     return {
         "tags": ["API"],
-        "summary": f"Call {endpoint.lstrip('/')}",
-        "description": inspect.getdoc(handler) or "",
+        "summary": documentation.partition("\n")[0] or f"Call {endpoint.lstrip('/')}",
+        "description": documentation,
         "operationId": "perform"
         if endpoint == "/perform"
         else f"auxiliary_endpoint{endpoint.replace('/', '_')}",
-        "requestBody": {
-            "content": {"application/json": {"schema": payload_schema(handler, example)}}
-        },
+        "requestBody": {"content": {JSON: {"schema": payload}}},
         "responses": {
-            "200": {"description": "the result"},
+            "200": result,
             "400": {"description": "wrong arguments"},
+            "500": {"description": "the job failed"},
         },
     }
+
+
+def _read_parameters(function: Callable[..., Any]) -> list[inspect.Parameter] | None:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        # Some functions and classes written in C do not tell their parameters.
+        return None
+
+
+def _describe_parameter(
+    parameter: inspect.Parameter, hint: Any, maker: SchemaMaker
+) -> dict[str, Any]:
+    schema = maker.describe(hint)
+    if parameter.default is parameter.empty or parameter.default is None:
+        return schema
+    default = describe_default(parameter.default)
+    return schema | {"default": default} if "$ref" not in schema else schema
+
+
+def _read_documentation(handler: Any) -> str:
+    handler = handler.func if isinstance(handler, partial) else handler
+    documentation = inspect.getdoc(handler) or ""
+    return "" if documentation == inspect.getdoc(JobEntrypoint.perform) else documentation
+
+
+def _describe_native_endpoints(job: Job) -> dict[str, Any]:
+    try:
+        return job.native.describe() if job.native else {}
+    except Exception as error:  # noqa: BLE001 - FastAPI can't describe some hints of the job
+        logger.log_failure("the endpoints of auxiliary_endpoints_v2 can't be described", error)
+        return {}
 
 
 def _type_name(annotation: Any) -> str | None:
@@ -149,8 +200,3 @@ def _type_name(annotation: Any) -> str | None:
         if getattr(annotation, "__args__", None)
         else getattr(annotation, "__name__", str(annotation))
     )
-
-
-def _json_type(hint: str | None) -> dict[str, Any]:
-    base = (hint or "").split("[")[0].lower()
-    return {"type": _JSON_TYPES[base]} if base in _JSON_TYPES else {}
