@@ -50,6 +50,10 @@ RUN for package in racetrack_client racetrack_commons lifecycle lifecycle_superv
 # --- Lifecycle and its Supervisor -------------------------------------------------------------------------------------------
 
 FROM libraries AS lifecycle
+# Plugins of infrastructure targets call these commands.
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends ca-certificates docker-cli kubernetes-client \
+  && rm -rf /var/lib/apt/lists/*
 RUN --mount=type=bind,from=tools,source=/tools,target=/tools \
   --mount=type=cache,target=/root/.cache/uv \
   --mount=type=bind,source=lifecycle/pyproject.toml,target=/src/lifecycle/pyproject.toml \

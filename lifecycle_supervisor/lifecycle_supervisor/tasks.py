@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from lifecycle.deployment.upkeep.retention import (
     forget_old_rows,
 )
 from lifecycle.deployment.wiring import DeploymentServices
+from lifecycle.infrastructure.model import KeeperTask, TargetKeeper
 from lifecycle.job.sync import sync_jobs
 from racetrack_commons.deploy.resource import job_resource_name
 from racetrack_commons.entities.dto import JobDto, JobStatus
@@ -94,11 +96,23 @@ class SupervisorTasks:
         return set(gather_job_types(self.core.plugins).by_key) or None
 
     def _list_keeper_tasks(self) -> list[PeriodicTask]:
+        """List the tasks of all keepers; those of a built-in target rest while a plugin's target replaces it."""
+        infrastructure = self.core.infrastructure
+        keepers = infrastructure.list_built_in_keepers()
+        keepers += [keeper for keeper in infrastructure.list_keepers() if keeper not in keepers]
         return [
-            PeriodicTask(task.name, task.interval_seconds, task.run)
-            for keeper in self.core.infrastructure.list_keepers()
+            PeriodicTask(task.name, task.interval_seconds, self._while_in_charge(keeper, task))
+            for keeper in keepers
             for task in keeper.list_tasks()
         ]
+
+    def _while_in_charge(self, keeper: TargetKeeper, task: KeeperTask) -> Callable[[], object]:
+        def run() -> None:
+            # Plugins come and go while the Supervisor runs; a keeper would remove what another target's deployer starts.
+            if self.core.infrastructure.is_in_charge(keeper):
+                task.run()
+
+        return run
 
 
 def write_discovery_file(path: Path, jobs: list[JobDto]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 from racetrack_client.log.errors import EntityNotFound, UnauthorizedError
@@ -19,6 +19,8 @@ from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.auth import AuthSubjectDto, AuthTokenDto
 
 ANONYMOUS = "anonymous"
+_USE_PRECISION = timedelta(minutes=1)
+"""Uses of a token that are closer together are noted once, because each note is a write."""
 
 
 class InvalidToken(UnauthorizedError):
@@ -122,7 +124,7 @@ class Authenticator:
 
     def _note_use(self, stored: AuthTokenDto) -> None:
         now = self.clock.now()
-        if stored.last_use_time is None or stored.last_use_time.date() != now.date():
+        if stored.last_use_time is None or now - stored.last_use_time >= _USE_PRECISION:
             with self.writing() as uow:
                 uow.auth_tokens.note_use(stored.id, now)
 

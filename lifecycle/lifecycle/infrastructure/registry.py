@@ -43,6 +43,25 @@ class InfrastructureRegistry:
         """List the keepers of the targets that have one."""
         return [target.keeper for target in self.collect_targets().values() if target.keeper]
 
+    def list_built_in_keepers(self) -> list[TargetKeeper]:
+        """List the keepers of the built-in targets, whether or not a plugin replaces their targets now."""
+        return [target.keeper for target in self._built_in.values() if target.keeper]
+
+    def is_in_charge(self, keeper: TargetKeeper) -> bool:
+        """Return whether no plugin's target has taken the place of the built-in one that the keeper belongs to."""
+        replaced = self._of_plugins()
+        return not any(
+            target.keeper is keeper for name, target in self._built_in.items() if name in replaced
+        )
+
+    def list_named(self, name: str) -> list[InfrastructureTarget]:
+        """List the target of that name, and the built-in one that it replaces, whose instances may still run.
+
+        Raises ValidationError, which lists the targets, if there is none.
+        """
+        present, built_in = self.get(name), self._built_in.get(name)
+        return [present] if built_in is None or built_in is present else [present, built_in]
+
     def get(self, name: str) -> InfrastructureTarget:
         """Return the target of that name; raise ValidationError, which lists the targets, if there is none."""
         target = self.collect_targets().get(name)

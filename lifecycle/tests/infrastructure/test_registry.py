@@ -1,6 +1,7 @@
 import pytest
 from lifecycle.config import BuiltInTarget
 from lifecycle.domain.secrets import SecretBox
+from lifecycle.infrastructure.docker.keeper import DockerKeeper, Failures
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.infrastructure.registry import InfrastructureRegistry, load_targets
 from racetrack_client.log.errors import ValidationError
@@ -35,3 +36,18 @@ def test_a_target_of_a_plugin_replaces_the_built_in_one_and_its_keeper():
 
     assert registry.get("process") is of_plugin
     assert registry.list_keepers() == []
+    assert registry.list_named("process") == [of_plugin, built_in]
+
+
+def test_a_built_in_keeper_rests_from_the_moment_that_a_plugin_replaces_its_target():
+    keeper = DockerKeeper(None, Failures(), Clock())
+    of_plugins = {}
+    built_in = {"docker": InfrastructureTarget(keeper=keeper)}
+    registry = InfrastructureRegistry(built_in, lambda: of_plugins)
+
+    assert registry.is_in_charge(keeper)
+    of_plugins["docker"] = InfrastructureTarget()
+    assert not registry.is_in_charge(keeper)
+    assert registry.list_built_in_keepers() == [keeper]
+    of_plugins.clear()
+    assert registry.is_in_charge(keeper)

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from racetrack_client.log.context_error import wrap_context
+from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.entities.dto import ChangeKind, JobDto
 from racetrack_commons.plugin.core import PluginCore
@@ -22,6 +23,10 @@ from lifecycle.maintenance import check_no_maintenance
 logger = get_logger(__name__)
 
 
+class JobStillRuns(ServiceUnavailable):
+    """The job is no longer registered, but its target could not remove it yet."""
+
+
 @dataclass(frozen=True)
 class JobDeleter:
     """Deletes jobs, in the calling thread."""
@@ -33,17 +38,22 @@ class JobDeleter:
         """Take the job out of the registry, then stop its instances.
 
         In this order, a crash in between leaves instances that the reaper stops, and never a job
-        in the registry that has lost its instances. Raises DeploymentInProgress, UnderMaintenance.
+        in the registry that has lost its instances. Raises DeploymentInProgress, UnderMaintenance,
+        and JobStillRuns when the target failed.
         """
         with self.core.unit_of_work() as uow:
             check_no_maintenance(uow)
             check_no_deployment(uow, job.name, job.version, self.core.clock.now())
             present = uow.jobs.get(job.name, job.version)
             instances = self._remove(uow, present, subject)
-        for instance in instances:
-            self.reaper.remove(instance)
+        left = [instance for instance in instances if not self.reaper.remove(instance)]
         logger.info(f"job {job} was deleted by {subject.name}")
         self._invoke_hooks(present, subject)
+        if left:
+            raise JobStillRuns(
+                f"job {job} is deleted here, but target {left[0].infrastructure_target} could not stop it;"
+                " Lifecycle tries again every minute, and its log tells the cause"
+            )
 
     def _remove(self, uow: UnitOfWork, job: JobDto, subject: AuthSubject) -> list[JobInstance]:
         now = self.core.clock.now()

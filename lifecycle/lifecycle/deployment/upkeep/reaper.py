@@ -90,11 +90,12 @@ class InstanceReaper:
         return True
 
     def _stop(self, instance: JobInstance) -> None:
-        deployer = self._infrastructure.get(instance.infrastructure_target).job_deployer
-        if isinstance(deployer, InstanceDeployer):
-            deployer.stop_instance(instance.id, _GRACE_SECONDS)
-        elif deployer is not None and not self._is_job_on_target_of(instance):
-            deployer.delete_job(instance.job_name, instance.job_version)
+        for target in self._infrastructure.list_named(instance.infrastructure_target):
+            deployer = target.job_deployer
+            if isinstance(deployer, InstanceDeployer):
+                deployer.stop_instance(instance.id, _GRACE_SECONDS)
+            elif deployer is not None and not self._is_job_on_target_of(instance):
+                deployer.delete_job(instance.job_name, instance.job_version)
 
     def _is_job_on_target_of(self, instance: JobInstance) -> bool:
         """Return whether the job is still there: a target that replaces in place has only its newest instance."""

@@ -1,4 +1,5 @@
 import pytest
+from lifecycle.deployment.requests.delete import JobStillRuns
 from lifecycle.deployment.requests.enqueue import DeploymentInProgress
 from racetrack_client.log.errors import EntityNotFound
 
@@ -20,7 +21,7 @@ def test_a_deleted_job_is_stopped_audited_and_in_the_trash(platform):
         assert uow.job_secrets.find("adder", "0.0.1") is None
 
 
-def test_a_job_is_deleted_even_when_its_target_is_away_and_stopped_later(platform):
+def test_a_job_whose_target_is_away_is_deleted_and_stopped_later_and_the_caller_is_told(platform):
     platform.deploy()
     stop_instance = platform.instances.stop_instance
 
@@ -28,7 +29,8 @@ def test_a_job_is_deleted_even_when_its_target_is_away_and_stopped_later(platfor
         raise RuntimeError("engine is down")
 
     platform.instances.stop_instance = fail
-    platform.services.deleter.delete(platform.job(), platform.deployer)
+    with pytest.raises(JobStillRuns, match=r"adder 0\.0\.1 is deleted here, but target"):
+        platform.services.deleter.delete(platform.job(), platform.deployer)
     platform.instances.stop_instance = stop_instance
     platform.clock.advance(60)
     platform.services.reaper.run_once()
