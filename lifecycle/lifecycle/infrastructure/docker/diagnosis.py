@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.clock import Clock
@@ -36,6 +37,9 @@ class Diagnosis:
     is_starting: bool = False
     restarts: int = 0
     memory_bytes: int = 0
+    memory_peak_bytes: int = 0
+    """The most memory that was seen, which may be less than what it used in between."""
+    memory_limit_bytes: int = 0
 
 
 class _StartReason(str):
@@ -52,6 +56,7 @@ class Diagnostician:
         self._engine = deployer.engine
         self._clock = clock
         self._longest_start = timedelta(seconds=deployer.config.timeout_until_job_ready)
+        self._peaks: dict[str, int] = {}
         self._known_ends: dict[str, tuple[int, ContainerEnd | None]] = {}
 
     def diagnose(self, container: JobContainer) -> Diagnosis:
@@ -64,18 +69,24 @@ class Diagnostician:
         problem = self._find_problem(container, condition, end)
         is_starting = isinstance(problem, _StartReason)
         past = None if problem else _describe_past(condition, end)
+        memory_bytes = self._engine.read_memory_bytes(container.id)
+        self._peaks[container.id] = max(memory_bytes, self._peaks.get(container.id, 0))
         return Diagnosis(
             problem=None if is_starting else problem,
             notice=problem if is_starting else past,
             is_starting=is_starting,
             restarts=condition.restarts,
-            memory_bytes=self._engine.read_memory_bytes(container.id),
+            memory_bytes=memory_bytes,
+            memory_peak_bytes=self._peaks[container.id],
+            memory_limit_bytes=condition.memory_bytes,
         )
 
     def forget_others(self, containers: list[JobContainer]) -> None:
-        """Forget the ends of all containers but the given ones."""
-        for container_id in self._known_ends.keys() - {one.id for one in containers}:
-            del self._known_ends[container_id]
+        """Forget what is known of all containers but the given ones."""
+        known: tuple[dict[str, Any], ...] = (self._known_ends, self._peaks)
+        for of_containers in known:
+            for container_id in of_containers.keys() - {one.id for one in containers}:
+                del of_containers[container_id]
 
     def _find_problem(
         self, container: JobContainer, condition: ContainerCondition, end: ContainerEnd | None

@@ -99,6 +99,8 @@ class DockerMonitor(BuiltInMonitor):
             "infrastructure_stats": {
                 "number_of_restarts": sum(each.restarts for each in diagnoses),
                 "memory_bytes": sum(each.memory_bytes for each in diagnoses),
+                "memory_peak_bytes": sum(each.memory_peak_bytes for each in diagnoses),
+                "memory_limit_bytes": sum(each.memory_limit_bytes for each in diagnoses),
             },
         }
         return self._describe(instance).model_copy(update=observed)

@@ -24,6 +24,7 @@ from lifecycle.infrastructure.process.process_table import PAGE_BYTES, ProcessEn
 
 logger = get_logger(__name__)
 _REFRESH_SECONDS = 0.5
+_READ_SECONDS = 1
 _EXACT_SECONDS = 5
 _NEW_HEIGHT = 1.05
 _STORED_GROWTH = 1.1
@@ -36,6 +37,8 @@ class MemoryUse:
     used_bytes: int
     peak_bytes: int
     limit_bytes: int
+    read_at: float = 0
+    """When it was read, by the clock that never goes back."""
 
 
 @dataclass
@@ -128,14 +131,16 @@ class MemoryWatch:
     def _look_at_group(self, process: JobProcess, group: JobGroup) -> None:
         if self.note_kill(process):
             group.kill()  # Version 1 kills one process of a job, and leaves the others without it.
-        used_bytes = group.read_used_bytes()
-        if used_bytes:
-            self._remember(process, used_bytes)
+        known = self._uses.of_processes.get(process.id)
+        if known is None or self._clock.monotonic() - known.read_at >= _READ_SECONDS:
+            used_bytes = group.read_used_bytes()
+            if used_bytes:
+                self._remember(process, used_bytes)
 
     def _look_at_family(self, process: JobProcess) -> None:
         started = find_started_process(process)
-        if started is None or not is_alive(started):
-            return  # The keeper ends what is left of it.
+        if started is None:
+            return
         family = self._table.list_family(started.pid, process.id)
         if not family:
             return  # It was started after the table was read.
@@ -145,7 +150,8 @@ class MemoryWatch:
         gauge = self._gauges[start]
         used_bytes = gauge.measure(family, self._table, self._clock.monotonic())
         self._remember(process, used_bytes)
-        if used_bytes > gauge.limit_bytes:
+        if used_bytes > gauge.limit_bytes and is_alive(started):
+            # The keeper ends what is left of a job whose first process has ended: its number may be another's by now.
             self._note(process, MemoryKill(gauge.limit_bytes, used_bytes))
             self._kill_family(started, process)
 
@@ -169,7 +175,9 @@ class MemoryWatch:
         former = max(known.peak_bytes if known else 0, process.peak_memory_bytes or 0)
         peak_bytes = max(former, used_bytes)
         limit_bytes = known.limit_bytes if known else self._read_limit(process)
-        self._uses.of_processes[process.id] = MemoryUse(used_bytes, peak_bytes, limit_bytes)
+        self._uses.of_processes[process.id] = MemoryUse(
+            used_bytes, peak_bytes, limit_bytes, self._clock.monotonic()
+        )
         if peak_bytes > (process.peak_memory_bytes or 0) * _STORED_GROWTH:
             process.peak_memory_bytes = peak_bytes
             self._store(process)

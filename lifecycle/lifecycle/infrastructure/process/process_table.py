@@ -1,14 +1,15 @@
 """Reading from /proc which processes belong to a replica, and what they use."""
 
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from lifecycle.infrastructure.process.plan import PROCESS_VARIABLE
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_Key = TypeVar("_Key", bound=Hashable)
 _MARK = f"{PROCESS_VARIABLE}=".encode()
 
 
@@ -25,16 +26,22 @@ class ProcessEntry:
     rss_bytes: int
     """Its resident memory; a page that it shares with others counts as a whole."""
 
+    @property
+    def key(self) -> tuple[int, int]:
+        """The pid and the start, which together no other process of the machine has."""
+        return self.pid, self.start_ticks
+
 
 class ProcessTable:
     """The processes of the machine, and the replicas that they belong to; empty where there is no /proc."""
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = str(proc)
-        self._marks: dict[tuple[int, int], str] = {}
         self._newest_pid = b""
-        self._entries: list[ProcessEntry] = []
+        self._marks: dict[tuple[int, int], str] = {}
         self._children: dict[int, list[ProcessEntry]] = {}
+        self._of_sessions: dict[int, list[ProcessEntry]] = {}
+        self._of_replicas: dict[str, list[ProcessEntry]] = {}
 
     def refresh(self) -> None:
         """Read all processes again, if any was started since the last time."""
@@ -42,13 +49,13 @@ class ProcessTable:
         if newest_pid and newest_pid == self._newest_pid:
             return
         self._newest_pid = newest_pid
-        with suppress(OSError), os.scandir(self._proc) as files:
-            found = (self.find(int(file.name)) for file in files if file.name.isdecimal())
-            self._entries = [entry for entry in found if entry]
-        self._children = {}
-        for entry in self._entries:
-            self._children.setdefault(entry.parent, []).append(entry)
-        self._read_marks()
+        entries = self._list_entries()
+        self._marks = {
+            entry.key: self._marks.get(entry.key) or self._read_mark(entry.pid) for entry in entries
+        }
+        self._children = _group_by(entries, lambda entry: entry.parent)
+        self._of_sessions = _group_by(entries, lambda entry: entry.session)
+        self._of_replicas = _group_by(entries, lambda entry: self._marks[entry.key])
 
     def find(self, pid: int) -> ProcessEntry | None:
         """Return the process as it is now; None when it has ended."""
@@ -70,16 +77,25 @@ class ProcessTable:
         """List the processes of a replica as they are now: its session, all descendants, and those with its mark."""
         family = self._list_known_family(leader, process_id)
         # A member stays one when its parent ends and its own variables are gone.
-        self._marks |= {(entry.pid, entry.start_ticks): process_id for entry in family}
+        self._marks |= {entry.key: process_id for entry in family}
         now = ((old, self.find(old.pid)) for old in family)
-        return [new for old, new in now if new and new.start_ticks == old.start_ticks]
+        return [new for old, new in now if new and new.key == old.key]
 
     def measure_bytes(self, processes: Iterable[ProcessEntry]) -> int:
         """Return the memory of processes together; pages that they share are counted once."""
         return sum(self._read_pss(process) for process in processes)
 
+    def _list_entries(self) -> list[ProcessEntry]:
+        try:
+            with os.scandir(self._proc) as files:
+                found = [self.find(int(file.name)) for file in files if file.name.isdecimal()]
+        except OSError:
+            return []
+        return [entry for entry in found if entry]
+
     def _list_known_family(self, leader: int, process_id: str) -> list[ProcessEntry]:
-        waiting = [entry for entry in self._entries if self._is_member(entry, leader, process_id)]
+        waiting = self._of_sessions.get(leader, []) + self._of_replicas.get(process_id, [])
+        waiting += self._children.get(leader, [])
         family: dict[int, ProcessEntry] = {}
         while waiting:
             entry = waiting.pop()
@@ -88,21 +104,9 @@ class ProcessTable:
                 waiting += self._children.get(entry.pid, [])
         return list(family.values())
 
-    def _is_member(self, entry: ProcessEntry, leader: int, process_id: str) -> bool:
-        mark = self._marks.get((entry.pid, entry.start_ticks))
-        return leader in (entry.pid, entry.session) or mark == process_id
-
-    def _read_marks(self) -> None:
-        """Read the marks of processes that were not known; a child has its parent's, whatever it does later."""
-        marks = {}
-        for entry in self._entries:
-            key = entry.pid, entry.start_ticks
-            mark = self._marks.get(key)
-            marks[key] = self._read_mark(entry.pid) if mark is None else mark
-        self._marks = marks
-
     def _read_mark(self, pid: int) -> str:
         variables = self._read(f"{pid}/environ").split(b"\0")
+        # A child has its parent's mark, whatever it does to its variables later.
         mark = next((each for each in variables if each.startswith(_MARK)), _MARK)
         return mark.removeprefix(_MARK).decode(errors="replace")
 
@@ -120,3 +124,12 @@ class ProcessTable:
                 return opened.readall()
         except OSError:
             return b""
+
+
+def _group_by(
+    entries: list[ProcessEntry], get_key: Callable[[ProcessEntry], _Key]
+) -> dict[_Key, list[ProcessEntry]]:
+    groups: dict[_Key, list[ProcessEntry]] = {}
+    for entry in entries:
+        groups.setdefault(get_key(entry), []).append(entry)
+    return groups

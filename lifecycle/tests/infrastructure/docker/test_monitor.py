@@ -41,7 +41,9 @@ def test_a_serving_job_runs_at_the_addresses_of_its_replicas(observe, serve, mak
     assert seen.internal_name == job.internal_name
     assert seen.replica_internal_names == job.replica_internal_names
     assert seen.infrastructure_stats["number_of_restarts"] == 0
-    assert seen.infrastructure_stats["memory_bytes"] > 1_000_000
+    memory = seen.infrastructure_stats
+    assert 1_000_000 < memory["memory_bytes"] <= memory["memory_peak_bytes"]
+    assert memory["memory_peak_bytes"] < memory["memory_limit_bytes"] == 2**30
 
 
 def test_a_job_that_crashed_and_came_back_says_why(observe, serve, make_spec, ask, deployer):
