@@ -2,13 +2,13 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from racetrack_job_wrapper.asgi import AsgiApp, Receive, Scope, Send
-from racetrack_job_wrapper.encoding import NotSerializable, to_json
+from racetrack_job_wrapper.encoding import to_json
 from racetrack_job_wrapper.log.logger import logger
 from racetrack_job_wrapper.responses import (
     Response,
@@ -107,10 +107,7 @@ async def _respond_async(result: Any) -> Response:
 def _respond(result: Any) -> Response:
     if is_asgi_response(result):
         return Response(b"", result.status_code, app=close_after_sending(result))
-    if isinstance(result, Iterator):
-        # What a generator raises is an error of the call, not of its encoding.
-        result = list(result)
-    return Response(_encode(result))
+    return Response(to_json(result))
 
 
 def _list_generators(body: Any) -> list[Any]:
@@ -127,16 +124,6 @@ async def _close(generator: Any) -> None:
         await generator.aclose()
     else:
         generator.close()
-
-
-def _encode(result: Any) -> bytes:
-    try:
-        return to_json(result)
-    except NotSerializable:
-        raise
-    except Exception as error:
-        # The call is done, so whatever its result lacks is no fault of the caller's arguments.
-        raise NotSerializable(f"the answer can't be made JSON: {type(error).__name__}") from error
 
 
 def _refuse_for_now(error: ThreadUnavailable) -> Response:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from racetrack_job_wrapper.arrays import Inexpressible
+from racetrack_job_wrapper.log.tracebacks import summarize_error
 from racetrack_job_wrapper.plain_values import Attributes, find_rule
 
 _LEAVES = frozenset((str, int, bool, type(None)))
@@ -36,7 +37,10 @@ class NotSerializable(TypeError):
 
 
 def to_json(value: Any, name: str = "result") -> bytes:
-    """Encode a value as JSON; raise NotSerializable, with the value called by `name`, when it can't be encoded."""
+    """Encode a value as JSON; raise NotSerializable, with the value called by `name`, when it can't be encoded.
+
+    What an iterator of the job raises while it is read is an error of the call, and is raised as it is.
+    """
     # A lone surrogate can't be in UTF-8, but in JSON it has an escape, which is what this error handler writes.
     return _Encoder().encode(value, name).encode("utf-8", "backslashreplace")
 
@@ -137,6 +141,11 @@ class _Encoder:
             return rule(value)
         except Inexpressible as error:
             raise NotSerializable(str(error)) from error.__cause__
+        except RecursionError:
+            raise
+        except Exception as error:
+            # The call is done, so whatever its result lacks is no fault of the caller's arguments.
+            raise NotSerializable(f"{kind} can't be encoded: {summarize_error(error)}") from error
 
     def _collect(self, value: Iterator[Any], rule: Callable[[Any], list[Any]]) -> list[Any]:
         if id(value) not in self._collected:

@@ -195,8 +195,8 @@ def _type_name(annotation: Any) -> str | None:
         return None
     if isinstance(annotation, str):
         return annotation
-    return (
-        str(annotation)
-        if getattr(annotation, "__args__", None)
-        else getattr(annotation, "__name__", str(annotation))
-    )
+    try:
+        is_generic = bool(getattr(annotation, "__args__", None))
+        return str(annotation) if is_generic else getattr(annotation, "__name__", str(annotation))
+    except Exception:  # noqa: BLE001 - a hint may be any object of the job
+        return type(annotation).__name__
