@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pydantic
-from racetrack_client.entities import Credentials, ImageKind
+from racetrack_client.entities import BuildFlag, Credentials, ImageKind
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import Manifest
 from racetrack_commons.entities.dto import BuildPayload
 
 _PATH_COMPONENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
-_NO_CACHE = "--no-cache"
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,8 @@ class BuildRequest:
     secret_build_env: Mapping[str, str] = field(default_factory=dict)
     build_context: str | None = field(default=None, repr=False)
     no_cache: bool = False
+    upgrades: bool = False
+    """True: requirements that allow several versions are resolved again."""
     job_type_version: str | None = None
     """The job type that Lifecycle resolved; None lets the builder resolve the one that the manifest names."""
 
@@ -33,6 +34,11 @@ class BuildRequest:
     def job(self) -> str:
         """The job's name and version, as messages show them."""
         return f"{self.manifest.name} {self.manifest.version}"
+
+    @property
+    def resolves_again(self) -> bool:
+        """Return whether packages and layers of earlier builds are left aside."""
+        return self.no_cache or self.upgrades
 
     @property
     def secrets(self) -> list[str]:
@@ -47,6 +53,7 @@ def parse_request(payload: BuildPayload) -> BuildRequest:
     _check_path_component("manifest name", manifest.name)
     _check_path_component("tag", payload.tag)
     _check_path_component("deployment_id", payload.deployment_id)
+    flags = _parse_flags(payload.build_flags)
     return BuildRequest(
         manifest=manifest,
         tag=payload.tag,
@@ -55,7 +62,8 @@ def parse_request(payload: BuildPayload) -> BuildRequest:
         git_credentials=payload.git_credentials,
         secret_build_env=payload.secret_build_env or {},
         build_context=payload.build_context,
-        no_cache=_parse_flags(payload.build_flags),
+        no_cache=BuildFlag.NO_CACHE in flags,
+        upgrades=BuildFlag.UPGRADE in flags,
         job_type_version=payload.job_type_version,
     )
 
@@ -96,9 +104,9 @@ def _parse_kind(text: str) -> ImageKind:
         ) from error
 
 
-def _parse_flags(flags: list[str]) -> bool:
-    if illegal := [flag for flag in flags if flag != _NO_CACHE]:
+def _parse_flags(flags: list[str]) -> set[BuildFlag]:
+    if illegal := [flag for flag in flags if flag not in set(BuildFlag)]:
         raise ValidationError(
-            f"build flag {illegal[0]!r} is not allowed; the only one is {_NO_CACHE}"
+            f"build flag {illegal[0]!r} is not allowed; allowed are {', '.join(BuildFlag)}"
         )
-    return _NO_CACHE in flags
+    return {BuildFlag(flag) for flag in flags}

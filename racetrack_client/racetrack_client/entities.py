@@ -37,6 +37,15 @@ class ImageKind(StrEnum):
     """A directory with the job's source, run in a Python environment."""
 
 
+class BuildFlag(StrEnum):
+    """Options of a build that a deployment passes on to the builder."""
+
+    NO_CACHE = "--no-cache"
+    """Use nothing of earlier builds."""
+    UPGRADE = "--upgrade"
+    """Resolve requirements again that allow several versions, branches or tags."""
+
+
 class ProcessImage(BaseModel):
     """An image of a process, as its `image.json` describes it; see docs/targets.md."""
 
@@ -88,6 +97,8 @@ class DockerLabel(StrEnum):
     JOB_VERSION = "job-version"
     CONTENT_DIGEST = "racetrack-content-digest"
     """The digest of everything that affects the content of an image."""
+    REFRESHED_BY = "racetrack-refreshed-by"
+    """The deployment that had the image built without the cache."""
     INSTANCE = "racetrack-instance"
     REPLICA = "racetrack-replica"
     CONTAINER = "racetrack-container"

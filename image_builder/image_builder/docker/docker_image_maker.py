@@ -96,7 +96,8 @@ class DockerBuild:
     def _make_jobtype_image(self, kind: str, dockerfile: Dockerfile, context: Path) -> str:
         name = self.settings.name_jobtype_image(kind, self.inputs.job_type)
         digest = self.digests.of_jobtype(kind, dockerfile.text)
-        self._make(name, dockerfile, context, make_jobtype_labels(self.settings.platform, digest))
+        labels = make_jobtype_labels(self.inputs, self.settings.platform, digest)
+        self._make(name, dockerfile, context, labels)
         return name
 
     def _make(
@@ -120,7 +121,7 @@ class DockerBuild:
             labels=labels,
             named_contexts=contexts,
             secrets_file=secrets_file,
-            no_cache=self.inputs.request.no_cache,
+            no_cache=self.inputs.request.resolves_again,
             network=self.settings.network,
             timeout_seconds=self.settings.timeout_seconds,
         )

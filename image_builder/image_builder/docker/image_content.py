@@ -42,10 +42,7 @@ class ContentDigests:
         return self._digest(kind, dockerfile)
 
     def _digest(self, *parts: str | Mapping[str, str] | None) -> str:
-        request = self.inputs.request
-        # An image made without the cache is only reused by its own deployment, which may repeat the request after a crash.
-        fresh = request.deployment_id if request.no_cache else ""
-        content = [str(self.inputs.job_type), self.plugin, fresh, *parts]
+        content = [str(self.inputs.job_type), self.plugin, *parts]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -74,16 +71,28 @@ def make_job_labels(inputs: BuildInputs, platform: str, digest: str) -> dict[str
         DockerLabel.JOB_NAME: manifest.name,
         DockerLabel.JOB_VERSION: manifest.version,
         DockerLabel.CONTENT_DIGEST: digest,
+        **_label_refreshed(inputs),
     }
 
 
-def make_jobtype_labels(platform: str, digest: str) -> dict[str, str]:
+def make_jobtype_labels(inputs: BuildInputs, platform: str, digest: str) -> dict[str, str]:
     """Return the labels that mark an image as ours and as a part of a job type."""
     return {
         DockerLabel.COMPONENT: DockerComponent.JOBTYPE,
         DockerLabel.PLATFORM: platform,
         DockerLabel.CONTENT_DIGEST: digest,
+        **_label_refreshed(inputs),
     }
+
+
+def _label_refreshed(inputs: BuildInputs) -> dict[str, str]:
+    """Return the label of a build without the cache.
+
+    Such a build only uses an image of its own deployment, which may repeat the request after a crash; later builds use
+    the newest image of the content, so that they don't fall back to older packages.
+    """
+    request = inputs.request
+    return {DockerLabel.REFRESHED_BY: request.deployment_id} if request.resolves_again else {}
 
 
 @dataclass(frozen=True)

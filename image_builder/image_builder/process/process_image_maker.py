@@ -23,8 +23,14 @@ from image_builder.process.recipe import (
     specify_job_environment,
     specify_shared_environment,
 )
-from image_builder.process.virtual_environments import Environments, EnvironmentSpec
+from image_builder.process.resolved_packages import describe_moment, describe_resolved
+from image_builder.process.virtual_environments import (
+    Environments,
+    EnvironmentSpec,
+    MadeEnvironment,
+)
 from image_builder.running.progress import BuildProgress
+from image_builder.source.requirements import get_name, list_moving
 from image_builder.source.source_tree import digest_tree
 
 
@@ -52,8 +58,9 @@ class ProcessImageMaker(ImageMaker):
         with progress.phase("building image (1/1)"):
             recipe = self._render(inputs)
             spec = specify_job_environment(inputs, recipe, self.digest_key)
-            python = self.environments.make_or_reuse(spec, inputs.source.directory, progress)
-            image = _describe_image(inputs, recipe, str(python), spec.digest)
+            environment = self.environments.make_or_reuse(spec, inputs.source.directory, progress)
+            _tell_packages(inputs, spec, environment, progress)
+            image = _describe_image(inputs, recipe, environment)
             tag = self._find_tag(inputs, image)
             if tag is None:
                 self.images.add(image, inputs.source.directory)
@@ -102,8 +109,32 @@ def _a_plain_manifest(job_type: JobType) -> Manifest:
     return Manifest(name="warm-up", owner_email="", git=git, jobtype=str(job_type))
 
 
+def _tell_packages(
+    inputs: BuildInputs,
+    spec: EnvironmentSpec,
+    environment: MadeEnvironment,
+    progress: BuildProgress,
+) -> None:
+    """Log the packages with the deployment, and warn when newer ones may be there."""
+    if (spec.requirements is None and not spec.added) or not environment.resolved:
+        return
+    progress.log(f"packages: {describe_resolved(environment.resolved)}")
+    moving = list(map(get_name, spec.added))
+    if spec.requirements is not None:
+        root = inputs.source.directory.resolve()
+        moving += list_moving(root, str(spec.requirements.relative_to(root)))
+    if environment.is_reused and moving:
+        known = {
+            name: environment.resolved[name] for name in moving if name in environment.resolved
+        }
+        progress.warn(
+            f"the packages that were installed on {describe_moment(environment.made_at)} are used again "
+            f"({describe_resolved(known) or ', '.join(moving)}); --upgrade looks for newer ones"
+        )
+
+
 def _describe_image(
-    inputs: BuildInputs, recipe: ProcessRecipe, python: str, environment_digest: str
+    inputs: BuildInputs, recipe: ProcessRecipe, environment: MadeEnvironment
 ) -> ProcessImage:
     manifest = inputs.request.manifest
     image = ProcessImage(
@@ -112,7 +143,7 @@ def _describe_image(
         image_tag=inputs.request.tag,
         content_digest="",
         job_type_version=str(inputs.job_type),
-        python=python,
+        python=str(environment.python),
         command=list(recipe.command),
         environment={
             **(manifest.build_env or {}),
@@ -127,5 +158,7 @@ def _describe_image(
         "image_tag": "",
         "source": digest_tree(inputs.source.directory),
     }
-    digest = hashlib.sha256(json.dumps([environment_digest, content], sort_keys=True).encode())
+    digest = hashlib.sha256(
+        json.dumps([environment.directory.name, content], sort_keys=True).encode()
+    )
     return image.model_copy(update={"content_digest": digest.hexdigest()})

@@ -84,6 +84,7 @@ def specify_job_environment(
         spec,
         variables=_add_uv_names(variables),
         variables_digest=_sign(variables, digest_key) if variables else "",
+        refresh=request.tag if request.resolves_again else "",
     )
     if not has_own:
         return spec
@@ -91,7 +92,6 @@ def specify_job_environment(
         spec,
         requirements=resolve_inside(directory, recipe.requirements_path, "requirements_path"),
         requirements_digest=digest_requirements(directory, recipe.requirements_path),
-        refresh=request.tag if request.no_cache else "",
     )
 
 

@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,11 +22,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from image_builder.process.resolved_packages import read_resolved
 from image_builder.running.programs import Command, CommandFailed
 from image_builder.running.progress import BuildProgress
 from image_builder.source.source_tree import digest_file
 
 _COMPLETE = "environment.json"
+_NEWEST = ".newest"
+"""Holds a file for each digest whose newest environment has another name, because it was refreshed."""
 _LOCK_POLL_SECONDS = 0.5
 _LOCK_GLANCE_SECONDS = 0.1
 """Builds that only check whether the environment exists hold the lock for less than this, so no message is logged."""
@@ -55,21 +59,46 @@ class EnvironmentSpec:
     variables_digest: str = ""
     """A signed digest of the variables, which does not reveal their values."""
     refresh: str = ""
-    """A text that makes the environment differ from all earlier ones, for builds without the cache; usually empty."""
+    """A text that makes the environment differ from all earlier ones, for builds that resolve again; usually empty."""
 
     @property
     def digest(self) -> str:
-        """The name of the environment's directory."""
+        """The digest of everything but `refresh`; environments that differ only in what was resolved have it in common."""
+        return self._digest("")
+
+    @property
+    def refreshed_digest(self) -> str:
+        """The name of the directory of the environment that is made."""
+        return self._digest(self.refresh)
+
+    def _digest(self, refresh: str) -> str:
         parts = {
             "python": self.python_version,
             "packages": [[path.name, digest_file(path)] for path in self.packages],
             "requirements": self.requirements_digest,
             "variables": self.variables_digest,
-            "refresh": self.refresh,
+            "refresh": refresh,
         }
         if self.added:
             parts["added"] = list(self.added)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class MadeEnvironment:
+    """A complete environment."""
+
+    directory: Path
+    resolved: Mapping[str, str]
+    """The versions of its packages by their names."""
+    made_at: float
+    is_reused: bool
+    """True when an earlier build made it."""
+
+    @property
+    def python(self) -> Path:
+        """The path of its Python."""
+        return _python(self.directory)
 
 
 class PackagesNotInstalled(CommandFailed):
@@ -88,27 +117,51 @@ class Environments:
 
     def make_or_reuse(
         self, spec: EnvironmentSpec, directory: Path, progress: BuildProgress
-    ) -> Path:
-        """Return the Python of the environment, which is created unless it exists.
+    ) -> MadeEnvironment:
+        """Return the newest environment of the specification; it is created unless it exists, or when it is to be refreshed.
 
+        A refreshed one takes the place of the earlier, so that later builds don't fall back to older packages.
         Raises PackagesNotInstalled when uv can't install the packages.
         """
-        digest = spec.digest
-        with self._locked(digest, progress):
-            if self.is_complete(digest):
-                os.utime(self.root / digest / _COMPLETE)
+        with self._locked(spec.digest, progress):
+            name = spec.refreshed_digest if spec.refresh else self._get_newest(spec.digest)
+            is_reused = self.is_complete(name)
+            if is_reused:
+                os.utime(self.root / name / _COMPLETE)
             else:
-                self._create(digest, spec, directory, progress)
-        return self._python(self.root / digest)
+                name = spec.refreshed_digest
+                self._create(name, spec, directory, progress)
+            self._note_newest(spec.digest, name)
+            content = json.loads((self.root / name / _COMPLETE).read_text())
+        return MadeEnvironment(
+            self.root / name,
+            content.get("resolved", {}),
+            content.get("made_at", 0),
+            is_reused and not spec.refresh,
+        )
 
     def locate(self, spec: EnvironmentSpec) -> Path:
         """Return the path of an environment's Python, which may not exist."""
-        return self._python(self.root / spec.digest)
+        return _python(self.root / self._get_newest(spec.digest))
+
+    def _get_newest(self, digest: str) -> str:
+        """Return the name of the newest environment with a digest; it may not exist."""
+        note = self.root / _NEWEST / digest
+        return note.read_text() if note.is_file() else digest
+
+    def _note_newest(self, digest: str, name: str) -> None:
+        if self._get_newest(digest) == name:
+            return
+        note = self.root / _NEWEST / digest
+        note.parent.mkdir(exist_ok=True)
+        written = note.with_suffix(f".{secrets.token_hex(4)}")
+        written.write_text(name)
+        written.rename(note)
 
     def is_complete(self, digest: str) -> bool:
         """Return whether an environment is complete and its Python still exists."""
         environment = self.root / digest
-        return (environment / _COMPLETE).is_file() and self._python(environment).exists()
+        return (environment / _COMPLETE).is_file() and _python(environment).exists()
 
     def remove_unneeded(self, needed: Collection[Path], before: datetime) -> list[str]:
         """Remove environments whose Python is not in `needed` and was last needed before `before`; return their names."""
@@ -159,20 +212,23 @@ class Environments:
         return locks / f"{digest}.lock"
 
     def _create(
-        self, digest: str, spec: EnvironmentSpec, directory: Path, progress: BuildProgress
+        self, name: str, spec: EnvironmentSpec, directory: Path, progress: BuildProgress
     ) -> None:
         # Each attempt has its own name: the uv of a killed builder may still be writing to the previous directory.
-        temporary = self.root / f".{digest}-making-{secrets.token_hex(4)}"
-        progress.log(f"making environment {digest} with Python {spec.python_version}")
+        temporary = self.root / f".{spec.digest}-making-{secrets.token_hex(4)}"
+        progress.log(f"making environment {name} with Python {spec.python_version}")
         try:
             self._create_venv(temporary, spec, directory, progress)
             self._install(temporary, spec, directory, progress)
             content = {
                 "python": spec.python_version,
                 "packages": [path.name for path in spec.packages],
+                "digest": spec.digest,
+                "made_at": int(time.time()),
+                "resolved": read_resolved(temporary),
             }
             (temporary / _COMPLETE).write_text(json.dumps(content))
-            self._move_into_place(temporary, self.root / digest)
+            self._move_into_place(temporary, self.root / name)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -197,7 +253,7 @@ class Environments:
             "pip",
             "install",
             "--python",
-            str(self._python(path)),
+            str(_python(path)),
             "--link-mode",
             choose_link_mode(path),
             "--no-progress",
@@ -251,12 +307,15 @@ class Environments:
 
     def _remove(self, environment: Path, before: datetime) -> bool:
         """Remove an environment, unless a builder is using it or needed it after `before`; return whether it was removed."""
-        doomed = self.root / f".{environment.name}-making-{secrets.token_hex(4)}"
+        digest = _read_digest(environment)
+        doomed = self.root / f".{digest}-making-{secrets.token_hex(4)}"
         try:
-            with FileLock(self._lock_path(environment.name), timeout=0):
+            with FileLock(self._lock_path(digest), timeout=0):
                 if _last_needed(environment) >= before.timestamp():
                     return False
                 environment.rename(doomed)
+                if self._get_newest(digest) == environment.name:
+                    (self.root / _NEWEST / digest).unlink(missing_ok=True)
                 shutil.rmtree(doomed, ignore_errors=True)
         except (Timeout, FileNotFoundError):
             return False
@@ -266,11 +325,8 @@ class Environments:
         """Remove the locks of environments that don't exist; a build that waits for one creates the environment again."""
         for path in self._lock_path("").parent.glob("*.lock"):
             with contextlib.suppress(Timeout), FileLock(path, timeout=0):
-                if not (self.root / path.stem).exists():
+                if not (self.root / self._get_newest(path.stem)).exists():
                     path.unlink(missing_ok=True)
-
-    def _python(self, environment: Path) -> Path:
-        return environment / "bin" / "python"
 
 
 def choose_link_mode(directory: Path) -> str:
@@ -289,6 +345,19 @@ def choose_link_mode(directory: Path) -> str:
         original.unlink(missing_ok=True)
         clone.unlink(missing_ok=True)
     return "clone"
+
+
+def _python(environment: Path) -> Path:
+    return environment / "bin" / "python"
+
+
+def _read_digest(environment: Path) -> str:
+    """Return the digest of an environment, by which it is locked."""
+    try:
+        content = json.loads((environment / _COMPLETE).read_text())
+    except (OSError, ValueError):
+        return environment.name
+    return str(content.get("digest", environment.name))
 
 
 def _last_needed(environment: Path) -> float:

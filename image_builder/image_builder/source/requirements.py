@@ -1,6 +1,7 @@
 """A digest of everything that the installation of a job's requirements reads, and the list of these files."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +9,12 @@ from racetrack_client.client.requirements_files import list_local_paths, read_re
 from racetrack_client.client.source_paths import resolve_inside
 
 from image_builder.source.source_tree import digest_tree
+
+_EDITABLE = re.compile(r"(-e|--editable)[\s=]+")
+_FIXED_VERSION = re.compile(r"===?\s*[^\s*,;]+\s*($|[;#]|--)")
+_COMMIT = re.compile(r"\.git@[0-9a-f]{40}|@[0-9a-f]{40}($|[#\s])")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_EGG = re.compile(r"#egg=([A-Za-z0-9._-]+)")
 
 
 def digest_requirements(directory: Path, relative: str) -> str:
@@ -30,11 +37,40 @@ def list_files(directory: Path, relative: str) -> list[str]:
     return ["."] if _install_from_source(files) else list(files)
 
 
+def list_moving(directory: Path, relative: str) -> list[str]:
+    """List the names of requirements whose versions may differ when they are resolved another time."""
+    lines = [line for each in read_requirements(directory, relative).values() for line in each]
+    fixed = {get_name(line) for line in lines if _is_fixed(line)}
+    candidates = [line for line in lines if _is_requirement(line) and not _is_fixed(line)]
+    names = dict.fromkeys(map(get_name, candidates))
+    return [name for name in names if name not in fixed]
+
+
 def is_empty(directory: Path, relative: str) -> bool:
     """Return whether a requirements file exists and lists nothing."""
     path = resolve_inside(directory, relative, "requirements_path")
     return path.is_file() and not any(read_requirements(directory, relative).values())
 
 
+def get_name(line: str) -> str:
+    """Return a requirement's name as package indexes normalize it, or the whole line where it has none."""
+    line = _EDITABLE.sub("", line, count=1)
+    egg = _EGG.search(line)
+    match = None if "+" in line.partition("@")[0] else _NAME.match(line)
+    name = egg[1] if egg else match[0] if match else line
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def _install_from_source(files: Mapping[str, Sequence[str]]) -> bool:
     return any(list_local_paths(lines) for lines in files.values())
+
+
+def _is_requirement(line: str) -> bool:
+    return bool(_EDITABLE.match(line)) or not line.startswith("-")
+
+
+def _is_fixed(line: str) -> bool:
+    """Return whether a requirement means one version for ever: a version, a commit, a file."""
+    if "git+" in line or "hg+" in line or "svn+" in line or "bzr+" in line:
+        return bool(_COMMIT.search(line))
+    return "://" in line or bool(list_local_paths([line]) or _FIXED_VERSION.search(line))

@@ -1,5 +1,6 @@
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,6 +61,47 @@ def package_index(tmp_path):
 
     yield f"http://127.0.0.1:{server.server_port}/simple", stop
     stop()
+
+
+SHOW_VERSION = "from importlib.metadata import version; print(version('flowers'))"
+
+
+BACKEND = """
+import zipfile
+from pathlib import Path
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    name = "lib-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(Path(directory) / name, "w") as wheel:
+        info = "lib-1.0.dist-info"
+        wheel.writestr("lib.py", "x = 1")
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: lib\\nVersion: 1.0\\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{info}/RECORD", f"lib.py,,\\n{info}/METADATA,,\\n{info}/WHEEL,,\\n{info}/RECORD,,\\n")
+    return name
+"""
+PYPROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+[project]
+name = "lib"
+version = "1.0"
+"""
+
+
+def write_library(directory):
+    """Write a repository with a library that is built without any index."""
+    directory.mkdir()
+    (directory / "backend.py").write_text(BACKEND)
+    (directory / "pyproject.toml").write_text(PYPROJECT)
+    for arguments in (
+        ["init", "--quiet", "--initial-branch=main"],
+        ["add", "."],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "first"],
+    ):
+        subprocess.run(["git", *arguments], cwd=directory, check=True)
 
 
 def python_of(config, tag="tag-1"):
@@ -263,3 +305,80 @@ def test_a_package_that_the_job_imports_is_added_without_a_requirements_file(
     assert imports(python_of(config), "flowers")
     assert imports(python_of(config), "tiny")
     assert not imports(python_of(config, "plain"), "flowers")
+
+
+class TestMovingRequirements:
+    """Unpinned requirements, after a newer release."""
+
+    @pytest.fixture
+    def rebuild(self, build, config, package_index, tmp_path):
+        manifest = manifest_with(build_env={"PIP_INDEX_URL": package_index[0]})
+        numbers = iter(range(1, 100))
+
+        def run(*flags, requirements="flowers\n", code=ADDER):
+            number = str(next(numbers))
+            files = {"adder.py": code, "requirements.txt": requirements}
+            done = build(
+                files, manifest=manifest, tag=number, deployment_id=number, build_flags=list(flags)
+            )
+            assert done.error is None
+            done.version = subprocess.check_output(
+                [python_of(config, done.result["image_tag"]), "-c", SHOW_VERSION], text=True
+            ).strip()
+            return done
+
+        return run
+
+    @pytest.fixture
+    def release(self, tmp_path):
+        def run(version):
+            directory = tmp_path / "index/simple/flowers"
+            write_wheel(directory, "flowers", version)
+            links = "".join(f'<a href="{each.name}">.</a>' for each in directory.glob("*.whl"))
+            (directory / "index.html").write_text(links)
+
+        return run
+
+    def test_versions_are_recorded_and_their_reuse_is_said(self, rebuild, release):
+        assert "packages: flowers 1.0.0, tiny 1.0.0" in rebuild().log
+        release("2.0.0")
+
+        again = rebuild(code=ADDER + "#")
+
+        assert again.version == "1.0.0"
+        assert "used again (flowers 1.0.0); --upgrade looks for newer ones" in again.warnings[0]
+
+    def test_fixed_versions_are_used_again_without_a_word(self, rebuild):
+        assert rebuild(requirements="flowers==1.0.0\n").warnings == []
+        assert rebuild(requirements="flowers==1.0.0\n").warnings == []
+
+    @pytest.mark.parametrize("flag", ["--upgrade", "--no-cache"])
+    def test_a_refreshed_environment_is_the_one_of_later_builds(self, rebuild, release, flag):
+        rebuild()
+        release("2.0.0")
+
+        assert rebuild(flag).version == "2.0.0"
+        assert rebuild().version == "2.0.0"
+        assert rebuild(code=ADDER + "#").version == "2.0.0"
+
+    def test_when_the_newest_environment_is_gone_another_is_made(self, rebuild, release, config):
+        rebuild()
+        release("2.0.0")
+        newest = rebuild("--upgrade").result["image_tag"]
+        shutil.rmtree(pathlib.Path(python_of(config, newest)).parents[1])
+
+        assert rebuild(code=ADDER + "#").version in ("1.0.0", "2.0.0")
+
+
+def test_the_commit_of_a_requirement_from_git_is_recorded(build, tmp_path):
+    library = tmp_path / "library"
+    write_library(library)
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=library, text=True).strip()
+
+    done = build(
+        files_with(f"lib @ git+file://{library}@main\n"),
+        manifest=manifest_with(build_env={"UV_NO_INDEX": "1"}),
+    )
+
+    assert done.error is None
+    assert f"lib 1.0 at commit {commit[:10]}" in done.log

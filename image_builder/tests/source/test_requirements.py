@@ -1,7 +1,7 @@
 """The files that requirements include, and the digests of both."""
 
 import pytest
-from image_builder.source.requirements import digest_requirements, list_files
+from image_builder.source.requirements import digest_requirements, list_files, list_moving
 from racetrack_client.log.errors import ValidationError
 
 
@@ -83,3 +83,43 @@ def test_the_digest_follows_files_however_they_are_included(write, line):
 def test_a_missing_file_is_named(write):
     with pytest.raises(ValidationError, match=r"'base\.txt', which requirements\.txt includes"):
         list_files(write({"requirements.txt": "-r base.txt\n"}), "requirements.txt")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("flask==3.0.0", "flask[async]==3.0.0 ; python_version > '3.10'", "flask === 3.0.0"),
+        *("flask==3.0.0 --hash=sha256:00", "lib @ file:lib", "./lib", "-e ."),
+        *("https://example.com/lib-1.0.whl", "lib @ https://example.com/lib-1.0.whl"),
+        *(
+            f"lib @ git+https://e.com/lib.git@{'0' * 40}",
+            f"-e git+https://e.com/x@{'0' * 40}#egg=x",
+        ),
+        *("--index-url https://example.com/simple", "--pre", "-c limits.txt"),
+    ],
+)
+def test_fixed_requirements_do_not_move(write, line):
+    directory = write({"requirements.txt": f"{line}\n", "limits.txt": ""})
+
+    assert list_moving(directory, "requirements.txt") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        *(("flask", "flask"), ("Flask_Login>=1,<2", "flask-login"), ("flask==3.*", "flask")),
+        *(("flask[async]~=3.0  # the usual", "flask"), ("flask==3.0,>1", "flask")),
+        ("lib @ git+https://example.com/lib.git@main", "lib"),
+        ("lib@git+https://example.com/lib.git", "lib"),
+        ("-e git+https://example.com/x@v1.0#egg=My_Lib", "my-lib"),
+        ("git+https://example.com/x.git", "git+https://example-com/x-git"),
+    ],
+)
+def test_other_requirements_move(write, line, name):
+    assert list_moving(write({"requirements.txt": f"{line}\n"}), "requirements.txt") == [name]
+
+
+def test_a_constraint_fixes_a_requirement(write):
+    files = {"requirements.txt": "-c limits.txt\nflask\nrequests\n", "limits.txt": "flask==3.0\n"}
+
+    assert list_moving(write(files), "requirements.txt") == ["requests"]

@@ -16,7 +16,7 @@ from racetrack_client.client.pack import OnPacked, pack_source, read_secret_vars
 from racetrack_client.client.session import Environment, Session
 from racetrack_client.client.source_files import SourceFiles, collect_source
 from racetrack_client.client_config.client_config import ClientConfig, default_config_path
-from racetrack_client.entities import Credentials, DeployPayload, SecretVars
+from racetrack_client.entities import BuildFlag, Credentials, DeployPayload, SecretVars
 from racetrack_client.manifest.entrypoint import examine_entrypoint
 from racetrack_client.manifest.load import (
     Overrides,
@@ -49,6 +49,13 @@ class DeployOptions:
     force: bool = False
     build_context: BuildContextMethod = BuildContextMethod.default
     no_cache: bool = False
+    upgrade: bool = False
+
+    @property
+    def build_flags(self) -> list[str]:
+        """The flags that the builder gets."""
+        flags = {BuildFlag.NO_CACHE: self.no_cache, BuildFlag.UPGRADE: self.upgrade}
+        return [str(flag) for flag, is_set in flags.items() if is_set]
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,8 @@ def send_deploy_request(  # noqa: PLR0913 scripts call it with these names
 ) -> None:
     """Deploy a job and wait until it runs; scripts call this function."""
     session = Session(Environment(default_config_path()), lifecycle_url, client_config)
-    options = DeployOptions(force, build_context_method, "--no-cache" in build_flags)
+    no_cache, upgrade = (flag in build_flags for flag in BuildFlag)
+    options = DeployOptions(force, build_context_method, no_cache, upgrade)
     source = JobSource.load(Path(workdir), extra_vars)
     payload = make_payload(source, options, session)[1]
     deployment = session.call("POST", "deploy", payload.model_dump())
@@ -139,7 +147,7 @@ def pack_job(
         ),
         build_context=files and base64.b64encode(pack_source(files, on_packed)).decode(),
         force=options.force,
-        build_flags=["--no-cache"] if options.no_cache else [],
+        build_flags=options.build_flags,
     )
     return PackedJob(manifest, payload, files, notes)
 

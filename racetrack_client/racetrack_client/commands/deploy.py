@@ -68,6 +68,10 @@ def deploy(  # noqa: PLR0913 each is an option of the command
         bool,
         typer.Option("--no-smoke-test", help="Do not call the job's examples before it serves."),
     ] = False,
+    upgrade: Annotated[
+        bool,
+        typer.Option("--upgrade", help="Install the newest packages that the requirements allow."),
+    ] = False,
     build_logs: Annotated[
         bool, typer.Option("--build-logs", help="Show the log of the build while it grows.")
     ] = False,
@@ -81,7 +85,7 @@ def deploy(  # noqa: PLR0913 each is an option of the command
     session = open_session(remote or old_remote)
     switches = ["smoke_test=false"] if no_smoke_test else []
     source = _load_source(_choose_manifest(workdir), [*(extra_vars or []), *switches])
-    options = DeployOptions(force, build_context, no_cache)
+    options = DeployOptions(force, build_context, no_cache, upgrade)
     progress = Progress(sys.stderr)
     packed = pack_job(source, options, session.config.git_credentials, progress.on_bytes("packing"))
     warn_of_deprecations(source.content)

@@ -119,6 +119,12 @@ def test_a_manifest_from_standard_input_means_its_repository(
     assert (payload.build_context is not None) == is_local
 
 
+def test_an_upgrade_is_asked_of_the_builder(job: Path, tmp_path: Path):
+    payload = payload_of(job, a_session("http://localhost:7002", tmp_path), upgrade=True)
+
+    assert payload["build_flags"] == ["--upgrade"]
+
+
 def test_every_missing_file_is_named_before_anything_is_sent(job: Path, tmp_path: Path):
     (job / "adder.py").unlink()
     extra = "{entrypoint_path: adder.py, requirements_path: deps.txt}"

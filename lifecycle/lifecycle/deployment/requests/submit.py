@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from racetrack_client.entities import DeployPayload
+from racetrack_client.entities import BuildFlag, DeployPayload
 from racetrack_client.log.errors import ServiceUnavailable, ValidationError
 from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest.manifest import Manifest
@@ -32,7 +32,6 @@ from lifecycle.maintenance import check_no_maintenance
 
 logger = get_logger(__name__)
 
-_BUILD_FLAGS = {"--no-cache"}
 _GZIP_MAGIC = b"\x1f\x8b"
 _PAUSE_SECONDS = 0.1
 
@@ -158,10 +157,10 @@ def read_bundle(build_context: str, max_bytes: int) -> SourceBundle:
 
 
 def _check_build_flags(flags: list[str]) -> None:
-    unknown = [flag for flag in flags if flag not in _BUILD_FLAGS]
+    unknown = [flag for flag in flags if flag not in set(BuildFlag)]
     if unknown:
         raise ValidationError(
-            f"unknown build flag {', '.join(unknown)}; allowed: {', '.join(_BUILD_FLAGS)}"
+            f"unknown build flag {', '.join(unknown)}; allowed: {', '.join(BuildFlag)}"
         )
 
 
