@@ -11,6 +11,7 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.api.app import ApiOptions, create_api_app
 from racetrack_commons.api.asgi_layers import LazyApp
 
+from lifecycle import __version__
 from lifecycle.auth.authenticate import Authenticator
 from lifecycle.auth.password_check import AttemptLimits, PasswordCheck
 from lifecycle.auth.passwords import Passwords
@@ -37,6 +38,7 @@ from lifecycle.endpoints import (
 )
 from lifecycle.endpoints.access import calls, escs, permissions, tokens, users
 from lifecycle.endpoints.dependencies import LifecycleServices
+from lifecycle.endpoints.introduction import GROUPS, INTRODUCTION
 from lifecycle.endpoints.plugin_admin import PluginActionFailed
 from lifecycle.endpoints.service_state import HealthProbes
 from lifecycle.event_stream.changes import ChangeFeed, JobEvents
@@ -82,6 +84,9 @@ def create_app(config: Config) -> FastAPI:
         registry=core.metrics_registry,
         lifespan=lambda _: _work_in_background(core, services),
         options=ApiOptions(
+            version=__version__,
+            description=INTRODUCTION,
+            groups=GROUPS,
             error_statuses=dict.fromkeys(_EXPLAINED_FAULTS, 500),
             quiet_paths=frozenset((*async_calls.ROUTINE_PATHS, call_counts.REPORT_PATH)),
         ),

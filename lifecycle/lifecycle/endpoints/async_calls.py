@@ -36,7 +36,7 @@ from lifecycle.endpoints.dependencies import (
 _PREFIX = "/api/v1/job/async"
 ROUTINE_PATHS = (f"{_PREFIX}/claim", f"{_PREFIX}/renew")
 """Paths that each gateway requests every few seconds."""
-router = APIRouter(prefix=_PREFIX, tags=["API"], route_class=CommittingRoute)
+router = APIRouter(prefix=_PREFIX, tags=["async calls"], route_class=CommittingRoute)
 
 
 @router.post("/call")

@@ -18,7 +18,7 @@ from lifecycle.endpoints.dependencies import (
     UserSubject,
 )
 
-router = APIRouter(prefix="/api/v1/audit", tags=["API"])
+router = APIRouter(prefix="/api/v1/audit", tags=["audit log"])
 
 _TRUE = {"true", "yes", "1"}
 _LONGEST_PAGE = 1000

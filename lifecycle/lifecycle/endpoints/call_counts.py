@@ -22,7 +22,7 @@ from lifecycle.job.calls import list_readable_calls, record_calls
 _PREFIX = "/api/v1/calls"
 REPORT_PATH = _PREFIX
 """The path that each gateway requests every few seconds."""
-router = APIRouter(prefix=_PREFIX, tags=["API"], route_class=CommittingRoute)
+router = APIRouter(prefix=_PREFIX, tags=["calls"], route_class=CommittingRoute)
 Days = Annotated[int, Query(ge=1, le=3660)]
 
 

@@ -13,7 +13,7 @@ from lifecycle.database.record_tables import (
 )
 from lifecycle.endpoints.dependencies import ReadingDep, ServicesDep, StaffUser
 
-router = APIRouter(prefix="/api/v1/records", tags=["API"])
+router = APIRouter(prefix="/api/v1/records", tags=["records"])
 _LARGEST = 2**31 - 1
 
 

@@ -28,7 +28,7 @@ from lifecycle.endpoints.presenting import (
     with_pub_url,
 )
 
-router = APIRouter(prefix="/api/v1", tags=["API"], route_class=CommittingRoute)
+router = APIRouter(prefix="/api/v1", tags=["deployments"], route_class=CommittingRoute)
 
 
 class DeploymentId(BaseModel):

@@ -35,7 +35,7 @@ from lifecycle.job.portfolio import PortfolioJob, rate_jobs
 from lifecycle.job.version_pins import pin_version, release_pin
 from lifecycle.job.versions import LATEST, find_job
 
-router = APIRouter(prefix="/api/v1", tags=["API"], route_class=CommittingRoute)
+router = APIRouter(prefix="/api/v1", tags=["jobs"], route_class=CommittingRoute)
 
 
 class PublicEndpointRequestDto(BaseModel):

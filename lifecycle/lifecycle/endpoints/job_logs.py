@@ -25,7 +25,7 @@ from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.job.versions import find_job, is_alias, may_mean
 
 _RECENT_DEPLOYMENTS = 50
-router = APIRouter(prefix="/api/v1/job/{job_name}/{job_version}", tags=["API"])
+router = APIRouter(prefix="/api/v1/job/{job_name}/{job_version}", tags=["jobs"])
 
 
 def read_build_logs(

@@ -15,7 +15,7 @@ from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.endpoints.dependencies import LifecycleServices, ServicesDep, StaffUser
 
-router = APIRouter(prefix="/api/v1/plugin", tags=["API"])
+router = APIRouter(prefix="/api/v1/plugin", tags=["plugins"])
 
 
 class PluginActionFailed(RuntimeError):

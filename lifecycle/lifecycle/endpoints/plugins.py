@@ -13,7 +13,7 @@ from racetrack_commons.plugin.job_types import gather_job_types
 from lifecycle.endpoints.dependencies import LifecycleServices, ReadingDep, ServicesDep
 from lifecycle.infrastructure.registry import PluginTargets
 
-router = APIRouter(prefix="/api/v1/plugin", tags=["API"])
+router = APIRouter(prefix="/api/v1/plugin", tags=["plugins"])
 
 
 class ZipResponse(FileResponse):

@@ -28,7 +28,7 @@ from lifecycle.maintenance import is_maintenance_mode, set_maintenance_mode
 
 KEEP_ALIVE_SECONDS = 15
 _SERVICE = "lifecycle"
-router = APIRouter(prefix="/api/v1", tags=["API"], route_class=CommittingRoute)
+router = APIRouter(prefix="/api/v1", tags=["platform"], route_class=CommittingRoute)
 
 
 class InfoPayload(BaseModel):

@@ -2,6 +2,8 @@ import pytest
 from lifecycle.maintenance import set_maintenance_mode
 from racetrack_commons.testing.builders import a_job
 
+from lifecycle import __version__
+
 
 @pytest.mark.parametrize("prefix", ["", "/lifecycle"])
 def test_probes_answer_at_the_root_and_below_the_base_path(client, prefix: str):
@@ -111,3 +113,17 @@ def test_reading_goes_on(client, app_uow, admin, path):
         set_maintenance_mode(uow, on=True)
 
     assert client.get(f"{API}/{path}", headers=admin).status_code == 200
+
+
+def test_the_documentation_groups_every_route_and_describes_each_group(client):
+    document = client.get("/lifecycle/openapi.json").json()
+    described = [each["name"] for each in document["tags"]]
+    used = {
+        tag
+        for path in document["paths"].values()
+        for operation in path.values()
+        for tag in operation.get("tags", ["none"])
+    }
+    assert used == set(described)
+    assert document["info"]["version"] == __version__
+    assert "[admin panel](admin/)" in document["info"]["description"]

@@ -33,6 +33,9 @@ class ApiOptions:
     version: str = "1.0.0"
     """The version of the API, shown in its OpenAPI document."""
     description: str = ""
+    """The introduction of its OpenAPI document, as Markdown."""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """The descriptions of the tags of its routes, in the order in which they are shown."""
     error_statuses: Mapping[type[Exception], int] = field(default_factory=dict)
     """The statuses of the service's own errors, whose texts callers may see."""
     max_body_bytes: int = 1024**3
@@ -63,6 +66,7 @@ def create_api_app(
         title=title,
         version=options.version,
         description=options.description,
+        openapi_tags=[{"name": name, "description": text} for name, text in options.groups.items()],
         servers=_servers(base_path),
         docs_url=None,
         redoc_url=None,

@@ -52,6 +52,7 @@ class ApiApp(FastAPI):
                 description=self.description,
                 routes=self.routes,
                 servers=self.servers,
+                tags=self.openapi_tags or None,
             )
             components = schema.setdefault("components", {})
             scheme = {"type": "apiKey", "in": "header", "name": AUTH_HEADER}

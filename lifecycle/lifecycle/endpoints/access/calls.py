@@ -28,7 +28,7 @@ from lifecycle.endpoints.presenting import with_pub_url
 from lifecycle.job.versions import find_job, find_job_to_call, require_found
 from lifecycle.maintenance import check_no_maintenance
 
-router = APIRouter(prefix="/api/v1/auth", tags=["API"])
+router = APIRouter(prefix="/api/v1/auth", tags=["calls"])
 
 
 @router.get("/can-call-job/{job_name}/{job_version}", response_model=JobCallAuthData)

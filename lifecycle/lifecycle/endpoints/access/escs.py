@@ -14,7 +14,7 @@ from lifecycle.endpoints.dependencies import (
     UnitOfWorkDep,
 )
 
-router = APIRouter(prefix="/api/v1/escs", tags=["API"], route_class=CommittingRoute)
+router = APIRouter(prefix="/api/v1/escs", tags=["ESCs"], route_class=CommittingRoute)
 
 
 class NewEscPayload(BaseModel):

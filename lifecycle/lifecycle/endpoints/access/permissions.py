@@ -30,7 +30,7 @@ from lifecycle.job.versions import find_job, find_job_to_call
 
 _HIGHEST_ID = 2**63 - 1
 """The highest id that a database can store."""
-router = APIRouter(prefix="/api/v1/auth", tags=["API"], route_class=CommittingRoute)
+router = APIRouter(prefix="/api/v1/auth", tags=["permissions"], route_class=CommittingRoute)
 
 
 class NewPermissionPayload(BaseModel):

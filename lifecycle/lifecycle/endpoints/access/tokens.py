@@ -20,7 +20,7 @@ from lifecycle.endpoints.dependencies import (
     UserSubject,
 )
 
-router = APIRouter(prefix="/api/v1/auth", tags=["API"], route_class=CommittingRoute)
+router = APIRouter(prefix="/api/v1/auth", tags=["users"], route_class=CommittingRoute)
 _HINT_LENGTH = 6
 
 

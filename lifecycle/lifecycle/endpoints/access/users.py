@@ -24,7 +24,7 @@ from lifecycle.endpoints.dependencies import (
     UserSubject,
 )
 
-router = APIRouter(prefix="/api/v1/users", tags=["API"], route_class=CommittingRoute)
+router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=CommittingRoute)
 PasswordText = Annotated[SecretStr, Field(max_length=4096)]
 """Longer than any password that is accepted; hashing megabytes would delay other requests."""
 
