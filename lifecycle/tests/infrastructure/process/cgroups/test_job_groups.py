@@ -182,6 +182,21 @@ def test_a_program_that_can_not_join_its_group_does_not_run(tmp_path):
     assert "/nowhere can't be started" in enter([], "/nowhere").stderr
 
 
+def test_a_quota_of_cpus_holds_on_this_machine(of_machine):
+    group = of_machine.find("one-0-0")
+    if group is None or "cpu" not in list_places()[0].folders:
+        return
+    group.make(GroupLimits(100 * MEBI, cpus=0.2))
+    code = "import time\nwhile time.monotonic() < start + 1: pass\nprint(time.process_time())"
+
+    done = enter(
+        group.entries, sys.executable, "-c", f"import time; start = time.monotonic()\n{code}"
+    )
+
+    assert float(done.stdout) < 0.5
+    wait_until(group.remove)
+
+
 def test_a_group_of_this_machine_holds_kills_and_goes(of_machine):
     group = of_machine.find("one-0-0")
     if group is None:
