@@ -22,6 +22,7 @@ from racetrack_job_wrapper.calling import (
 )
 from racetrack_job_wrapper.endpoint_config import API, EndpointConfig
 from racetrack_job_wrapper.log.logger import logger
+from racetrack_job_wrapper.plain_values import expand_arrays
 from racetrack_job_wrapper.responses import Response
 
 METHODS = ("GET", "POST")
@@ -129,7 +130,8 @@ def _wrap_handler(handler: Callable[..., Any], runner: CallRunner) -> Callable[.
         running = handler(**arguments) if is_async else runner.run_plainly(handler, arguments)
         result = await running
         _open_call.get().has_returned = True
-        return result
+        # FastAPI writes models and dates by itself, but knows no arrays and tables.
+        return expand_arrays(result)
 
     # FastAPI looks up the names in type hints from here, so they are resolved where they were written.
     run.__signature__ = _read_signature(handler)  # type: ignore[attr-defined]

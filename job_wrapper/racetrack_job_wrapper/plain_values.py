@@ -35,6 +35,21 @@ def find_rule(kind: type) -> Rule | None:
     return _find_rule(kind)
 
 
+def expand_arrays(value: Any) -> Any:
+    """Return a value with its arrays, tables and iterables as lists, and all others as they are, for other encoders."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, dict):
+        return {key: expand_arrays(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [expand_arrays(item) for item in value]
+    if isinstance(value, datetime.date) and value != value:
+        return None
+    kind: type = type(value)
+    rule = _find_list_rule(kind)
+    return expand_arrays(rule(value)) if rule else value
+
+
 # Types are few, but a job may make one for each call.
 @lru_cache(maxsize=1024)
 def _find_rule(kind: type) -> Rule | None:
@@ -44,6 +59,13 @@ def _find_rule(kind: type) -> Rule | None:
         or find_array_rule(kind)
         or _find_rule_of_container(kind)
     )
+
+
+@lru_cache(maxsize=1024)
+def _find_list_rule(kind: type) -> Rule | None:
+    if _find_rule_of_class(kind) or _find_rule_of_scalar(kind):
+        return None
+    return find_array_rule(kind) or _find_rule_of_container(kind)
 
 
 def _find_rule_of_class(kind: type) -> Rule | None:

@@ -1,10 +1,12 @@
 """Endpoints of `auxiliary_endpoints_v2`."""
 
+import datetime
 import logging
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pydantic
 import pytest
 from fastapi import Body, HTTPException, Query
 from fastapi.responses import PlainTextResponse
@@ -156,3 +158,32 @@ def test_a_job_without_fastapi_is_told_what_to_do(serve_job, monkeypatch):
     monkeypatch.setitem(sys.modules, "fastapi", None)
 
     assert "add `fastapi` to the job's requirements" in serve_job(Shop).get("/live").json()["error"]
+
+
+class Array:
+    """Stands for numpy's arrays, which the wrapper does not import."""
+
+    def tolist(self) -> list[float]:
+        return [1.0, 2.0]
+
+
+class House(pydantic.BaseModel):
+    size: float = 1
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        ({"a": [Array()], "r": range(2), "m": map(str, [1])}, {"a": [[1, 2]], "r": [0, 1], "m": ["1"]}),
+        ([House(), {"h": House()}], [{"size": 1}, {"h": {"size": 1}}]),
+        ({"t": datetime.date(2024, 5, 1), "n": None, "b": b"text"}, {"t": "2024-05-01", "n": None, "b": "text"}),
+    ],
+)  # fmt: skip
+def test_arrays_and_iterables_are_answered_beside_what_fastapi_knows(serve_job, value, plain):
+    class Job:
+        def perform(self) -> None: ...
+
+        def auxiliary_endpoints_v2(self) -> list[EndpointConfig]:
+            return [EndpointConfig("/value", "GET", lambda: value)]
+
+    assert serve_job(Job()).get("/api/v1/value").json() == plain
