@@ -122,7 +122,7 @@ class PublicEndpointView(EditableView):
 
 
 class TrashJobView(AuditedView):
-    """Deleted jobs; each reserves its name and version until its row is removed."""
+    """Deleted jobs; each reserves its name and version until its row is removed, and is deployed again by --force."""
 
     row = TrashJobRow
     key = "trash-job"
@@ -131,7 +131,9 @@ class TrashJobView(AuditedView):
     icon = "fa fa-trash"
     may_delete = True
     fields = (
-        *_shown("name", "version", "status", "deployed_by"),
+        *_shown("name", "version"),
+        *_shown("status", label="Status before it was deleted"),
+        *_shown("deployed_by"),
         *_shown("delete_time", kind=DateTimeField),
         *_shown("age_days", kind=FloatField),
         *_shown("id", "infrastructure_target", "image_tag", exclude_from_list=True),
