@@ -37,7 +37,7 @@ DEFAULT_REMOTE = "http://127.0.0.1:7002"
 class ClientConfig(BaseModel):
     """The settings of the user; unknown keys of other versions are ignored."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     lifecycle_url: str = DEFAULT_REMOTE
     """The current remote: a URL or the name of an alias."""

@@ -8,7 +8,11 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import (  # type: ignore[attr-defined]
+    CompletionItem,
+    TyperCommand,
+    TyperGroup,
+)
 from typer.main import get_command
 
 from racetrack_client import __version__
@@ -72,6 +76,12 @@ class LazyGroup(TyperGroup):
             hint = f" Did you mean {close[0]}?" if close else ""
             ctx.fail(f"No such command '{args[0]}'.{hint}")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Offer the names of commands without importing them, which Tab should not wait for."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(name) for name in COMMANDS if name.startswith(incomplete)]
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
         # Help is printed here.

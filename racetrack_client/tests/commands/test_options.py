@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 JOBS = [
@@ -82,3 +85,27 @@ def test_nothing_is_offered_when_lifecycle_is_away(racetrack):
     )
 
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+
+
+def test_names_of_commands_are_offered_without_importing_any(racetrack):
+    script = (
+        "import sys, racetrack_client.__main__ as program\n"
+        "try: program.main()\n"
+        "except SystemExit: print(*sys.modules)"
+    )
+    completing = {
+        "_RACETRACK_COMPLETE": "complete_bash",
+        "COMP_WORDS": "racetrack l",
+        "COMP_CWORD": "1",
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=racetrack.variables | completing,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split()[:3] == ["list", "logs", "login"]
+    assert not {"yaml", "racetrack_client.commands.jobs"} & set(done.stdout.split())
