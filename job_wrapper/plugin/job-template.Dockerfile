@@ -46,6 +46,7 @@ COPY --from=environment /src/job-venv /src/job-venv
 WORKDIR /src/job
 COPY --chown=100000:100000 . .
 ENV PATH="/src/job-venv/bin:$PATH" \
+  VIRTUAL_ENV="/src/job-venv" \
 {%- if is_profiled %}
   MEMRAY_PROFILER="true" \
 {%- endif %}

@@ -1,20 +1,21 @@
 """The command line of the wrapper: serve a job, try it without serving, or render its Dockerfile template."""
 
+import sys
+
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
+    # A file of the job must not take the place of a module of the server: `python -m` looks here first, without `-P`.
+    del sys.path[0]
+
 import argparse
 import asyncio
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-
-if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
-    # A file of the job must not take the place of a module of the server: `python -m` looks here first, without `-P`.
-    del sys.path[0]
 
 from racetrack_job_wrapper.call_runner import JobThreads
 from racetrack_job_wrapper.environment import JobEnvironment, read_environment

@@ -1,6 +1,7 @@
 """The plugin of the job type python3."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -155,10 +156,8 @@ def test_packages_of_older_wrappers_are_there_when_the_job_imports_them(plugin, 
     image = render(manifest_with({"entrypoint_path": "a.py"}), imported_modules=modules)
 
     assert [each for each in rendered if each] == packages
-    assert (
-        f'"job", "{"/src/job-venv"}"{"".join(f", {chr(34)}{p}{chr(34)}" for p in packages)}]'
-        in image
-    )
+    command = ["python", "/installer/install.py", "job", "/src/job-venv", *packages]
+    assert f"{json.dumps(command)}\n" in image
 
 
 def test_an_image_starts_from_the_python_that_the_manifest_names():
