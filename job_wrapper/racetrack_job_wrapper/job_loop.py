@@ -44,15 +44,13 @@ class JobLoop:
         except ThreadUnavailable:
             work.close()
             raise
-        answer = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+        errand = _Errand(work, asyncio.get_running_loop())
+        loop.call_soon_threadsafe(errand.begin)
         try:
-            await asyncio.wait([answer])
+            return await errand.answer
         except asyncio.CancelledError:
-            answer.cancel()
+            loop.call_soon_threadsafe(errand.cancel)
             raise
-        if answer.cancelled():
-            raise SelfCancelled("the job cancelled its own call")
-        return answer.result()
 
     async def serve(self, app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Run an ASGI app of the job on the loop, for a request of the calling loop; raise what the app raises."""
@@ -101,6 +99,38 @@ class JobLoop:
                 loop.run_forever()
             except BaseException as error:  # noqa: BLE001 - a task of the job may raise SystemExit
                 logger.warning("the event loop of the job goes on after %s", type(error).__name__)
+
+
+class _Errand:
+    """A coroutine that runs on one loop, and is awaited on another, its home."""
+
+    def __init__(self, work: Coroutine[Any, Any, Any], home: Loop) -> None:
+        self.answer: asyncio.Future[Any] = home.create_future()
+        self._work = work
+        self._home = home
+        self._task: asyncio.Task[Any] | None = None
+
+    def begin(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._work)
+        self._task.add_done_callback(self._report)
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _report(self, task: "asyncio.Task[Any]") -> None:
+        if not self._home.is_closed():
+            self._home.call_soon_threadsafe(self._settle, task)
+
+    def _settle(self, task: "asyncio.Task[Any]") -> None:
+        if self.answer.done():
+            return
+        if task.cancelled():
+            self.answer.set_exception(SelfCancelled("the job cancelled its own call"))
+        elif error := task.exception():
+            self.answer.set_exception(error)
+        else:
+            self.answer.set_result(task.result())
 
 
 class _Bridge:

@@ -9,7 +9,7 @@ from racetrack_job_wrapper.server import ServerOptions, serve_job
 
 
 def serve_job_class(entrypoint_class: type) -> None:
-    """Serve an object of the class, which is made in another thread."""
+    """Serve an object of the class, which is made in the calling thread while the server answers probes."""
     configure_logs()
     serve_job(read_environment(os.environ, None), entrypoint_class, ServerOptions())
 
