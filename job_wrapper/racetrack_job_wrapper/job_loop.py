@@ -28,7 +28,7 @@ class JobLoop:
 
     @contextmanager
     def adopted(self) -> Iterator[None]:
-        """Make it the current event loop of the calling thread, for code that asks for one while the job is loaded."""
+        """Make it the current loop of the calling thread while the job is loaded; tasks that were begun then go on afterwards."""
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         try:
@@ -36,6 +36,8 @@ class JobLoop:
         finally:
             # In calls, get_event_loop() has the same answer in each thread: there is none.
             asyncio.set_event_loop(None)
+            if not self._loop.is_closed() and asyncio.all_tasks(self._loop):
+                self._require_running()
 
     async def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine on the loop and return its result; raise its exception, SelfCancelled, or ThreadUnavailable."""

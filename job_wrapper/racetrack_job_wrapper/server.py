@@ -92,7 +92,8 @@ class JobServer(uvicorn.Server):
         self._was_interrupted = False
         self._main_left = threading.Event()
         self._forking = threading.local()
-        self._signals, self._signal_sink = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._signals, self._signal_sink = os.pipe()
+        os.set_blocking(self._signal_sink, False)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:

@@ -190,3 +190,19 @@ def test_a_plain_method_may_run_the_loop_of_its_job(serve_job):
     client = serve_job(Job)
 
     assert [client.post(PERFORM).json() for _ in range(2)] == ["waited"] * 2
+
+
+def test_a_task_that_is_begun_in_init_goes_on(serve_job):
+    class Job:
+        def __init__(self):
+            self.done = threading.Event()
+            self.task = asyncio.get_event_loop().create_task(self.refresh())
+
+        async def refresh(self):
+            await asyncio.sleep(0)
+            self.done.set()
+
+        def perform(self):
+            return self.done.wait(10)
+
+    assert serve_job(Job).post(PERFORM).json() is True
