@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from image_builder.docker.docker_cli import explain_refusal, is_about_absence
 from image_builder.running.programs import CommandFailed, CommandTookTooLong
+from image_builder.source.install_hints import describe_hint
 
 _MOST_LINES = 15
 _LAST_WORDS = 3
@@ -53,7 +54,9 @@ def explain_failure(error: CommandFailed) -> CommandFailed:
         return explain_refusal(lines[-_LAST_WORDS:])
     if isinstance(error, CommandTookTooLong) or not lines:
         return ImageNotBuilt(error.reason, lines[-_MOST_LINES:])
-    return ImageNotBuilt(_describe_reason(lines), _list_step_output(lines)[-_MOST_LINES:])
+    output = _list_step_output(lines)
+    reason = "; ".join(filter(None, [_describe_reason(lines), describe_hint(output)]))
+    return ImageNotBuilt(reason, output[-_MOST_LINES:])
 
 
 def _describe_reason(lines: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from image_builder.job_type.template import (
     TemplateRenderer,
     make_template_variables,
 )
+from image_builder.process.environment_spec import EnvironmentSpec, MadeEnvironment
 from image_builder.process.image_store import ImageStore
 from image_builder.process.recipe import (
     render_recipe,
@@ -24,11 +25,7 @@ from image_builder.process.recipe import (
     specify_shared_environment,
 )
 from image_builder.process.resolved_packages import describe_moment, describe_resolved
-from image_builder.process.virtual_environments import (
-    Environments,
-    EnvironmentSpec,
-    MadeEnvironment,
-)
+from image_builder.process.virtual_environments import Environments
 from image_builder.running.progress import BuildProgress
 from image_builder.source.requirements import get_name, list_moving
 from image_builder.source.source_tree import digest_tree

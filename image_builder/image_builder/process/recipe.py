@@ -17,7 +17,7 @@ from racetrack_commons.plugin.job_type_definition import ProcessRecipe
 
 from image_builder.image_maker import BuildInputs
 from image_builder.job_type.template import TemplateRenderer
-from image_builder.process.virtual_environments import EnvironmentSpec
+from image_builder.process.environment_spec import EnvironmentSpec
 from image_builder.source.requirements import digest_requirements, is_empty
 
 _PYTHON_VERSION = re.compile(r"\d+(\.\d+){0,2}")

@@ -7,25 +7,25 @@ process ends. The modification time of `environment.json` is the time at which i
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import re
 import secrets
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from image_builder.process.environment_spec import EnvironmentSpec, MadeEnvironment, get_python
 from image_builder.process.resolved_packages import read_resolved
 from image_builder.running.programs import Command, CommandFailed
 from image_builder.running.progress import BuildProgress
-from image_builder.source.source_tree import digest_file
+from image_builder.source.install_hints import describe_hint
 
 _COMPLETE = "environment.json"
 _NEWEST = ".newest"
@@ -35,70 +35,18 @@ _LOCK_GLANCE_SECONDS = 0.1
 """Builds that only check whether the environment exists hold the lock for less than this, so no message is logged."""
 _CLONE_FILE = 0x40049409
 """The request of Linux to let a file share the blocks of another until one of them is changed."""
+PYTHON_VERSIONS = ("3.14", "3.13", "3.12", "3.11", "3.10")
+"""The versions that jobs may choose, the newest first."""
+_HINT_SECONDS = 20
+_MAY_BE_PYTHON = re.compile(
+    r"wheel|requires.python|Python (>|<|=|~|version)|build backend|failed to (download and )?build",
+    re.IGNORECASE,
+)
 _UNREACHABLE = re.compile(
     r"error sending request|failed to fetch|dns error|connection refused|could not connect|tcp connect"
     r"|timed out|network is unreachable|name resolution|client error \(Connect\)",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True)
-class EnvironmentSpec:
-    """Everything that determines the content of an environment."""
-
-    python: str
-    """The argument of `uv venv --python`: a version, or the path of an interpreter."""
-    python_version: str
-    packages: Sequence[Path]
-    added: Sequence[str] = ()
-    """Requirements that the job type adds, because the job's code imports them."""
-    requirements: Path | None = None
-    requirements_digest: str = ""
-    variables: Mapping[str, str] = field(default_factory=dict)
-    """Variables of the installation, including secret ones."""
-    variables_digest: str = ""
-    """A signed digest of the variables, which does not reveal their values."""
-    refresh: str = ""
-    """A text that makes the environment differ from all earlier ones, for builds that resolve again; usually empty."""
-
-    @property
-    def digest(self) -> str:
-        """The digest of everything but `refresh`; environments that differ only in what was resolved have it in common."""
-        return self._digest("")
-
-    @property
-    def refreshed_digest(self) -> str:
-        """The name of the directory of the environment that is made."""
-        return self._digest(self.refresh)
-
-    def _digest(self, refresh: str) -> str:
-        parts = {
-            "python": self.python_version,
-            "packages": [[path.name, digest_file(path)] for path in self.packages],
-            "requirements": self.requirements_digest,
-            "variables": self.variables_digest,
-            "refresh": refresh,
-        }
-        if self.added:
-            parts["added"] = list(self.added)
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
-
-
-@dataclass(frozen=True)
-class MadeEnvironment:
-    """A complete environment."""
-
-    directory: Path
-    resolved: Mapping[str, str]
-    """The versions of its packages by their names."""
-    made_at: float
-    is_reused: bool
-    """True when an earlier build made it."""
-
-    @property
-    def python(self) -> Path:
-        """The path of its Python."""
-        return _python(self.directory)
 
 
 class PackagesNotInstalled(CommandFailed):
@@ -142,7 +90,7 @@ class Environments:
 
     def locate(self, spec: EnvironmentSpec) -> Path:
         """Return the path of an environment's Python, which may not exist."""
-        return _python(self.root / self._get_newest(spec.digest))
+        return get_python(self.root / self._get_newest(spec.digest))
 
     def _get_newest(self, digest: str) -> str:
         """Return the name of the newest environment with a digest; it may not exist."""
@@ -161,7 +109,7 @@ class Environments:
     def is_complete(self, digest: str) -> bool:
         """Return whether an environment is complete and its Python still exists."""
         environment = self.root / digest
-        return (environment / _COMPLETE).is_file() and _python(environment).exists()
+        return (environment / _COMPLETE).is_file() and get_python(environment).exists()
 
     def remove_unneeded(self, needed: Collection[Path], before: datetime) -> list[str]:
         """Remove environments whose Python is not in `needed` and was last needed before `before`; return their names."""
@@ -253,7 +201,7 @@ class Environments:
             "pip",
             "install",
             "--python",
-            str(_python(path)),
+            str(get_python(path)),
             "--link-mode",
             choose_link_mode(path),
             "--no-progress",
@@ -271,8 +219,28 @@ class Environments:
             self._run_uv(arguments, spec, directory, progress)
         except CommandFailed as error:
             if not _UNREACHABLE.search(str(error)):
-                raise _explain(spec, error) from error
+                hint = describe_hint(error.last_lines) or self._hint_at_python(
+                    spec, directory, progress, error
+                )
+                raise _explain(spec, error, hint) from error
             self._install_offline(arguments, spec, directory, progress, error)
+
+    def _hint_at_python(
+        self, spec: EnvironmentSpec, directory: Path, progress: BuildProgress, cause: CommandFailed
+    ) -> str:
+        """Return a hint at the newest other Python for which the requirements have wheels; empty when there is none."""
+        if spec.requirements is None or not _MAY_BE_PYTHON.search(str(cause)):
+            return ""
+        compiling = ["pip", "compile", "--quiet", "--no-header", "--only-binary", ":all:"]
+        for version in PYTHON_VERSIONS:
+            if f"{spec.python_version}.".startswith(f"{version}."):
+                continue
+            arguments = [*compiling, "--python-version", version, str(spec.requirements)]
+            command = self._make_command(arguments, spec, directory, _HINT_SECONDS)
+            with contextlib.suppress(CommandFailed):
+                progress.capture_output(command)
+                return f"it can be for Python {version}: set `python_version: '{version}'` in jobtype_extra"
+        return ""
 
     def _install_offline(
         self,
@@ -286,7 +254,7 @@ class Environments:
         try:
             self._run_uv([*arguments, "--offline"], spec, directory, progress)
         except CommandFailed:
-            raise _explain(spec, cause) from cause
+            raise _explain(spec, cause, "") from cause
         progress.warn(
             "the package index did not answer: the packages come from the cache and may be older"
         )
@@ -294,10 +262,13 @@ class Environments:
     def _run_uv(
         self, arguments: list[str], spec: EnvironmentSpec, directory: Path, progress: BuildProgress
     ) -> None:
+        progress.run_command(self._make_command(arguments, spec, directory, self.timeout_seconds))
+
+    def _make_command(
+        self, arguments: list[str], spec: EnvironmentSpec, directory: Path, seconds: float
+    ) -> Command:
         environment = {**self.inherited, "NO_COLOR": "1", **spec.variables}
-        progress.run_command(
-            Command([str(self.uv), *arguments], environment, directory, self.timeout_seconds)
-        )
+        return Command([str(self.uv), *arguments], environment, directory, seconds)
 
     def _move_into_place(self, temporary: Path, environment: Path) -> None:
         if environment.exists():
@@ -347,10 +318,6 @@ def choose_link_mode(directory: Path) -> str:
     return "clone"
 
 
-def _python(environment: Path) -> Path:
-    return environment / "bin" / "python"
-
-
 def _read_digest(environment: Path) -> str:
     """Return the digest of an environment, by which it is locked."""
     try:
@@ -365,7 +332,7 @@ def _last_needed(environment: Path) -> float:
     return (file if file.exists() else environment).stat().st_mtime
 
 
-def _explain(spec: EnvironmentSpec, error: CommandFailed) -> PackagesNotInstalled:
+def _explain(spec: EnvironmentSpec, error: CommandFailed, hint: str) -> PackagesNotInstalled:
     what = (
         f"the requirements in {spec.requirements.name}"
         if spec.requirements
@@ -373,4 +340,5 @@ def _explain(spec: EnvironmentSpec, error: CommandFailed) -> PackagesNotInstalle
         if spec.added
         else "the job type's packages"
     )
-    return PackagesNotInstalled(f"{what} can't be installed; {error.reason}", error.last_lines)
+    reason = f"{what} can't be installed; {hint or error.reason}"
+    return PackagesNotInstalled(reason, error.last_lines)

@@ -21,7 +21,7 @@ def digest_requirements(directory: Path, relative: str) -> str:
     """Return a digest of the file, of the files that it includes, and of the whole source when it installs from there."""
     files = read_requirements(directory, relative)
     total = hashlib.sha256()
-    for file in files:
+    for file in [*files, *_list_settings(directory)]:
         total.update((directory / file).read_bytes() + b"\0")
     if _install_from_source(files):
         total.update(digest_tree(directory).encode())
@@ -34,7 +34,7 @@ def list_files(directory: Path, relative: str) -> list[str]:
     Raises ValidationError when one of the files is missing or is no text.
     """
     files = read_requirements(directory, relative)
-    return ["."] if _install_from_source(files) else list(files)
+    return ["."] if _install_from_source(files) else [*files, *_list_settings(directory)]
 
 
 def list_moving(directory: Path, relative: str) -> list[str]:
@@ -59,6 +59,14 @@ def get_name(line: str) -> str:
     match = None if "+" in line.partition("@")[0] else _NAME.match(line)
     name = egg[1] if egg else match[0] if match else line
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _list_settings(directory: Path) -> list[str]:
+    """List the files from which uv takes settings, such as build dependencies or indexes."""
+    files = [name for name in ("uv.toml",) if (directory / name).is_file()]
+    project = directory / "pyproject.toml"
+    is_about_uv = project.is_file() and b"[tool.uv" in project.read_bytes().replace(b"[[", b"[")
+    return [*files, project.name] if is_about_uv else files
 
 
 def _install_from_source(files: Mapping[str, Sequence[str]]) -> bool:

@@ -260,7 +260,8 @@ import pathlib, sys
 from image_builder.running.programs import Cancellation
 from image_builder.running.progress import BuildLogFile, BuildProgress, EventHistory
 from racetrack_commons.redaction import SecretRedactor
-from image_builder.process.virtual_environments import Environments, EnvironmentSpec
+from image_builder.process.environment_spec import EnvironmentSpec
+from image_builder.process.virtual_environments import Environments
 root = pathlib.Path({str(config.environments_dir)!r})
 log = BuildLogFile(root / "log", 1000)
 progress = BuildProgress(EventHistory(), log, SecretRedactor([]), Cancellation(), lambda *_: None)
@@ -305,6 +306,33 @@ def test_a_package_that_the_job_imports_is_added_without_a_requirements_file(
     assert imports(python_of(config), "flowers")
     assert imports(python_of(config), "tiny")
     assert not imports(python_of(config, "plain"), "flowers")
+
+
+def test_a_python_for_which_there_are_wheels_is_named(build, package_index, tmp_path):
+    directory = tmp_path / "index/simple/flowers"
+    (wheel,) = directory.glob("*.whl")
+    wheel = wheel.rename(directory / "flowers-1.0.0-cp310-cp310-manylinux_2_17_x86_64.whl")
+    (directory / "index.html").write_text(f'<a href="{wheel.name}">.</a>')
+
+    manifest = manifest_with(build_env={"PIP_INDEX_URL": package_index[0]})
+    done = build(files_with("flowers\n"), manifest=manifest)
+
+    assert "it can be for Python 3.10: set `python_version: '3.10'` in jobtype_extra" in done.error
+
+
+def test_a_build_dependency_that_is_missing_is_named_and_uv_toml_mends_it(build, package_index):
+    files = {
+        "lib/backend.py": f"import flowers\n{BACKEND}",
+        "lib/pyproject.toml": PYPROJECT,
+    }
+    manifest = manifest_with(build_env={"PIP_INDEX_URL": package_index[0]})
+    done = build(files_with("lib @ ./lib\n", **files), manifest=manifest)
+
+    assert "the build of lib imports flowers" in done.error
+    assert 'extra-build-dependencies = { lib = ["flowers"] }' in done.error
+    files["uv.toml"] = 'extra-build-dependencies = { lib = ["flowers"] }\n'
+    mended = files_with("lib @ ./lib\n", **files)
+    assert build(mended, manifest=manifest, tag="2", deployment_id="2").error is None
 
 
 class TestMovingRequirements:

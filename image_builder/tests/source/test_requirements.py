@@ -123,3 +123,17 @@ def test_a_constraint_fixes_a_requirement(write):
     files = {"requirements.txt": "-c limits.txt\nflask\nrequests\n", "limits.txt": "flask==3.0\n"}
 
     assert list_moving(write(files), "requirements.txt") == ["requests"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("uv.toml", "x = 1"), ("pyproject.toml", "[[tool.uv.index]]\nurl = 'a'\n")]
+)
+def test_settings_of_uv_count(write, name, text):
+    directory = write({"requirements.txt": "flask\n", "pyproject.toml": "[project]\n"})
+    before = digest_requirements(directory, "requirements.txt")
+    assert list_files(directory, "requirements.txt") == ["requirements.txt"]
+
+    write({name: text})
+
+    assert digest_requirements(directory, "requirements.txt") != before
+    assert list_files(directory, "requirements.txt") == ["requirements.txt", name]
