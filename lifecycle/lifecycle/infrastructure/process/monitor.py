@@ -20,8 +20,8 @@ from lifecycle.infrastructure.process.os_processes import is_alive
 from lifecycle.monitor.health import JobNotHealthy, JobNotReady, quick_check_job_condition
 from lifecycle.monitor.metric_parser import find_last_call
 
-_FIRST_PAUSE_SECONDS = 0.75
-"""The pause before the first restart, and some tolerance; those before later ones are longer."""
+_SHORT_PAUSE_SECONDS = 2.5
+"""The keeper makes longer pauses for processes that crash again and again; start times are exact to a second."""
 
 
 class ProcessMonitor(BuiltInMonitor):
@@ -154,7 +154,7 @@ def _is_backing_off(process: JobProcess) -> bool:
     """Return whether the process crashes again and again, for which the keeper makes longer pauses."""
     if process.next_start_at is None or process.pid_create_time is None:
         return False
-    return process.next_start_at.timestamp() - process.pid_create_time > _FIRST_PAUSE_SECONDS
+    return process.next_start_at.timestamp() - process.pid_create_time > _SHORT_PAUSE_SECONDS
 
 
 def _choose_status(problem: _Problem | None) -> JobStatus:

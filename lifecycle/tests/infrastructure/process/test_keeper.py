@@ -9,6 +9,7 @@ import pytest
 from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.domain.instance import InstanceState, JobInstance, ProcessState
 from lifecycle.infrastructure.process.keeper import ProcessKeeper
+from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 from racetrack_commons.testing.serving import wait_until
 
 
@@ -105,6 +106,26 @@ def test_a_process_without_a_row_is_ended_and_one_with_a_row_adopted(
         uow.processes.remove_of_instance("one")
     keeper.end_unknown_processes()
     wait_until(lambda: not psutil.pid_exists(pid))
+
+
+@pytest.mark.parametrize("status", [DeploymentStatus.FAILED, DeploymentStatus.IN_PROGRESS])
+def test_an_instance_of_a_cancelled_deployment_is_stopped(keeper, instance, unit_of_work, status):
+    with unit_of_work() as uow:
+        uow.instances.remove("one")
+        deployment = DeploymentDto(
+            id="one",
+            status=status,
+            create_time=1,
+            update_time=1,
+            manifest_yaml="",
+            job_name="adder",
+            job_version="0.0.1",
+        )
+        uow.deployments.add(deployment, datetime.now(UTC))
+
+    keeper.end_unknown_processes()
+
+    assert keeper.deployer.has_instance("one") == (status == DeploymentStatus.IN_PROGRESS)
 
 
 def test_a_process_that_was_stopped_while_it_was_started_again_does_not_stay(
