@@ -133,7 +133,7 @@ class Config(Settings):
     default_job_cpu_min: Quantity = Quantity("10m")
     """CPU cores that are reserved for a job whose manifest names no `cpu_min`."""
     default_job_cpu_max: Quantity = Quantity("1000m")
-    """CPU cores that a job may use whose manifest names no `cpu_max`; a job that wants more is slowed down."""
+    """CPU cores that a container may use whose manifest names no `cpu_max`; process jobs are then not limited."""
 
     allow_job_overwrite: bool = False
     """Let a deployment replace a job of the same version without `--force`. False: it is refused."""

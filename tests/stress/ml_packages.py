@@ -19,6 +19,8 @@ from stacks.simulated_cpus import compile_simulated_cpus, simulate_cpus
 
 TORCH_ARCHIVES = "python3-torch"
 """Debian's package: on PyPI, torch for Linux needs gigabytes of drivers for graphics cards."""
+PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Many threads share the few CPUs that there really are: those that wait must not keep them busy."""
 MEBI = 2**20
 LINE = "{:<14} {:>5} {:<9} {:>9} {:>9} {:>9} {:>9} {:>9}  {}"
 
@@ -85,7 +87,7 @@ PACKAGES = [
     ),
     Package(
         "xgboost",
-        "xgboost-cpu",
+        "xgboost-cpu\nscikit-learn",
         "import numpy, xgboost\n"
         "data = numpy.random.default_rng(1).random((500, 10))\n"
         "model = xgboost.XGBRegressor(n_estimators=20).fit(data, data[:, 0])",
@@ -93,7 +95,7 @@ PACKAGES = [
     ),
     Package(
         "lightgbm",
-        "lightgbm",
+        "lightgbm\nscikit-learn",
         "import numpy, lightgbm\n"
         "data = numpy.random.default_rng(1).random((500, 10))\n"
         "model = lightgbm.LGBMRegressor(n_estimators=20, verbose=-1).fit(data, data[:, 0])",
@@ -250,7 +252,7 @@ def write_job(folder: Path, name: str, package: Package, variables: dict[str, st
             "entrypoint_class": "Job",
             "requirements_path": "requirements.txt",
         },
-        "runtime_env": variables | package.variables,
+        "runtime_env": PATIENT | variables | package.variables,
     }
     (directory / "job.yaml").write_text(yaml.safe_dump(manifest))
     return directory
@@ -286,7 +288,7 @@ def unpack_torch(folder: Path) -> Path:
 def make_torch(folder: Path) -> Package:
     """Return a job that finds torch in the folder."""
     packages = folder / "usr/lib/python3/dist-packages"
-    libraries = {str(each.parent) for each in (folder / "usr/lib").rglob("*.so*")}
+    libraries = {str(each.parent) for each in folder.rglob("*.so*")}
     return Package(
         "torch",
         "",

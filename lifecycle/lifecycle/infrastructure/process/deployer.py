@@ -199,11 +199,10 @@ class ProcessDeployer(BuiltInDeployer):
             group.kill()
         if started is not None:
             kill_replica(started, process.id)
+        # Killed processes take a moment to give their memory back.
         deadline = self.clock.monotonic() + REMOVAL_SECONDS
         while group is not None and not group.remove() and self.clock.monotonic() < deadline:
-            self.clock.sleep(
-                STOP_POLL_SECONDS
-            )  # Killed processes take a moment to give their memory back.
+            self.clock.sleep(STOP_POLL_SECONDS)
 
     def _note_end(self, process: JobProcess, exit_code: int) -> None:
         """Write into the log how a process ended, unless it was asked to: one that is killed can't say so itself."""
@@ -280,13 +279,6 @@ class ProcessDeployer(BuiltInDeployer):
         return Instance(first.instance_id, first.job_name, first.job_version, names[0], names)
 
 
-def _measure_shared_memory() -> str:
-    try:
-        return f"which has {psutil.disk_usage('/dev/shm').free // 2**20} MiB free"
-    except OSError:
-        return "if it has any"
-
-
 def make_group_name(process: JobProcess) -> str:
     """Return the name of the cgroup of this start of a replica."""
     return f"{process.instance_id}-{process.replica}-{process.restarts}"
@@ -297,3 +289,10 @@ def find_started_process(process: JobProcess) -> StartedProcess | None:
     if process.pid is None or process.pid_create_time is None:
         return None
     return StartedProcess(pid=process.pid, create_time=process.pid_create_time)
+
+
+def _measure_shared_memory() -> str:
+    try:
+        return f"which has {psutil.disk_usage('/dev/shm').free // 2**20} MiB free"
+    except OSError:
+        return "if it has any"

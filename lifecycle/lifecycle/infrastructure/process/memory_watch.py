@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from racetrack_client.log.logs import get_logger
+from racetrack_commons.clock import Clock
 
 from lifecycle.domain.instance import JobProcess
 from lifecycle.infrastructure.memory_kill import MemoryKill
@@ -26,7 +27,9 @@ logger = get_logger(__name__)
 _REFRESH_SECONDS = 0.5
 _READ_SECONDS = 1
 _EXACT_SECONDS = 5
-_NEW_HEIGHT = 1.05
+_REST = 50
+"""A measurement is followed by a rest of this many times its length, or of fewer where the limit may be near."""
+_URGENT_REST = 4
 _STORED_GROWTH = 1.1
 
 
@@ -48,38 +51,42 @@ class MemoryUses:
     of_processes: dict[str, MemoryUse] = field(default_factory=dict)
 
 
-@dataclass
 class Gauge:
-    """Measures one replica exactly when it has to: that walks all of its memory, and may take milliseconds."""
+    """Measures one replica, exactly only where it has to: that walks all of its memory, a fifth of a second for a gigabyte."""
 
-    limit_bytes: int
-    used_bytes: int = 0
-    """The last exact measurement."""
-    _measured_at: float = float("-inf")
-    _rss_bytes: int = 0
-    _highest_rss_bytes: int = 0
-    _faults: dict[int, int] = field(default_factory=dict)
+    def __init__(self, limit_bytes: int, clock: Clock) -> None:
+        self.limit_bytes = limit_bytes
+        self._clock = clock
+        self._exact_bytes = 0
+        self._rss_bytes = 0
+        self._faults: dict[int, int] = {}
+        self._due_at = self._urgent_at = float("-inf")
 
-    def measure(self, family: list[ProcessEntry], table: ProcessTable, now: float) -> int:
+    def measure(self, family: list[ProcessEntry], table: ProcessTable) -> int:
         """Return what the processes use together, shared pages counted once."""
         rss_bytes = sum(process.rss_bytes for process in family)
-        if (
-            now - self._measured_at >= _EXACT_SECONDS
-            or rss_bytes > self._highest_rss_bytes * _NEW_HEIGHT
-            or min(rss_bytes, self._estimate_at_most(family, rss_bytes)) > self.limit_bytes
-        ):
-            self.used_bytes = table.measure_bytes(family)
-            self._measured_at = now
+        if len(family) == 1 and rss_bytes <= self.limit_bytes:
+            return rss_bytes
+        at_most = min(rss_bytes, self._estimate_at_most(family, rss_bytes))
+        earliest = self._urgent_at if at_most > self.limit_bytes else self._due_at
+        if self._clock.monotonic() >= earliest:
+            self._measure_exactly(family, table)
             self._rss_bytes = rss_bytes
-            self._highest_rss_bytes = max(rss_bytes, self._highest_rss_bytes)
-            self._faults = {process.pid: process.faults for process in family}
-        return self.used_bytes
+        return self._exact_bytes
+
+    def _measure_exactly(self, family: list[ProcessEntry], table: ProcessTable) -> None:
+        started_at = self._clock.monotonic()
+        self._exact_bytes = table.measure_bytes(family)
+        self._faults = {process.pid: process.faults for process in family}
+        now = self._clock.monotonic()
+        self._due_at = now + max(_EXACT_SECONDS, _REST * (now - started_at))
+        self._urgent_at = now + _URGENT_REST * (now - started_at)
 
     def _estimate_at_most(self, family: list[ProcessEntry], rss_bytes: int) -> int:
         """Return a bound of what is used now: memory grows by pages, and a copy of a shared page is a fault."""
         faults = sum(process.faults - self._faults.get(process.pid, 0) for process in family)
         growth = max(0, rss_bytes - self._rss_bytes) + max(0, faults) * PAGE_BYTES
-        return self.used_bytes + growth
+        return self._exact_bytes + growth
 
 
 class MemoryWatch:
@@ -146,9 +153,9 @@ class MemoryWatch:
             return  # It was started after the table was read.
         start = make_start_key(process)
         if start not in self._gauges:
-            self._gauges[start] = Gauge(self._read_limit(process))
+            self._gauges[start] = Gauge(self._read_limit(process), self._clock)
         gauge = self._gauges[start]
-        used_bytes = gauge.measure(family, self._table, self._clock.monotonic())
+        used_bytes = gauge.measure(family, self._table)
         self._remember(process, used_bytes)
         if used_bytes > gauge.limit_bytes and is_alive(started):
             # The keeper ends what is left of a job whose first process has ended: its number may be another's by now.

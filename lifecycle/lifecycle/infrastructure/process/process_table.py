@@ -50,8 +50,10 @@ class ProcessTable:
             return
         self._newest_pid = newest_pid
         entries = self._list_entries()
+        known = self._marks
         self._marks = {
-            entry.key: self._marks.get(entry.key) or self._read_mark(entry.pid) for entry in entries
+            entry.key: known[entry.key] if entry.key in known else self._read_mark(entry.pid)
+            for entry in entries
         }
         self._children = _group_by(entries, lambda entry: entry.parent)
         self._of_sessions = _group_by(entries, lambda entry: entry.session)
