@@ -63,3 +63,60 @@ def test_an_image_that_only_lifecycle_can_run_says_what_to_do(embedded_stack, jo
     )  # fmt: skip
     assert done.returncode == os.EX_SOFTWARE
     assert "install racetrack-image-builder beside this command" in done.stderr
+
+
+TALKER = """
+import sys
+import time
+
+
+class Job:
+    def perform(self, kind: str = "long"):
+        if kind == "long":
+            print("ä" * 30_000)
+            print("a\\x85b\\u2028c\\x0bd")
+        if kind == "bar":
+            for percent in range(0, 30):
+                sys.stderr.write(f"\\r{percent}% of it")
+                sys.stderr.flush()
+                time.sleep(0.1)
+            print("\\nready")
+        return kind
+"""
+
+
+def test_a_job_is_called_and_its_log_read_whole(stack, job_directory):
+    stack.racetrack("deploy", str(job_directory("talker", TALKER)), "--force")
+    assert stack.racetrack("call", "talker", "kind: long", "--async").stdout == '"long"\n'
+
+    lines = stack.racetrack("logs", "talker", "--since", "10m").stdout.split("\n")
+    assert "ä" * 30_000 in lines
+    assert "a\x85b\u2028c\x0bd" in lines
+    last = stack.racetrack("logs", "talker", "--tail", "2").stdout
+    assert last.count("\n") == 2
+
+    assert "RUNNING" in stack.racetrack("status", "talker").stdout
+    wrong = stack.racetrack("call", "talker", "/performe", check=False).stderr
+    assert "has no endpoint /performe; it has: /api/v1/perform" in wrong
+    unknown = stack.racetrack("call", "tolker", check=False).stderr
+    assert "did you mean talker?" in unknown
+
+
+def test_a_progress_bar_is_followed_while_it_grows(embedded_stack, job_directory):
+    stack = embedded_stack
+    stack.racetrack("deploy", str(job_directory("talker", TALKER)), "--force")
+    follower = stack.start_racetrack("logs", "talker", "--follow", "--tail", "0")
+    calling = stack.start_racetrack("call", "talker", "kind: bar")
+    try:
+        shown = []
+        for line in follower.stdout:
+            shown.append(line.strip())
+            if shown[-1] == "ready":
+                break
+        frames = [line for line in shown if line.endswith("% of it")]
+        assert len(frames) > 2
+        assert frames[-1] == "29% of it"
+    finally:
+        for process in (follower, calling):
+            process.kill()
+            process.communicate()
