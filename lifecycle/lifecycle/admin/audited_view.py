@@ -19,6 +19,9 @@ from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.endpoints.dependencies import LifecycleServices
 
 _READING = ("GET", "HEAD", "OPTIONS")
+ALL = "fields/detail/_all.html"
+NEVER = "fields/detail/_never.html"
+"""The templates of a value that is null, where that means all, or never."""
 
 
 class AuditedView(ModelView):

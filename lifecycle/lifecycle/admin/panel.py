@@ -72,12 +72,13 @@ def create_panel(services: LifecycleServices) -> ASGIApp:
 
 
 def _make_overview(views: Sequence[AuditedView]) -> CustomView:
-    """Return the first page: a card with the number of rows for each table that the user may see, linked to its rows."""
+    """Return the first page: a card for each table that the user may see, with its meaning and the number of its rows."""
 
     async def make_overview(request: Request) -> BaseWidget:
         cards: list[BaseWidget] = [
             StatWidget(
                 title=str(view.menu_label),
+                description=(view.__doc__ or "").partition("\n")[0],
                 value_callback=_count_rows_of(view),
                 link=view_list_url(request, str(view.key)),
             )

@@ -21,7 +21,7 @@ from starlette_admin.fields import (
 )
 from starlette_admin.types import RequestAction
 
-from lifecycle.admin.audited_view import AuditedView, SuperuserView
+from lifecycle.admin.audited_view import ALL, NEVER, AuditedView, SuperuserView
 from lifecycle.auth.passwords import check_password_strength
 from lifecycle.auth.users import check_username, check_username_is_free
 from lifecycle.database.record_tables import name_subject, with_holder
@@ -61,7 +61,7 @@ class UserView(SuperuserView):
             help_text="may make others staff, and see users and tokens here",
         ),
         DateTimeField("date_joined", read_only=True, exclude_from_create=True),
-        DateTimeField("last_login", read_only=True, exclude_from_create=True),
+        DateTimeField("last_login", read_only=True, exclude_from_create=True, null_template=NEVER),
     )
     searchable_fields = ("username", "email", "first_name", "last_name")
 
@@ -143,8 +143,8 @@ class AuthTokenView(SuperuserView):
         StringField("id", exclude_from_list=True),
         HasOne("auth_subject", key="auth-subject", required=True, exclude_from_edit=True),
         BooleanField("active", exclude_from_create=True),
-        DateTimeField("expiry_time", help_text="empty: never"),
-        DateTimeField("last_use_time", read_only=True, exclude_from_create=True),
+        DateTimeField("expiry_time", help_text="empty: never", null_template=NEVER),
+        DateTimeField("last_use_time", read_only=True, exclude_from_create=True, null_template=NEVER),
         StringField(
             "token", read_only=True, exclude_from_list=True, exclude_from_create=True,
             copy_to_clipboard=True,
@@ -177,9 +177,9 @@ class PermissionView(SuperuserView):
     fields = (
         HasOne("auth_subject", key="auth-subject", required=True),
         EnumField("scope", choices=_SCOPES, required=True),
-        HasOne("job_family", key="job-family", help_text="empty: all"),
-        HasOne("job", key="job", help_text="empty: all versions"),
-        StringField("endpoint", help_text="empty: all"),
+        HasOne("job_family", key="job-family", help_text="empty: all", null_template=ALL),
+        HasOne("job", key="job", help_text="empty: all versions", null_template=ALL),
+        StringField("endpoint", help_text="empty: all", null_template=ALL),
     )
     searchable_fields = ("scope", "endpoint")
     sortable_fields = ("scope", "endpoint")

@@ -16,7 +16,7 @@ from starlette_admin.fields import (
     TextAreaField,
 )
 
-from lifecycle.admin.audited_view import AuditedView, EditableView
+from lifecycle.admin.audited_view import NEVER, AuditedView, EditableView
 from lifecycle.database.tables.auth import EscRow
 from lifecycle.database.tables.deployment import DeploymentRow
 from lifecycle.database.tables.installation import AuditLogEventRow, SettingRow
@@ -27,6 +27,7 @@ from lifecycle.database.tables.job import (
     PublicEndpointRow,
     TrashJobRow,
 )
+from lifecycle.endpoints.presenting import make_pub_url
 
 
 def _shown(*names: str, kind: type[BaseField] = StringField, **options: Any) -> list[BaseField]:
@@ -61,13 +62,19 @@ class JobView(AuditedView):
     may_edit = True
     fields = (
         *_shown("name", "version", "status", "deployed_by", "infrastructure_target"),
-        *_shown("update_time", "last_call_time", kind=DateTimeField),
+        *_shown("update_time", kind=DateTimeField),
+        *_shown("last_call_time", kind=DateTimeField, null_template=NEVER),
         *_shown("id", "image_tag", "job_type_version", "internal_name", "error", exclude_from_list=True),
         TextAreaField("manifest", help_text="counts from the next redeploy on", exclude_from_list=True, rows=20),
         TextAreaField("notice", exclude_from_list=True),
     )  # fmt: skip
     searchable_fields = ("name", "version", "status", "deployed_by")
     fields_default_sort = (("update_time", True),)
+
+    @property
+    def pub_url(self) -> str:
+        """The address below which jobs are called, for the link to the job."""
+        return make_pub_url(self.services.config)
 
     async def repr(self, obj: JobRow, request: Request) -> str:  # noqa: ARG002
         """Return the text that stands for a job in other views."""
@@ -162,7 +169,7 @@ class AuditLogEventView(AuditedView):
 
 
 class SettingView(EditableView):
-    """Settings of the whole installation, such as `maintenance_mode`."""
+    """Settings of the whole installation, such as maintenance_mode."""
 
     row = SettingRow
     key = "setting"

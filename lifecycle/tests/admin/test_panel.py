@@ -7,6 +7,7 @@ from lifecycle.database.tables.auth import AuthTokenRow, UserRow
 from lifecycle.domain.audit import AuditFilter
 from lifecycle.domain.auth import UserRights
 from racetrack_client.log.errors import UnauthorizedError
+from racetrack_commons.testing.builders import a_job
 from sqlalchemy import select
 
 PANEL = "/lifecycle/admin"
@@ -275,3 +276,30 @@ def test_a_new_user_may_log_in_unless_staff_says_otherwise(staff):
     page = staff.get(f"{PANEL}/user/create").text
     [box] = re.findall(r'<input[^>]*name="is_active"[^>]*>', page, re.DOTALL)
     assert "checked" in box
+
+
+def test_the_overview_tells_what_each_table_is(staff):
+    page = staff.get(f"{PANEL}/").text
+    assert "Users, ESCs and job families as holders of tokens and permissions." in page
+    assert "Settings of the whole installation, such as maintenance_mode." in page
+
+
+def test_the_page_of_a_job_has_its_name_and_leads_to_it(staff, app_uow):
+    with app_uow() as uow:
+        job = uow.jobs.save(a_job("adder", "0.0.1"))
+    page = staff.get(f"{PANEL}/job/detail?pk={job.id}").text
+    assert "<strong>adder 0.0.1</strong>" in page
+    assert 'href="http://127.0.0.1:7205/pub/job/adder/0.0.1"' in page
+    assert "racetrack logs adder --version 0.0.1" in page
+    deployments = re.search(r'href="([^"]*deployment/list\?q=adder)"', page)
+    assert staff.get(deployments[1]).status_code == 200
+
+
+def test_a_value_that_is_null_is_shown_in_words(staff, app_uow):
+    with app_uow.reading() as uow:
+        subject = uow.auth_subjects.find_of_user(uow.users.find("admin").id)
+        [permission] = uow.permissions.list_of_subject(subject.id)
+    page = staff.get(f"{PANEL}/permission/detail?pk={permission.id}").text
+    assert "-null-" not in page
+    assert page.count(">all<") == 3
+    assert ">never<" in staff.get(f"{PANEL}/auth-token/list").text
