@@ -299,7 +299,9 @@ def test_documentation_loads_nothing_from_elsewhere(serve_job):
     assert openapi["openapi"] == "3.1.0"
     assert (openapi["info"]["title"], openapi["info"]["version"]) == ("Job - adder", "1.2.3")
     body = openapi["paths"][PERFORM]["post"]["requestBody"]["content"]["application/json"]
-    assert body["schema"]["properties"] == {"numbers": {"type": "array"}}
+    assert body["schema"]["properties"] == {
+        "numbers": {"type": "array", "items": {"type": "number"}}
+    }
     assert body["schema"]["examples"] == [{"numbers": [40, 2]}]
     assert client.get("/docs/swagger-ui-bundle.js").status_code == 200
     assert client.get("/docs/../app.py").status_code == 404
