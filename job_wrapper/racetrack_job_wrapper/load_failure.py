@@ -9,6 +9,9 @@ from racetrack_job_wrapper.advice import find_advice
 from racetrack_job_wrapper.environment import JobEnvironment
 from racetrack_job_wrapper.log.logs import describe_error
 
+_MOST_FRAMES = 20
+"""A recursion without end has a thousand."""
+
 
 def describe_load_failure(error: BaseException, environment: JobEnvironment) -> str:
     """Describe in one line why the job could not be loaded: the error and its line, advice, then the job's own frames."""
@@ -32,6 +35,8 @@ def _describe(error: BaseException, environment: JobEnvironment, directory: Path
         (each for cause in chain if (each := _advise(cause, environment, directory))), None
     ):
         text += f": {advice}"
+    if len(frames) > _MOST_FRAMES:
+        frames[_MOST_FRAMES // 2 : -_MOST_FRAMES // 2] = ["…"]
     trace = f", traceback={', '.join(frames)}" if frames else ""
     return f"{text}, cause={type(root).__name__}{trace}"
 

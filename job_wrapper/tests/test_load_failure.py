@@ -80,3 +80,11 @@ def test_the_frames_of_all_causes_come_last_and_only_those_of_the_job():
     assert fail_to_load(code) == (
         "no model (job.py, line 2), cause=FileNotFoundError, traceback=job.py:6, job.py:4, job.py:2"
     )
+
+
+def test_a_recursion_without_end_is_described_in_a_line_of_bearable_length():
+    error = fail_to_load("def deep():\n    deep()\ndeep()\n")
+
+    assert error.startswith("maximum recursion depth exceeded")
+    assert ", …, " in error
+    assert len(error) < 500

@@ -14,6 +14,8 @@ from racetrack_job_wrapper.log.logger import WrapperHandler, logger
 from racetrack_job_wrapper.log.tracebacks import format_traceback
 from racetrack_job_wrapper.request import request_context
 
+_MOST_FRAMES = 20
+
 
 def configure_logs(*, structured: bool = False, with_caller: bool = False) -> None:
     """Write log records to standard output, as text or as JSON lines."""
@@ -61,6 +63,8 @@ def _describe(error: BaseException) -> str:
         ]
         seen.add(id(current))
         root, current = current, current.__cause__
+    if len(frames) > _MOST_FRAMES:
+        frames[_MOST_FRAMES // 2 : -_MOST_FRAMES // 2] = ["…"]
     return f"{error_text(error)}, cause={type(root).__name__}, traceback={', '.join(frames)}"
 
 

@@ -184,11 +184,18 @@ def _describe_error(response: Response, error_context: str) -> str:
         except ValueError:
             body = None
         if isinstance(body, dict) and body.get("error"):
-            return f"{error_context}: {response.status_reason}: {body['error']}"
+            return f"{error_context}: {response.status_reason}: {_name_kind(body, response)}{body['error']}"
     return (
         f"{error_context}: {response.status_code} {response.status_reason} for url: "
         f"{_origin(response)}"
     )
+
+
+def _name_kind(body: dict[str, Any], response: Response) -> str:
+    # The text of an unexpected exception may be as short as `'b'`; its class makes a sentence of it.
+    kind = body.get("type")
+    is_named = isinstance(kind, str) and kind not in str(body["error"])
+    return f"{kind}: " if response.status_code == 500 and is_named else ""
 
 
 def _is_unknown_endpoint(response: Response) -> bool:

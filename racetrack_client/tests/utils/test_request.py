@@ -27,6 +27,18 @@ def test_an_error_is_an_answer_like_any_other(lifecycle, answer, get):
     assert caught.value.status_code == 500
 
 
+def test_an_unexpected_error_is_named_with_its_class(lifecycle, answer, get):
+    lifecycle.on("GET broken", answer({"error": "'b'", "type": "KeyError"}, 500))
+    lifecycle.on("GET refused", answer({"error": "'b'", "type": "ValueError"}, 400))
+
+    for path, text in (
+        ("broken", "Internal Server Error: KeyError: 'b'"),
+        ("refused", "Bad Request: 'b'"),
+    ):
+        with pytest.raises(ResponseError, match=f"^asking: {text}$"):
+            parse_response(get(path), "asking")
+
+
 def test_an_error_without_words_names_the_url(lifecycle, answer, get):
     lifecycle.on("GET broken", answer(b"<html>", 502, "text/html"))
 
