@@ -40,7 +40,7 @@ ELSEWHERE = {
 }
 """Blocks that another person types, on their own machine."""
 
-TYPED = {"docs/access.md": "four-seasons-42\n", "docs/cli.md": "admin\n"}
+TYPED = {"docs/access.md": "four-seasons-42\n" * 2, "docs/cli.md": "admin\n"}
 """What the reader of a page types when a command asks for a password."""
 
 IN_CONTAINERS = ["sample/docker-python-flask/README.md"]

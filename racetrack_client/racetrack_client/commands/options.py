@@ -4,6 +4,7 @@ A completion never disturbs the prompt: when Lifecycle does not answer, it offer
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
@@ -32,12 +33,20 @@ def say(message: str) -> None:
 def read_password(prompt: str = "Password") -> str:
     """Read the password: hidden on a terminal, otherwise from the first line of standard input."""
     try:
-        password = getpass(f"{prompt}: ") if sys.stdin.isatty() else sys.stdin.readline()
+        password = getpass(f"{prompt}: ") if sys.stdin.isatty() else _read_line()
     except EOFError:
         password = ""
     if not password.rstrip("\r\n"):
         raise ValidationError("no password was given; type it, or send it to standard input")
     return password.rstrip("\r\n")
+
+
+def _read_line() -> str:
+    """Read a line and nothing behind it: the next command of a script reads the next line of the same standard input."""
+    line = bytearray()
+    while (byte := os.read(sys.stdin.fileno(), 1)) not in (b"", b"\n"):
+        line += byte
+    return line.decode(errors="surrogateescape")
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
