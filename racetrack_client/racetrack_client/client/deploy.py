@@ -15,6 +15,7 @@ from racetrack_client.client.deployment_progress import DeploymentError, follow_
 from racetrack_client.client.pack import OnPacked, pack_source, read_secret_vars
 from racetrack_client.client.session import Environment, Session
 from racetrack_client.client.source_files import SourceFiles, collect_source
+from racetrack_client.client.source_paths import is_inside
 from racetrack_client.client_config.client_config import ClientConfig, default_config_path
 from racetrack_client.entities import BuildFlag, Credentials, DeployPayload, SecretVars
 from racetrack_client.manifest.entrypoint import examine_entrypoint
@@ -170,13 +171,22 @@ def _check_files(directory: Path, manifest: Manifest) -> None:
     """Raise ManifestError, which names each file that the manifest needs and the directory lacks."""
     extra = manifest.get_jobtype_extra()
     hint = "; --build-context git builds what is in git.remote" if manifest.git.remote else ""
+    named = [(key, extra.get(key)) for key in ("entrypoint_path", "requirements_path")]
     problems = [
-        (f"jobtype_extra.{key}", f"there is no file {extra[key]} in {directory}{hint}")
-        for key in ("entrypoint_path", "requirements_path")
-        if isinstance(extra.get(key), str) and not (directory / extra[key]).is_file()
+        (f"jobtype_extra.{key}", f"{problem}{hint}")
+        for key, name in named
+        if isinstance(name, str) and (problem := _find_problem(directory, name))
     ]
     if problems:
         raise ManifestError(problems)
+
+
+def _find_problem(directory: Path, name: str) -> str | None:
+    if not (directory / name).is_file():
+        return f"there is no file {name} in {directory}"
+    if not is_inside(directory, name):
+        return f"{name} lies outside {directory}; copy it there, and name the copy by its relative path"
+    return None
 
 
 def _find_credentials(remote: str, known: dict[str, Credentials]) -> Credentials | None:

@@ -12,6 +12,7 @@ from dotenv.parser import parse_stream
 
 from racetrack_client.client.lfs import MAX_POINTER_BYTES, is_lfs_pointer
 from racetrack_client.client.source_files import ADVICE, MAX_PACKED_BYTES, SourceFiles
+from racetrack_client.client.source_paths import check_named_inside
 from racetrack_client.log.errors import ValidationError
 
 _LARGE_BYTES = 8 * 1024 * 1024
@@ -54,6 +55,7 @@ def read_secret_vars(directory: Path, name: str | None) -> dict[str, str]:
         raise ValidationError(
             f"secret variables {file} are not there; the manifest names that file"
         )
+    check_named_inside(directory, name)
     try:
         with file.open(encoding="utf-8") as stream:
             bindings = list(parse_stream(stream))

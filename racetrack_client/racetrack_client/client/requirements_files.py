@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from os.path import normpath
 from pathlib import Path
 
-from racetrack_client.client.source_paths import resolve_inside
+from racetrack_client.client.source_paths import is_inside, resolve_inside
 from racetrack_client.log.errors import ValidationError
 
 _INCLUDE = re.compile(
@@ -52,7 +52,8 @@ def list_named_files(directory: Path, relative: str) -> list[str]:
         for path in list_local_paths(lines):
             # pip and uv read such a path from the working directory; some write it as seen from the file.
             places = (normpath(path), normpath(Path(file).parent / path))
-            named += [each for each in places if (directory / each).exists()]
+            found = [each for each in places if (directory / each).exists()]
+            named += [each for each in found if is_inside(directory, each)] or found
     return named
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from racetrack_client.client.ignore_rules import IgnoreRules, read_racetrack_ignore
 from racetrack_client.client.requirements_files import list_named_files
-from racetrack_client.client.source_paths import check_leads_inside
+from racetrack_client.client.source_paths import check_leads_inside, check_named_inside
 from racetrack_client.client.tree_listing import (
     TreeListing,
     is_never_sent,
@@ -115,6 +115,7 @@ class _Collector:
         self._secrets = {Path(os.path.normpath(name)) for name in secret_files}
         self._secret_targets = {(directory / name).resolve() for name in self._secrets}
         self._unwanted = read_racetrack_ignore(directory)
+        self._checked: set[Path] = set()
         self.sent: dict[Path, None] = {}
         self.left_out: dict[Path, Reason] = {}
 
@@ -123,11 +124,16 @@ class _Collector:
         self._add_listing(read_tree(self._directory, self._home))
 
     def add_named(self, name: Path) -> None:
-        """Add a file or directory that the author names, even when a rule ignores it."""
+        """Add a file or directory that the author names, even when a rule ignores it.
+
+        An absolute name is none of these: it means a place in the job's image.
+        """
         path = self._directory / name
-        if not path.exists() or name == Path() or name in self.sent or self._is_secret(name):
+        if name.is_absolute() or not path.exists() or name == Path():
             return
-        check_leads_inside(path, self._root)
+        if name in self.sent or self._is_secret(name):
+            return
+        check_named_inside(self._directory, name)
         if path.is_file():
             self._send(name)
         elif not any(each.is_relative_to(name) for each in self.sent):
@@ -154,17 +160,18 @@ class _Collector:
         elif self._is_secret(name):
             self.left_out[name] = Reason.HELD_BACK
         elif path.is_file():
-            check_leads_inside(path, self._root)
+            check_leads_inside(path, self._directory)
+            self._check_parent(name)
             self._send(name)
         elif path.is_symlink() and not path.exists():
-            check_leads_inside(path, self._root)
+            check_leads_inside(path, self._directory)
             self.left_out[name] = Reason.DANGLING
         elif path.is_dir():
             self._add_directory(path, name)
 
     def _add_directory(self, path: Path, name: Path) -> None:
         """Add what a link to a directory means, or a repository inside the directory, such as a submodule."""
-        check_leads_inside(path, self._root)
+        check_leads_inside(path, self._directory)
         if is_virtual_environment(path):
             self.left_out[name] = Reason.ENVIRONMENT
         elif path.is_symlink():
@@ -185,6 +192,12 @@ class _Collector:
         }
         untracked = [each for each in listing.untracked if each not in hidden]
         return TreeListing(listing.tracked, untracked, [*listing.ignored, *hidden])
+
+    def _check_parent(self, name: Path) -> None:
+        """Refuse a file behind a link that leads outside: git lists it when the link has taken a directory's place."""
+        if name.parent not in self._checked:
+            check_named_inside(self._directory, name.parent)
+            self._checked.add(name.parent)
 
     def _send(self, name: Path) -> None:
         self.sent[name] = None

@@ -141,6 +141,16 @@ def test_every_missing_file_is_named_before_anything_is_sent(job: Path, tmp_path
     ]
 
 
+@pytest.mark.parametrize("name", ["../adder.py", "{outside}/adder.py", "{outside}/job/adder.py"])
+def test_an_entrypoint_outside_the_directory_is_refused(job: Path, tmp_path: Path, name: str):
+    name = name.format(outside=tmp_path)
+    (tmp_path / "adder.py").write_text("class Adder:\n    def perform(self): ...\n")
+    (job / "job.yaml").write_text(MANIFEST.replace("adder.py}", f"{name}}}"))
+
+    with pytest.raises(ManifestError, match=f"{name} lies outside {job}; copy it there"):
+        payload_of(job, a_session("http://localhost", tmp_path))
+
+
 def test_an_entrypoint_in_git_is_not_looked_for(job: Path, tmp_path: Path):
     (job / "adder.py").unlink()
 

@@ -123,3 +123,14 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path):
 
     with pytest.raises(ValidationError, match="are no text"):
         read_secret_vars(tmp_path, "secret.env")
+
+
+@pytest.mark.parametrize("name", ["../credentials", "{outside}/credentials", "link.env"])
+def test_secret_variables_from_outside_the_directory_are_refused(tmp_path: Path, name: str):
+    write_file(tmp_path / "credentials", "TOKEN=hunter2")
+    job = tmp_path / "job"
+    job.mkdir()
+    (job / "link.env").symlink_to("../credentials")
+
+    with pytest.raises(ValidationError, match="lies outside the job's directory; copy it there"):
+        read_secret_vars(job, name.format(outside=tmp_path))

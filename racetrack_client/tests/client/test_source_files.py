@@ -250,6 +250,77 @@ def test_a_link_that_leads_outside_is_refused(tmp_path: Path, target: str):
     assert sent(job) == [".racetrackignore"]
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"data_path": "../id_rsa"},
+        {"extra_files": ["a.py", "sub/../../id_rsa"]},
+        {"data_directory": ".."},
+        {"data_path": "../job/a.py"},
+        {"data_path": "link/id_rsa"},
+        {"requirements_path": "../id_rsa"},
+        {"requirements_path": "nested.txt"},
+        {"requirements_path": "library.txt"},
+    ],
+)
+def test_a_named_file_outside_the_directory_is_refused(tmp_path: Path, extra: dict[str, object]):
+    write_file(tmp_path / "id_rsa", "PRIVATE")
+    write_file(tmp_path / "lib/setup.py")
+    job = tmp_path / "job"
+    write_file(job / "nested.txt", "-r ../id_rsa\n")
+    write_file(job / "library.txt", "-e ../lib\n")
+    write_file(job / ".racetrackignore", "link\n")
+    write_file(job / "a.py")
+    (job / "link").symlink_to(tmp_path)
+
+    with pytest.raises(ValidationError, match=r"lies outside the job's dir|leads outside"):
+        collect_source(job, a_manifest(jobtype_extra=extra))
+
+
+@pytest.mark.parametrize("name", ["{outside}/id_rsa", "/etc", "{outside}/job/a.py"])
+def test_an_absolute_name_means_a_place_in_the_image(tmp_path: Path, name: str):
+    write_file(tmp_path / "id_rsa", "PRIVATE")
+    write_file(tmp_path / "job/a.py")
+
+    extra = {"model_path": name.format(outside=tmp_path)}
+
+    assert sent(tmp_path / "job", a_manifest(jobtype_extra=extra)) == ["a.py"]
+
+
+def test_a_path_as_seen_from_its_requirements_file_is_no_path_outside(tmp_path: Path):
+    write_file(tmp_path / "lib/setup.py")
+    job = tmp_path / "job"
+    write_file(job / "deps/base.txt", "-e ../lib\n")
+    write_file(job / "lib/setup.py")
+
+    manifest = a_manifest(jobtype_extra={"requirements_path": "deps/base.txt"})
+
+    assert sent(job, manifest) == ["deps/base.txt", "lib/setup.py"]
+
+
+def test_a_kept_file_behind_a_link_that_leads_outside_is_refused(tmp_path: Path):
+    job = tmp_path / "job"
+    write_file(job / "data/a.csv")
+    run_git(job, "init", "--quiet")
+    run_git(job, "add", ".")
+    (job / "data").rename(tmp_path / "data")
+    (job / "data").symlink_to(tmp_path / "data")
+    write_file(job / ".racetrackignore", "/data\n!/data/a.csv\n")
+
+    with pytest.raises(ValidationError, match="outside"):
+        collect_source(job)
+
+
+def test_a_bad_link_is_named_in_a_directory_that_is_reached_by_a_link(tmp_path: Path):
+    job = tmp_path / "job"
+    job.mkdir()
+    (job / "dead").symlink_to("/nowhere/x")
+    (tmp_path / "alias").symlink_to(job)
+
+    with pytest.raises(ValidationError, match=r"^dead is a link that leads outside"):
+        collect_source(tmp_path / "alias")
+
+
 def test_links_that_lead_to_each_other_end(repository: Path):
     write_file(repository / "a/x.py")
     write_file(repository / "b/y.py")
