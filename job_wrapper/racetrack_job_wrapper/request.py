@@ -1,5 +1,6 @@
 """The request of a call: its body as arguments, and its context for code that runs inside the call."""
 
+import io
 import json
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
@@ -8,8 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-MAX_DECOMPRESSED_BYTES = 128 * 1024 * 1024
+MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
+MAX_MEMBERS = 4096
+"""The most compressed parts of a body: four times as many as the largest body has in blocks of 64 KiB, a usual size."""
+MAX_ENCODINGS = 2
 _PIECE_BYTES = 64 * 1024
+_PART_BYTES = 1024 * 1024
 # zlib tells the format by its window size. A deflated body has zlib's head, though some clients leave it out.
 _WINDOWS = {"gzip": (zlib.MAX_WBITS + 16,), "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS)}
 _WINDOWS["x-gzip"] = _WINDOWS["gzip"]
@@ -74,10 +79,13 @@ async def read_body(receive: Receive) -> bytes:
 
 def decode_body(body: bytes, headers: Mapping[str, str]) -> bytes:
     """Return the body as it was before compression; raise InvalidBody, UnknownEncoding or BodyTooLarge."""
-    names = headers.get("content-encoding", "")
-    for name in reversed([each.strip().lower() for each in names.split(",")]):
-        if name in ("", "identity"):
-            continue
+    written = headers.get("content-encoding", "").lower().split(",")
+    names = [name for each in written if (name := each.strip()) not in ("", "identity")]
+    if len(names) > MAX_ENCODINGS:
+        raise InvalidBody(
+            f"the body is compressed {len(names)} times, which its content encoding says; compress it once"
+        )
+    for name in reversed(names):
         if name not in _WINDOWS:
             raise UnknownEncoding(
                 f"a body in content encoding {name} can't be read; send it as gzip, as deflate, or as it is"
@@ -113,20 +121,29 @@ def _decompress(name: str, body: bytes) -> bytes:
 
 
 def _inflate(window: int, body: bytes) -> bytes:
-    parts: list[bytes] = []
-    position, room = 0, MAX_DECOMPRESSED_BYTES
+    view, whole = memoryview(body), io.BytesIO()
+    position, members, is_held_back = 0, 1, False
     member = zlib.decompressobj(window)
-    while position < len(body):
-        if member.eof:
-            member = zlib.decompressobj(window)  # A gzip body may consist of several members.
-        piece = body[position : position + _PIECE_BYTES]
-        parts.append(member.decompress(piece, room + 1))
-        position += len(piece) - len(member.unused_data)
-        room -= len(parts[-1])
-        if room < 0:
-            raise BodyTooLarge(
-                f"the body is more than {MAX_DECOMPRESSED_BYTES} bytes when it is decompressed"
-            )
+    while position < len(body) or is_held_back:
+        if member.eof:  # A gzip body may consist of several members.
+            member, members = zlib.decompressobj(window), members + 1
+        piece = view[position : position + _PIECE_BYTES]
+        size = whole.write(member.decompress(piece, _PART_BYTES))
+        position += len(piece) - len(member.unused_data) - len(member.unconsumed_tail)
+        is_held_back = size == _PART_BYTES and not member.eof
+        _check_bounds(whole.tell(), members)
     if body and not member.eof:
         raise zlib.error("it breaks off")
-    return b"".join(parts)
+    return whole.getvalue()
+
+
+def _check_bounds(size: int, members: int) -> None:
+    """Raise BodyTooLarge or InvalidBody for a body that takes much more of the job than its sender sends."""
+    if size > MAX_DECOMPRESSED_BYTES:
+        raise BodyTooLarge(
+            f"the body is more than {MAX_DECOMPRESSED_BYTES} bytes when it is decompressed"
+        )
+    if members > MAX_MEMBERS:
+        raise InvalidBody(
+            f"the body consists of more than {MAX_MEMBERS} compressed parts; compress it as one"
+        )

@@ -2,11 +2,12 @@
 
 import gzip
 import sys
+import tracemalloc
 import zlib
 
 import pytest
 from racetrack_job_wrapper.entrypoint import JobEntrypoint
-from racetrack_job_wrapper.request import MAX_DECOMPRESSED_BYTES
+from racetrack_job_wrapper.request import MAX_DECOMPRESSED_BYTES, MAX_MEMBERS, decode_body
 
 PERFORM = "/api/v1/perform"
 
@@ -169,6 +170,46 @@ def test_a_body_that_can_not_be_decompressed_is_refused(serve_job):
     broken = [post("gzip", b"{}"), post("gzip", gzip.compress(b"{}")[:-4]), post("deflate", b"{}")]
     assert [each.status_code for each in broken] == [422] * 3
     assert "is not gzip" in broken[0].json()["detail"][0]["msg"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "said"),
+    [
+        ("gzip", gzip.compress(b"") * MAX_MEMBERS + gzip.compress(b"{}"), "compress it as one"),
+        ("deflate", b"\3\0" * MAX_MEMBERS + b"\3\0", "compress it as one"),
+        ("gzip, gzip, gzip", b"", "is compressed 3 times"),
+    ],
+)
+def test_a_body_that_costs_more_to_decompress_than_to_send_is_refused(
+    serve_job, encoding, body, said
+):
+    headers = {"content-encoding": encoding}
+
+    answer = serve_job(Adder()).post(PERFORM, content=body, headers=headers)
+
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"][0]["msg"]
+
+
+@pytest.mark.parametrize("wbits", [31, 15, -15])
+@pytest.mark.parametrize("beyond", [-1, 0, 1])
+def test_a_body_is_whole_whatever_the_parts_in_which_it_is_decompressed(wbits, beyond):
+    body = b"0" * (2 * 1024 * 1024 + beyond)
+    encoding = "gzip" if wbits == 31 else "deflate"
+
+    compressed = zlib.compress(body, wbits=wbits)
+
+    assert decode_body(compressed, {"content-encoding": encoding}) == body
+
+
+def test_decompression_takes_no_more_memory_than_the_body_and_a_part():
+    body = gzip.compress(bytes(MAX_DECOMPRESSED_BYTES))
+    tracemalloc.start()
+    try:
+        assert len(decode_body(body, {"content-encoding": "gzip"})) == MAX_DECOMPRESSED_BYTES
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * MAX_DECOMPRESSED_BYTES
+    finally:
+        tracemalloc.stop()
 
 
 def test_auxiliary_endpoints_and_their_examples(serve_job):
