@@ -57,6 +57,6 @@ say_whose() {
     echo "Call the command there. A stack of this clone needs COMPOSE_PROJECT_NAME, TAG and ports of its own: see Settings in docs/compose.md."
   else
     echo "The compose project $COMPOSE_PROJECT_NAME was started in $owner, which is not on this machine (any more)."
-    echo "If nobody else uses it: \`compose/stack adopt\` makes it this clone's."
+    echo "If no other clone uses it: \`compose/stack adopt\` makes it this clone's."
   fi
 }

@@ -82,3 +82,42 @@ def test_cleaning_names_the_data_and_removes_it_when_told(tmp_path):
     told = clean(clone, FORCE="1")
     assert (told.returncode, data.exists()) == (0, False)
     assert "stays" not in told.stdout
+
+
+def test_data_of_any_kind_is_removed_only_when_told(tmp_path):
+    clone = make_clone(tmp_path)
+    kept = clone / "data" / "notes" / "kept.txt"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+
+    asked = clean(clone)
+    assert (asked.returncode, str(clone / "data") in asked.stdout, kept.exists()) == (1, True, True)
+
+    assert clean(clone, FORCE="1").returncode == 0
+    assert not (clone / "data").exists()
+
+    assert clean(clone).returncode == 0  # Nothing is there, so there is nothing to ask.
+    assert not (clone / "data").exists()
+
+
+def test_data_elsewhere_stays(tmp_path):
+    clone, elsewhere = make_clone(tmp_path / "clone"), tmp_path / "elsewhere"
+    (clone / "data").mkdir()
+    (clone / "data" / "racetrack.sqlite3").touch()
+
+    told = clean(clone, FORCE="1", RACETRACK_DATA=str(elsewhere))
+    assert f"{elsewhere} (RACETRACK_DATA) stays" in told.stdout
+    assert (told.returncode, (clone / "data").exists(), elsewhere.exists()) == (0, False, True)
+
+
+def test_a_folder_in_the_data_of_the_clone_can_not_stay(tmp_path):
+    clone = make_clone(tmp_path)
+    other = clone / "data" / "other"
+    other.mkdir(parents=True)
+    (other / "racetrack.sqlite3").touch()
+
+    for told in ({}, {"FORCE": "1"}):
+        refused = clean(clone, RACETRACK_DATA=str(other), **told)
+        assert refused.returncode == 1
+        assert "move that out first" in refused.stderr
+        assert (other / "racetrack.sqlite3").exists()

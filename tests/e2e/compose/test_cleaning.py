@@ -109,6 +109,9 @@ def test_data_of_a_stopped_stack_belongs_to_its_clone(colleague, project, tmp_pa
     assert str(colleague.directory) in cleaned.stdout
     assert list_things(project) == data
 
+    assert colleague.stack("clean", FORCE="1").returncode == 0
+    assert list_things(project) == []
+
 
 def test_cleaning_lists_what_it_removes_and_asks(colleague, project):
     there = list_things(project)
