@@ -63,8 +63,12 @@ class LineAssembler:
 
 
 def _drop_old_frames(line: bytes) -> bytes:
-    """Return the line from the last frame on that is not blank; a bar that is cleared at its end leaves blank frames."""
-    return line[line.rstrip().rfind(b"\r") + 1 :]
+    r"""Return the last frame that is not blank, and what follows the last `\r`: it may be the beginning of another frame.
+
+    A bar that is cleared at its end leaves blank frames. Where all frames are blank, the first one is kept.
+    """
+    frame, end, later = line[line.rstrip().rfind(b"\r") + 1 :].partition(b"\r")
+    return frame + end + later[later.rfind(b"\r") + 1 :]
 
 
 def _cut_frame(line: bytes) -> bytes:

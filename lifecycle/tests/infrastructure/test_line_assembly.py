@@ -1,5 +1,6 @@
 import tracemalloc
 
+import pytest
 from lifecycle.infrastructure.line_assembly import MOST_LINE_BYTES, LineAssembler
 
 
@@ -53,3 +54,23 @@ def test_a_progress_bar_of_hours_takes_no_memory():
     for number in range(20_000):
         list(assembler.add(f"\r{number:100}".encode()))
     assert assembler.frame == f"{19_999:100}"
+
+
+@pytest.mark.parametrize("shown", ["", "100%"])
+def test_blank_frames_take_no_memory(shown):
+    assembler = LineAssembler()
+    list(assembler.add(f"{shown}\r".encode()))
+    blank = b" " * 512 + b"\r"
+    tracemalloc.start()
+    for _ in range(2000):
+        list(assembler.add(blank))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 100 * len(blank)
+    assert assembler.frame == shown
+    assert list(assembler.add(b"  and on\n")) == ["  and on"]
+
+
+def test_a_blank_line_of_frames_is_blank():
+    assert assemble(b"  \r   \r\n", b"\r\r\n") == ["  ", ""]
