@@ -21,6 +21,7 @@ from racetrack_client.log.errors import ValidationError
 from racetrack_client.utils.time import days_ago_text
 
 app = typer.Typer()
+_MOST_DAYS = 3660
 
 
 @app.callback()
@@ -62,6 +63,3 @@ def _parse_days(text: str) -> int:
     if found is None or int(found[1]) > _MOST_DAYS:
         raise ValidationError(f"--last {text} must be a number of days, such as 7d")
     return int(found[1])
-
-
-_MOST_DAYS = 3660
