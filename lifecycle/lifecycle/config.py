@@ -150,7 +150,10 @@ class Config(Settings):
     max_kept_deployments: int = Field(200, ge=0)
     """Number of the newest deployments of a job that are kept; older ones are removed at any age. 0: all are kept."""
     record_callers: CallerRecording = CallerRecording.NAMES
-    """Calls of jobs to count, for `racetrack calls`: `names` for each caller, `count` without the callers, `off` none."""
+    """Calls of jobs to count, for `racetrack calls`: `names` for each caller, `count` without the callers, `off` none.
+
+    With `names`, all who may read a job see the names of its callers.
+    """
     call_retention_days: int = Field(90, ge=0)
     """Days that counts of calls, with the names of callers, are kept. 0: for ever."""
     audit_retention_days: int = Field(0, ge=0)

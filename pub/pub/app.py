@@ -167,7 +167,7 @@ async def _work_in_background(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-    await reporter.report()
+    await reporter.finish()
     await parts.fetcher.close()
     await parts.upstream.close()
     await parts.lifecycle.close()

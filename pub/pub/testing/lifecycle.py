@@ -40,7 +40,11 @@ class FakeLifecycle:
         self.gateway_url: str | None = None
         self.is_revoked = False
         self.refused_reports = 0
-        """The number of reports of calls to answer with 503."""
+        """The number of reports of calls to answer with the status of refusal."""
+        self.refusal = 503
+        self.report_delays: list[float] = []
+        """The seconds that the next reports take."""
+        self.begun_reports = 0
         self.reports: list[dict[str, Any]] = []
         self.is_streaming = True
         self.delay_seconds = 0.0
@@ -97,10 +101,14 @@ class FakeLifecycle:
         return counted
 
     async def _take_report(self, request: Request) -> Response:
+        self.begun_reports += 1
+        calls = (await request.json())["calls"]
+        if self.report_delays:
+            await asyncio.sleep(self.report_delays.pop(0))
         if self.refused_reports > 0:
             self.refused_reports -= 1
-            return JSONResponse({"error": "told to fail"}, 503)
-        self.reports += (await request.json())["calls"]
+            return JSONResponse({"error": "told to fail"}, self.refusal)
+        self.reports += calls
         return JSONResponse(None)
 
     async def _log_in(self, request: Request) -> Response:
