@@ -213,7 +213,7 @@ class Environments:
         arguments += ["--refresh"] if spec.refresh else []
         arguments += [*map(str, spec.packages), *spec.added]
         arguments += ["--requirements", str(spec.requirements)] if spec.requirements else []
-        if not spec.packages and not spec.requirements:
+        if not (spec.packages or spec.added or spec.requirements):
             return
         try:
             self._run_uv(arguments, spec, directory, progress)

@@ -10,6 +10,7 @@ from racetrack_client.log.errors import ValidationError
 
 from image_builder.running.programs import CommandFailed
 from image_builder.source.git_program import GitProgram
+from image_builder.source.lfs_endpoint import make_lfs_options
 from image_builder.source.source_tree import SourceLimits
 
 _LFS_SIZE = re.compile(r"^size (\d+)$", re.MULTILINE)
@@ -33,8 +34,10 @@ def fetch_submodules(git: GitProgram, repository: Path) -> None:
         git.run(*update, "--depth=1")
     except CommandFailed:
         # Some hosts give out single commits only with the history that leads to them.
-        shutil.rmtree(repository / ".git/modules", ignore_errors=True)
         try:
+            # The submodules that were fetched point into .git/modules, and git doesn't clone them again.
+            git.run("-C", str(repository), "submodule", "--quiet", "deinit", "--all", "--force")
+            shutil.rmtree(repository / ".git/modules", ignore_errors=True)
             git.run(*update)
         except CommandFailed as error:
             raise ValidationError(
@@ -78,13 +81,23 @@ def fetch_lfs_files(
 
 
 def _pull(git: GitProgram, repository: Path, directory: Path) -> None:
-    inside = directory.relative_to(repository.resolve())
-    chosen = [] if inside == Path() else [f"--include={inside.as_posix()}"]
-    here = ("-C", str(repository))
-    git.run(*_LFS_FILTERS, *here, "lfs", "pull", *chosen)
-    if (repository / ".gitmodules").is_file():
-        every = ("submodule", "--quiet", "foreach", "--recursive")
-        git.run(*_LFS_FILTERS, *here, *every, "git lfs pull")
+    """Fetch the files below the directory, whose sizes were checked, from the remote of each repository around them."""
+    for each in _list_repositories(repository.resolve()):
+        if directory.is_relative_to(each):
+            inside = directory.relative_to(each)
+            chosen = [] if inside == Path() else [f"--include={inside.as_posix()}"]
+        elif each.is_relative_to(directory) and _list_pointers(each):
+            chosen = []
+        else:
+            continue
+        options = (*_LFS_FILTERS, *make_lfs_options(git, each), "-C", str(each))
+        git.asking_once().run(*options, "lfs", "pull", *chosen)
+
+
+def _list_repositories(repository: Path) -> Sequence[Path]:
+    """List a repository and its submodules, also those of submodules; the outer ones first."""
+    found = (path.parent for path in sorted(repository.rglob(".git")))
+    return [each for each in found if ".git" not in each.relative_to(repository).parts]
 
 
 def _list_pointers(directory: Path) -> Sequence[Path]:

@@ -3,26 +3,39 @@
 Git receives credentials through an askpass helper and its environment: no command line, URL, log or error holds them.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from racetrack_client.entities import Credentials
 
 from image_builder.running.programs import Command
 from image_builder.running.progress import BuildProgress
 
-# The helper only answers for the manifest's host: a redirect to another host gets no credentials.
+# The helper compares the whole prompt: any other scheme, host or user gets no credentials. A program that would ask
+# again after a refusal (git-lfs does, without end) has a turn, for which a file of its own remembers each answer.
 _ASKPASS = """#!/bin/sh
-case "$1" in
-  *"//$RACETRACK_GIT_HOST'"*|*"@$RACETRACK_GIT_HOST'"*) ;;
-  *) exit 1 ;;
-esac
-case "$1" in
-  Username*) printf '%s\\n' "$RACETRACK_GIT_USERNAME" ;;
-  *) printf '%s\\n' "$RACETRACK_GIT_PASSWORD" ;;
-esac
+set -C
+line="
+"
+is_one_of() {
+  case "$line$2$line" in
+    *"$line$1$line"*) return 0 ;;
+  esac
+  return 1
+}
+is_first() {
+  [ -z "$RACETRACK_GIT_TURN" ] || { : > "$0-$RACETRACK_GIT_TURN-$1"; } 2>/dev/null
+}
+if is_one_of "$1" "$RACETRACK_GIT_USERNAME_PROMPTS"; then
+  is_first username && printf '%s\\n' "$RACETRACK_GIT_USERNAME"
+elif is_one_of "$1" "$RACETRACK_GIT_PASSWORD_PROMPTS"; then
+  is_first password && printf '%s\\n' "$RACETRACK_GIT_PASSWORD"
+else
+  exit 1
+fi
 """
 _OPTIONS = ("-c", "core.hooksPath=/dev/null", "-c", "credential.helper=")
 
@@ -42,6 +55,11 @@ class GitProgram:
     def capture(self, *arguments: str) -> list[str]:
         """Run a command; return the lines of its output."""
         return self.progress.capture_output(self._command(arguments))
+
+    def asking_once(self) -> "GitProgram":
+        """Return a program that gets the username once and the password once."""
+        turn = {"RACETRACK_GIT_TURN": secrets.token_hex(4)}
+        return replace(self, environment={**self.environment, **turn})
 
     def _command(self, arguments: Sequence[str]) -> Command:
         return Command(
@@ -64,15 +82,37 @@ def make_git_environment(
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_ALLOW_PROTOCOL": ":".join(protocols),
+        # git-lfs doesn't know GIT_ALLOW_PROTOCOL.
+        **({} if "ssh" in protocols else {"GIT_SSH_COMMAND": "false"}),
     }
     if credentials is None:
         return environment
+    origins = _list_origins(remote, credentials.username)
     askpass = workspace / "askpass"
     askpass.write_text(_ASKPASS)
     askpass.chmod(0o700)
     return environment | {
         "GIT_ASKPASS": str(askpass),
-        "RACETRACK_GIT_HOST": urlsplit(remote).netloc.rpartition("@")[2],
+        "RACETRACK_GIT_USERNAME_PROMPTS": "\n".join(_list_prompts("Username", origins[:1])),
+        "RACETRACK_GIT_PASSWORD_PROMPTS": "\n".join(_list_prompts("Password", origins[1:])),
         "RACETRACK_GIT_USERNAME": credentials.username,
         "RACETRACK_GIT_PASSWORD": credentials.password,
     }
+
+
+def _list_origins(remote: str, username: str) -> list[str]:
+    """List the remote's origin without a user, then with each user who may log in, as git and git-lfs write them."""
+    parts = urlsplit(remote)
+    user, _, host = parts.netloc.rpartition("@")
+    users = (username, quote(username, safe=""), quote(username, safe="$&+,;="), user)
+    known = dict.fromkeys(f"{each}@" for each in users if each)
+    return [f"{parts.scheme}://{each}{host}" for each in ("", *known)]
+
+
+def _list_prompts(kind: str, origins: Iterable[str]) -> list[str]:
+    """List the prompts for the origins: those of git, and those of git-lfs."""
+    return [
+        prompt
+        for origin in origins
+        for prompt in (f"{kind} for '{origin}': ", f'{kind} for "{origin}"')
+    ]

@@ -1,5 +1,6 @@
 """The modules that a job's code imports, as far as its text tells."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,20 @@ def list_imported_modules(directory: Path) -> list[str]:
 
 
 def _list_imports(code: bytes) -> Iterator[str]:
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        yield from _search_imports(code)
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
+def _search_imports(code: bytes) -> Iterator[str]:
+    """Yield what looks like an import in code for another Python than this one."""
     for source, names in _IMPORT.findall(code):
         for name in [source] if source else names.split(b","):
             words = name.split()

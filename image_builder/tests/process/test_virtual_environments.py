@@ -308,6 +308,19 @@ def test_a_package_that_the_job_imports_is_added_without_a_requirements_file(
     assert not imports(python_of(config, "plain"), "flowers")
 
 
+class TestAJobTypeWithoutPackages:
+    @pytest.fixture
+    def recipe(self, recipe):
+        return recipe | {"packages": []}
+
+    def test_a_package_that_the_job_imports_is_added(self, build, config, package_index):
+        url, _ = package_index
+        manifest = a_manifest_dict(build_env={"PIP_INDEX_URL": url})
+        build({"adder.py": "import flowers\n" + ADDER}, manifest=manifest)
+
+        assert imports(python_of(config), "flowers")
+
+
 def test_a_python_for_which_there_are_wheels_is_named(build, package_index, tmp_path):
     directory = tmp_path / "index/simple/flowers"
     (wheel,) = directory.glob("*.whl")

@@ -225,6 +225,31 @@ def test_submodules_are_fetched_at_their_commits(build, repository, library, con
     assert sorted(path.name for path in (source / "common").iterdir()) == ["adding.py"]
 
 
+def test_a_submodule_that_needs_its_history_is_fetched_after_another(
+    build, repository, library, config, environment
+):
+    # Version 0 is that of hosts that give out no single commits.
+    environment |= {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "protocol.version",
+        "GIT_CONFIG_VALUE_0": "0",
+    }
+    add_submodule(repository, f"file://{library}", "jobs/adder/first")
+    add_submodule(repository, f"file://{library}", "jobs/adder/second")
+    (library / "more.py").touch()
+    git(library, "add", ".")
+    git(library, "commit", "-m", "more")
+    git(repository / "jobs/adder/first", "-c", "protocol.file.allow=always", "pull")
+    git(repository, "commit", "-am", "the first is at the newest commit")
+
+    done = build(build_context=None, manifest=manifest_of(repository))
+
+    assert done.error is None
+    source = config.images_dir / "adder/tag-1/source"
+    assert (source / "first/more.py").is_file()
+    assert [path.name for path in (source / "second").iterdir()] == ["adding.py"]
+
+
 def test_a_submodule_by_another_protocol_is_refused_with_the_way_out(
     build, start, repository, library, config
 ):
@@ -250,7 +275,8 @@ POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
 GIT_LFS = """#!/bin/sh
 # Stands in for the program: it knows the one file that it is asked for.
 [ "$1" = pull ] || exit 2
-echo "$@" > {seen}
+echo "$@" >> {seen}
+git config lfs.url >> {seen}
 printf weights > jobs/adder/model.pkl
 """
 
@@ -274,16 +300,23 @@ def programs(tmp_path, environment):
     return directory
 
 
-def test_files_of_lfs_are_fetched(build, with_pointer, programs, tmp_path, config):
+@pytest.fixture
+def lfs_calls(programs, tmp_path):
+    """The file to which a stand-in for git-lfs writes what it was called with."""
     (programs / "git-lfs").write_text(GIT_LFS.format(seen=tmp_path / "seen"))
     (programs / "git-lfs").chmod(0o755)
+    return tmp_path / "seen"
+
+
+def test_files_of_lfs_are_fetched(build, with_pointer, lfs_calls, config):
 
     done = build(build_context=None, manifest=manifest_of(with_pointer))
 
     assert done.error is None
     source = config.images_dir / "adder/tag-1/source"
     assert (source / "model.pkl").read_text() == "weights"
-    assert (tmp_path / "seen").read_text() == "pull --include=jobs/adder\n"
+    seen = lfs_calls.read_text()
+    assert seen == f"pull --include=jobs/adder\nfile://{with_pointer}\n"
 
 
 @pytest.mark.usefixtures("programs")
@@ -291,6 +324,61 @@ def test_files_of_lfs_are_refused_by_name_where_they_cannot_be_fetched(build, wi
     done = build(build_context=None, manifest=manifest_of(with_pointer))
 
     assert "model.pkl: kept in Git LFS, and the Image Builder has no git-lfs" in done.error
+
+
+def write_lfs_config(repository, text):
+    (repository / ".lfsconfig").write_text(text)
+    git(repository, "add", ".")
+    git(repository, "commit", "-m", "lfs")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[lfs]\nurl = https://other.example.com/x\n",
+        "[lfs]\npushurl = other.example.com:x\n",
+        '[remote "origin"]\nlfsurl = https://other.example.com/x\n',
+        '[lfs "https://other.example.com/x"]\naccess = basic\n',
+    ],
+)
+def test_a_server_of_lfs_elsewhere_is_refused(build, with_pointer, lfs_calls, text):
+    write_lfs_config(with_pointer, text)
+
+    done = build(build_context=None, manifest=manifest_of(with_pointer))
+
+    assert (
+        "in .lfsconfig leads to another scheme or host than the repository's remote" in done.error
+    )
+    assert not lfs_calls.exists()
+
+
+def test_a_server_of_lfs_on_the_host_of_the_remote_is_asked(build, with_pointer, lfs_calls):
+    write_lfs_config(with_pointer, "[lfs]\nurl = file:///large\nfetchexclude = *.mp4\n")
+
+    assert build(build_context=None, manifest=manifest_of(with_pointer)).error is None
+    assert "file:///large\n" in lfs_calls.read_text()
+
+
+def test_a_server_of_lfs_elsewhere_is_refused_in_a_submodule(build, repository, library, lfs_calls):
+    (library / "model.pkl").write_text(POINTER.format("0" * 64, 7))
+    write_lfs_config(library, "[lfs]\nurl = https://other.example.com/x\n")
+    add_submodule(repository, f"file://{library}")
+
+    done = build(build_context=None, manifest=manifest_of(repository))
+
+    assert "lfs.url in .lfsconfig leads to another scheme or host" in done.error
+
+
+def test_files_of_lfs_in_submodules_beside_the_job_are_not_fetched(
+    build, with_pointer, library, lfs_calls
+):
+    (library / "model.pkl").write_text(POINTER.format("0" * 64, 10**13))
+    git(library, "add", ".")
+    git(library, "commit", "-m", "large")
+    add_submodule(with_pointer, f"file://{library}", "library")
+
+    assert build(build_context=None, manifest=manifest_of(with_pointer)).error is None
+    assert lfs_calls.read_text().count("pull") == 1
 
 
 def test_files_of_lfs_that_stay_pointers_are_refused(build, with_pointer, programs):

@@ -11,3 +11,15 @@ def test_modules_are_listed_that_the_job_imports_and_does_not_have(tmp_path):
     )
 
     assert list_imported_modules(tmp_path) == ["fastapi", "numpy", "pandas"]
+
+
+def test_a_text_that_looks_like_an_import_is_none(tmp_path):
+    (tmp_path / "app.py").write_text('"""\nimport fastapi\n"""\nclass A:\n    import numpy\n')
+
+    assert list_imported_modules(tmp_path) == ["numpy"]
+
+
+def test_code_of_another_python_is_searched_for_imports(tmp_path):
+    (tmp_path / "app.py").write_text("import numpy as np\nfrom pandas import api\nprint 1\n")
+
+    assert list_imported_modules(tmp_path) == ["numpy", "pandas"]
