@@ -16,8 +16,11 @@ from lifecycle.infrastructure.line_assembly import LineAssembler
 MAX_BYTES = 20 * 1024 * 1024
 KEPT = 2
 _BLOCK = 64 * 1024
+_TIME_CHARACTERS = 100
+"""A time is looked for in this part of a line, at its beginning."""
+# A job writes what it likes: no two alternatives may begin alike, or the search takes for ever.
 _TIME = re.compile(
-    r"""(?:\x1b\[[0-9;]*m|[\s\[({"]|"?(?:time|timestamp|ts)"?[:=]\s*"?)*"""
+    r"""(?:\x1b\[[0-9;]*m|[\s\[({"]|t(?:ime(?:stamp)?|s)"?[:=])*"""
     r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:Z|[+-]\d\d:?\d\d)?)"
 )
 """A time as loggers write it: bare or in brackets, perhaps coloured, or the first value of a JSON line."""
@@ -140,7 +143,7 @@ def remove_old_logs(folder: Path, kept: Collection[Path], before: datetime) -> l
 
 def _find_time(line: str) -> datetime | None:
     """Return the time at the beginning of a line, in the machine's own zone unless it names one."""
-    found = _TIME.match(line)
+    found = _TIME.match(line, 0, _TIME_CHARACTERS)
     try:
         return datetime.fromisoformat(found.group(1)).astimezone() if found else None
     except ValueError:  # It only looks like a time.

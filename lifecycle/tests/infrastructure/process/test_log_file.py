@@ -141,3 +141,17 @@ def test_lines_since_a_time_are_told_by_the_times_they_begin_with(tmp_path: Path
     assert since(32) == []
     assert len(since(1)) == 6
     assert since(0)[0] == "banner"
+
+
+@pytest.mark.parametrize(
+    "beginning", ['time:"', '"time":"', "ts= ", "timestamp=", "\x1b[0m", "\x1b[0;", ' "', "[{("]
+)
+def test_a_line_that_looks_like_a_time_for_long_is_read_at_once(tmp_path: Path, beginning):
+    log = tmp_path / "job.log"
+    log.write_text(f"{beginning * 10_000}x\n" * 20)
+    now = datetime.now(UTC)
+    started = time.monotonic()
+
+    assert read_lines_since(log, now, now - timedelta(hours=1), 20) == []
+
+    assert time.monotonic() - started < 5
