@@ -146,9 +146,10 @@ class MemoryWatch:
 
     def _look_at_family(self, process: JobProcess) -> None:
         started = find_started_process(process)
-        if started is None:
+        if started is None or not is_alive(started):
+            # The keeper ends what is left of a job whose first process has ended: its number may be another's by now.
             return
-        family = self._table.list_family(started.pid, process.id)
+        family = self._table.list_family(started, process.id)
         if not family:
             return  # It was started after the table was read.
         start = make_start_key(process)
@@ -158,14 +159,13 @@ class MemoryWatch:
         used_bytes = gauge.measure(family, self._table)
         self._remember(process, used_bytes)
         if used_bytes > gauge.limit_bytes and is_alive(started):
-            # The keeper ends what is left of a job whose first process has ended: its number may be another's by now.
             self._note(process, MemoryKill(gauge.limit_bytes, used_bytes))
             self._kill_family(started, process)
 
     def _kill_family(self, leader: StartedProcess, process: JobProcess) -> None:
         for _ in range(KILL_ATTEMPTS):
             self._table.refresh()
-            for entry in self._table.list_family(leader.pid, process.id):
+            for entry in self._table.list_family(leader, process.id):
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(entry.pid, signal.SIGKILL)
         kill_replica(leader, process.id)

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from lifecycle.infrastructure.process.os_processes import StartedProcess
 from lifecycle.infrastructure.process.plan import PROCESS_VARIABLE
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _Key = TypeVar("_Key", bound=Hashable)
+_Start = tuple[str, float]
+"""One start of a replica: the id of its row, and when its leader was started."""
 _MARK = f"{PROCESS_VARIABLE}=".encode()
 
 
@@ -39,9 +42,11 @@ class ProcessTable:
         self._proc = str(proc)
         self._newest_pid = b""
         self._marks: dict[tuple[int, int], str] = {}
+        self._starts: dict[tuple[int, int], _Start] = {}
         self._children: dict[int, list[ProcessEntry]] = {}
         self._of_sessions: dict[int, list[ProcessEntry]] = {}
         self._of_replicas: dict[str, list[ProcessEntry]] = {}
+        self._of_starts: dict[_Start, list[ProcessEntry]] = {}
 
     def refresh(self) -> None:
         """Read all processes again, if any was started since the last time."""
@@ -55,9 +60,12 @@ class ProcessTable:
             entry.key: known[entry.key] if entry.key in known else self._read_mark(entry.pid)
             for entry in entries
         }
+        members = [entry for entry in entries if entry.key in self._starts]
+        self._starts = {entry.key: self._starts[entry.key] for entry in members}
         self._children = _group_by(entries, lambda entry: entry.parent)
         self._of_sessions = _group_by(entries, lambda entry: entry.session)
         self._of_replicas = _group_by(entries, lambda entry: self._marks[entry.key])
+        self._of_starts = _group_by(members, lambda entry: self._starts[entry.key])
 
     def find(self, pid: int) -> ProcessEntry | None:
         """Return the process as it is now; None when it has ended."""
@@ -75,11 +83,15 @@ class ProcessTable:
             rss_bytes=int(fields[21]) * PAGE_BYTES,
         )
 
-    def list_family(self, leader: int, process_id: str) -> list[ProcessEntry]:
-        """List the processes of a replica as they are now: its session, all descendants, and those with its mark."""
+    def list_family(self, leader: StartedProcess, process_id: str) -> list[ProcessEntry]:
+        """List the processes of a replica as they are now: its session, all descendants, and those with its mark.
+
+        The caller has to know that the leader's pid is not another's by now.
+        """
         family = self._list_known_family(leader, process_id)
-        # A member stays one when its parent ends and its own variables are gone.
-        self._marks |= {entry.key: process_id for entry in family}
+        # A member of this start stays one when its parent ends and its own variables are gone.
+        start = (process_id, leader.create_time)
+        self._starts |= {entry.key: start for entry in family}
         now = ((old, self.find(old.pid)) for old in family)
         return [new for old, new in now if new and new.key == old.key]
 
@@ -95,9 +107,10 @@ class ProcessTable:
             return []
         return [entry for entry in found if entry]
 
-    def _list_known_family(self, leader: int, process_id: str) -> list[ProcessEntry]:
-        waiting = self._of_sessions.get(leader, []) + self._of_replicas.get(process_id, [])
-        waiting += self._children.get(leader, [])
+    def _list_known_family(self, leader: StartedProcess, process_id: str) -> list[ProcessEntry]:
+        waiting = self._of_sessions.get(leader.pid, []) + self._of_replicas.get(process_id, [])
+        waiting += self._children.get(leader.pid, [])
+        waiting += self._of_starts.get((process_id, leader.create_time), [])
         family: dict[int, ProcessEntry] = {}
         while waiting:
             entry = waiting.pop()

@@ -1,6 +1,7 @@
 """What jobs really use is what they are held to, on machines that make cgroups and on those that do not."""
 
 import contextlib
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,7 +135,7 @@ def list_members(process):
     """List the living processes that a job has started, also those without its variables."""
     table = ProcessTable()
     table.refresh()
-    return table.list_family(process.pid, process.id)
+    return table.list_family(find_started_process(process), process.id)
 
 
 def wait_for_kill(watch, unit_of_work):
@@ -219,6 +220,19 @@ def test_a_serving_job_is_started_again_under_its_limit_and_its_users_learn_why(
     assert process.peak_memory_bytes > 90 * MEBI
     log = Path(process.log_path).read_text()
     assert "racetrack: the job was killed for using more memory than it may" in log
+
+
+@pytest.mark.parametrize("places", [[]], ids=["measured"])
+def test_a_stranger_with_the_number_of_a_crashed_job_is_not_measured(
+    start, watch, uses, unit_of_work
+):
+    start(KEEPING)
+    with unit_of_work() as uow:
+        uow.processes.mark_started(process_of(unit_of_work).id, os.getpid(), 1.0)
+
+    watch()
+
+    assert uses.of_processes == {}
 
 
 def test_a_job_that_ends_without_a_word_is_told_of_in_its_log(start, unit_of_work):

@@ -5,6 +5,7 @@ import sys
 from contextlib import ExitStack
 
 import pytest
+from lifecycle.infrastructure.process.os_processes import StartedProcess
 from lifecycle.infrastructure.process.process_table import ProcessTable
 from racetrack_commons.testing.serving import wait_until
 
@@ -38,9 +39,10 @@ def start():
         yield start
 
 
-def list_pids(table, leader, process_id):
+def list_pids(table, leader, process_id, create_time=1.0):
     table.refresh()
-    return {entry.pid for entry in table.list_family(leader, process_id)}
+    started = StartedProcess(pid=leader, create_time=create_time)
+    return {entry.pid for entry in table.list_family(started, process_id)}
 
 
 def test_a_process_with_the_mark_belongs_to_its_replica_whatever_its_session(start):
@@ -66,6 +68,18 @@ def test_a_member_stays_one_without_parent_session_or_mark(start):
     wait_until(lambda: list_pids(table, leader.pid, "row-1") == set())
 
 
+def test_members_of_one_start_are_none_of_the_next(start):
+    former, daemon = start(DAEMON)
+    table = ProcessTable()
+    assert list_pids(table, former.pid, "row-1") == {former.pid, int(daemon)}
+    leader, _ = start(WAITING)
+
+    members = list_pids(table, leader.pid, "row-1", create_time=2.0)
+
+    subprocess.run(["kill", "-9", daemon], check=True)
+    assert members == {leader.pid}
+
+
 def test_the_name_of_a_program_may_hold_anything(start):
     renaming = "import ctypes; ctypes.CDLL(None).prctl(15, b'a) R 1 (b'); " + WAITING
     process, _ = start(renaming)
@@ -81,7 +95,7 @@ def test_shared_pages_count_once_and_private_ones_all(start):
     process, _ = start(forking)
     table = ProcessTable()
     table.refresh()
-    family = table.list_family(process.pid, "row-1")
+    family = table.list_family(StartedProcess(pid=process.pid, create_time=1), "row-1")
 
     assert sum(entry.rss_bytes for entry in family) > 100_000_000
     assert 50_000_000 < table.measure_bytes(family) < 80_000_000
