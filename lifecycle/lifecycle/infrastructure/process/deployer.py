@@ -25,6 +25,7 @@ from lifecycle.infrastructure.process.log_file import append_line, read_last_lin
 from lifecycle.infrastructure.process.os_processes import (
     StartedProcess,
     ask_to_end,
+    describe_exit,
     is_alive,
     kill_replica,
     list_marked_processes,
@@ -54,7 +55,6 @@ class ProcessDeployer(BuiltInDeployer):
         self.config = config
         self.clock = clock
         self.groups = groups
-        self._stopping: set[str] = set()
 
     def start_instance(self, spec: InstanceSpec) -> Instance:
         """Start the replicas of the instance that do not run yet."""
@@ -86,25 +86,20 @@ class ProcessDeployer(BuiltInDeployer):
         with self.uow() as uow:
             uow.processes.mark_stopping(instance_id)
             processes = uow.processes.list_of_instance(instance_id)
-        self._stopping.update(process.id for process in processes)
         for process in processes:
             if found := find_started_process(process):
                 ask_to_end(found)
 
     def has_ended(self, instance_id: str) -> bool:
         """Return whether none of the processes runs."""
-        with self.uow.reading() as uow:
-            processes = uow.processes.list_of_instance(instance_id)
-        return not any(
-            (found := find_started_process(each)) and is_alive(found) for each in processes
-        )
+        found = map(find_started_process, self._list_processes(instance_id))
+        return not any(each and is_alive(each) for each in found)
 
     def stop_instance(self, instance_id: str, grace_seconds: float) -> None:
         """Ask the processes to end, then kill their groups after `grace_seconds`."""
         with self.uow() as uow:
             uow.processes.mark_stopping(instance_id)
             processes = uow.processes.list_of_instance(instance_id)
-        self._stopping.update(process.id for process in processes)
         running = [found for each in processes if (found := find_started_process(each))]
         for started in running:
             signal_group(started, signal.SIGTERM)
@@ -115,17 +110,14 @@ class ProcessDeployer(BuiltInDeployer):
             self.kill(process)
         with self.uow() as uow:
             uow.processes.remove_of_instance(instance_id)
-        self._stopping.difference_update(process.id for process in processes)
 
     def has_instance(self, instance_id: str) -> bool:
         """Return whether the instance has rows of processes."""
-        with self.uow.reading() as uow:
-            return bool(uow.processes.list_of_instance(instance_id))
+        return bool(self._list_processes(instance_id))
 
     def check_instance(self, instance_id: str) -> None:
         """Raise JobCrashed, with the last log lines, if a replica has ended."""
-        with self.uow.reading() as uow:
-            processes = uow.processes.list_of_instance(instance_id)
+        processes = self._list_processes(instance_id)
         if not processes:
             raise JobCrashed("the job's processes were ended")
         for process in processes:
@@ -138,11 +130,9 @@ class ProcessDeployer(BuiltInDeployer):
 
     def has_lost_address(self, instance_id: str) -> bool:
         """Return whether another program listens at the port of a replica."""
-        with self.uow.reading() as uow:
-            processes = uow.processes.list_of_instance(instance_id)
         return any(
             is_held_by_another(find_started_process(each), self.config.job_host, each.port)
-            for each in processes
+            for each in self._list_processes(instance_id)
         )
 
     def list_instances(self) -> list[Instance]:
@@ -206,11 +196,22 @@ class ProcessDeployer(BuiltInDeployer):
 
     def _note_end(self, process: JobProcess, exit_code: int) -> None:
         """Write into the log how a process ended, unless it was asked to: one that is killed can't say so itself."""
-        if process.id not in self._stopping:
-            end = f"exit code {exit_code}"
-            if exit_code < 0:
-                end = f"signal {-exit_code}: {signal.strsignal(-exit_code)}"
+        if not self._is_asked_to_end(process):
+            end = describe_exit(exit_code)
             append_line(Path(process.log_path), f"the job's process ended ({end})")
+
+    def _is_asked_to_end(self, process: JobProcess) -> bool:
+        """Return whether a service stops the process, perhaps another one than the service that started it."""
+        try:
+            processes = self._list_processes(process.instance_id)
+        except Exception:  # noqa: BLE001 - a crash is worth its line also when the database is away
+            return False
+        kept = {each.id for each in processes if each.state != ProcessState.STOPPING}
+        return process.id not in kept
+
+    def _list_processes(self, instance_id: str) -> list[JobProcess]:
+        with self.uow.reading() as uow:
+            return uow.processes.list_of_instance(instance_id)
 
     def _make_group(self, process: JobProcess, launch: Launch) -> JobGroup | None:
         group = self.groups.find(make_group_name(process))

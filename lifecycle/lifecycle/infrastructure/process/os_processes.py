@@ -62,6 +62,13 @@ def start_process(
     return StartedProcess(pid=child.pid, create_time=_create_time(child.pid))
 
 
+def describe_exit(exit_code: int) -> str:
+    """Return how a process ended: with its exit code, or by which signal."""
+    if exit_code >= 0:
+        return f"exit code {exit_code}"
+    return f"signal {-exit_code}: {signal.strsignal(-exit_code)}"
+
+
 def is_alive(process: StartedProcess) -> bool:
     """Return whether exactly this process runs; a zombie does not."""
     try:

@@ -1,5 +1,7 @@
 import socket
+import threading
 from contextlib import closing
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -8,6 +10,7 @@ import pytest
 from lifecycle.database.tables.deployment import JobProcessRow
 from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
 from lifecycle.deployer.secrets import JobSecrets
+from lifecycle.infrastructure.process.deployer import ProcessDeployer
 from lifecycle.testing.deployer_contract import (
     DeployerHarness,
     InstanceDeployerContract,
@@ -140,6 +143,23 @@ def test_stopping_ends_the_process_and_frees_its_port(deployer, make_spec, unit_
     deployer.stop_instance("one", grace_seconds=5)
     assert not psutil.pid_exists(pid)
     assert not deployer.has_instance("one")
+
+
+def test_the_log_tells_no_end_of_a_process_that_another_service_stops(
+    deployer, make_spec, unit_of_work, process_config
+):
+    deployer.start_instance(make_spec("one"))
+    with unit_of_work.reading() as uow:
+        [process] = uow.processes.list_of_instance("one")
+    [waiting] = [each for each in threading.enumerate() if each.name == f"wait-{process.pid}"]
+    other = ProcessDeployer(
+        process_config, unit_of_work, deployer.secrets, deployer.clock, deployer.groups
+    )
+
+    other.stop_instance("one", grace_seconds=0)
+
+    waiting.join()
+    assert "process ended" not in Path(process.log_path).read_text()
 
 
 def test_a_process_that_ignores_sigterm_is_killed(deployer, make_spec, unit_of_work):
