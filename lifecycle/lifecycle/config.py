@@ -109,7 +109,10 @@ class Config(Settings):
     last_job_port: int = 7999
     """Last port of this machine that jobs may listen on. Deployments fail when no port of the range is free."""
     job_cgroups: bool = True
-    """Hold process jobs to their limits by cgroups where Linux allows some. False: their memory is measured."""
+    """Hold process jobs to their limits by cgroups where Linux allows some. False: their memory is measured.
+
+    Without /proc, as on macOS, their memory is not limited.
+    """
     max_job_threads: int = Field(8192, ge=0)
     """Processes and threads that each replica of a process job may have at once, where it has a cgroup. 0: no limit."""
     platform_name: str = "racetrack"

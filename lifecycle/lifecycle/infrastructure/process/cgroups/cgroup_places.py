@@ -1,6 +1,7 @@
 """Finding the places of this machine where a platform may make control groups."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -50,19 +51,19 @@ def list_places(proc: Path = Path("/proc")) -> list[CgroupPlace]:
 
 def _list_mounts(proc: Path) -> Iterator[_Mount]:
     try:
-        lines = (proc / "self/mountinfo").read_text().splitlines()
+        text = (proc / "self/mountinfo").read_text(errors="surrogateescape")
     except OSError:
         return
-    for line in lines:
+    for line in text.split("\n"):
         of_mount, _, of_tree = line.partition(" - ")
-        kind, _, options = of_tree.split(" ", 2)
-        _, _, _, root, folder, *_ = of_mount.split(" ")
-        yield _Mount(Path(_unescape(folder)), _unescape(root), kind, options.split(","))
+        match of_mount.split(" "), of_tree.split(" ", 2):
+            case [_, _, _, root, folder, *_], [kind, _, options]:
+                yield _Mount(Path(_unescape(folder)), _unescape(root), kind, options.split(","))
 
 
 def _unescape(text: str) -> str:
     """Return a path in which the kernel has written blanks as octal numbers."""
-    return text.encode().decode("unicode_escape") if "\\" in text else text
+    return re.sub(r"\\([0-7]{3})", lambda number: chr(int(number[1], 8)), text)
 
 
 def _has_memory(folder: Path) -> bool:
@@ -73,7 +74,10 @@ def _has_memory(folder: Path) -> bool:
 
 def _find_delegated(mount: _Mount, proc: Path) -> Path | None:
     """Return the group that this process runs in, if the service manager has delegated it to the platform."""
-    lines = (proc / "self/cgroup").read_text().splitlines()
+    try:
+        lines = (proc / "self/cgroup").read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return None
     path = next((line.removeprefix("0::") for line in lines if line.startswith("0::")), "/")
     inside = path.removeprefix(mount.root.rstrip("/")).strip("/")
     folder = mount.folder / inside

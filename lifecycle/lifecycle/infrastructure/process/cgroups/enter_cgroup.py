@@ -1,7 +1,9 @@
 """A program that joins cgroups and then becomes another: `enter_cgroup.py FILE… -- COMMAND…`.
 
-It runs in the place of a job's program, so that no code of the job runs outside of its group: code between fork and
-exec would not be safe in a service with threads. It imports nothing of ours, because a job waits for its start.
+It runs in the place of a job's program, so that the job's program does not run outside of its group: code between
+fork and exec would not be safe in a service with threads. It has the job's variables, so a library that a job names
+in LD_PRELOAD is loaded before the group is joined: groups hold jobs that mean well, and are no sandbox.
+It imports nothing of ours, because a job waits for its start.
 """
 
 import os

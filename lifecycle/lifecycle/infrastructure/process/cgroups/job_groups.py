@@ -167,10 +167,13 @@ class JobGroup:
 class JobGroups:
     """The groups of one platform, below a folder of its own, which is made when it is first needed."""
 
-    def __init__(self, platform_mark: str, places: list[CgroupPlace]) -> None:
+    def __init__(
+        self, platform_mark: str, places: list[CgroupPlace], proc: Path = Path("/proc")
+    ) -> None:
         digest = hashlib.sha256(platform_mark.encode()).hexdigest()
         self._name = f"racetrack-{digest[:12]}"
         self._places = places
+        self._proc = proc
 
     def find(self, name: str) -> JobGroup | None:
         """Return the group of that name, which may have to be made; None where the platform may make no groups."""
@@ -193,10 +196,13 @@ class JobGroups:
         """List the names of the groups that are there."""
         if self._place is None:
             return []
-        folders = self._place.folders.values()
-        return sorted(
-            {each.name for folder in folders for each in folder.iterdir() if each.is_dir()}
-        )
+        names: set[str] = set()
+        for folder in self._place.folders.values():
+            with suppress(
+                FileNotFoundError
+            ):  # Another program has tidied up; the next group makes it again.
+                names.update(each.name for each in folder.iterdir() if each.is_dir())
+        return sorted(names)
 
     @cached_property
     def _place(self) -> CgroupPlace | None:
@@ -206,7 +212,14 @@ class JobGroups:
                 return self._prepare(place)
             except OSError as error:
                 logger.debug(f"cgroups can't be made in {place.folders['memory']}: {error}")
-        logger.info("cgroups can't be made here: jobs are measured, and ended beyond their memory")
+        if (self._proc / "self/stat").exists():
+            logger.info(
+                "jobs have no cgroups here: they are measured, and ended beyond their memory"
+            )
+        else:
+            logger.warning(
+                "jobs have no cgroups here, and there is no /proc to measure them by: their memory is not limited"
+            )
         return None
 
     def _prepare(self, place: CgroupPlace) -> CgroupPlace:

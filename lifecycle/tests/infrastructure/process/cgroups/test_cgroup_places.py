@@ -96,5 +96,14 @@ def test_a_machine_without_the_memory_controller_has_no_place(machine):
     assert machine.list_places() == []
 
 
+def test_lines_that_are_cut_short_and_names_that_are_no_text_are_no_trouble(machine, tmp_path):
+    top = machine.unified()
+    with (tmp_path / "proc/self/mountinfo").open("ab") as mounts:
+        mounts.write(b"41 31 0:38 / /mnt\n41 31 - cgroup2\n\n41 - cgroup2 cgroup2 rw\n")
+        mounts.write(b"41 31 0:38 / /caf\xe9\\040\xc3\xa9 rw - tmpfs tmpfs rw\n41 31 0:3")
+
+    assert [place.folders["memory"] for place in machine.list_places()] == [top]
+
+
 def test_a_machine_without_proc_has_no_place(tmp_path):
     assert list_places(tmp_path / "nowhere") == []

@@ -1,8 +1,10 @@
 """Groups on a fake tree of version 2, on a fake one of version 1, and on the tree that the machine has."""
 
 import contextlib
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from lifecycle.infrastructure.process.cgroups import enter_cgroup
@@ -142,6 +144,34 @@ def test_two_platforms_of_one_machine_do_not_see_each_other(unified):
     one.find("one-0-0").make(LIMITS)
 
     assert (one.list_names(), other.list_names()) == (["one-0-0"], [])
+
+
+def test_there_are_no_groups_when_the_platforms_folder_is_gone(unified):
+    groups = JobGroups("/data/a", [unified])
+    group = groups.find("one-0-0")
+    folder = unified.folders["memory"] / groups._name
+    assert groups.list_names() == []
+
+    shutil.rmtree(folder)
+
+    assert groups.list_names() == []
+    groups.kill_all()
+    group.make(LIMITS)
+    assert groups.list_names() == ["one-0-0"]
+
+
+@pytest.mark.parametrize(
+    ("proc", "consequence"),
+    [("/proc", "ended beyond their memory"), ("/nowhere", "their memory is not limited")],
+)
+def test_the_log_tells_whether_jobs_without_groups_are_held_to_their_memory(
+    proc, consequence, caplog
+):
+    caplog.set_level("INFO")
+
+    assert JobGroups("/data/a", [], Path(proc)).find("one-0-0") is None
+
+    assert consequence in caplog.text
 
 
 def test_the_next_place_is_taken_where_the_first_one_refuses(unified, tmp_path):
