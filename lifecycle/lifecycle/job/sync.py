@@ -62,9 +62,11 @@ def sync_jobs(
         decided = [
             (job, _decide(job, observed, available_job_types))
             for job in uow.jobs.list_all()
-            if job == before.get((job.name, job.version)) and not _is_first_start(job)
+            if _is_unchanged(job, before.get((job.name, job.version))) and not _is_first_start(job)
         ]
     changes = [(old, new) for old, new in decided if new != old]
+    # In the order in which gateways note calls: transactions that write the same rows in different orders deadlock.
+    changes.sort(key=lambda pair: (pair[0].name, pair[0].version))
     if changes:
         with unit_of_work() as uow:
             changes = [pair for pair in changes if _store(uow, *pair)]
@@ -91,6 +93,13 @@ def observe(targets: dict[str, InfrastructureTarget], config: Config) -> Observe
             resource_name = job_resource_name(job.name, job.version)
             observed.by_resource_name.setdefault(resource_name, []).append(seen)
     return observed
+
+
+def _is_unchanged(job: JobDto, before: JobDto | None) -> bool:
+    """Return whether a job is as it was before; calls don't count, because those of a busy job never stop."""
+    return before is not None and before == job.model_copy(
+        update={"last_call_time": before.last_call_time}
+    )
 
 
 def _is_first_start(job: JobDto) -> bool:
@@ -147,7 +156,7 @@ def _later(known: int | None, seen: int | None) -> int | None:
 
 
 def _store(uow: UnitOfWork, old: JobDto, new: JobDto) -> bool:
-    if uow.jobs.find(old.name, old.version) != old:
+    if not _is_unchanged(old, uow.jobs.find(old.name, old.version)):
         return False
     uow.jobs.save(new)
     if _is_news(old, new):

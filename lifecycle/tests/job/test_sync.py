@@ -1,9 +1,16 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
 import pytest
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.job.sync import sync_jobs
+from lifecycle.testing.databases import empty_tables
 from lifecycle.testing.fakes import FakeInstances, FakeMonitor, a_target
 from racetrack_commons.entities.dto import JobStatus
 from racetrack_commons.testing.builders import a_job
+from racetrack_commons.testing.serving import wait_until
+from sqlalchemy import text
 
 
 @pytest.fixture
@@ -182,3 +189,55 @@ def test_a_job_that_was_switched_meanwhile_is_left_alone(unit_of_work, sync, mon
 
     assert get(unit_of_work).status == JobStatus.RUNNING
     assert get(unit_of_work).internal_name == "127.0.0.1:7001"
+
+
+class CalledMeanwhile(FakeMonitor):
+    """A monitor of jobs that are called while they are listed."""
+
+    def __init__(self, jobs, unit_of_work, called_at):
+        super().__init__(jobs=jobs)
+        self._unit_of_work, self._called_at = unit_of_work, called_at
+
+    def list_jobs(self, config):
+        with self._unit_of_work() as uow:
+            uow.jobs.note_call("adder", "0.0.1", datetime.fromtimestamp(self._called_at, UTC))
+        return super().list_jobs(config)
+
+
+def test_a_job_that_is_called_meanwhile_gets_its_state_and_keeps_its_call(unit_of_work, config):
+    save(unit_of_work, a_job(last_call_time=100))
+    seen = a_job(status=JobStatus.ERROR, error="out of memory", last_call_time=150)
+    target = a_target(FakeInstances(), CalledMeanwhile([seen], unit_of_work, 200))
+
+    sync_jobs(unit_of_work, InfrastructureRegistry({"process": target}), config)
+
+    job = get(unit_of_work)
+    assert (job.status, job.last_call_time) == (JobStatus.ERROR, 200)
+
+
+@pytest.mark.postgres
+def test_a_sync_and_a_report_of_calls_at_once_do_not_deadlock(postgres_engine, config):
+    empty_tables(postgres_engine)
+    unit_of_work, now = UnitOfWorkFactory(postgres_engine), datetime.now(UTC)
+    names = ("aaa", "bbb")
+    for age, name in enumerate(reversed(names)):  # The order by age is not that by name.
+        save(unit_of_work, a_job(name, update_time=1000 - age))
+    target = a_target(FakeInstances(), FakeMonitor())
+    registry = InfrastructureRegistry({"process": target})
+
+    def is_waiting():
+        query = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        with postgres_engine.connect() as connection:
+            return connection.scalar(query) > 0
+
+    with ThreadPoolExecutor() as threads:
+        with unit_of_work() as uow:
+            uow.jobs.note_call(names[0], "0.0.1", now)
+            syncing = threads.submit(sync_jobs, unit_of_work, registry, config)
+            wait_until(is_waiting)
+            uow.jobs.note_call(names[1], "0.0.1", now)
+        assert [job.name for job in syncing.result().changed] == list(names)
+
+    with unit_of_work.reading() as uow:
+        found = {job.name: (job.status, job.last_call_time) for job in uow.jobs.list_all()}
+    assert found == dict.fromkeys(names, (JobStatus.LOST, int(now.timestamp())))

@@ -8,7 +8,7 @@ from uuid import uuid4
 from racetrack_client.manifest import Manifest
 from racetrack_client.utils.datamodel import load_yaml_map
 from racetrack_commons.entities.dto import DeploymentStatus, JobDto, JobFamilyDto, JobStatus
-from sqlalchemy import Select, delete, exists, select
+from sqlalchemy import Select, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting, insert_if_absent, require_found
@@ -78,18 +78,22 @@ class JobRepository:
         row.status = job.status
         row.update_time = _to_datetime(job.update_time)
         row.manifest = job.manifest_yaml
-        if job.last_call_time:
-            _note_call(row, _to_datetime(job.last_call_time))
         for column in _COLUMNS_AS_IN_DTO:
             setattr(row, column, getattr(job, column))
         self._session.flush()
+        if job.last_call_time:
+            self.note_call(job.name, job.version, _to_datetime(job.last_call_time))
+            self._session.refresh(row, ["last_call_time"])
         return _to_dto(row)
 
     def note_call(self, name: str, version: str, moment: datetime) -> None:
-        """Store the time of a call, unless a later one is known, or the job is gone."""
-        row = self._find_row(name, version)
-        if row is not None:
-            _note_call(row, moment)
+        """Store the time of a call, unless a later one is known, or the job is gone.
+
+        Gateways and jobs tell of calls at the same time and in any order, so the database compares the times.
+        """
+        is_later = JobRow.last_call_time.is_(None) | (JobRow.last_call_time < moment)
+        statement = update(JobRow).where(JobRow.name == name, JobRow.version == version, is_later)
+        execute_counting(self._session, statement.values(last_call_time=moment))
 
     def remove(self, name: str, version: str) -> None:
         """Delete a job; the database deletes its public endpoints and permissions with it."""
@@ -277,12 +281,6 @@ def _parse_manifest(manifest_yaml: str) -> Manifest | None:
         return None  # Written by an older release, with other rules.
     manifest.set_origin(data)
     return manifest
-
-
-def _note_call(row: JobRow, moment: datetime) -> None:
-    """Store a later call: the gateways and the jobs themselves tell of calls, in any order."""
-    if row.last_call_time is None or row.last_call_time < moment:
-        row.last_call_time = moment
 
 
 def _to_datetime(seconds: int) -> datetime:
