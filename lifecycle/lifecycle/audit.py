@@ -89,9 +89,9 @@ def write_event(uow: UnitOfWork, event: AuditEvent, now: datetime) -> None:
 
 def describe_event(event: AuditEventDto) -> str:
     """Describe an event in one line, even one that a newer release wrote."""
-    executor, owner = event.username_executor or "somebody", event.username_subject
+    executor, owner = event.username_executor or "an unknown caller", event.username_subject
     names = _Names({key: str(value) for key, value in event.properties.items()})
-    names |= {"executor": executor, "subject": owner or "somebody"}
+    names |= {"executor": executor, "subject": owner or "an unknown caller"}
     if after := event.properties.get("after"):
         names["changes"] = ", ".join(f"{key} = {json.dumps(after[key])}" for key in after)
     if event.job_name:

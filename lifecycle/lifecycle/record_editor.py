@@ -61,6 +61,8 @@ class RecordEditor:
         table = self._require_writable(table_name, staff)
         hashed = self._hash_password(table, values)
         with self.unit_of_work() as uow:
+            if table.name == _USERS:
+                _check_new_username(uow.records.get(table, key), values)
             change = uow.records.change(table, key, hashed)
             self._record(uow, AuditEventType.RECORD_CHANGED, table, change, staff)
 
@@ -79,7 +81,7 @@ class RecordEditor:
     def _require_writable(self, name: str, staff: AuthSubject) -> RecordTable:
         table = get_record_table(name)
         if table.is_read_only:
-            raise ValidationError(f"nobody changes table {name}: it says what was done")
+            raise ValidationError(f"table {name} can't be changed: it says what was done")
         if name in _TABLES_OF_POWER:
             with self.unit_of_work.reading() as uow:
                 check_superuser(uow, staff)
@@ -129,6 +131,13 @@ class RecordEditor:
         write_event(uow, event, self.clock.now())
         if table.name in (_JOBS, _FAMILIES):
             uow.record_change(ChangeKind.JOB)
+
+
+def _check_new_username(before: Record, values: Record) -> None:
+    """Refuse to rename a user to a name that a new user could not have; older users keep their names."""
+    username = str(values.get("username", before["username"]))
+    if username != before["username"]:
+        check_username(username)
 
 
 def _check_not_masked(table: RecordTable, values: Mapping[str, Any]) -> None:

@@ -125,12 +125,31 @@ def list_visible_deployments(
         return deployments
     permitted = list_permitted_jobs(uow, subject, AuthScope.READ_JOB, uow.jobs.list_all())
     readable = {(job.name, job.version) for job in permitted}
+    own = {deployment.id for deployment in list_own_deployments(uow, subject, deployments)}
     return [
         deployment
         for deployment in deployments
-        if deployment.deployed_by == subject.name
-        or (deployment.job_name, deployment.job_version) in readable
+        if deployment.id in own or (deployment.job_name, deployment.job_version) in readable
     ]
+
+
+def list_own_deployments(
+    uow: UnitOfWork, subject: AuthSubject, deployments: Sequence[DeploymentDto]
+) -> list[DeploymentDto]:
+    """Keep the deployments that the caller began; a caller of another kind may have the same name."""
+    if subject.id is None:
+        return []
+    owners = uow.deployment_tasks.find_owners([deployment.id for deployment in deployments])
+    return [each for each in deployments if _is_owner(subject, each, owners)]
+
+
+def _is_owner(
+    subject: AuthSubject, deployment: DeploymentDto, owners: dict[str, str | None]
+) -> bool:
+    if deployment.id in owners:
+        return owners[deployment.id] == subject.id
+    # Deployments of older releases have no task, only the name.
+    return subject.subject_type is AuthSubjectType.USER and deployment.deployed_by == subject.name
 
 
 def _list_permitted(
@@ -168,8 +187,9 @@ def _make_remedy(subject: AuthSubject, wanted: Wanted) -> str:
     """Return the command that grants what is wanted; empty for services, whose permissions are in their tokens."""
     if subject.is_internal:
         return ""
-    is_user = subject.subject_type is AuthSubjectType.USER
-    holder = subject.name if is_user else f"{subject.subject_type}:{subject.name}"
+    is_plain = subject.subject_type is AuthSubjectType.USER and not subject.name.startswith("-")
+    # Behind the prefix, a name such as `--everything` is no option.
+    holder = subject.name if is_plain else f"{subject.subject_type}:{subject.name}"
     words = ["racetrack", "auth", "allow", holder, wanted.job_name or "--everything"]
     if wanted.scope is not AuthScope.CALL_JOB:
         words += ["--scope", wanted.scope]
@@ -212,7 +232,7 @@ def _ask_without_caller(uow: UnitOfWork, job: JobDto, endpoint: str) -> Iterator
     if has_dot_segments(endpoint):
         yield Rule("path", Effect.DENY, describe_dot_segments(endpoint))
     if endpoint in _PROBES:
-        yield Rule("probe", Effect.ALLOW, f"anybody may call {endpoint}")
+        yield Rule("probe", Effect.ALLOW, f"every caller may call {endpoint}")
     for public in uow.public_endpoints.list_active(job.name, job.version):
         if is_below(endpoint, public):
             reason = f"{public} is a public endpoint of job {job}"

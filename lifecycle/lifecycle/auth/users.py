@@ -12,7 +12,7 @@ from racetrack_commons.auth.token import admin_token
 from racetrack_commons.clock import Clock
 
 from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
-from lifecycle.auth.authenticate import AuthSubject
+from lifecycle.auth.authenticate import ANONYMOUS, AuthSubject
 from lifecycle.auth.authorize import NotPermitted
 from lifecycle.auth.password_check import LoginCredentials, PasswordCheck
 from lifecycle.auth.passwords import Passwords, check_password_strength
@@ -28,7 +28,9 @@ REGISTERED_USER_SCOPES = (
 )
 ADMIN = "admin"
 DEVELOPMENT_PASSWORD = "admin"  # noqa: S105 - used in development mode only
-_USERNAME = re.compile(r"[\w.@+-]+")
+_USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.@+_-]*")
+_RESERVED_USERNAMES = {ANONYMOUS}
+"""Names that audit logs and jobs show for callers who are no users."""
 _GENERATED_BYTES = 12
 _MAX_USERNAME_LENGTH = 150
 
@@ -126,8 +128,11 @@ def check_username(username: str) -> None:
         raise ValidationError(f"the username may have {_MAX_USERNAME_LENGTH} characters at most")
     if not _USERNAME.fullmatch(username):
         raise ValidationError(
-            "the username may hold letters, digits and . @ + - _ only, such as anna or anna@example.com"
+            "the username may hold the letters A to Z, a to z, digits and . @ + - _ only, and begins with"
+            " a letter or digit, such as anna or anna@example.com"
         )
+    if username.lower() in _RESERVED_USERNAMES:
+        raise ValidationError(f"the username {username} is reserved: choose another one")
 
 
 def check_username_is_free(uow: UnitOfWork, username: str) -> None:
@@ -162,7 +167,7 @@ def change_rights(
     touches_power = set(difference["after"]) != {"is_active"}
     _check_may_manage(uow, user, by, touches_power=touches_power)
     if user.username == by.name:
-        raise ValidationError("nobody changes their own rights: ask another superuser")
+        raise ValidationError("users don't change their own rights: ask another superuser")
     uow.users.set_rights(username, rights)
     event = AuditEvent(AuditEventType.USER_CHANGED, by.name, owner=username, properties=difference)
     write_event(uow, event, now)

@@ -8,7 +8,12 @@ from pydantic import BaseModel
 from racetrack_client.entities import AuthScope, DeployPayload
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 
-from lifecycle.auth.authorize import NotPermitted, check_job, list_visible_deployments
+from lifecycle.auth.authorize import (
+    NotPermitted,
+    check_job,
+    list_own_deployments,
+    list_visible_deployments,
+)
 from lifecycle.endpoints.dependencies import (
     Administrator,
     CommittingRoute,
@@ -121,7 +126,7 @@ def require_own_or_deployable_deployment(
 ) -> DeploymentDto:
     """Return a deployment of the caller, or of a job that the caller may deploy; raises NotPermitted."""
     deployment = uow.deployments.get(deploy_id)
-    if deployment.deployed_by != subject.name:
+    if not list_own_deployments(uow, subject, [deployment]):
         job = uow.jobs.find(deployment.job_name, deployment.job_version)
         check_job(uow, subject, deployment.job_name, job, AuthScope.DEPLOY_JOB)
     return deployment

@@ -10,7 +10,7 @@ from racetrack_client.log.context_error import wrap_context
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
 from racetrack_commons.entities.dto import DeploymentDto, JobDto
 
-from lifecycle.auth.authorize import check_job
+from lifecycle.auth.authorize import check_job, list_own_deployments
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.endpoints.dependencies import (
     AuthToken,
@@ -36,7 +36,7 @@ def read_build_logs(
     with services.unit_of_work.reading() as uow:
         job = find_job(uow, job_name, job_version)
         newest = None if job else _find_newest_deployment(uow, job_name, job_version)
-        if newest is None or newest.deployed_by != subject.name:
+        if not list_own_deployments(uow, subject, [newest] if newest else []):
             check_job(uow, subject, job_name, job, AuthScope.READ_JOB)
         known = job.version if job else job_version
         version = newest.job_version if newest else known

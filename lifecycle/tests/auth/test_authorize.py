@@ -82,6 +82,7 @@ def test_a_refusal_says_who_lacks_what(uow: UnitOfWork):
     [
         ("user", "anna", CALL, "racetrack auth allow anna adder"),
         ("user", "anna b", READ, "racetrack auth allow 'anna b' adder --scope read_job"),
+        ("user", "--everything", CALL, "racetrack auth allow user:--everything adder"),
         ("esc", "shop", CALL, "racetrack auth allow esc:shop adder"),
         ("job_family", "chain", CALL, "racetrack auth allow job_family:chain adder"),
     ],

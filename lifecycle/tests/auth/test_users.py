@@ -64,9 +64,25 @@ def test_a_taken_name_is_refused_however_it_is_written(users: Users, anna: str, 
         users.register(name, PASSWORD)
 
 
-@pytest.mark.parametrize("name", ["", "anna b", "anna @example.com", "user:a@b", "a/b", "a" * 151])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "anna b", "anna @example.com", "user:a@b", "a/b", "a" * 151),
+        *(
+            "--everything",
+            "-h",
+            ".",
+            "..",
+            "_anna",
+            "\u0430nna",
+            "anna\n",
+            "anonymous",
+            "Anonymous",
+        ),
+    ],
+)
 def test_a_name_that_could_be_taken_for_something_else_is_refused(users: Users, name: str):
-    with pytest.raises(ValidationError, match=r"letters, digits|150 characters"):
+    with pytest.raises(ValidationError, match=r"letters A to Z|150 characters|is reserved"):
         users.register(name, PASSWORD)
 
 

@@ -219,6 +219,7 @@ def test_staff_that_is_no_superuser_writes_no_tables_of_power(
 def test_what_is_changed_about_people_reaches_pub(staff, app_uow):
     with app_uow.reading() as uow:
         before, user = uow.changes.get_newest_id(), uow.users.get("admin")
+    assert staff.change("auth_user", user.id, username="--everything").status_code == 400
     assert staff.change("auth_user", user.id, username="boss").json() is None
     with app_uow.reading() as uow:
         assert [change.kind for change in uow.changes.list_after(before)] == ["auth"]

@@ -3,6 +3,7 @@ import gzip
 
 import pytest
 from lifecycle.testing.fakes import FakeImageBuilder, FakeInstances, FakeMonitor, a_target
+from racetrack_client.entities import AuthScope
 from racetrack_commons.testing.builders import a_manifest_dict
 from racetrack_commons.testing.serving import wait_until
 
@@ -275,3 +276,38 @@ def test_following_the_log_of_a_target_that_can_not_is_refused(client, deployed,
     answer = client.get("/lifecycle/api/v1/job/adder/latest/logs/follow", headers=admin)
 
     assert answer.status_code == 503
+
+
+def log_in_as(client, kind, name):
+    """Return the headers of an ESC or job family without permissions."""
+    services = client.app.state.services
+    with services.unit_of_work() as uow:
+        if kind == "esc":
+            subject = uow.auth_subjects.get_or_add_of_esc(uow.escs.add(name, None).id)
+        else:
+            subject = uow.auth_subjects.get_or_add_of_family(uow.families.get_or_add(name).id)
+        return subject, {"X-Racetrack-Auth": services.users.tokens.ensure_valid(uow, subject)}
+
+
+def test_a_job_family_named_like_a_user_does_not_own_its_deployments(client, builder, admin):
+    client.app.state.services.deployments.worker._stopping.set()
+    path = f"/lifecycle/api/v1/deploy/{post_deploy(client, admin).json()['id']}"
+    _, family = log_in_as(client, "job_family", "admin")
+
+    assert client.post(f"{path}/cancel", headers=family).status_code == 401
+    assert client.get(path, headers=family).status_code == 401
+    assert client.get("/lifecycle/api/v1/deploy", headers=family).json() == []
+    logs = "/lifecycle/api/v1/job/adder/0.0.1/build-logs"
+    assert client.get(logs, headers=family).status_code == 401
+    assert client.post(f"{path}/cancel", headers=admin).status_code == 200
+
+
+def test_an_esc_owns_the_deployments_that_it_began(client, builder):
+    client.app.state.services.deployments.worker._stopping.set()
+    subject, esc = log_in_as(client, "esc", "pipeline")
+    with client.app.state.services.unit_of_work() as uow:
+        uow.permissions.grant(subject.id, AuthScope.DEPLOY_NEW_FAMILY)
+    path = f"/lifecycle/api/v1/deploy/{post_deploy(client, esc).json()['id']}"
+
+    assert client.get(path, headers=esc).json()["status"] == "in_progress"
+    assert client.post(f"{path}/cancel", headers=esc).status_code == 200
