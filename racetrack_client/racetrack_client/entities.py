@@ -49,7 +49,7 @@ class BuildFlag(StrEnum):
 class ProcessImage(BaseModel):
     """An image of a process, as its `image.json` describes it; see docs/targets.md."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     job_name: str = ""
     job_version: str = ""
@@ -117,8 +117,6 @@ class DockerComponent(StrEnum):
 class Credentials(BaseModel):
     """User name and password, or token, of a git host."""
 
-    model_config = ConfigDict(defer_build=True)
-
     username: str
     password: str = Field(repr=False)
 
@@ -126,16 +124,12 @@ class Credentials(BaseModel):
 class SecretVars(BaseModel):
     """Secret variables of a job, from the files that its manifest names."""
 
-    model_config = ConfigDict(defer_build=True)
-
     build_env: dict[str, str] = Field(default_factory=dict)
     runtime_env: dict[str, str] = Field(default_factory=dict)
 
 
 class DeployPayload(BaseModel):
     """Body of `POST /api/v1/deploy` and `/api/v1/build`."""
-
-    model_config = ConfigDict(defer_build=True)
 
     manifest: dict[str, Any]
     git_credentials: Credentials | None = None

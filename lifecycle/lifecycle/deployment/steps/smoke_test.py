@@ -15,6 +15,7 @@ HINT = (
     " `smoke_test: false` in job.yaml deploys without calling the examples"
 )
 _SHOWN_CHARACTERS = 500
+_JSON = {"content-type": "application/json"}
 _FETCH_SECONDS = 30
 _REFUSAL = re.compile(r"\b40[13]\b|Unauthori[sz]ed|Unauthenticated|Forbidden")
 _CALLED_JOB = re.compile(r"/pub/(?:async/new/)?job/([a-z0-9-]+)/")
@@ -61,7 +62,10 @@ class ExampleCaller:
 
     def _call(self, what: str, url: str, example: object, timeout_seconds: float) -> httpx.Response:
         try:
-            return self.http.post(url, json=example, timeout=timeout_seconds)
+            # Half a surrogate pair is escaped, which UTF-8 can't hold.
+            return self.http.post(
+                url, content=json.dumps(example), headers=_JSON, timeout=timeout_seconds
+            )
         except httpx.TimeoutException as error:
             raise ExampleFailed(
                 f"{what} gave no answer within {timeout_seconds:g} s",

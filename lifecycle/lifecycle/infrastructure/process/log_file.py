@@ -1,9 +1,9 @@
 """The log files of process jobs: writing, reading, following, rotating and removing them."""
 
 import contextlib
+import ctypes
 import os
 import re
-import shutil
 from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ from lifecycle.infrastructure.line_assembly import LineAssembler
 MAX_BYTES = 20 * 1024 * 1024
 KEPT = 2
 _BLOCK = 64 * 1024
+_COLLAPSE_RANGE = 0x08
+"""FALLOC_FL_COLLAPSE_RANGE of Linux's fallocate(2)."""
 _TIME_CHARACTERS = 100
 """A time is looked for in this part of a line, at its beginning."""
 # A job writes what it likes: no two alternatives may begin alike, or the search takes for ever.
@@ -93,8 +95,9 @@ class FollowedLog:
     def read_new_lines(self) -> Iterator[str]:
         """Yield the lines that were completed since the last call."""
         if _size(self.path) < self._offset:
-            yield from self._read_on(_rotated(self.path, 1))
-            self._offset = 0
+            aside = _rotated(self.path, 1)
+            yield from self._read_on(aside)
+            self._offset = max(0, self._offset - _size(aside))
         yield from self._read_on(self.path)
 
     def take_rest(self) -> Iterator[str]:
@@ -115,15 +118,40 @@ class FollowedLog:
 
 
 def rotate(path: Path, max_bytes: int = MAX_BYTES) -> None:
-    """Copy a large log aside and empty it; its writer appends, so it goes on at the start of the file."""
+    """Move the content of a large log aside; its writer appends, so it goes on in the same file.
+
+    Where the file system can cut the front off a file, no line that is written meanwhile is lost, and the end stays in it.
+    """
     if not path.exists() or path.stat().st_size < max_bytes:
         return
     for number in range(KEPT - 1, 0, -1):
         older = _rotated(path, number)
         if older.exists():
             older.replace(_rotated(path, number + 1))
-    shutil.copyfile(path, _rotated(path, 1))
-    os.truncate(path, 0)
+    with path.open("rb+") as log, _rotated(path, 1).open("wb", buffering=0) as aside:
+        status = os.fstat(log.fileno())
+        whole_blocks = (status.st_size - 1) // status.st_blksize * status.st_blksize
+        _copy(log, aside, whole_blocks)
+        if not _has_cut_front(log, whole_blocks):
+            _copy(log, aside)
+            log.truncate(0)
+
+
+def _has_cut_front(file: IO[bytes], length: int) -> bool:
+    """Remove the first bytes of a file, some whole blocks but not all; return whether the file system could: ext4 and XFS can."""
+    fallocate = getattr(ctypes.CDLL(None, use_errno=True), "fallocate64", None)
+    if fallocate is None or not length:
+        return False
+    fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+    return bool(fallocate(file.fileno(), _COLLAPSE_RANGE, 0, length) == 0)
+
+
+def _copy(source: IO[bytes], target: IO[bytes], length: int | None = None) -> None:
+    """Copy the next bytes of a file, or all to its end."""
+    while block := source.read(_BLOCK if length is None else min(_BLOCK, length)):
+        target.write(block)
+        if length is not None:
+            length -= len(block)
 
 
 def remove_old_logs(folder: Path, kept: Collection[Path], before: datetime) -> list[Path]:

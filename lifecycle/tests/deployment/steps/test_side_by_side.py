@@ -128,6 +128,14 @@ def test_other_failures_of_examples_refuse_a_first_deployment_too(platform, answ
     assert platform.deploy().status == DeploymentStatus.FAILED
 
 
+def test_an_example_may_hold_text_that_utf_8_can_not_hold(platform, answer_example):
+    answer_example(200)
+    body = rb'{"/perform": {"text": "cut \ud83d"}}'
+    platform.instances.answers["/api/v1/examples"] = lambda _: httpx.Response(200, content=body)
+
+    assert platform.deploy().status == DeploymentStatus.DONE
+
+
 def test_the_manifest_says_how_long_an_example_may_take(platform, answer_example):
     answer_example(200)
     seen = []

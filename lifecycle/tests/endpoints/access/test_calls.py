@@ -14,7 +14,7 @@ CALL = f"{API}/auth/can-call-job/adder"
 def job(app_uow):
     with app_uow() as uow:
         uow.jobs.save(a_job("adder", "0.0.1"))
-        uow.jobs.save(a_job("adder", "0.0.2", status=JobStatus.STARTING))
+        uow.jobs.save(a_job("adder", "0.0.2", status=JobStatus.STARTING, internal_name=None))
         return uow.jobs.save(a_job("other", "0.0.1"))
 
 

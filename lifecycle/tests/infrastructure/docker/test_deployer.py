@@ -122,6 +122,7 @@ def test_the_environment_is_what_the_contract_says_and_secrets_are_nowhere_else(
         "JOB_VERSION": VERSION,
         "AUTH_TOKEN": "a-token",
         "JOB_DEPLOYMENT_TIMESTAMP": str(TIMESTAMP),
+        "RACETRACK_INSTANCE_ID": spec.instance_id,
         "REQUEST_TRACING_HEADER": "X-Request-Tracing-Id",
         "OF_PLUGIN": "1",
     }

@@ -43,7 +43,7 @@ def test_a_serving_job_runs_at_the_addresses_of_its_replicas(observe, serve, mak
     assert seen.infrastructure_stats["number_of_restarts"] == 0
     memory = seen.infrastructure_stats
     assert 1_000_000 < memory["memory_bytes"] <= memory["memory_peak_bytes"]
-    assert memory["memory_peak_bytes"] < memory["memory_limit_bytes"] == 2**30
+    assert memory["memory_peak_bytes"] < memory["memory_limit_bytes"] == 2 * 2**30
 
 
 def test_a_job_that_crashed_and_came_back_says_why(observe, serve, make_spec, ask, deployer):

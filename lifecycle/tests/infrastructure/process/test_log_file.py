@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import time
 import tracemalloc
 from datetime import UTC, datetime, timedelta
@@ -33,6 +35,37 @@ def test_a_large_log_is_moved_aside_and_its_writer_goes_on(tmp_path: Path):
         writer.flush()
         assert log.read_text() == "second\n"
         assert read_last_lines(log, 2) == ["first", "second"]
+
+
+def test_a_job_that_writes_during_rotations_loses_no_line(tmp_path: Path):
+    log = tmp_path / "job.log"
+    followed, seen = FollowedLog(log), []
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(log), "100000"]) as writer:
+        while writer.poll() is None:
+            seen += followed.read_new_lines()
+            rotate(log, max_bytes=200_000)
+    seen += followed.read_new_lines()
+
+    if can_cut_files(tmp_path):
+        assert seen == [str(number) for number in range(100_000)]
+    else:
+        # The file system leaves an instant in which lines are lost.
+        assert (seen[0], seen[-1]) == ("0", "99999")
+
+
+WRITER = """
+import os, sys
+log = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+for number in range(int(sys.argv[2])):
+    os.write(log, b"%d\\n" % number)
+"""
+
+
+def can_cut_files(folder: Path) -> bool:
+    probe = folder / "probe.log"
+    probe.write_bytes(b"x" * 100_000)
+    rotate(probe, max_bytes=1)
+    return probe.stat().st_size > 0
 
 
 def test_new_lines_are_followed_across_a_rotation(tmp_path: Path):
