@@ -128,7 +128,7 @@ def check_username(username: str) -> None:
         raise ValidationError(f"the username may have {_MAX_USERNAME_LENGTH} characters at most")
     if not _USERNAME.fullmatch(username):
         raise ValidationError(
-            "the username may hold the letters A to Z, a to z, digits and . @ + - _ only, and begins with"
+            "the username may hold ASCII letters, digits and . @ + - _ only, and begins with"
             " a letter or digit, such as anna or anna@example.com"
         )
     if username.lower() in _RESERVED_USERNAMES:
