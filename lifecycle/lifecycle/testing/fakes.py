@@ -223,7 +223,7 @@ class FakeInPlace(JobDeployer):
         )
 
     def delete_job(self, job_name: str, job_version: str) -> None:
-        self.deployed.pop((job_name, job_version), None)
+        del self.deployed[job_name, job_version]
         self.deleted.append((job_name, job_version))
 
     def job_exists(self, job_name: str, job_version: str) -> bool:

@@ -24,6 +24,7 @@ from lifecycle.deployment.requests.enqueue import (
     NewDeployment,
     check_is_free,
     check_may_deploy,
+    check_no_deployment,
     enqueue,
 )
 from lifecycle.domain.deployment import TaskKind, TaskStep
@@ -98,11 +99,14 @@ class DeploymentSubmitter:
             if new.kind == TaskKind.DEPLOY:
                 check_no_maintenance(uow)
             check_may_deploy(uow, new.subject, new.manifest)
+            now, manifest = self.core.clock.now(), new.manifest
             if new.kind == TaskKind.DEPLOY and not self._may_overwrite(new):
-                check_is_free(uow, new.manifest)
+                # A deployment in progress has its job's row already, and is what the caller wants to hear of.
+                check_no_deployment(uow, manifest.name, manifest.version, now)
+                check_is_free(uow, manifest)
             if bundle is not None:
-                uow.bundles.add(bundle.digest, bundle.content, self.core.clock.now())
-            return enqueue(uow, new, self.core.clock.now())
+                uow.bundles.add(bundle.digest, bundle.content, now)
+            return enqueue(uow, new, now)
 
     def _may_overwrite(self, new: NewDeployment) -> bool:
         return new.force or self.core.config.allow_job_overwrite

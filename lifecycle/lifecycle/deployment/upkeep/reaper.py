@@ -11,6 +11,7 @@ from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import DeploymentDto
 
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.deployer.base import JobDeployer
 from lifecycle.deployer.instances import InstanceDeployer
 from lifecycle.domain.instance import InstanceState, JobInstance
 from lifecycle.infrastructure.registry import InfrastructureRegistry
@@ -95,7 +96,7 @@ class InstanceReaper:
             if isinstance(deployer, InstanceDeployer):
                 deployer.stop_instance(instance.id, _GRACE_SECONDS)
             elif deployer is not None and not self._is_job_on_target_of(instance):
-                deployer.delete_job(instance.job_name, instance.job_version)
+                _delete_in_place(deployer, instance.job_name, instance.job_version)
 
     def _is_job_on_target_of(self, instance: JobInstance) -> bool:
         """Return whether the job is still there: a target that replaces in place has only its newest instance."""
@@ -105,6 +106,12 @@ class InstanceReaper:
 
     def _is_due(self, instance_id: str) -> bool:
         return self._clock.monotonic() >= self._retry_at.get(instance_id, 0)
+
+
+def _delete_in_place(deployer: JobDeployer, job_name: str, job_version: str) -> None:
+    """Delete a job that may be gone already: a target that replaces in place has one for several rows of instances."""
+    if deployer.job_exists(job_name, job_version):
+        deployer.delete_job(job_name, job_version)
 
 
 def _get_drain_seconds(deployment: DeploymentDto | None) -> float:

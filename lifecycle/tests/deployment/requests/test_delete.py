@@ -1,6 +1,8 @@
 import pytest
 from lifecycle.deployment.requests.delete import JobStillRuns
 from lifecycle.deployment.requests.enqueue import DeploymentInProgress
+from lifecycle.domain.instance import InstanceState
+from lifecycle.testing.fakes import FakeInPlace, FakeMonitor, a_target
 from racetrack_client.log.errors import EntityNotFound
 
 
@@ -37,6 +39,20 @@ def test_a_job_whose_target_is_away_is_deleted_and_stopped_later_and_the_caller_
 
     assert platform.job() is None
     assert platform.instances.running == {}
+
+
+def test_a_target_that_replaces_in_place_deletes_a_job_once_for_all_its_rows(platform):
+    target = FakeInPlace()
+    platform.targets["process"] = a_target(target, FakeMonitor())
+    platform.deploy()
+    with platform.unit_of_work() as uow:
+        (instance,) = uow.instances.list_of_job("adder", "0.0.1")
+        former = {"id": "former", "state": InstanceState.DRAINING}
+        uow.instances.save(instance.model_copy(update=former))
+
+    platform.services.deleter.delete(platform.job(), platform.deployer)
+
+    assert target.deleted == [("adder", "0.0.1")]
 
 
 def test_a_job_that_is_being_deployed_is_not_deleted(platform):

@@ -11,7 +11,8 @@ from lifecycle.maintenance import UnderMaintenance
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.auth.token import AuthSubjectType
-from racetrack_commons.testing.builders import a_deploy_payload, a_manifest_dict
+from racetrack_commons.entities.dto import JobStatus
+from racetrack_commons.testing.builders import a_deploy_payload, a_job, a_manifest_dict
 
 
 def test_every_error_of_a_manifest_is_told_at_once(platform):
@@ -63,6 +64,15 @@ def test_a_second_deployment_of_the_same_version_waits_its_turn(platform):
         platform.submit()
     assert platform.submit(version="0.0.2")
     assert platform.submit(name="other")
+
+
+def test_a_deployment_in_progress_is_told_though_its_job_stands_there_already(platform):
+    first = platform.submit(force=False)
+    with platform.unit_of_work() as uow:
+        uow.jobs.save(a_job("adder", "0.0.1", status=JobStatus.STARTING, internal_name=None))
+
+    with pytest.raises(DeploymentInProgress, match=first):
+        platform.submit(force=False)
 
 
 def test_of_two_deployments_at_the_same_moment_one_is_refused(platform):
