@@ -107,6 +107,10 @@ class Outage:
             self._paused_until = self._clock.monotonic() + self._pause_seconds
             self._pause_seconds = min(self._pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
 
+    def end_pause(self) -> None:
+        """Let the next query be sent."""
+        self._paused_until = 0.0
+
     def end(self) -> None:
         """Note that Lifecycle answered, or sent a change."""
         self.has_begun = False

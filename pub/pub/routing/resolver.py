@@ -95,6 +95,7 @@ class RouteResolver:
         if now - self._doubted_at.get(family, -DOUBT_SECONDS) >= DOUBT_SECONDS:
             self._doubted_at[family] = now
             self._generations.advance(family)
+            self._outage.end_pause()  # A decision that leads nowhere can't stand in.
 
     def _is_fresh(self, decision: Decision, family: str) -> bool:
         if decision.generation != self._generations.current(family):
