@@ -126,7 +126,7 @@ def running(*arguments, directory, env=None, port=None):
 def listens(url):
     try:
         httpx.get(f"{url}/live")
-    except httpx.ConnectError:
+    except httpx.TransportError:  # Refused, or accepted by the kernel alone and closed.
         return False
     return True
 

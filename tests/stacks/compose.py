@@ -72,7 +72,7 @@ class ComposeStack(Stack):
         }
         filters = [f"--filter=label={name}={value}" for name, value in labels.items()]
         names = docker("ps", "--all", "--quiet", *filters).split()
-        return [inspect(name) for name in names]
+        return inspect_present(*names)
 
     def stop(self) -> None:
         """Remove the stack, and check that nothing of it is left."""
@@ -102,6 +102,13 @@ def docker(*arguments: str) -> str:
 def inspect(container: str) -> dict[str, Any]:
     [described] = json.loads(docker("inspect", container))
     return dict(described)
+
+
+def inspect_present(*containers: str) -> list[dict[str, Any]]:
+    """Return the engine's descriptions of these containers, without those that were removed meanwhile."""
+    command = ["docker", "inspect", "--type=container", *containers]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return json.loads(done.stdout or "[]") if containers else []
 
 
 def start_compose_stack() -> ComposeStack:

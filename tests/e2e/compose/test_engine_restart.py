@@ -93,7 +93,7 @@ def platform(compose_stack, engine, tmp_path) -> ComposeStack:
 
 @pytest.fixture
 def answering(platform, job_directory):
-    directory = job_directory("answering", "", jobtype="dockerfile:latest")
+    directory = job_directory("answering", "", jobtype="dockerfile:latest", jobtype_extra={})
     (directory / "Dockerfile").write_text(DOCKERFILE)
     (directory / "serve.py").write_text(SERVE)
     platform.racetrack("deploy", str(directory), "--build-context", "local")

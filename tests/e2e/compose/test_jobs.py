@@ -12,16 +12,29 @@ CODE = "class Job:\n    def perform(self, x: int = 1):\n        return x\n"
 FROM_THE_PLATFORM = {
     "AUTH_TOKEN",
     "JOB_DEPLOYMENT_TIMESTAMP",
+    "JOB_GRACE_SECONDS",
     "JOB_NAME",
     "JOB_VERSION",
     "PUB_URL",
+    "RACETRACK_INSTANCE_ID",
     "REQUEST_TRACING_HEADER",
 }
 FROM_THE_IMAGE = {
     "DEPLOYED_BY_RACETRACK_VERSION",
     "GIT_VERSION",
     "JOB_TYPE_VERSION",
+    "VIRTUAL_ENV",
 }
+CEILINGS = {
+    "ARROW_DEFAULT_MEMORY_POOL",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "RAYON_NUM_THREADS",
+}
+"""What libraries may take where the manifest limits CPUs."""
 
 
 @pytest.fixture
@@ -65,6 +78,7 @@ def test_its_variables_are_those_of_the_contract(secretive):
     known = (
         FROM_THE_PLATFORM
         | FROM_THE_IMAGE
+        | CEILINGS
         | {variable.partition("=")[0] for variable in json.loads(base)}
         | set(of_the_user)
     )
