@@ -49,7 +49,7 @@ def test_a_stop_lets_the_running_report_end_and_reports_the_rest(lifecycle):
 
 def test_a_stop_reports_again_what_was_not_answered_in_time(lifecycle):
     lifecycle.report_delays = [20]
-    asyncio.run(stop_while_reporting(lifecycle, count_calls(), finish_seconds=1))
+    asyncio.run(stop_while_reporting(lifecycle, count_calls(), finish_seconds=3))
     assert lifecycle.reported_calls() == {("adder", "1.0.0", "User 0"): 1}
 
 

@@ -105,9 +105,11 @@ def test_a_job_is_called_and_its_log_read_whole(stack, job_directory):
 def test_a_progress_bar_is_followed_while_it_grows(embedded_stack, job_directory):
     stack = embedded_stack
     stack.racetrack("deploy", str(job_directory("talker", TALKER)), "--force")
-    follower = stack.start_racetrack("logs", "talker", "--follow", "--tail", "0")
-    calling = stack.start_racetrack("call", "talker", "kind: bar")
+    processes = [stack.start_racetrack("logs", "talker", "--follow", "--tail", "1")]
+    follower = processes[0]
     try:
+        assert follower.stdout.readline()  # From the last line on it follows.
+        processes.append(stack.start_racetrack("call", "talker", "kind: bar"))
         shown = []
         for line in follower.stdout:
             shown.append(line.strip())
@@ -117,6 +119,6 @@ def test_a_progress_bar_is_followed_while_it_grows(embedded_stack, job_directory
         assert len(frames) > 2
         assert frames[-1] == "29% of it"
     finally:
-        for process in (follower, calling):
+        for process in processes:
             process.kill()
             process.communicate()

@@ -113,6 +113,7 @@ def test_a_crashed_process_stays_crashed_for_its_deployment(deployer, make_spec,
     deployer.start_instance(spec)
     pid = pid_of(unit_of_work, "one")
     psutil.Process(pid).kill()
+    wait_until(lambda: not psutil.pid_exists(pid))
     deployer.start_instance(spec)
 
     with pytest.raises(JobCrashed):

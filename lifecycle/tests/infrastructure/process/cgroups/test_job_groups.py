@@ -214,7 +214,10 @@ def test_a_program_that_can_not_join_its_group_does_not_run(tmp_path):
 
 def test_a_quota_of_cpus_holds_on_this_machine(of_machine):
     group = of_machine.find("one-0-0")
-    if group is None or "cpu" not in list_places()[0].folders:
+    if group is None:
+        assert list_places() == []
+        return
+    if "cpu" not in list_places()[0].folders:
         return
     group.make(GroupLimits(100 * MEBI, cpus=0.2))
     code = "import time\nwhile time.monotonic() < start + 1: pass\nprint(time.process_time())"
@@ -241,7 +244,11 @@ def test_a_group_of_this_machine_holds_kills_and_goes(of_machine):
     with contextlib.closing(child.stdout):
         assert int(child.stdout.readline()) == child.pid
     assert group.list_pids() == [child.pid]
-    assert MEBI < group.read_used_bytes() <= group.read_peak_bytes() < 100 * MEBI
+    used_bytes = group.read_used_bytes()
+    peak_bytes = (
+        group.read_peak_bytes() or used_bytes
+    )  # Linux before 5.19 doesn't tell it for version 2.
+    assert MEBI < used_bytes <= peak_bytes < 100 * MEBI
     assert not group.remove(), "a process runs in it"
 
     group.kill()
