@@ -82,6 +82,10 @@ class UserView(SuperuserView):
     async def _populate_obj(
         self, request: Request, obj: UserRow, data: dict[str, Any], is_edit: bool = False
     ) -> UserRow:
+        username = str(data.get("username") or "")
+        if is_edit and username != obj.username:
+            with _explaining("username"):
+                check_username(username)
         given = {**data, **{name: data.get(name) or "" for name in _TEXTS}}
         password = given.pop("password", None)
         given["password"] = obj.password

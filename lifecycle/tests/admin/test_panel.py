@@ -272,6 +272,18 @@ def test_the_names_of_users_follow_the_same_rules_as_elsewhere(staff, username, 
     assert reason in answer.text
 
 
+def test_a_user_is_not_renamed_to_what_no_user_may_be_called(staff, app_uow):
+    user = find_user(app_uow, "admin")
+
+    answer = submit(
+        staff, f"user/edit?pk={user.id}", username="--everything", email=user.email, is_active="on",
+        is_staff="on", is_superuser="on", password="",
+    )  # fmt: skip
+
+    assert "letters, digits" in answer.text
+    assert find_user(app_uow, "admin").id == user.id
+
+
 def test_a_new_user_may_log_in_unless_staff_says_otherwise(staff):
     page = staff.get(f"{PANEL}/user/create").text
     [box] = re.findall(r'<input[^>]*name="is_active"[^>]*>', page, re.DOTALL)
