@@ -97,12 +97,9 @@ class SupervisorTasks:
 
     def _list_keeper_tasks(self) -> list[PeriodicTask]:
         """List the tasks of all keepers; those of a built-in target rest while a plugin's target replaces it."""
-        infrastructure = self.core.infrastructure
-        keepers = infrastructure.list_built_in_keepers()
-        keepers += [keeper for keeper in infrastructure.list_keepers() if keeper not in keepers]
         return [
             PeriodicTask(task.name, task.interval_seconds, self._while_in_charge(keeper, task))
-            for keeper in keepers
+            for keeper in self.core.infrastructure.list_keepers()
             for task in keeper.list_tasks()
         ]
 

@@ -40,12 +40,9 @@ class InfrastructureRegistry:
         return sorted(self.collect_targets())
 
     def list_keepers(self) -> list[TargetKeeper]:
-        """List the keepers of the targets that have one."""
-        return [target.keeper for target in self.collect_targets().values() if target.keeper]
-
-    def list_built_in_keepers(self) -> list[TargetKeeper]:
-        """List the keepers of the built-in targets, whether or not a plugin replaces their targets now."""
-        return [target.keeper for target in self._built_in.values() if target.keeper]
+        """List the keepers of all targets, also of built-in ones that a plugin's target replaces now."""
+        targets = (*self._built_in.values(), *self._of_plugins().values())
+        return [target.keeper for target in targets if target.keeper]
 
     def is_in_charge(self, keeper: TargetKeeper) -> bool:
         """Return whether no plugin's target has taken the place of the built-in one that the keeper belongs to."""

@@ -48,6 +48,6 @@ def test_a_built_in_keeper_rests_from_the_moment_that_a_plugin_replaces_its_targ
     assert registry.is_in_charge(keeper)
     of_plugins["docker"] = InfrastructureTarget()
     assert not registry.is_in_charge(keeper)
-    assert registry.list_built_in_keepers() == [keeper]
+    assert registry.list_keepers() == [keeper]
     of_plugins.clear()
     assert registry.is_in_charge(keeper)
