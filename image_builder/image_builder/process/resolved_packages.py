@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from image_builder.source.requirements import get_name
+
 _ID_LENGTH = 10
 
 
@@ -14,9 +16,7 @@ def read_resolved(environment: Path) -> dict[str, str]:
     for info in sorted(environment.glob("lib/python*/site-packages/*.dist-info")):
         name, _, version = info.name.removesuffix(".dist-info").rpartition("-")
         commit = _read_commit(info / "direct_url.json")
-        found[name.replace("_", "-").lower()] = (
-            f"{version} at commit {commit}" if commit else version
-        )
+        found[get_name(name)] = f"{version} at commit {commit}" if commit else version
     return found
 
 
