@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -30,7 +31,7 @@ class BuildInputs:
     """A directory for files of the build that are not part of the source, such as secrets."""
     racetrack_version: str
 
-    @property
+    @cached_property
     def template_context(self) -> TemplateContext:
         """The values that the job type's templates may use; raises ValidationError when a requirements file is missing."""
         return TemplateContext(

@@ -128,7 +128,7 @@ class _Encoder:
 
     def _simplify(self, value: Any) -> Any:
         """Return one level of a value as containers and scalars that JSON has."""
-        kind = type(value)
+        kind: type = type(value)
         rule = find_rule(kind)
         if rule is None:
             raise NotSerializable(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from racetrack_job_wrapper.advice import find_advice
 from racetrack_job_wrapper.environment import JobEnvironment
-from racetrack_job_wrapper.log.logs import describe_error
+from racetrack_job_wrapper.log.logs import error_text
 
 _MOST_FRAMES = 20
 """A recursion without end has a thousand."""
@@ -18,7 +18,7 @@ def describe_load_failure(error: BaseException, environment: JobEnvironment) -> 
     try:
         return _describe(error, environment, Path.cwd())
     except BaseException:  # noqa: BLE001 - the exception is the job's, and may lack what exceptions have
-        return describe_error(error)
+        return f"{error_text(error)}, cause={type(error).__name__}"
 
 
 def _describe(error: BaseException, environment: JobEnvironment, directory: Path) -> str:

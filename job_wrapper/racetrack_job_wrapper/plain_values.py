@@ -30,9 +30,16 @@ class Attributes(dict[str, Any]):
     """The attributes of an object, by name."""
 
 
+# Types are few, but a job may make one for each call.
+@lru_cache(maxsize=1024)
 def find_rule(kind: type) -> Rule | None:
     """Return the rule for objects of a type; None when JSON can't hold them."""
-    return _find_rule(kind)
+    return (
+        _find_rule_of_class(kind)
+        or _find_rule_of_scalar(kind)
+        or find_array_rule(kind)
+        or _find_rule_of_container(kind)
+    )
 
 
 def expand_arrays(value: Any) -> Any:
@@ -48,17 +55,6 @@ def expand_arrays(value: Any) -> Any:
     kind: type = type(value)
     rule = _find_list_rule(kind)
     return expand_arrays(rule(value)) if rule else value
-
-
-# Types are few, but a job may make one for each call.
-@lru_cache(maxsize=1024)
-def _find_rule(kind: type) -> Rule | None:
-    return (
-        _find_rule_of_class(kind)
-        or _find_rule_of_scalar(kind)
-        or find_array_rule(kind)
-        or _find_rule_of_container(kind)
-    )
 
 
 @lru_cache(maxsize=1024)

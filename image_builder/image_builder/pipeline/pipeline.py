@@ -7,6 +7,7 @@ from pathlib import Path
 from racetrack_client.client.source_files import remove_unwanted
 from racetrack_client.entities import ImageKind
 from racetrack_client.log.errors import ValidationError
+from racetrack_client.manifest.entrypoint import SERVED_BY_CLASS
 from racetrack_client.manifest.rules import DEPRECATED_KEYS
 from racetrack_commons.entities.dto import BuildResult
 from racetrack_commons.plugin.job_types import JobType
@@ -23,8 +24,6 @@ from image_builder.source.git import GitSource
 from image_builder.source.source_tree import TAR_VERSION, Source, SourceLimits
 
 _MANIFEST_FILE = "job.yaml"
-_PYTHON = "python3"
-"""The job type whose entrypoint is a class in a file, also in containers."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,10 @@ class BuildPipeline:
             with progress.phase("preparing job type builder"):
                 job_type = self._resolve(request, progress)
                 inputs = BuildInputs(request, source, job_type, workspace, self.racetrack_version)
-                if request.image_kind == ImageKind.PROCESS or job_type.name == _PYTHON:
+                if (
+                    request.image_kind == ImageKind.PROCESS
+                    or f"{job_type.name}:" == SERVED_BY_CLASS
+                ):
                     check_source(source.directory, request.manifest)
                 maker.prepare(inputs, progress)
             made = maker.make(inputs, progress)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from image_builder.source.source_tree import digest_file
@@ -28,12 +29,12 @@ class EnvironmentSpec:
     refresh: str = ""
     """A text that makes the environment differ from all earlier ones, for builds that resolve again; usually empty."""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The digest of everything but `refresh`; environments that differ only in what was resolved have it in common."""
         return self._digest("")
 
-    @property
+    @cached_property
     def refreshed_digest(self) -> str:
         """The name of the directory of the environment that is made."""
         return self._digest(self.refresh)

@@ -5,7 +5,6 @@ import json
 import logging
 import sys
 import time
-import traceback
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,8 +12,6 @@ from racetrack_job_wrapper.environment import header_names
 from racetrack_job_wrapper.log.logger import WrapperHandler, logger
 from racetrack_job_wrapper.log.tracebacks import format_traceback
 from racetrack_job_wrapper.request import request_context
-
-_MOST_FRAMES = 20
 
 
 def configure_logs(*, structured: bool = False, with_caller: bool = False) -> None:
@@ -35,37 +32,12 @@ def configure_logs(*, structured: bool = False, with_caller: bool = False) -> No
     server.handlers[:], server.propagate = [WrapperHandler()], False
 
 
-def describe_error(error: BaseException) -> str:
-    """Describe an exception in one line, whatever it is: its message, root cause and traceback."""
-    try:
-        return _describe(error)
-    except BaseException as broken:  # noqa: BLE001 - the exception is the job's, and so are its attributes
-        return f"{type(error).__name__}, which can't be described ({type(broken).__name__})"
-
-
 def error_text(error: BaseException) -> str:
     """Return the message of an exception, or a substitute that names its class when it has no readable message."""
     try:
         return str(error)
     except BaseException as broken:  # noqa: BLE001 - the exception is the job's, and so is its __str__
         return f"{type(error).__name__}, whose message can't be read ({type(broken).__name__})"
-
-
-def _describe(error: BaseException) -> str:
-    root = error
-    frames: list[str] = []
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        frames += [
-            f"{frame.f_code.co_filename}:{line}"
-            for frame, line in traceback.walk_tb(current.__traceback__)
-        ]
-        seen.add(id(current))
-        root, current = current, current.__cause__
-    if len(frames) > _MOST_FRAMES:
-        frames[_MOST_FRAMES // 2 : -_MOST_FRAMES // 2] = ["…"]
-    return f"{error_text(error)}, cause={type(root).__name__}, traceback={', '.join(frames)}"
 
 
 class _CallFilter(logging.Filter):

@@ -90,9 +90,9 @@ class Users:
         Raises ValidationError or UsernameTaken.
         """
         check_username(username)
-        generated = None if password else secrets.token_urlsafe(_GENERATED_BYTES)
-        check_password_strength(password or generated or "", username)
-        password_hash = self.passwords.hash(password or generated or "")
+        chosen = password or secrets.token_urlsafe(_GENERATED_BYTES)
+        check_password_strength(chosen, username)
+        password_hash = self.passwords.hash(chosen)
         now = self.clock.now()
         with self.unit_of_work() as uow:
             check_username_is_free(uow, username)
@@ -101,7 +101,7 @@ class Users:
             self.tokens.create(uow, uow.auth_subjects.get_or_add_of_user(user.id))
             event = AuditEvent(AuditEventType.USER_ADDED, executor, owner=username)
             write_event(uow, event, now)
-        return generated
+        return None if password else chosen
 
     def change_password(self, credentials: LoginCredentials, new: str) -> None:
         """Replace the password of a user who knows the old one."""

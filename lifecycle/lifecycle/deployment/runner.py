@@ -7,7 +7,7 @@ from typing import Protocol
 from racetrack_client.log.context_error import find_cause
 from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_client.log.logs import get_logger
-from racetrack_commons.entities.dto import ChangeKind, DeploymentDto, JobStatus
+from racetrack_commons.entities.dto import DeploymentDto
 from racetrack_commons.redaction import SecretRedactor
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
@@ -18,6 +18,7 @@ from lifecycle.deployment.attempt.failure import (
     DeploymentFailed,
     DeploymentInterrupted,
     describe_failure,
+    remove_unserved_job,
 )
 from lifecycle.deployment.upkeep.reaper import InstanceReaper
 from lifecycle.domain.deployment import LeaseLost, TaskKind, TaskStep
@@ -112,10 +113,7 @@ def _undo_first_deployment(uow: UnitOfWork, deployment: DeploymentDto) -> JobIns
     instance = uow.instances.find(deployment.id)
     if instance is None or instance.state != InstanceState.STARTING:
         return None
-    job = uow.jobs.find(deployment.job_name, deployment.job_version)
-    if job is not None and job.status == JobStatus.STARTING and not job.internal_name:
-        uow.jobs.remove(job.name, job.version)
-        uow.record_change(ChangeKind.JOB, job.name)
+    remove_unserved_job(uow, deployment)
     return instance
 
 

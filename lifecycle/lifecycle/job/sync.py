@@ -62,7 +62,8 @@ def sync_jobs(
         decided = [
             (job, _decide(job, observed, available_job_types))
             for job in uow.jobs.list_all()
-            if _is_unchanged(job, before.get((job.name, job.version))) and not _is_first_start(job)
+            # The deployment in progress decides about the status of a job that starts for the first time.
+            if _is_unchanged(job, before.get((job.name, job.version))) and not job.is_first_start
         ]
     changes = [(old, new) for old, new in decided if new != old]
     # In the order in which gateways note calls: transactions that write the same rows in different orders deadlock.
@@ -100,11 +101,6 @@ def _is_unchanged(job: JobDto, before: JobDto | None) -> bool:
     return before is not None and before == job.model_copy(
         update={"last_call_time": before.last_call_time}
     )
-
-
-def _is_first_start(job: JobDto) -> bool:
-    """Return whether the job has never served: its deployment in progress decides about the status."""
-    return job.status == JobStatus.STARTING and not job.internal_name
 
 
 def _decide(job: JobDto, observed: ObservedJobs, available_job_types: set[str] | None) -> JobDto:

@@ -49,7 +49,7 @@ def may_mean(alias: str, version: str) -> bool:
     if alias == LATEST:
         return True
     parsed = SemanticVersion.find(version)
-    return parsed is not None and matches_version_pattern(alias, parsed)
+    return parsed is not None and _matches(alias, parsed)
 
 
 def find_by_alias(
@@ -65,11 +65,14 @@ def find_by_alias(
         if _has_run(job)
         and (version := SemanticVersion.find(job.version)) is not None
         and version.is_stable
-        and (alias == LATEST or matches_version_pattern(alias, version))
+        and _matches(alias, version)
     ]
-    pinned = (job for _, job in candidates if job.version == pinned_version)
-    highest = (job for _, job in sorted(candidates, key=lambda each: each[0], reverse=True))
-    return next(pinned, None) or next(highest, None)
+    pinned = next((job for _, job in candidates if job.version == pinned_version), None)
+    return pinned or (max(candidates, key=lambda each: each[0])[1] if candidates else None)
+
+
+def _matches(alias: str, version: SemanticVersion) -> bool:
+    return alias == LATEST or matches_version_pattern(alias, version)
 
 
 def _has_run(job: JobDto) -> bool:

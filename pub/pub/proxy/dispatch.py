@@ -64,13 +64,9 @@ class Proxy:
         if failure.status != 404:
             self._metrics.count("pub_job_proxy_request_errors")
         logger.info(f"{call} {failure.status} {failure.error}", extra={"id": call.tracing_id})
-        render = render_refusal if failure.status == 401 and is_for_browser(call) else _render_json
-        headers, body = render(call, failure)
+        is_page = failure.status == 401 and is_for_browser(call)
+        headers, body = render_refusal(call, failure) if is_page else failure.render(call)
         await _send_answer(call, failure.status, headers, body)
-
-
-def _render_json(call: Call, failure: CallFailed) -> tuple[Headers, bytes]:
-    return failure.render(call)
 
 
 async def _send_answer(call: Call, status: int, headers: Headers, body: bytes) -> None:

@@ -118,7 +118,7 @@ def send_deploy_request(  # noqa: PLR0913 scripts call it with these names
     no_cache, upgrade = (flag in build_flags for flag in BuildFlag)
     options = DeployOptions(force, build_context_method, no_cache, upgrade)
     source = JobSource.load(Path(workdir), extra_vars)
-    payload = make_payload(source, options, session)[1]
+    payload = pack_job(source, options, session.config.git_credentials).payload
     deployment = session.call("POST", "deploy", payload.model_dump())
     follow_deployment(session, deployment["id"], lambda _deployment: None)
 
@@ -157,14 +157,6 @@ def list_notes(directory: Path, manifest: Manifest) -> list[str]:
     """Return notes about the entrypoint, if it is in the directory; raise UnfitEntrypoint when it is no job."""
     path = directory / str(manifest.get_jobtype_extra().get("entrypoint_path") or "")
     return examine_entrypoint(path, manifest) if path.is_file() else []
-
-
-def make_payload(
-    source: JobSource, options: DeployOptions, session: Session
-) -> tuple[Manifest, DeployPayload]:
-    """Return the validated manifest and the body of the deploy call."""
-    packed = pack_job(source, options, session.config.git_credentials)
-    return packed.manifest, packed.payload
 
 
 def _check_files(directory: Path, manifest: Manifest) -> None:

@@ -25,7 +25,9 @@ from racetrack_client.client.source_files import SourceFiles, format_size
 from racetrack_client.commands.following import BuildLog, Progress, watch_deployment
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
+    DeploymentTimeout,
     ExtraVars,
+    FollowBuildLog,
     Output,
     OutputOption,
     Remote,
@@ -72,13 +74,8 @@ def deploy(  # noqa: PLR0913 each is an option of the command
         bool,
         typer.Option("--upgrade", help="Install the newest packages that the requirements allow."),
     ] = False,
-    build_logs: Annotated[
-        bool, typer.Option("--build-logs", help="Show the log of the build while it grows.")
-    ] = False,
-    timeout: Annotated[
-        float,
-        typer.Option(min=0, metavar="SECONDS", help="How long to wait; the deployment goes on."),
-    ] = LONGEST_DEPLOYMENT_SECONDS,
+    build_logs: FollowBuildLog = False,
+    timeout: DeploymentTimeout = LONGEST_DEPLOYMENT_SECONDS,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Deploy the job of a directory; prints its URL."""

@@ -11,6 +11,8 @@ from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, Session,
 from racetrack_client.commands.following import BuildLog, Progress, watch_deployment
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
+    DeploymentTimeout,
+    FollowBuildLog,
     JobName,
     Output,
     OutputOption,
@@ -106,13 +108,8 @@ def print_deployments(
 def attach(
     deployment: Deployment,
     remote: Remote = None,
-    build_logs: Annotated[
-        bool, typer.Option("--build-logs", help="Show the log of the build while it grows.")
-    ] = False,
-    timeout: Annotated[
-        float,
-        typer.Option(min=0, metavar="SECONDS", help="How long to wait; the deployment goes on."),
-    ] = LONGEST_DEPLOYMENT_SECONDS,
+    build_logs: FollowBuildLog = False,
+    timeout: DeploymentTimeout = LONGEST_DEPLOYMENT_SECONDS,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Show a deployment until it ends, as the command that began it does; prints the job's URL."""

@@ -4,6 +4,7 @@ import re
 from typing import Any, TextIO
 
 from racetrack_client.commands.opening import read_variables
+from racetrack_client.utils.memory import format_memory
 
 _COLOURS = {"RUNNING": "32", "STARTING": "33"}
 _OTHER_COLOUR = "31"
@@ -48,3 +49,13 @@ def _paint_row(row: str) -> str:
 
 def _paint(status: str) -> str:
     return f"\033[{_COLOURS.get(status, _OTHER_COLOUR)}m{status}\033[0m"
+
+
+def describe_memory(statistics: dict[str, Any]) -> str:
+    """Return what a job uses of its memory, with its peak; some targets don't know all of them."""
+    used, peak, limit = (
+        format_memory(statistics[key]) if statistics.get(key) else ""
+        for key in ("memory_bytes", "memory_peak_bytes", "memory_limit_bytes")
+    )
+    notes = [f"peak {peak}"] * bool(peak) + [f"limit {limit}"] * bool(limit)
+    return f"{used} ({', '.join(notes)})" if used and notes else used

@@ -11,7 +11,7 @@ import typer
 from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, job_path
 from racetrack_client.client.suggestions import suggesting_jobs
 from racetrack_client.commands.following import follow_logs
-from racetrack_client.commands.job_tables import paint_statuses, tidy_job
+from racetrack_client.commands.job_tables import describe_memory, paint_statuses, tidy_job
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     ExactVersion,
@@ -27,7 +27,6 @@ from racetrack_client.commands.options import (
     say,
 )
 from racetrack_client.log.errors import ValidationError
-from racetrack_client.utils.memory import format_memory
 from racetrack_client.utils.time import days_ago_text, parse_moment
 
 app = typer.Typer()
@@ -231,17 +230,7 @@ def _cell(job: dict[str, Any], column: Column) -> str:
     if column in (Column.UPDATED_AT, Column.LAST_CALL_AT):
         return days_ago_text(value, int(time.time()))
     if column == Column.MEMORY:
-        return _describe_memory(value or {})
+        return describe_memory(value or {})
     if column == Column.PROBLEM:
         return (value or job.get("notice") or "").partition("\n")[0]
     return "" if value is None else str(value)
-
-
-def _describe_memory(statistics: dict[str, Any]) -> str:
-    """Return what a job uses of its memory, with its peak; some targets don't know all of them."""
-    used, peak, limit = (
-        format_memory(statistics[key]) if statistics.get(key) else ""
-        for key in ("memory_bytes", "memory_peak_bytes", "memory_limit_bytes")
-    )
-    notes = [f"peak {peak}"] * bool(peak) + [f"limit {limit}"] * bool(limit)
-    return f"{used} ({', '.join(notes)})" if used and notes else used

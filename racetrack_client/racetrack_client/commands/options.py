@@ -161,6 +161,15 @@ ExtraVars = Annotated[
         help="Override a key of the manifest, such as git.branch=dev, or remove it by KEY-; repeatable.",
     ),
 ]
+FollowBuildLog = Annotated[
+    bool, typer.Option("--build-logs", help="Show the log of the build while it grows.")
+]
+DeploymentTimeout = Annotated[
+    float,
+    typer.Option(
+        "--timeout", min=0, metavar="SECONDS", help="How long to wait; the deployment goes on."
+    ),
+]
 JobName = Annotated[str, typer.Argument(help="Name of the job.", autocompletion=complete_job_name)]
 JobVersion = Annotated[
     str,

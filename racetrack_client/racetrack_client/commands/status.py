@@ -10,7 +10,7 @@ import typer
 
 from racetrack_client.client.session import Session, job_path
 from racetrack_client.client.suggestions import suggesting_jobs
-from racetrack_client.commands.job_tables import paint_status, tidy_job
+from racetrack_client.commands.job_tables import describe_memory, paint_status, tidy_job
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     JobName,
@@ -25,7 +25,6 @@ from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.utils.time import days_ago_text
 
 app = typer.Typer()
-_MEBIBYTE = 1024 * 1024
 
 
 @app.command("status", no_args_is_help=True)
@@ -88,7 +87,7 @@ def _describe(job: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield title, str(text)
     yield "replicas", str(len(job.get("replica_internal_names") or []) or 1)
     statistics = job.get("infrastructure_stats") or {}
-    if memory := statistics.get("memory_bytes"):
-        yield "memory", f"{memory / _MEBIBYTE:.0f} MiB"
+    if memory := describe_memory(statistics):
+        yield "memory", memory
     if restarts := statistics.get("number_of_restarts"):
         yield "restarts", str(restarts)

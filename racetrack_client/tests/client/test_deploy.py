@@ -11,7 +11,7 @@ from racetrack_client.client.deploy import (
     DeploymentError,
     DeployOptions,
     JobSource,
-    make_payload,
+    pack_job,
     send_deploy_request,
 )
 from racetrack_client.client.deployment_progress import follow_deployment
@@ -46,7 +46,10 @@ def a_session(url: str, tmp_path: Path, config: ClientConfig | None = None) -> S
 
 
 def payload_of(job: Path, session: Session, **options: Any) -> dict[str, Any]:
-    return make_payload(JobSource.load(job, {}), DeployOptions(**options), session)[1].model_dump()
+    packed = pack_job(
+        JobSource.load(job, {}), DeployOptions(**options), session.config.git_credentials
+    )
+    return packed.payload.model_dump()
 
 
 def test_the_payload_has_the_merged_manifest_the_secrets_and_the_files(job: Path, tmp_path: Path):
@@ -114,7 +117,9 @@ def test_a_manifest_from_standard_input_means_its_repository(
     monkeypatch.chdir(job)
     session = a_session("http://localhost:7002", tmp_path)
 
-    payload = make_payload(JobSource.read(text, {}), DeployOptions(), session)[1]
+    payload = pack_job(
+        JobSource.read(text, {}), DeployOptions(), session.config.git_credentials
+    ).payload
 
     assert (payload.build_context is not None) == is_local
 

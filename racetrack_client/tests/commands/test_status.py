@@ -25,7 +25,7 @@ def test_the_status_of_a_job_is_told_line_by_line(logged_in, lifecycle, answer):
     assert shown["error"] == "it crashed"
     assert shown["updated"].endswith("years ago by admin")
     assert shown["last call"] == "never"
-    assert (shown["replicas"], shown["memory"], shown["restarts"]) == ("2", "5 MiB", "3")
+    assert (shown["replicas"], shown["memory"], shown["restarts"]) == ("2", "5.0 MiB", "3")
 
 
 def test_the_page_of_a_job_is_opened(logged_in, lifecycle, answer):

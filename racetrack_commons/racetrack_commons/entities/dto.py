@@ -79,6 +79,11 @@ class JobDto(RegistryDto):
     is_pinned: bool = False
     """True if `latest` means this version, though there may be a higher one; only answers of the API tell it."""
 
+    @property
+    def is_first_start(self) -> bool:
+        """True while the first deployment of this version goes on: the job has never had an address."""
+        return self.status == JobStatus.STARTING and not self.internal_name
+
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,17 +63,16 @@ class ImageBuilderClient:
         Raises ServiceUnavailable when the builder does not answer or disappears; the same call then joins the build.
         """
         try:
-            with self._http.stream(
-                "POST", f"{self.url}/api/v1/build/sse", json=payload.model_dump(mode="json")
-            ) as response:
+            with (
+                self._telling_silence(),
+                self._http.stream(
+                    "POST", f"{self.url}/api/v1/build/sse", json=payload.model_dump(mode="json")
+                ) as response,
+            ):
                 if response.status_code >= 400:
                     response.read()
                     raise BuildFailed(f"the Image Builder refused the build: {response.text[:500]}")
                 yield from _read_events(response.iter_bytes())
-        except httpx.TransportError as error:
-            raise ServiceUnavailable(
-                f"the Image Builder at {self.url} does not answer: {error}"
-            ) from error
         except RuntimeError as error:
             if not self._http.is_closed:
                 raise
@@ -84,12 +84,8 @@ class ImageBuilderClient:
 
         Raises EntityNotFound when there is none, ServiceUnavailable when the builder does not answer.
         """
-        try:
+        with self._telling_silence():
             response = self._http.delete(f"{self.url}/api/v1/build/{deployment_id}", timeout=10)
-        except httpx.TransportError as error:
-            raise ServiceUnavailable(
-                f"the Image Builder at {self.url} does not answer: {error}"
-            ) from error
         if response.status_code == 404:
             raise EntityNotFound(f"no build of deployment {deployment_id} waits or runs")
         if response.is_error:
@@ -102,12 +98,8 @@ class ImageBuilderClient:
         """
         payload = PrunePayload(needed=list(needed)).model_dump(mode="json")
         url = f"{self.url}/api/v1/images/prune"
-        try:
+        with self._telling_silence():
             response = self._http.post(url, json=payload, timeout=_PRUNE_SECONDS)
-        except httpx.TransportError as error:
-            raise ServiceUnavailable(
-                f"the Image Builder at {self.url} does not answer: {error}"
-            ) from error
         if response.is_error:
             raise PruneRefused(f"the Image Builder removes no images: {response.text[:500]}")
         return PruneResult.model_validate_json(response.content).removed
@@ -115,6 +107,15 @@ class ImageBuilderClient:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    @contextmanager
+    def _telling_silence(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TransportError as error:
+            raise ServiceUnavailable(
+                f"the Image Builder at {self.url} does not answer: {error}"
+            ) from error
 
 
 def _read_events(chunks: Iterator[bytes]) -> Iterator[BuildEvent]:

@@ -52,6 +52,13 @@ class Attempt:
         """Read the task again, after a step has changed it."""
         self.task = self.claim.read_task()
 
+    def store_warning(self, text: str) -> None:
+        """Append a warning to the deployment, without secrets."""
+        with self.claim.writing() as uow:
+            uow.deployments.append_warnings(
+                self.claim.deployment_id, self.redactor.redact(text), self.claim.now()
+            )
+
     def make_instance(self) -> JobInstance:
         """Return the instance of this deployment as it is before it is started."""
         return JobInstance(

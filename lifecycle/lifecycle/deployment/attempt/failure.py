@@ -1,6 +1,9 @@
-"""Errors that end an attempt, and the error text of a deployment: cause, evidence, hint."""
+"""The end of failed attempts: their errors, the text that users read (cause, evidence, hint), and the job that never served."""
 
+from racetrack_commons.entities.dto import ChangeKind, DeploymentDto
 from racetrack_commons.redaction import SecretRedactor
+
+from lifecycle.database.unit_of_work import UnitOfWork
 
 _LONGEST_ERROR = 20_000
 
@@ -23,6 +26,14 @@ def describe_failure(error: BaseException, redactor: SecretRedactor) -> str:
     if len(text) > _LONGEST_ERROR:
         text = text[: _LONGEST_ERROR // 2] + "\n[…]\n" + text[-_LONGEST_ERROR // 2 :]
     return text
+
+
+def remove_unserved_job(uow: UnitOfWork, deployment: DeploymentDto) -> None:
+    """Remove the job of a deployment that has ended, if it was the first of this version."""
+    job = uow.jobs.find(deployment.job_name, deployment.job_version)
+    if job is not None and job.is_first_start:
+        uow.jobs.remove(job.name, job.version)
+        uow.record_change(ChangeKind.JOB, job.name)
 
 
 def _join(cause: str, evidence: str, hint: str) -> str:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable, ValidationError
 from racetrack_client.log.logs import get_logger
-from racetrack_commons.entities.dto import ChangeKind, DeploymentDto, DeploymentStatus, JobStatus
+from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.core import Core
-from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.deployment.attempt.failure import remove_unserved_job
 from lifecycle.deployment.upkeep.reaper import InstanceReaper
 from lifecycle.domain.instance import InstanceState, JobInstance
 
@@ -35,7 +35,7 @@ class DeploymentCanceller:
             now = self.core.clock.now()
             reason = f"{_CANCELLED}{subject.name}"
             if uow.deployment_tasks.end_cancelled(deployment.id, reason, now):
-                _remove_unserved_job(uow, deployment)
+                remove_unserved_job(uow, deployment)
                 event = AuditEvent(
                     AuditEventType.DEPLOYMENT_CANCELLED,
                     executor=subject.name,
@@ -63,14 +63,6 @@ class DeploymentCanceller:
         except ServiceUnavailable as error:
             logger.warning(f"the build of deployment {deployment_id} may go on: {error}")
         self.reaper.remove(instance)
-
-
-def _remove_unserved_job(uow: UnitOfWork, deployment: DeploymentDto) -> None:
-    """Remove the job if this was its first deployment."""
-    job = uow.jobs.find(deployment.job_name, deployment.job_version)
-    if job is not None and job.status == JobStatus.STARTING and not job.internal_name:
-        uow.jobs.remove(job.name, job.version)
-        uow.record_change(ChangeKind.JOB, job.name)
 
 
 def _check_was_cancelled(deployment: DeploymentDto) -> None:

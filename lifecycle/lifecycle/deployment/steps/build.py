@@ -77,7 +77,7 @@ class BuildStep:
                 elif event.kind == BuildEventKind.LOG:
                     log.append(event.text)
                 elif event.kind == BuildEventKind.WARNING:
-                    _store_warning(attempt, event.text)
+                    attempt.store_warning(event.text)
                 elif event.result is not None:
                     return event.result
         raise ServiceUnavailable("the Image Builder ended its stream without a result")
@@ -190,13 +190,6 @@ def _choose_tag(attempt: Attempt) -> str:
     if attempt.task.image_tag and attempt.task.source_digest:
         return attempt.task.image_tag
     return make_image_tag(attempt.deployment)
-
-
-def _store_warning(attempt: Attempt, text: str) -> None:
-    with attempt.claim.writing() as uow:
-        uow.deployments.append_warnings(
-            attempt.claim.deployment_id, attempt.redactor.redact(text), attempt.claim.now()
-        )
 
 
 def _read_bundle(uow: UnitOfWork, digest: str | None) -> bytes | None:

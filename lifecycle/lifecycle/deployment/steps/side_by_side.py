@@ -83,7 +83,7 @@ class SideBySideProvisioner:
         """Start the instance, or adopt the one that an earlier attempt started; return it with its address."""
         started = self._start_somewhere(attempt, target)
         for warning in target.deployer.list_unmet_wishes(attempt.manifest):
-            _store_warning(attempt, warning)
+            attempt.store_warning(warning)
         target.deployer.keep_instance(started.instance_id)
         return instance.model_copy(
             update={
@@ -156,8 +156,8 @@ class SideBySideProvisioner:
             check_running()  # A crash is the better explanation of a call that failed.
             if not failure.remedy or _has_serving_version(attempt):
                 raise
-            _store_warning(
-                attempt, f"{failure.cause}. The job is live all the same: {failure.remedy}"
+            attempt.store_warning(
+                f"{failure.cause}. The job is live all the same: {failure.remedy}"
             )
 
     def _make_spec(self, attempt: Attempt) -> InstanceSpec:
@@ -189,13 +189,6 @@ def _has_serving_version(attempt: Attempt) -> bool:
     with attempt.claim.writing() as uow:
         versions = uow.jobs.list_family(attempt.manifest.name)
         return any(uow.instances.find_serving_id(job.name, job.version) for job in versions)
-
-
-def _store_warning(attempt: Attempt, text: str) -> None:
-    claim = attempt.claim
-    with claim.writing() as uow:
-        warning = attempt.redactor.redact(text)
-        uow.deployments.append_warnings(claim.deployment_id, warning, claim.now())
 
 
 def _read_logs(attempt: Attempt, instance: Instance, target: SideBySideTarget) -> str:

@@ -32,7 +32,7 @@ from lifecycle.infrastructure.process.os_processes import (
     signal_group,
     start_process,
 )
-from lifecycle.infrastructure.process.plan import Launch, make_launch
+from lifecycle.infrastructure.process.plan import Launch, make_data_mark, make_launch
 
 logger = get_logger(__name__)
 EVIDENCE_LINES = 20
@@ -228,8 +228,7 @@ class ProcessDeployer(BuiltInDeployer):
 
     def _adopt(self, process: JobProcess) -> bool:
         """Take over a process whose service was killed after it started the process, before it stored the pid."""
-        mark = str(self.config.job_logs_dir.resolve())
-        for marked in list_marked_processes(mark):
+        for marked in list_marked_processes(make_data_mark(self.config)):
             if marked.process_id == process.id:
                 return self._note_start(process, marked.process)
         return False
