@@ -66,6 +66,7 @@ def remote(tmp_path):
     directory = tmp_path / "served/jobs"
     (directory / "adder").mkdir(parents=True)
     (directory / "adder/Dockerfile").write_text(DOCKERFILE)
+    (directory / "adder/adder.py").write_text("class Adder:\n    def perform(self): ...\n")
     identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "safe.directory=*"]
     for arguments in (["init", "-b", "main"], ["add", "."], ["commit", "-m", "first"]):
         subprocess.run(
@@ -94,6 +95,7 @@ def test_credentials_of_a_repository_never_show(start, build_docker, remote, con
     name = done.result["image_names"][0]
     assert docker("run", "--rm", "--network=none", name, "ls", "-A", "/src").split() == [
         "Dockerfile",
+        "adder.py",
         "job.yaml",
     ]
     log = (config.build_logs_dir / "deployment-1.log").read_text()

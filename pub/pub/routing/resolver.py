@@ -91,11 +91,11 @@ class RouteResolver:
 
     def doubt(self, family: str) -> None:
         """Invalidate the routes of a family whose job was not where they lead; at most once in `DOUBT_SECONDS`."""
+        self._outage.end_pause()  # A decision that leads nowhere can't stand in.
         now = self._clock.monotonic()
         if now - self._doubted_at.get(family, -DOUBT_SECONDS) >= DOUBT_SECONDS:
             self._doubted_at[family] = now
             self._generations.advance(family)
-            self._outage.end_pause()  # A decision that leads nowhere can't stand in.
 
     def _is_fresh(self, decision: Decision, family: str) -> bool:
         if decision.generation != self._generations.current(family):
