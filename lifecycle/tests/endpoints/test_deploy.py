@@ -266,6 +266,31 @@ def test_a_wrong_manifest_is_refused_with_every_error(client, deployed, admin):
     assert job["manifest_yaml"] == text
 
 
+BOMB = "\n".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}' if level else 'x'] * 10)}]"
+    for level in range(9)
+)
+
+
+def test_manifests_beyond_the_limits_are_refused_and_stored_ones_break_nothing(
+    client, deployed, admin, app_uow
+):
+    path = "/lifecycle/api/v1/job/adder/0.0.1/manifest"
+    text = deployed["manifest_yaml"]
+    huge = {"labels": {"a": "x" * 300_000}}
+
+    for body in (f"{text}labels:\n  {BOMB.replace(chr(10), chr(10) + '  ')}", text + "#" * 300_000):
+        answer = client.put(path, json={"manifest_yaml": body}, headers=admin)
+        assert (answer.status_code, "too large" in answer.json()["error"]) == (400, True)
+    answer = post_deploy(client, admin, **huge)
+    assert (answer.status_code, "262144" in answer.json()["error"]) == (400, True)
+
+    with app_uow() as uow:
+        uow.jobs.set_manifest("adder", "0.0.1", BOMB)
+    (job,) = client.get("/lifecycle/api/v1/job", headers=admin).json()
+    assert (job["manifest"], job["manifest_yaml"]) == (None, BOMB)
+
+
 def test_public_endpoints_are_shown_when_they_are_active(client, deployed, admin):
     answer = client.get("/lifecycle/api/v1/job/adder/0.0.1/public-endpoints", headers=admin)
 

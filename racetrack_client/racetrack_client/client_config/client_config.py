@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import ValidationError
+from racetrack_client.utils.bounded_yaml import load_bounded_yaml
 
 __all__ = [
     "ClientConfig",
@@ -55,7 +56,7 @@ def default_config_path() -> Path:
 def load_config(path: Path) -> ClientConfig:
     """Read the file; a missing file gives the defaults."""
     try:
-        return ClientConfig.model_validate(yaml.safe_load(path.read_text()) or {})
+        return ClientConfig.model_validate(load_bounded_yaml(path.read_text()) or {})
     except (FileNotFoundError, NotADirectoryError):
         return ClientConfig()
     except OSError as error:

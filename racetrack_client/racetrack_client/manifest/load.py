@@ -9,6 +9,7 @@ import yaml
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.manifest import Manifest
 from racetrack_client.manifest.parse import parse_manifest
+from racetrack_client.utils.bounded_yaml import TooLargeYaml, load_bounded_yaml
 from racetrack_client.utils.datamodel import describe_yaml_error, show_yaml_error
 
 JOB_FILE = "job.yaml"
@@ -76,7 +77,9 @@ def parse_extra_vars(pairs: list[str]) -> Overrides:
 def read_mapping(text: str, origin: str) -> dict[str, Any]:
     """Return the mapping in a YAML text; the ValidationError for another text names `origin`."""
     try:
-        content = yaml.safe_load(text)
+        content = load_bounded_yaml(text)
+    except TooLargeYaml as error:
+        raise ValidationError(f"{origin} is too large: {error}") from error
     except yaml.YAMLError as error:
         raise ValidationError(
             f"{origin} is not valid YAML: {describe_yaml_error(error)}{show_yaml_error(error, text)}"
@@ -134,6 +137,6 @@ def _override(content: dict[str, Any], key: str, value: str | None) -> None:
         target.pop(last, None)
         return
     try:
-        target[last] = yaml.safe_load(value)
+        target[last] = load_bounded_yaml(value)
     except yaml.YAMLError as error:
         raise ValidationError(f"extra variable {key}: {value!r} is not valid YAML") from error

@@ -14,6 +14,7 @@ from racetrack_client.manifest.manifest import (
     without_nulls,
 )
 from racetrack_client.manifest.rules import list_broken_rules, list_unknown_extra_keys, suggest_key
+from racetrack_client.utils.bounded_yaml import MAX_BYTES, check_extent
 
 _MODELS: dict[str, type[pydantic.BaseModel]] = {
     "": Manifest,
@@ -39,7 +40,11 @@ class ManifestError(ValidationError):
 
 
 def parse_manifest(content: dict[str, Any]) -> Manifest:
-    """Return the manifest that a map holds; raises ManifestError, which names every unknown, missing or wrong key."""
+    """Return the manifest that a map holds; raises ManifestError, which names every unknown, missing or wrong key.
+
+    Raise ValidationError when the map is larger than can be stored and read again.
+    """
+    check_extent(content)
     problems = []
     manifest = None
     try:
@@ -50,6 +55,7 @@ def parse_manifest(content: dict[str, Any]) -> Manifest:
     if problems or manifest is None:
         raise ManifestError(problems)
     manifest.set_origin(without_nulls(content))
+    _check_size(manifest)
     return manifest
 
 
@@ -72,6 +78,14 @@ def check_manifest(manifest: Manifest) -> None:
     """Raise ManifestError, which names every value that can't be deployed, when there is one."""
     if problems := list_broken_rules(manifest.model_dump(mode="json", exclude_none=True)):
         raise ManifestError(problems)
+
+
+def _check_size(manifest: Manifest) -> None:
+    size = len((manifest.origin_yaml_ or "").encode())
+    if size > MAX_BYTES:
+        raise ValidationError(
+            f"the manifest has {size} bytes as YAML, at most {MAX_BYTES} are allowed"
+        )
 
 
 def _describe_type_errors(error: pydantic.ValidationError) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from pathspec import GitIgnoreSpec
 from racetrack_client.client.ignore_rules import read_racetrack_ignore
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.plugin.plugin_manifest import PluginManifest
+from racetrack_client.utils.bounded_yaml import load_bounded_yaml
 from racetrack_client.utils.semver import SemanticVersion
 
 MANIFEST_FILE = "plugin-manifest.yaml"
@@ -37,7 +38,7 @@ def load_plugin_manifest(directory: Path, version: str | None = None) -> PluginM
                 f"{needed} is missing; a plugin needs {MANIFEST_FILE} and plugin.py"
             )
     try:
-        content = yaml.safe_load(file.read_text())
+        content = load_bounded_yaml(file.read_text())
         manifest = PluginManifest.model_validate(
             content | ({"version": version} if version else {})
         )

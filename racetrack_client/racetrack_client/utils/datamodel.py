@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from racetrack_client.log.context_error import wrap_context
 from racetrack_client.log.errors import ValidationError
+from racetrack_client.utils.bounded_yaml import TooLargeYaml, load_bounded_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -33,9 +34,14 @@ def parse_yaml_file_datamodel(path: Path, model_class: type[Model]) -> Model:
 
 
 def load_yaml_map(text: str) -> dict[str, Any]:
-    """Return the map in a YAML document; an empty document gives an empty map."""
+    """Return the map in a YAML document; an empty document gives an empty map.
+
+    Raise ValidationError when it is wrong, or larger than `bounded_yaml` allows.
+    """
     try:
-        data = yaml.safe_load(text)
+        data = load_bounded_yaml(text)
+    except TooLargeYaml as e:
+        raise ValidationError(f"the YAML document is too large: {e}") from e
     except yaml.YAMLError as e:
         raise ValidationError(f"this is not YAML: {describe_yaml_error(e)}") from e
     if data is None:

@@ -68,6 +68,7 @@ def test_a_package_that_unpacks_to_too_much_is_refused(write, monkeypatch):
         ({"plugin-manifest.yaml": MANIFEST}, r"lacks plugin\.py"),
         ({"plugin.py": "", "plugin-manifest.yaml": "name: p"}, "version: Field required"),
         ({"plugin.py": "", "plugin-manifest.yaml": "a: ["}, "not YAML"),
+        ({"plugin.py": "", "plugin-manifest.yaml": "[" * 9999}, "too large"),
         ({"plugin.py": "", "plugin-manifest.yaml": MANIFEST + "x: 1"}, "x: Extra inputs"),
         ({"plugin.py": "", "plugin-manifest.yaml": "name: p\nversion: 1.0.0/../x"}, "1.2.3"),
         ({"plugin.py": "", "plugin-manifest.yaml": "name: a/b\nversion: 1.0.0"}, "name must"),

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
+from racetrack_client.log.errors import ValidationError
 from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest.manifest import DRAIN_SECONDS
 from racetrack_client.utils.datamodel import load_yaml_map
@@ -116,7 +117,12 @@ def _delete_in_place(deployer: JobDeployer, job_name: str, job_version: str) -> 
 
 def _get_drain_seconds(deployment: DeploymentDto | None) -> float:
     """Return the seconds that calls may go on, as the manifest of the instance's own deployment says."""
-    seconds = load_yaml_map(deployment.manifest_yaml).get("drain_seconds") if deployment else None
+    try:
+        seconds = (
+            load_yaml_map(deployment.manifest_yaml).get("drain_seconds") if deployment else None
+        )
+    except ValidationError:  # Stored by a release that accepted larger manifests.
+        return DRAIN_SECONDS
     return seconds if isinstance(seconds, int | float) else DRAIN_SECONDS
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel
 from racetrack_client.entities import ProcessImage
+from racetrack_client.utils.datamodel import load_yaml_map
 
 from lifecycle.config import Config
 from lifecycle.deployer.instances import ImageGone
@@ -106,7 +106,7 @@ def _write_manifest(text: str) -> str:
     """
     if "\\n" not in text:
         return text
-    content = json.dumps(yaml.safe_load(text), default=str, ensure_ascii=False)
+    content = json.dumps(load_yaml_map(text), default=str, ensure_ascii=False)
     escaped = content.replace("\\\\", "\\u005c").replace("\\n", "\\u000a")
     return re.sub(r"[^\x20-\x7e]", lambda found: f"\\U{ord(found[0]):08x}", escaped)
 
