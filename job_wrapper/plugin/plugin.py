@@ -77,7 +77,7 @@ class Plugin:
                         "{python}", "-u", SAFE_PATH, "-m", "racetrack_job_wrapper", "run",
                         "{{ manifest_jobtype_extra.entrypoint_path }}",
                         "{{ manifest_jobtype_extra.entrypoint_class or '' }}",
-                        "--host", "{host}", "--port", "{port}",
+                        "--host", "{host}", "--port", "{port}", "--fd", "{fd}",
                     ],
                 },
             }

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -65,7 +66,9 @@ def _run_job(options: argparse.Namespace) -> int:
         return try_job(environment, load, options.call)
     grace_seconds = int(os.environ.get("JOB_GRACE_SECONDS", "30"))
     profiler = _make_profiler(os.environ)
-    serve_job(environment, load, ServerOptions(options.host, options.port, grace_seconds, profiler))
+    listener = None if options.fd < 0 else socket.socket(fileno=options.fd)
+    server = ServerOptions(options.host, options.port, grace_seconds, profiler, listener)
+    serve_job(environment, load, server)
     return 0
 
 
@@ -147,6 +150,7 @@ def _make_parser() -> argparse.ArgumentParser:
     add("--manifest-path", help="the job's manifest (default: job.yaml here, if there is one)")
     add("--host", default="0.0.0.0", help="address to listen on (default: %(default)s)")  # noqa: S104
     add("--port", type=int, default=7000, help="port to listen on (default: %(default)s)")
+    add("--fd", type=int, default=-1, help="inherited socket that listens already (default: none)")
     add("--check", action="store_true", help="load the job, check its examples, and exit")
     add("--call", type=_payload, metavar="JSON", help="call perform once, print its answer, exit")
     template = commands.add_parser(

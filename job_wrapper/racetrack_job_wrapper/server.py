@@ -59,6 +59,8 @@ class ServerOptions:
     grace_seconds: int = 30
     profiler: MemoryProfiler | None = None
     """The memory profiler, which records from the start on."""
+    listener: socket.socket | None = None
+    """A socket that listens already, in place of host and port."""
 
 
 def work(state: JobState, load: Callable[[], Any]) -> None:
@@ -74,7 +76,8 @@ def serve_job(environment: JobEnvironment, load: Callable[[], Any], options: Ser
     state = JobState(environment, threads=JobThreads(WorkerPool(joined=True)))
     if options.profiler:
         _start_profiler(options.profiler)
-    server = JobServer(_configure(JobApp(state, options.profiler), options), state.threads.workers)
+    config = _configure(JobApp(state, options.profiler), options)
+    server = JobServer(config, state.threads.workers, options.listener)
     with server.running():
         work(state, load)
     if server.exit_code:
@@ -84,8 +87,16 @@ def serve_job(environment: JobEnvironment, load: Callable[[], Any], options: Ser
 class JobServer(uvicorn.Server):
     """A server in a thread of its own, which stops at signals of the main thread, and lets WebSockets end like calls."""
 
-    def __init__(self, config: uvicorn.Config, workers: WorkerPool) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        workers: WorkerPool,
+        listener: socket.socket | None = None,
+    ) -> None:
         super().__init__(config)
+        if listener is not None:
+            listener.set_inheritable(False)  # A child of the job must not keep its port.
+        self._listeners = None if listener is None else [listener]
         self.exit_code = 0
         self._workers = workers
         self._is_over = False
@@ -172,7 +183,7 @@ class JobServer(uvicorn.Server):
 
     def _serve_until_the_end(self) -> None:
         try:
-            self.run()
+            self.run(self._listeners)
         except SystemExit as stop:
             self.exit_code = stop.code if isinstance(stop.code, int) else 1
         except BaseException as error:  # noqa: BLE001 - without its server, the process must end

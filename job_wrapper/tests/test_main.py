@@ -320,3 +320,18 @@ def test_a_port_that_is_taken_ends_a_job_that_is_still_loading(tmp_path, wait_un
         port = int(url.rpartition(":")[2])
         with running("job.py", directory=tmp_path, port=port) as (second, _):
             assert second.wait(10) > 0
+
+
+def test_a_job_serves_at_the_socket_that_it_inherits(tmp_path):
+    (tmp_path / "adder.py").write_text(ADDER)
+    command = [sys.executable, "-m", "racetrack_job_wrapper", "run", "adder.py", "AdderModel"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        fd, url = listener.fileno(), f"http://127.0.0.1:{listener.getsockname()[1]}"
+        command += ["--port", "1", "--fd", str(fd)]
+        process = subprocess.Popen(command, cwd=tmp_path, pass_fds=[fd])
+    with process:
+        # The caller comes before the job serves, and waits.
+        answer = httpx.get(f"{url}/live", timeout=20)
+        process.terminate()
+    assert answer.json()["live"]
+    assert process.returncode == 0

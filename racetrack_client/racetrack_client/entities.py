@@ -46,6 +46,16 @@ class BuildFlag(StrEnum):
     """Resolve requirements again that allow several versions, branches or tags."""
 
 
+NO_SOCKET = -1
+"""Stands at the place of `{fd}` when the job is to listen at its port by itself."""
+
+
+def fill_places(command: Sequence[str], **values: object) -> list[str]:
+    """Return a command in which values are filled in for the arguments `{python}`, `{host}`, `{port}` and `{fd}`."""
+    places = {f"{{{name}}}": str(value) for name, value in values.items()}
+    return [places.get(part, part) for part in command]
+
+
 class ProcessImage(BaseModel):
     """An image of a process, as its `image.json` describes it; see docs/targets.md."""
 
@@ -71,9 +81,8 @@ class ProcessImage(BaseModel):
         return cls.model_validate_json((directory / IMAGE_FILE).read_text("utf-8"))
 
     def fill_command(self, host: str, port: int) -> list[str]:
-        """Return the command with `{python}`, `{host}` and `{port}` filled in; the job then listens at host and port."""
-        places = {"{python}": self.python, "{host}": host, "{port}": str(port)}
-        return [places.get(part, part) for part in self.command]
+        """Return the command with its placeholders filled in; the job then listens at host and port."""
+        return fill_places(self.command, python=self.python, host=host, port=port, fd=NO_SOCKET)
 
     def make_path_variables(self, path: str) -> dict[str, str]:
         """Return the variables by which the job finds programs: those of its environment first, never those of the caller's."""

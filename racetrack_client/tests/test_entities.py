@@ -6,7 +6,8 @@ from racetrack_client.entities import IMAGE_FILE, ProcessImage, job_resource_nam
 
 def test_an_image_fills_the_places_of_its_command_and_nothing_else():
     image = ProcessImage(
-        python="/env/bin/python", command=["{python}", "-m", "job", "{host}:{port}", "{port}"]
+        python="/env/bin/python",
+        command=["{python}", "-m", "job", "{host}:{port}", "{port}", "{fd}"],
     )
 
     assert image.fill_command("127.0.0.1", 7000) == [
@@ -15,6 +16,7 @@ def test_an_image_fills_the_places_of_its_command_and_nothing_else():
         "job",
         "{host}:{port}",
         "7000",
+        "-1",
     ]
 
 

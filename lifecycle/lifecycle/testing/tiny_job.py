@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TINY_JOB = """
-import http.server, json, os, signal, sys, time, urllib.parse
+import http.server, json, os, signal, socket, sys, time, urllib.parse
 
 if os.environ.get("END_WITH"):
     print("model is missing", flush=True)
@@ -49,9 +49,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
+address, sockets = (sys.argv[1], int(sys.argv[2])), sys.argv[3:]
+server = http.server.ThreadingHTTPServer(address, Handler, bind_and_activate=not sockets)
+if sockets:
+    server.socket = socket.socket(fileno=int(sockets[0]))
+server.serve_forever()
 """
-"""The arguments are host and port; the variables END_WITH (an exit code), DEAF (to SIGTERM), COLOUR (is logged).
+"""The arguments are host and port, and perhaps the file descriptor of a socket that listens there.
+
+The variables are END_WITH (an exit code), DEAF (to SIGTERM), COLOUR (is logged).
 
 The paths are /end?<exit code>, /eat?<bytes>, /say?<a line for the log>,
 /write?<file descriptor>&<percent-encoded text>&<times>, /environment; all others answer like /live.

@@ -36,7 +36,11 @@ class ProcessRecipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     command: list[str] = Field(min_length=1)
-    """The process's arguments; `{python}`, `{host}` and `{port}` are filled in when the process starts."""
+    """The process's arguments; `{python}`, `{host}`, `{port}` and `{fd}` are filled in when the process starts.
+
+    With `{fd}`, the process inherits a socket that listens at the port already, and gets the number of its file descriptor;
+    where there is no such socket, as on a developer's machine, it gets -1 and listens at the port itself.
+    """
     packages: list[str] = Field(default_factory=list)
     """Wheels that every environment of the job type holds; their paths are relative to the plugin's directory."""
     requirements: list[str] = Field(default_factory=list)

@@ -150,6 +150,11 @@ class ProcessRepository:
         self._session.add(JobProcessRow(**process.model_dump()))
         self._session.flush()
 
+    def move(self, process_id: str, port: int) -> None:
+        """Reserve another port for a process; raises AlreadyExists when that one is reserved for another."""
+        statement = update(JobProcessRow).where(JobProcessRow.id == process_id)
+        self._session.execute(statement.values(port=port))
+
     def mark_started(self, process_id: str, pid: int, create_time: float) -> bool:
         """Store the pid of a started process; return False when it is being stopped, or was deleted, in the meantime."""
         statement = (

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import psutil
-from racetrack_client.log.errors import AlreadyExists
 from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest import Manifest
 from racetrack_commons.clock import Clock
@@ -17,7 +16,7 @@ from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
 from lifecycle.domain.instance import Instance, InstanceSpec, JobProcess, ProcessState
 from lifecycle.domain.secrets import SecretBox
-from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer, list_free_ports
+from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer
 from lifecycle.infrastructure.memory_kill import MemoryKill
 from lifecycle.infrastructure.process.cgroups.job_groups import GroupLimits, JobGroup, JobGroups
 from lifecycle.infrastructure.process.listening import is_held_by_another
@@ -33,6 +32,7 @@ from lifecycle.infrastructure.process.os_processes import (
     start_process,
 )
 from lifecycle.infrastructure.process.plan import Launch, make_data_mark, make_launch
+from lifecycle.infrastructure.process.ports import JobPorts
 
 logger = get_logger(__name__)
 EVIDENCE_LINES = 20
@@ -55,6 +55,7 @@ class ProcessDeployer(BuiltInDeployer):
         self.config = config
         self.clock = clock
         self.groups = groups
+        self.ports = JobPorts(config, uow)
 
     def start_instance(self, spec: InstanceSpec) -> Instance:
         """Start the replicas of the instance that do not run yet."""
@@ -64,7 +65,7 @@ class ProcessDeployer(BuiltInDeployer):
                 for process in uow.processes.list_of_instance(spec.instance_id)
             }
         processes = [
-            known.get(replica) or self._reserve(spec, replica)
+            known.get(replica) or self.ports.reserve(partial(self._make_process, spec, replica))
             for replica in range(spec.manifest.replicas)
         ]
         for process in processes:
@@ -151,7 +152,8 @@ class ProcessDeployer(BuiltInDeployer):
         try:
             entries = group.entries if group else []
             note_end = partial(self._note_end, process)
-            started = start_process(launch, Path(process.log_path), entries, note_end)
+            with self.ports.occupied(process, launch) as port:
+                started = start_process(launch, port, Path(process.log_path), entries, note_end)
         except OSError as error:
             raise InstanceNotStarted(
                 f"{process.job_name} {process.job_version} can't be started: {error}"
@@ -239,23 +241,9 @@ class ProcessDeployer(BuiltInDeployer):
         with self.uow() as uow:
             return uow.processes.mark_started(process.id, started.pid, started.create_time)
 
-    def _reserve(self, spec: InstanceSpec, replica: int) -> JobProcess:
-        with self.uow.reading() as uow:
-            taken = uow.processes.list_ports()
-        candidates = range(self.config.first_job_port, self.config.last_job_port + 1)
-        for port in list_free_ports(candidates, self.config.job_host, taken):
-            process = self._make_process(spec, replica, port)
-            try:
-                with self.uow() as uow:
-                    uow.processes.add(process)
-            except AlreadyExists:
-                continue  # Another service took the port in between.
-            return process
-        raise InstanceNotStarted("no port is free")
-
     def _make_process(self, spec: InstanceSpec, replica: int, port: int) -> JobProcess:
         manifest, process_id = spec.manifest, str(uuid.uuid4())
-        launch = make_launch(spec, self.config, process_id, port)
+        launch = make_launch(spec, self.config, process_id)
         folder = self.config.job_logs_dir.resolve() / job_resource_name(
             manifest.name, manifest.version
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 from pydantic import BaseModel
+from racetrack_client.entities import fill_places
 
 from lifecycle.infrastructure.built_in_deployer import INSTANCE_VARIABLE
 from lifecycle.infrastructure.process.cgroups import enter_cgroup
@@ -21,6 +22,7 @@ from lifecycle.infrastructure.process.plan import (
     PROCESS_VARIABLE,
     Launch,
 )
+from lifecycle.infrastructure.process.ports import OccupiedPort
 
 KILL_ATTEMPTS = 5
 """Passes of a kill: each finds the processes that were started during the one before."""
@@ -35,25 +37,29 @@ class StartedProcess(BaseModel):
 
 def start_process(
     launch: Launch,
+    port: OccupiedPort,
     log_path: Path,
     cgroup_entries: Sequence[Path],
     note_end: Callable[[int], None],
 ) -> StartedProcess:
     """Start a replica that appends its output to the log, in the cgroups of these `cgroup.procs`.
 
-    The replica leads a session of its own, so it outlives the service that starts it. When it ends
-    before that service, `note_end` gets its exit code, in another thread.
+    It inherits the socket of its port, if the platform holds one. It leads a session of its own, so it
+    outlives the service that starts it. When it ends before that service, `note_end` gets its exit code, in another thread.
     """
     with open_log(log_path) as log:
         child = subprocess.Popen(
-            [*_make_entrance(cgroup_entries), *launch.command],
+            [
+                *_make_entrance(cgroup_entries),
+                *fill_places(launch.command, port=port.number, fd=port.fd),
+            ],
             cwd=launch.workdir,
             env=launch.environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            close_fds=True,
+            pass_fds=port.inherited,
         )
     # A child process that nothing waits for stays as a zombie when it ends.
     threading.Thread(

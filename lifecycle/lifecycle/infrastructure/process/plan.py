@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import BaseModel
-from racetrack_client.entities import ProcessImage
+from racetrack_client.entities import ProcessImage, fill_places
 from racetrack_client.utils.datamodel import load_yaml_map
 
 from lifecycle.config import Config
@@ -40,15 +40,26 @@ class Launch(BaseModel):
     """The command that starts one replica, with its surroundings; stored encrypted, because they hold secrets."""
 
     command: list[str]
+    """The arguments; those of the address are filled in when the process starts."""
     workdir: str
     environment: dict[str, str]
     memory_bytes: int | None = None
     cpus: float | None = None
     """The CPUs that the replica may use; None when its manifest does not say."""
 
+    @property
+    def takes_socket(self) -> bool:
+        """True if the program takes a socket that listens already, as `{fd}`."""
+        return "{fd}" in self.command
 
-def make_launch(spec: InstanceSpec, config: Config, process_id: str, port: int) -> Launch:
-    """Return the command that starts the replica at `port`.
+    @property
+    def takes_port(self) -> bool:
+        """True if the port may be another one at each start; commands that older releases stored have theirs filled in."""
+        return "{port}" in self.command
+
+
+def make_launch(spec: InstanceSpec, config: Config, process_id: str) -> Launch:
+    """Return the command that starts the replica.
 
     Raise ImageGone when its image is missing, InstanceNotStarted when the manifest asks for what it can't have.
     """
@@ -57,7 +68,7 @@ def make_launch(spec: InstanceSpec, config: Config, process_id: str, port: int) 
     environment = _make_environment(spec, image, config)
     cpu_max = manifest.resources.cpu_max if manifest.resources else None
     return Launch(
-        command=image.fill_command(config.job_host, port),
+        command=fill_places(image.command, python=image.python, host=config.job_host),
         workdir=str(workdir),
         environment={**environment, PROCESS_VARIABLE: process_id},
         memory_bytes=int(compute_resources(manifest, config).memory_max.plain_number),

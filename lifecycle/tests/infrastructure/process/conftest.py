@@ -83,7 +83,7 @@ def make_spec(process_config: Config) -> Callable[..., InstanceSpec]:
         (folder / "source/server.py").write_text(code)
         image = {
             "python": sys.executable,
-            "command": ["{python}", "server.py", "{host}", "{port}"],
+            "command": ["{python}", "server.py", *values.pop("arguments", ("{host}", "{port}"))],
             "environment": {"JOB_TYPE_VERSION": "1.0.0"},
         }
         (folder / "image.json").write_text(json.dumps(image))

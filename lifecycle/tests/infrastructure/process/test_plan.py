@@ -13,13 +13,13 @@ from racetrack_commons.testing.builders import a_manifest_dict
 
 @pytest.fixture
 def plan(process_config):
-    return lambda spec: make_launch(spec, process_config, "row-1", 7001)
+    return lambda spec: make_launch(spec, process_config, "row-1")
 
 
 def test_a_replica_is_started_in_its_image_with_its_address(plan, make_spec, process_config):
     launch = plan(make_spec("one"))
 
-    assert launch.command == [sys.executable, "server.py", process_config.job_host, "7001"]
+    assert launch.command == [sys.executable, "server.py", process_config.job_host, "{port}"]
     assert launch.workdir == str((process_config.images_dir / NAME / "one/source").resolve())
     assert launch.memory_bytes == 2**30
 
