@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from racetrack_job_wrapper.environment import JobEnvironment
+from racetrack_job_wrapper.thread_advice import find_thread_advice
 
 _DISTRIBUTIONS = {
     "Crypto": "pycryptodome", "Levenshtein": "python-Levenshtein", "MySQLdb": "mysqlclient", "OpenSSL": "pyOpenSSL",
@@ -64,7 +65,7 @@ def find_advice(error: BaseException, environment: JobEnvironment, directory: Pa
         return "the file may be a pointer of Git LFS, not what it points to"
     if isinstance(error, ImportError | RuntimeError) and (named := _INSTALL.search(text)):
         return _name_requirement(named[1].rstrip("."), environment)
-    return None
+    return find_thread_advice(text)
 
 
 def _find_hidden_module(error: BaseException, directory: Path) -> str | None:

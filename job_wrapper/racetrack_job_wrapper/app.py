@@ -6,11 +6,11 @@ Each request is answered in JSON and counted, whatever fails, unless a broken an
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from racetrack_job_wrapper import probes
 from racetrack_job_wrapper.asgi import Receive, Scope, Send, Sender, send_response, write_headers
 from racetrack_job_wrapper.calling import respond_to_failure
+from racetrack_job_wrapper.decoded_bodies import BodiesTooLarge, DecodedBodies
 from racetrack_job_wrapper.encoding import to_json
 from racetrack_job_wrapper.endpoint_config import API
 from racetrack_job_wrapper.job import PERFORM, JobState
@@ -26,7 +26,6 @@ from racetrack_job_wrapper.request import (
     InvalidBody,
     JobRequest,
     UnknownEncoding,
-    decode_body,
     parse_payload,
     read_body,
     request_context,
@@ -48,6 +47,7 @@ class JobApp:
         self.state = state
         self._profiling = profiler.list_routes() if profiler else {}
         self.metrics = ServerMetrics()
+        self._bodies = DecodedBodies()
         # The job's own metrics may be slow; in a thread of their own they delay neither probes nor calls.
         self._collectors = WorkerPool("metrics", size=1)
         self._routes: dict[str, Route] = {
@@ -136,13 +136,18 @@ class JobApp:
         handler = job.endpoints.get(endpoint)
         if handler is None:
             return None
+        body = await read_body(receive)
         try:
-            payload = await _read_payload(headers, receive)
+            if "content-encoding" in headers:
+                async with self._bodies.decode(body, headers) as whole:
+                    return await job.runner.run_call(
+                        endpoint, handler, parse_payload(whole, headers)
+                    )
+            return await job.runner.run_call(endpoint, handler, parse_payload(body, headers))
         except InvalidBody as error:
             return _unprocessable(str(error))
-        except (BodyTooLarge, UnknownEncoding) as error:
+        except (BodiesTooLarge, BodyTooLarge, UnknownEncoding) as error:
             return _refuse_body(error)
-        return await job.runner.run_call(endpoint, handler, payload)
 
     async def _get(self, path: str) -> Response | None:
         route = self._routes.get(path) or self._routes.get(path.rstrip("/"))
@@ -233,16 +238,10 @@ def _is_worth_a_line(path: str, status: int) -> bool:
     return path not in _PROBES and not (is_page and status < 400)
 
 
-async def _read_payload(headers: Headers, receive: Receive) -> dict[str, Any]:
-    body = await read_body(receive)
-    if "content-encoding" in headers:
-        # On the server's loop, decompression would delay probes.
-        body = await asyncio.to_thread(decode_body, body, headers)
-    return parse_payload(body, headers)
-
-
-def _refuse_body(error: BodyTooLarge | UnknownEncoding) -> Response:
+def _refuse_body(error: BodiesTooLarge | BodyTooLarge | UnknownEncoding) -> Response:
     content = {"error": str(error), "type": type(error).__name__}
+    if isinstance(error, BodiesTooLarge):
+        return json_response(content, 503, {"retry-after": "1"})
     if isinstance(error, BodyTooLarge):
         return json_response(content, 413)
     return json_response(content, 415, {"accept-encoding": "gzip, deflate"})

@@ -10,12 +10,14 @@ from typing import Any
 from racetrack_job_wrapper.asgi import AsgiApp, Receive, Scope, Send
 from racetrack_job_wrapper.encoding import to_json
 from racetrack_job_wrapper.log.logger import logger
+from racetrack_job_wrapper.log.logs import error_text
 from racetrack_job_wrapper.responses import (
     Response,
     error_response,
     is_asgi_response,
     json_response,
 )
+from racetrack_job_wrapper.thread_advice import find_thread_advice
 from racetrack_job_wrapper.workers import ThreadUnavailable
 
 
@@ -64,6 +66,8 @@ def respond_to_error(error: BaseException) -> Response:
     """Log the exception of a call, and make its response, whatever the exception is."""
     try:
         logger.log_failure("call failed", error)
+        if advice := find_thread_advice(error_text(error)):
+            return _advise(error, advice)
         if isinstance(error, ThreadUnavailable):
             return _refuse_for_now(error)
         if isinstance(error, SystemExit | KeyboardInterrupt):
@@ -124,6 +128,12 @@ async def _close(generator: Any) -> None:
         await generator.aclose()
     else:
         generator.close()
+
+
+def _advise(error: BaseException, advice: str) -> Response:
+    # Such an error is no fault of the caller, whatever its class is: `signal` raises a ValueError.
+    content = {"error": f"{error_text(error)}: {advice}", "type": type(error).__name__}
+    return replace(json_response(content, 500), is_failure=True)
 
 
 def _refuse_for_now(error: ThreadUnavailable) -> Response:

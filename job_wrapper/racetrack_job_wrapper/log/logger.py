@@ -4,6 +4,7 @@ import logging
 import sys
 
 from racetrack_job_wrapper.log.tracebacks import find_own_frames, summarize_error
+from racetrack_job_wrapper.thread_advice import find_thread_advice
 
 
 class WrapperLogger(logging.Logger):
@@ -43,7 +44,10 @@ class WrapperLogger(logging.Logger):
         frames = find_own_frames(error.__traceback__)
         has_details = frames or error.__cause__ or isinstance(error, SyntaxError)
         trace = (type(error), error, frames) if has_details else None
-        self.error("%s: %s", what, summary or summarize_error(error), exc_info=trace)
+        summary = summary or summarize_error(error)
+        if (advice := find_thread_advice(summary)) and advice not in summary:
+            summary = f"{summary}: {advice}"
+        self.error("%s: %s", what, summary, exc_info=trace)
 
     def _write_to_console(self, record: logging.LogRecord) -> None:
         if self.console is None:
