@@ -21,6 +21,9 @@ NUMBERS = {
     "max_concurrency": "most calls at once",
     "max_concurrency_queue": "most calls that wait; more are refused with 429",
 }
+SIZES = {
+    "max_websocket_message": "largest message of a WebSocket that the job receives, such as `64Mi`; default `16Mi`",
+}
 PYTHON_VERSION = {
     "python_version": "such as `'3.12'`; default 3.13 in containers, any in processes"
 }
@@ -30,7 +33,7 @@ IMAGE = {
 REFUSED = {
     "debian_backports": "is not offered: newer packages are in a newer `debian_version`",
 }
-KNOWN = {*TEXT, *FLAGS, *NUMBERS, *PYTHON_VERSION, *IMAGE, *REFUSED, "smoke_test"}
+KNOWN = {*TEXT, *FLAGS, *NUMBERS, *SIZES, *PYTHON_VERSION, *IMAGE, *REFUSED, "smoke_test"}
 """All keys; others are accepted from older manifests, unless they look like a slip of the pen."""
 _IS_WEB = "'fastapi' in imported_modules or 'starlette' in imported_modules"
 ADDED_REQUIREMENTS = {
@@ -46,6 +49,7 @@ SAFE_PATH = (
 )
 """The option that keeps files of the job from the wrapper's imports; Python 3.10 has none."""
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+:=~-]*", re.IGNORECASE)
+_SIZE = re.compile(r"[1-9][0-9]*(Ki|Mi|Gi)?")
 _IMAGE_TAG = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -92,7 +96,7 @@ class Plugin:
 
     def markdown_docs(self) -> str:
         """Return the documentation of the plugin."""
-        keys = TEXT | FLAGS | NUMBERS | PYTHON_VERSION | IMAGE
+        keys = TEXT | FLAGS | NUMBERS | SIZES | PYTHON_VERSION | IMAGE
         lines = [f"- `{key}`: {meaning}" for key, meaning in keys.items()]
         return "\n".join(
             [
@@ -137,6 +141,8 @@ def _find_fault(key: str, value: Any) -> str | None:
         return "true or false"
     if key in NUMBERS and (isinstance(value, bool) or not text.isdigit()):
         return "a whole number"
+    if key in SIZES and not _SIZE.fullmatch(text):
+        return "a size of one or more bytes, such as 64Mi"
     if key in PYTHON_VERSION and not re.fullmatch(r"3\.[1-9]\d(\.\d+)?", text):
         return "3.10 or newer, in quotes: '3.10'"
     if key in IMAGE and not _IMAGE_TAG.fullmatch(text):

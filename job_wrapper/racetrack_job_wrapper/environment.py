@@ -1,12 +1,17 @@
 """The environment variables by which the platform describes a job to its wrapper, and the job's manifest."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+DEFAULT_MESSAGE_BYTES = 16 * 1024 * 1024
+_SIZE = re.compile(r"([1-9][0-9]*)(Ki|Mi|Gi)?")
+_FACTORS = {None: 1, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,18 @@ class JobEnvironment:
         """The manifest's settings for this job type."""
         extra = self.manifest.get("jobtype_extra") or self.manifest.get("python")
         return extra if isinstance(extra, dict) else {}
+
+    @property
+    def max_message_bytes(self) -> int:
+        """The largest message of a WebSocket that the job receives; raises ValueError when the manifest's size is none."""
+        size = self.extra.get("max_websocket_message")
+        if size is None:
+            return DEFAULT_MESSAGE_BYTES
+        if not (match := _SIZE.fullmatch(str(size))):
+            raise ValueError(
+                f"Expected a size such as 64Mi in max_websocket_message, but got: {size}"
+            )
+        return int(match[1]) * _FACTORS[match[2]]
 
 
 def read_environment(variables: Mapping[str, str], manifest_path: str | None) -> JobEnvironment:

@@ -77,6 +77,8 @@ def serve_job(environment: JobEnvironment, load: Callable[[], Any], options: Ser
     if options.profiler:
         _start_profiler(options.profiler)
     config = _configure(JobApp(state, options.profiler), options)
+    with contextlib.suppress(ValueError):  # Loading the job tells what is wrong.
+        config.ws_max_size = environment.max_message_bytes
     server = JobServer(config, state.threads.workers, options.listener)
     with server.running():
         work(state, load)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from racetrack_job_wrapper.__main__ import main
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 PERFORM = "/api/v1/perform"
@@ -200,6 +201,24 @@ def test_a_stopping_job_lets_websockets_end(tmp_path, wait_until):
             assert websocket.recv(5) == "after"
             assert process.poll() is None
         assert process.wait(10) == 0
+
+
+def test_the_manifest_sets_the_largest_message_of_a_websocket(tmp_path, wait_until):
+    (tmp_path / "chat.py").write_text(CHAT)
+    (tmp_path / "job.yaml").write_text("jobtype_extra: {max_websocket_message: 20Mi}")
+
+    with running("chat.py", directory=tmp_path) as (_, url):
+        wait_until(lambda: responds(f"{url}/ready"))
+        page = f"{url.replace('http', 'ws')}/pub/job/JOB_NAME/JOB_VERSION/api/v1/webview/"
+        with connect(page, proxy=None, max_size=None) as websocket:
+            websocket.send("x" * 20 * 1024**2)
+            assert len(websocket.recv(20)) == 20 * 1024**2
+            websocket.send("x" * (20 * 1024**2 + 1))
+            with pytest.raises(ConnectionClosed) as closed:
+                websocket.recv(20)
+
+    assert closed.value.rcvd.code == 1009
+    assert f"limit of {20 * 1024**2} bytes" in closed.value.rcvd.reason
 
 
 def test_a_call_past_the_grace_period_does_not_keep_the_process(tmp_path, wait_until):

@@ -19,7 +19,11 @@ def main() -> None:
         sys.exit(f"pub can't start: {error}")
     configure_logs(config.log_level, structured=config.log_structured)
     # The app limits calls and tells callers so; a limit of connections would count idle ones, too.
-    limits = ServerLimits(grace_seconds=config.shutdown_grace_seconds, connections=None)
+    limits = ServerLimits(
+        grace_seconds=config.shutdown_grace_seconds,
+        connections=None,
+        websocket_message_bytes=config.websocket_max_message_bytes,
+    )
     stopping = asyncio.Event()
     app = create_app(config, stopping=stopping)
     serve_app(app, config.http_addr, config.pub_port, limits, on_stop=stopping.set)

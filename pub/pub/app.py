@@ -120,7 +120,11 @@ def _create_parts(config: PubConfig, clock: Clock, metrics: PubMetrics) -> Gatew
         lifecycle=lifecycle,
         fetcher=fetcher,
         resolver=resolver,
-        upstream=UpstreamClient(config.connect_timeout_seconds, config.response_timeout_seconds),
+        upstream=UpstreamClient(
+            config.connect_timeout_seconds,
+            config.response_timeout_seconds,
+            config.websocket_max_message_bytes,
+        ),
         connector=JobConnector(resolver, Replicas(clock), metrics, is_debug=config.auth_debug),
         rules=HeaderRules(config.request_tracing_header, config.caller_name_header),
     )

@@ -41,6 +41,8 @@ class PubConfig(Settings):
     """Seconds that a job may take to begin its answer; without a value, there is no limit."""
     max_concurrent_calls: int = Field(default=10_000, ge=1)
     """The most calls at once; further calls are refused with 503."""
+    websocket_max_message_bytes: int = Field(default=16 * 1024**2, ge=1)
+    """The largest message of a WebSocket, from either side; a larger one closes the connection with code 1009."""
     call_report_seconds: float = Field(default=10, gt=0)
     """Seconds between two reports of the calls and callers to Lifecycle; a killed gateway loses the calls of this time."""
     shutdown_grace_seconds: int = Field(default=30, ge=0)

@@ -20,7 +20,6 @@ JOB_HEADER = "X-Racetrack-Job"
 MISDIRECTED = 421
 DNS_SECONDS = 2
 LONGEST_HEADER_BYTES = 64 * 1024
-LONGEST_MESSAGE_BYTES = 16 * 1024 * 1024
 # aiohttp never repeats these methods: for them, the middleware against repetition would only cost time.
 _NEVER_REPEATED = {"POST", "PATCH"}
 _AIOHTTP_ADDS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -112,8 +111,12 @@ class UpstreamClient:
     """Sends calls to jobs over pooled connections."""
 
     def __init__(
-        self, connect_timeout_seconds: float, response_timeout_seconds: float | None = None
+        self,
+        connect_timeout_seconds: float,
+        response_timeout_seconds: float | None = None,
+        max_message_bytes: int = 16 * 1024**2,
     ) -> None:
+        self.max_message_bytes = max_message_bytes
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_seconds)
         self._response_timeout_seconds = response_timeout_seconds
         self._open_session: aiohttp.ClientSession | None = None
@@ -142,7 +145,7 @@ class UpstreamClient:
             URL(f"http://{address}{target}", encoded=True),
             headers=CIMultiDict(headers),
             protocols=protocols,
-            max_msg_size=LONGEST_MESSAGE_BYTES,
+            max_msg_size=self.max_message_bytes + 1,  # It is the size that is refused.
         )
         return await self._open(address, handshake)
 

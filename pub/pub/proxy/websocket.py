@@ -20,6 +20,7 @@ WebSocket = aiohttp.ClientWebSocketResponse
 _UNSENDABLE = {1005, 1006, 1015}
 _GOING_AWAY = 1001
 _INTERNAL_ERROR = 1011
+_TOO_BIG = 1009
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class WebSocketForwarder:
         try:
             connected = await self._open(call, route)
             self.metrics.count_for("pub_job_proxy_response_codes", *labels, "101")
-            await _serve_both(call, connected.opened)
+            await _serve_both(call, connected.opened, self.upstream.max_message_bytes)
         except HandshakeRefused as refusal:
             self.metrics.count_for("pub_job_proxy_response_codes", *labels, str(refusal.status))
             raise no_websocket(route, refusal.status) from refusal
@@ -66,23 +67,23 @@ class WebSocketForwarder:
         )
 
 
-async def _serve_both(call: Call, socket: WebSocket) -> None:
+async def _serve_both(call: Call, socket: WebSocket, most_bytes: int) -> None:
     headers = [(call.tracing_header.lower().encode(), call.tracing_id.encode())]
     try:
         await call.send(
             {"type": "websocket.accept", "subprotocol": socket.protocol, "headers": headers}
         )
-        await _exchange(call, socket)
+        await _exchange(call, socket, most_bytes)
     except OSError:
         pass  # The caller disconnected without a close frame; the server raises at the next message to it.
     finally:
         await socket.close(code=_GOING_AWAY)
 
 
-async def _exchange(call: Call, socket: WebSocket) -> None:
+async def _exchange(call: Call, socket: WebSocket, most_bytes: int) -> None:
     """Pass messages both ways until one side closes; then close the other side."""
     to_job = asyncio.create_task(_pass_to_job(call, socket))
-    to_caller = asyncio.create_task(_pass_to_caller(call, socket))
+    to_caller = asyncio.create_task(_pass_to_caller(call, socket, most_bytes))
     tasks = (to_job, to_caller)
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -111,7 +112,7 @@ async def _pass_to_job(call: Call, socket: WebSocket) -> None:
             return
 
 
-async def _pass_to_caller(call: Call, socket: WebSocket) -> None:
+async def _pass_to_caller(call: Call, socket: WebSocket, most_bytes: int) -> None:
     reason = ""
     while True:
         message = await socket.receive()
@@ -122,6 +123,8 @@ async def _pass_to_caller(call: Call, socket: WebSocket) -> None:
         else:
             if message.type is aiohttp.WSMsgType.CLOSE:
                 reason = message.extra or ""
+            elif socket.close_code == _TOO_BIG:
+                reason = f"a message of the job exceeds the gateway's limit of {most_bytes} bytes"
             code = _sendable(socket.close_code, _INTERNAL_ERROR)
             await call.send({"type": "websocket.close", "code": code, "reason": reason})
             return

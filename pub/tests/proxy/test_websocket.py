@@ -98,3 +98,24 @@ def shake_hands_and_die(connection):
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
     )
+
+
+def test_a_message_of_the_job_beyond_the_limit_closes_the_connection_with_a_reason(
+    start_pub, job, resources
+):
+    url = start_pub(websocket_max_message_bytes=1000).base_url
+    socket = resources.enter_context(
+        connect_websocket(
+            f"ws://{url.host}:{url.port}{PATH}",
+            additional_headers={"X-Racetrack-Auth": "good"},
+            proxy=None,
+        )
+    )
+
+    socket.send("x" * 1000)
+    assert socket.recv(10) == "x" * 1000
+    socket.send("x" * 1001)
+    with pytest.raises(ConnectionClosed) as closed:
+        socket.recv(10)
+    reason = "a message of the job exceeds the gateway's limit of 1000 bytes"
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1009, reason)

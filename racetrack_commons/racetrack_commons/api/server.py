@@ -25,6 +25,8 @@ class ServerLimits:
     """The time that running requests get after the service was told to stop."""
     connections: int | None = 2000
     """The most connections at once, beyond which callers get 503; None: the app limits them itself."""
+    websocket_message_bytes: int = 16 * 1024 * 1024
+    """The largest message of a WebSocket; a larger one closes the connection with code 1009."""
 
 
 def serve_app(
@@ -60,6 +62,7 @@ def create_server(
             limit_concurrency=limits.connections,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=limits.grace_seconds,
+            ws_max_size=limits.websocket_message_bytes,
             h11_max_incomplete_event_size=64 * 1024,
         ),
         on_stop,
