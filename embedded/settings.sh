@@ -52,5 +52,9 @@ DOCKER_PUB_URL=${DOCKER_PUB_URL:-http://host.docker.internal:$PUB_PORT/pub}
 LOG_LEVEL=${LOG_LEVEL:-info}
 # Threads of one service share memory arenas instead of growing one each.
 MALLOC_ARENA_MAX=2
+# Holds the password of the first user when one was generated.
+FIRST_PASSWORD_FILE=$RACETRACK_DATA/first-password
 set +a
+# Files of the platform are for its own user; what jobs may read gets its modes from the services.
+umask 077
 mkdir -p "$RACETRACK_DATA/logs"

@@ -15,6 +15,7 @@ from racetrack_client.entities import DeployPayload, ImageKind
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.log.logs import configure_logs
 from racetrack_commons.api.server import serve_app
+from racetrack_commons.closed_process import close_process
 from racetrack_commons.plugin.engine import PluginEngine
 
 from image_builder.app import create_app
@@ -40,6 +41,7 @@ _INHERITED = (
 @cli.command()
 def serve() -> None:
     """Serve the Image Builder's API."""
+    close_process()
     config = ImageBuilderConfig.load()
     configure_logs(config.log_level)
     job_types = PluginJobTypes(config.plugins_dir)

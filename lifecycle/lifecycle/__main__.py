@@ -9,6 +9,7 @@ from racetrack_client.log.logs import configure_logs, get_logger
 from racetrack_commons.api.server import serve_app
 from racetrack_commons.auth.token import internal_token
 from racetrack_commons.clock import Clock
+from racetrack_commons.closed_process import close_process
 
 from lifecycle.app import create_app
 from lifecycle.config import Config
@@ -71,6 +72,7 @@ def generate_auth(
 
 
 def _load_config() -> Config:
+    close_process()
     try:
         config = Config.load()
     except ValidationError as e:

@@ -1,12 +1,15 @@
 """The composition root of Lifecycle: it builds the parts from the settings, and the app from the parts."""
 
 import contextlib
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from importlib import import_module
+from pathlib import Path
 
 from anyio import to_thread
 from fastapi import FastAPI
+from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.api.app import ApiOptions, create_api_app
 from racetrack_commons.api.asgi_layers import LazyApp
@@ -168,7 +171,7 @@ def create_users(core: Core, tokens: Tokens) -> Users:
 
 
 def create_admin(core: Core, passwords: Passwords) -> None:
-    """Add the first user of a fresh installation; print its password once, if it was generated."""
+    """Add the first user of a fresh installation; hand over its password once, if it was generated."""
     config = core.config
     settings = FirstAdminSettings(config.auth_key, config.development_mode, config.admin_password)
     with core.unit_of_work.reading() as uow:
@@ -176,9 +179,25 @@ def create_admin(core: Core, passwords: Passwords) -> None:
             return
     with core.unit_of_work() as uow:
         generated = create_first_admin(uow, settings, passwords, core.clock)
-    if generated is not None:
-        # Not through the logger, because logs are kept and collected.
-        print(f"User admin was created with the password {generated}: note it")  # noqa: T201
+        if generated is not None:
+            hand_over_password(generated, config.first_password_file.absolute())
+
+
+def hand_over_password(password: str, file: Path) -> None:
+    """Show the first user's password on the terminal, or keep it in a file: what goes elsewhere ends in logs."""
+    if sys.stdout.isatty():
+        print(f"User admin was created with the password {password}: note it")  # noqa: T201
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        file.touch(mode=0o600, exist_ok=False)
+        file.write_text(f"{password}\n")
+    except OSError as error:
+        raise ServiceUnavailable(
+            f"the first user's password can't be kept in {file} ({error}): set ADMIN_PASSWORD, or FIRST_PASSWORD_FILE"
+        ) from error
+    logger.info(f"user admin was created; its password is in {file}, until you remove the file")
 
 
 @contextlib.asynccontextmanager

@@ -45,7 +45,9 @@ class Config(Settings):
     secret_key: SecretStr = SecretStr("")
     """Key that encrypts the secrets of jobs; Lifecycle and the Supervisor must have the same one."""
     admin_password: SecretStr | None = None
-    """Password of the first user, `admin`. Unset: one is generated and printed once."""
+    """Password of the first user, `admin`. Unset: one is generated, for the terminal or `first_password_file`."""
+    first_password_file: Path = Path("data/first-password")
+    """File that gets a generated password of the first user, for the service's own user, when no terminal can show it."""
     auth_required: bool = True
     """Require a token with each request. False: every caller is an administrator."""
     auth_debug: bool = False

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 from lifecycle.app import create_app
 from lifecycle.config import Config
 from lifecycle.database.connections import connect
+from racetrack_client.log.errors import ServiceUnavailable
 from sqlalchemy import make_url
 
 
@@ -57,12 +58,33 @@ def test_bundled_plugins_are_installed_on_a_fresh_platform(config: Config, tmp_p
         assert client.get("/lifecycle/api/v1/plugin").json() == []
 
 
-def test_a_generated_password_is_printed_once(config: Config, capsys: pytest.CaptureFixture[str]):
-    config = config.model_copy(update={"development_mode": False})
-    for expected in ("User admin was created", ""):
-        with TestClient(create_app(config)):
-            assert capsys.readouterr().out.startswith(expected)
-    assert "User admin" not in capsys.readouterr().out
+def test_a_generated_password_is_kept_in_a_file_for_its_owner_and_not_printed(
+    config: Config, tmp_path: Path, capfd, caplog
+):
+    file = tmp_path / "data/first-password"
+    config = config.model_copy(update={"development_mode": False, "first_password_file": file})
+
+    with caplog.at_level("INFO"):
+        create_app(config)
+        password = file.read_text().strip()
+        create_app(config)
+
+    assert (file.stat().st_mode & 0o777, len(password)) == (0o600, 24)
+    assert [str(file) in each.message for each in caplog.records if "admin" in each.message] == [
+        True
+    ]
+    shown = capfd.readouterr()
+    assert password not in f"{shown.out}{shown.err}{caplog.text}"
+
+
+def test_without_a_place_for_the_password_nothing_starts(config: Config, tmp_path: Path):
+    (tmp_path / "data").touch()
+    config = config.model_copy(
+        update={"development_mode": False, "first_password_file": tmp_path / "data/first-password"}
+    )
+    for _ in range(2):
+        with pytest.raises(ServiceUnavailable, match="set ADMIN_PASSWORD, or FIRST_PASSWORD_FILE"):
+            create_app(config)
 
 
 def test_the_api_is_documented_with_its_guard(client):

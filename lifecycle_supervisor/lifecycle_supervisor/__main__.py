@@ -7,6 +7,7 @@ from lifecycle.core import create_core
 from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_client.log.logs import configure_logs
 from racetrack_commons.api.server import serve_app
+from racetrack_commons.closed_process import close_process
 from racetrack_commons.settings import SettingsError
 
 from lifecycle_supervisor.app import create_app
@@ -15,6 +16,7 @@ from lifecycle_supervisor.config import SupervisorConfig
 
 def main() -> None:
     """Parse the arguments and run the command."""
+    close_process()
     parser = argparse.ArgumentParser(prog="lifecycle_supervisor", description=__doc__)
     parser.add_argument("command", nargs="?", choices=["serve", "stop-jobs"], default="serve")
     command = parser.parse_args().command

@@ -5,6 +5,7 @@ import sys
 
 from racetrack_client.log.logs import configure_logs
 from racetrack_commons.api.server import ServerLimits, serve_app
+from racetrack_commons.closed_process import close_process
 from racetrack_commons.settings import SettingsError
 
 from pub.app import create_app
@@ -13,6 +14,7 @@ from pub.config import PubConfig
 
 def main() -> None:
     """Read the settings and serve."""
+    close_process()
     try:
         config = PubConfig.load()
     except SettingsError as error:

@@ -1,10 +1,13 @@
-"""Settings of a service, read once when it starts: environment over YAML file over default; refusal of known secrets."""
+"""Settings of a service, read once when it starts: environment over YAML file over default.
+
+A secret may stand in a file of its own, which the variable `<NAME>_FILE` names. Known secrets are refused.
+"""
 
 import difflib
 import hashlib
 import os
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar, get_args
 
 import pydantic
 from pydantic import BeforeValidator, SecretStr
@@ -53,14 +56,16 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, config_file: str | None = None) -> Self:
-        """Return the settings from the file, by default that of CONFIG_FILE, and from the environment, which takes precedence.
+        """Return the settings from the file, by default that of CONFIG_FILE, from files of secrets and from the environment.
+
+        The environment takes precedence.
 
         Raises SettingsError, which lists everything that is wrong. Only this method checks secrets.
         """
         path = config_file or read_variable("CONFIG_FILE")
         try:
             values = _read_yaml(Path(path), cls) if path else {}
-            settings = cls(**(values | EnvSettingsSource(cls)()))
+            settings = cls(**(values | _read_secret_files(cls) | EnvSettingsSource(cls)()))
         except pydantic.ValidationError as e:
             raise SettingsError(_describe(e)) from None
         settings.check_secrets()
@@ -135,6 +140,34 @@ def _read_yaml(path: Path, settings: type[Settings]) -> dict[str, Any]:
         hints = "; ".join(_hint(key, known) for key in unknown)
         raise SettingsError(f"unknown keys in the settings file {path}: {hints}")
     return values
+
+
+def _read_secret_files(settings: type[Settings]) -> dict[str, str]:
+    """Return the secrets whose variables `<NAME>_FILE` name a file; an empty file gives none."""
+    paths = {
+        name: path
+        for name, field in settings.model_fields.items()
+        if _is_secret(field.annotation) and (path := read_variable(f"{name.upper()}_FILE"))
+    }
+    if doubled := [name.upper() for name in paths if read_variable(name.upper())]:
+        raise SettingsError(
+            "; ".join(f"{name} and {name}_FILE are both set: keep one" for name in doubled)
+        )
+    secrets = {name: _read_secret(name, Path(path)) for name, path in paths.items()}
+    return {name: secret for name, secret in secrets.items() if secret}
+
+
+def _is_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or SecretStr in get_args(annotation)
+
+
+def _read_secret(name: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"{name.upper()}_FILE names {path}, which can't be read: {error}"
+        ) from error
 
 
 def _hint(key: str, known: set[str]) -> str:

@@ -114,3 +114,47 @@ def test_development_mode_accepts_known_secrets(monkeypatch):
 
 def test_secrets_do_not_show_when_settings_are_printed():
     assert OWN_SECRET not in repr(Config.load())
+
+
+def test_a_secret_may_stand_in_a_file(monkeypatch, tmp_path):
+    for name in ("auth_key", "admin_password"):
+        (tmp_path / name).write_text(f"{name} {OWN_SECRET}\n")
+        monkeypatch.setenv(f"{name.upper()}_FILE", str(tmp_path / name))
+    monkeypatch.delenv("AUTH_KEY")
+
+    config = Config.load()
+
+    assert config.auth_key.get_secret_value() == f"auth_key {OWN_SECRET}"
+    assert config.admin_password.get_secret_value() == f"admin_password {OWN_SECRET}"
+
+
+def test_an_empty_file_gives_no_secret(monkeypatch, tmp_path):
+    (tmp_path / "password").touch()
+    monkeypatch.setenv("ADMIN_PASSWORD_FILE", str(tmp_path / "password"))
+
+    assert Config.load().admin_password is None
+
+
+def test_a_secret_of_a_file_is_checked_like_any_other(monkeypatch, tmp_path):
+    (tmp_path / "key").write_text("changeme\n")
+    monkeypatch.delenv("AUTH_KEY")
+    monkeypatch.setenv("AUTH_KEY_FILE", str(tmp_path / "key"))
+
+    with pytest.raises(SettingsError, match="AUTH_KEY is a default that everybody knows"):
+        Config.load()
+
+
+def test_two_places_for_one_secret_are_refused(monkeypatch, tmp_path):
+    (tmp_path / "key").write_text(OWN_SECRET)
+    monkeypatch.setenv("AUTH_KEY_FILE", str(tmp_path / "key"))
+
+    with pytest.raises(SettingsError, match="AUTH_KEY and AUTH_KEY_FILE are both set: keep one"):
+        Config.load()
+
+
+def test_a_file_of_a_secret_that_cannot_be_read_is_named(monkeypatch, tmp_path):
+    monkeypatch.delenv("AUTH_KEY")
+    monkeypatch.setenv("AUTH_KEY_FILE", str(tmp_path / "gone"))
+
+    with pytest.raises(SettingsError, match=r"AUTH_KEY_FILE names .*gone, which can't be read"):
+        Config.load()
