@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 from racetrack_client.log.logs import configure_logs
+from racetrack_commons.api.connections import ConnectionLimits
 from racetrack_commons.api.server import ServerLimits, serve_app
 from racetrack_commons.closed_process import close_process
 from racetrack_commons.settings import SettingsError
@@ -20,10 +21,10 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(f"pub can't start: {error}")
     configure_logs(config.log_level, structured=config.log_structured)
-    # The app limits calls and tells callers so; a limit of connections would count idle ones, too.
+    # The app limits calls, and tells callers so.
     limits = ServerLimits(
         grace_seconds=config.shutdown_grace_seconds,
-        connections=None,
+        connections=ConnectionLimits(requests=None, idle=4000),
         websocket_message_bytes=config.websocket_max_message_bytes,
     )
     stopping = asyncio.Event()

@@ -19,6 +19,7 @@ from pub.app import create_app
 from pub.config import PubConfig
 from pub.testing.jobs import SlowJob
 from pydantic import SecretStr
+from racetrack_commons.api.connections import ConnectionLimits
 from racetrack_commons.api.server import ServerLimits, create_server
 from racetrack_commons.auth.token import admin_token, internal_token
 from racetrack_commons.testing.builders import a_job
@@ -165,7 +166,7 @@ def start_gateway(
             create_app(config, stopping=stopping),
             "127.0.0.1",
             0,
-            ServerLimits(5, None),
+            ServerLimits(5, ConnectionLimits(requests=None)),
             on_stop=stopping.set,
         )
         served = Served(server)

@@ -3,12 +3,14 @@
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 
 import uvicorn
 from racetrack_client.log.logs import get_logger
 from starlette.types import ASGIApp
+
+from racetrack_commons.api.connections import BoundedConfig, ConnectionLimits
 
 logger = get_logger(__name__)
 
@@ -23,8 +25,8 @@ class ServerLimits:
 
     grace_seconds: int = GRACE_SECONDS
     """The time that running requests get after the service was told to stop."""
-    connections: int | None = 2000
-    """The most connections at once, beyond which callers get 503; None: the app limits them itself."""
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
+    """The limits of requests, and of connections without one."""
     websocket_message_bytes: int = 16 * 1024 * 1024
     """The largest message of a WebSocket; a larger one closes the connection with code 1009."""
 
@@ -50,8 +52,9 @@ def create_server(
     """Return a server; port 0 chooses a free port. `on_stop` is called before the server waits for running requests."""
     limits = limits or ServerLimits()
     return _Server(
-        uvicorn.Config(
+        BoundedConfig(
             app,
+            limits.connections,
             host=addr,
             port=port,
             log_config=None,
@@ -59,22 +62,26 @@ def create_server(
             server_header=False,
             proxy_headers=False,  # any caller may claim any address
             backlog=2048,
-            limit_concurrency=limits.connections,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=limits.grace_seconds,
             ws_max_size=limits.websocket_message_bytes,
-            h11_max_incomplete_event_size=64 * 1024,
         ),
         on_stop,
     )
 
 
 class _Server(uvicorn.Server):
-    """Logs why it stops, and tells the app first."""
+    """Logs why it stops, and tells the app first; looks after its connections."""
 
-    def __init__(self, config: uvicorn.Config, on_stop: OnStop | None) -> None:
+    def __init__(self, config: BoundedConfig, on_stop: OnStop | None) -> None:
         super().__init__(config)
+        self._watch = config.watch
         self._on_stop = on_stop
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after the connections; uvicorn calls it ten times a second."""
+        self._watch.tick(self.server_state.connections, counter)
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop, as uvicorn does at a signal."""
