@@ -13,6 +13,8 @@ from lifecycle.infrastructure.line_assembly import LineAssembler
 _ENTRIES_BEYOND = 2
 """One more entry of standard output and of standard error is read than lines are wanted, because it may be cut."""
 _GROWTH = 4
+_MOST_BYTES = 8 * 1024 * 1024
+"""When so much was read for too few lines, the beginning of an endless line is not looked for."""
 
 
 @dataclass(frozen=True, order=True)
@@ -72,18 +74,22 @@ class PastLines:
     """The lines that have not ended."""
     is_all: bool
     """There are no earlier lines."""
+    size: int = 0
+    """The bytes that were read."""
 
 
 def read_past(engine: DockerEngine, container_id: str, count: int) -> PastLines:
     """Return at least the last `count` whole lines of one container, if it has as many; none when it is gone.
 
-    The engine counts entries, not lines, so more and more of them are asked for.
+    The engine counts entries, not lines, so more and more of them are asked for. Of an endless line, the end is returned.
     """
     asked = count + _ENTRIES_BEYOND
     while True:
         past = _assemble(engine.read_log(container_id, asked), asked)
         if len(past.lines) >= count or past.is_all:
             return past
+        if past.size > _MOST_BYTES:
+            return _assemble(engine.read_log(container_id, asked))
         asked *= _GROWTH
 
 
@@ -129,14 +135,14 @@ def _merge(pasts: dict[JobContainer, PastLines], tail: int) -> list[str]:
 def _assemble(entries: Iterable[LogEntry], asked: int | None = None) -> PastLines:
     assembler = ContainerLines()
     lines: list[LogLine] = []
-    first_time, count = "", 0
+    first_time, count, size = "", 0, 0
     for entry in entries:
         first_time = first_time or entry.split()[0]
-        count += 1
+        count, size = count + 1, size + len(entry.content)
         lines += assembler.add(entry)
     rests = list(assembler.take_rests())
     if asked is None or count < asked:
         return PastLines(lines, rests, is_all=True)
     # The beginning of a line is missing if the line is as old as the first entry that was read.
     lines, rests = ([line for line in each if line.time > first_time] for each in (lines, rests))
-    return PastLines(lines, rests, is_all=False)
+    return PastLines(lines, rests, is_all=False, size=size)

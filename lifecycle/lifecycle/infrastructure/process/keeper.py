@@ -4,6 +4,7 @@ import signal
 from datetime import timedelta
 from pathlib import Path
 
+from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.entities.dto import DeploymentStatus
 
@@ -70,7 +71,7 @@ class ProcessKeeper(TargetKeeper):
         for process in (each for each in processes if each.instance_id in serving):
             try:
                 self._look_after(process)
-            except (InstanceNotStarted, OSError) as error:
+            except (InstanceNotStarted, ServiceUnavailable, OSError) as error:
                 logger.error(
                     f"job {process.job_name} {process.job_version} can't be kept running: {error}"
                 )
@@ -135,7 +136,7 @@ class ProcessKeeper(TargetKeeper):
         self.deployer.groups.kill_all()
 
     def _look_after(self, process: JobProcess) -> None:
-        rotate(Path(process.log_path))
+        _rotate(Path(process.log_path))
         started = find_started_process(process)
         if process.state == ProcessState.STOPPING or (started is not None and is_alive(started)):
             return
@@ -176,3 +177,11 @@ class ProcessKeeper(TargetKeeper):
 
     def _mark(self) -> str:
         return make_data_mark(self.deployer.config)
+
+
+def _rotate(log: Path) -> None:
+    """Keep a log small; a failure is logged, and the job is looked after all the same."""
+    try:
+        rotate(log)
+    except OSError as error:
+        logger.warning(f"log {log} can't be moved aside: {error}")

@@ -66,6 +66,16 @@ def test_a_crashed_process_comes_back_on_its_port(keeper, instance, unit_of_work
     assert process_of(unit_of_work).restarts == 1
 
 
+def test_a_log_that_can_not_be_kept_small_stops_no_restart(keeper, instance, unit_of_work):
+    log = Path(process_of(unit_of_work).log_path)
+    log.with_name(f"{log.name}.new").mkdir()
+    kill(process_of(unit_of_work).pid)
+
+    keeper.keep()
+
+    assert process_of(unit_of_work).restarts == 1
+
+
 def test_the_pause_before_a_restart_grows(keeper, instance, unit_of_work):
     kill(process_of(unit_of_work).pid)
     keeper.keep()

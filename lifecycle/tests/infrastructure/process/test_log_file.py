@@ -1,4 +1,5 @@
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from lifecycle.infrastructure.process.log_file import (
+    MOST_TAIL_BYTES,
     FollowedLog,
     open_log,
     read_last_lines,
@@ -133,6 +135,86 @@ def test_the_end_of_an_endless_line_is_found_at_once(tmp_path: Path):
     assert line.startswith("xxx")
     assert line.endswith("more bytes in this line)")
     assert end == "end"
+
+
+def test_only_the_end_of_an_endless_line_is_read(tmp_path: Path, monkeypatch):
+    log = tmp_path / "job.log"
+    with log.open("wb") as file:
+        file.truncate(200_000_000)  # No block of it is written: the file system reads zeros.
+    sizes = []
+    open_path = Path.open
+
+    def counting(path, *arguments, **options):
+        file = open_path(path, *arguments, **options)
+        return CountingFile(file, sizes)
+
+    monkeypatch.setattr(Path, "open", counting)
+
+    (line,) = read_last_lines(log, 20)
+
+    assert line.endswith("more bytes in this line)")
+    assert sum(sizes) < 3 * MOST_TAIL_BYTES
+
+
+class CountingFile:
+    """A file that notes how many bytes are read from it."""
+
+    def __init__(self, file, sizes):
+        self.file, self.sizes = file, sizes
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def seek(self, *arguments):
+        return self.file.seek(*arguments)
+
+    def read(self, size):
+        content = self.file.read(size)
+        self.sizes.append(len(content))
+        return content
+
+
+def test_of_a_burst_only_the_end_is_moved_aside_and_followers_are_told(tmp_path: Path):
+    log = tmp_path / "job.log"
+    log.write_text("first\n")
+    followed = FollowedLog(log)
+    assert followed.read_last_lines(1) == ["first"]
+    with log.open("a") as writer:
+        writer.writelines(f"line {number:06}\n" for number in range(100_000))
+
+    rotate(log, max_bytes=50_000)
+
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 3 * 50_000
+    told, _, *lines = followed.read_new_lines()
+    assert told.startswith("racetrack: ")
+    assert told.endswith(" bytes of the log are left out here")
+    assert lines[-1] == "line 099999"
+    assert read_last_lines(log, 2) == ["line 099998", "line 099999"]
+    with log.open("a") as writer:
+        writer.write("after\n")
+    assert list(followed.read_new_lines()) == ["after"]
+
+
+def test_a_log_that_can_not_be_moved_aside_is_cut_all_the_same(tmp_path: Path):
+    log = tmp_path / "job.log"
+    log.write_text("line\n" * 1000)
+    followed = FollowedLog(log)
+    assert followed.read_last_lines(1) == ["line"]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, hard))  # Stands for a full disk.
+    try:
+        rotate(log, max_bytes=3000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert "the log until here is lost" in log.read_text()
+    assert log.stat().st_size < 200
+    with log.open("a") as writer:
+        writer.write("after\n")
+    assert list(followed.read_new_lines())[-1] == "after"
 
 
 def test_a_line_that_had_begun_is_followed_whole(tmp_path: Path):
