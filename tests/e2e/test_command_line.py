@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -122,3 +123,12 @@ def test_a_progress_bar_is_followed_while_it_grows(embedded_stack, job_directory
         for process in processes:
             process.kill()
             process.communicate()
+
+
+def test_the_platform_of_this_machine_is_found_without_a_remote(embedded_stack):
+    settings = embedded_stack.data / "of-another-shell.yaml"
+    environment = embedded_stack.environment | {"RACETRACK_CONFIG": str(settings)}
+
+    found = replace(embedded_stack, environment=environment).racetrack("get", "remote")
+
+    assert found.stdout == f"{embedded_stack.lifecycle_url}\n"

@@ -72,6 +72,13 @@ def check_job(
     check_allowed(decide_job(uow, subject, scope, job_name, job))
 
 
+def check_reads_family(uow: UnitOfWork, subject: AuthSubject, job_name: str) -> None:
+    """Refuse callers who may read no version of a job: an empty list would not tell what they lack."""
+    family = uow.jobs.list_family(job_name)
+    if not list_permitted_jobs(uow, subject, AuthScope.READ_JOB, family):
+        check_job(uow, subject, job_name, None, AuthScope.READ_JOB)
+
+
 def check_allowed(decision: AccessDecision) -> None:
     """Raise NotPermitted unless the decision allows the request."""
     if not decision.is_allowed:
@@ -190,7 +197,9 @@ def _make_remedy(subject: AuthSubject, wanted: Wanted) -> str:
     is_plain = subject.subject_type is AuthSubjectType.USER and not subject.name.startswith("-")
     # Behind the prefix, a name such as `--everything` is no option.
     holder = subject.name if is_plain else f"{subject.subject_type}:{subject.name}"
-    words = ["racetrack", "auth", "allow", holder, wanted.job_name or "--everything"]
+    # On any job is enough, but for a scope that concerns none.
+    anything = "--everything" if wanted.scope in PLATFORM_SCOPES else "JOB"
+    words = ["racetrack", "auth", "allow", holder, wanted.job_name or anything]
     if wanted.scope is not AuthScope.CALL_JOB:
         words += ["--scope", wanted.scope]
     return shlex.join(words)

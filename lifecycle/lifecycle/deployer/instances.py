@@ -64,6 +64,15 @@ class InstanceDeployer(JobDeployer):
         Called from the thread of the worker that carries the deployment on.
         """
 
+    def check_manifest(self, manifest: Manifest) -> None:
+        """Look at what the manifest asks for, as far as that is known before anything is built.
+
+        Returns nothing.
+        Raises InstanceNotStarted when this target could never start an instance of it.
+        Called when a deployment is asked for.
+        Called from the thread of an endpoint.
+        """
+
     def list_unmet_wishes(self, manifest: Manifest) -> list[str]:  # noqa: ARG002 - for targets that override it
         """Return a warning for each key of the manifest that has no effect on this target, perhaps none.
 

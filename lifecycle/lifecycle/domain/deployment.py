@@ -12,6 +12,19 @@ RECONCILER = "racetrack"
 """The deployer of lost jobs that are started again."""
 
 
+_CANCELLED = "cancelled by "
+
+
+def describe_cancellation(username: str) -> str:
+    """Return the error of a deployment that a user cancelled."""
+    return f"{_CANCELLED}{username}"
+
+
+def is_cancellation(error: str | None) -> bool:
+    """Return whether the error of a deployment says that it was cancelled."""
+    return (error or "").startswith(_CANCELLED)
+
+
 class TaskKind(StrEnum):
     """The kinds of deployments."""
 

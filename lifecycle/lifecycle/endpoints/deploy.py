@@ -11,6 +11,7 @@ from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 from lifecycle.auth.authorize import (
     NotPermitted,
     check_job,
+    check_reads_family,
     list_own_deployments,
     list_visible_deployments,
 )
@@ -78,7 +79,10 @@ def list_deployments(
 ) -> list[DeploymentDto]:
     """List the deployments that the caller may see, of one job or of all jobs, the last changed first."""
     newest = uow.deployments.list_newest(limit, job_name, job_version)
-    return with_kinds(uow, list_visible_deployments(uow, subject, newest))
+    visible = list_visible_deployments(uow, subject, newest)
+    if job_name and not visible:
+        check_reads_family(uow, subject, job_name)
+    return with_kinds(uow, visible)
 
 
 def require_readable_deployment(

@@ -82,10 +82,10 @@ def get_plain_logs(logs: RuntimeLogs) -> str:
 
 @router.get("/logs/follow", response_class=StreamingResponse)
 async def follow_logs(
-    job: ReadableJob, services: ServicesDep, tail: Count = 20
+    job: ReadableJob, services: ServicesDep, tail: Count = 20, since: Since = None
 ) -> StreamingResponse:
-    """Stream the log of a job as server-sent events, a JSON string each line."""
-    log = services.logs.open(job, str(tail))
+    """Stream the log of a job as server-sent events, a JSON string each line; first the last lines, or those since a time."""
+    log = services.logs.open(job, str(tail), since)
     return StreamingResponse(
         stream_lines(log),
         media_type="text/event-stream",

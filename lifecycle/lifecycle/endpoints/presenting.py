@@ -31,14 +31,16 @@ def with_pin(job: JobDto, pins: Collection[tuple[str, str]]) -> JobDto:
 
 
 def with_kinds(uow: UnitOfWork, deployments: list[DeploymentDto]) -> list[DeploymentDto]:
-    """Return the deployments with their kinds; those of older releases have none."""
-    kinds = uow.deployment_tasks.list_kinds([each.id for each in deployments])
-    return [
-        each.model_copy(update={"kind": kinds[each.id][0], "is_restorable": kinds[each.id][1]})
-        if each.id in kinds
-        else each
-        for each in deployments
-    ]
+    """Return the deployments with their kinds, and with a mark on those that serve; older releases stored no kinds."""
+    ids = [each.id for each in deployments]
+    kinds = uow.deployment_tasks.list_kinds(ids)
+    serving = uow.instances.list_serving_ids(ids)
+    marked = []
+    for each in deployments:
+        kind, is_restorable = kinds.get(each.id, (None, False))
+        marks = {"kind": kind, "is_restorable": is_restorable, "is_serving": each.id in serving}
+        marked.append(each.model_copy(update=marks))
+    return marked
 
 
 def make_pub_url(config: Config) -> str:

@@ -6,6 +6,7 @@ import json
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -33,13 +34,19 @@ class FollowedJobLog:
     streamer: LogsStreamer
     tail: str | None = None
     """The number of last lines to begin with; None leaves it to the target."""
+    since: datetime | None = None
+    """The time from which on there are lines to begin with; None: from whenever they are."""
     look_again: Callable[[], "FollowedJobLog | None"] = lambda: None
     """Returns the log at another target if the job has moved there, else None; raises EntityNotFound if the job is gone."""
 
     def describe(self) -> dict[str, str]:
         """Return the resource properties that streamers expect."""
         properties = {"job_name": self.job.name, "job_version": self.job.version}
-        return properties | ({"tail": self.tail} if self.tail is not None else {})
+        if self.tail is not None:
+            properties["tail"] = self.tail
+        if self.since is not None:
+            properties["since"] = self.since.astimezone(UTC).isoformat()
+        return properties
 
 
 @dataclass(frozen=True)
@@ -67,12 +74,12 @@ class LogSources:
         job = self._require_readable_job(name, version, token)
         return self.open(job, None if tail is None else str(tail))
 
-    def open(self, job: JobDto, tail: str | None) -> FollowedJobLog:
+    def open(self, job: JobDto, tail: str | None, since: datetime | None = None) -> FollowedJobLog:
         """Return the log of a job; raises ServiceUnavailable if its target can't follow logs."""
         streamer = self.infrastructure.get(job.infrastructure_target or "").logs_streamer
         if streamer is None:
             raise ServiceUnavailable(f"the infrastructure target of job {job} can't follow logs")
-        return FollowedJobLog(job, streamer, tail, lambda: self._find_moved(job, tail))
+        return FollowedJobLog(job, streamer, tail, since, lambda: self._find_moved(job, tail))
 
     def _find_moved(self, job: JobDto, tail: str | None) -> FollowedJobLog | None:
         with self.unit_of_work.reading() as uow:

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, Protocol
 
 from racetrack_commons.entities.dto import JobDto, JobStatus
@@ -58,6 +59,8 @@ class LogReader:
     """The number of earlier lines that the reader wants."""
     take: Callable[[str], None]
     """Passes a line to the reader; called from a thread of the session."""
+    since: datetime | None = None
+    """The time from which on the reader wants earlier lines; None: from whenever they are."""
 
 
 class LogSession(Protocol):
@@ -95,8 +98,14 @@ class BuiltInLogsStreamer(LogsStreamer):
             with self._uow.reading() as uow:
                 return uow.jobs.get(name, version)
 
+        since = resource_properties.get("since")
         session = self.open_session(
-            LogReader(get_job, tail, lambda line: on_next_line(session_id, line))
+            LogReader(
+                get_job,
+                tail,
+                take=lambda line: on_next_line(session_id, line),
+                since=datetime.fromisoformat(since) if since else None,
+            )
         )
         self._sessions[session_id] = session
         session.start(name)

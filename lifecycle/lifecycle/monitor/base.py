@@ -79,7 +79,8 @@ class LogsStreamer(ABC):
     ) -> None:
         """Start a session that calls `on_next_line(session_id, line)` for each line, from any thread.
 
-        The properties are `job_name`, `job_version` and perhaps `tail`, the number of earlier lines.
+        The properties are `job_name`, `job_version`, perhaps `tail`, the number of earlier lines, and perhaps
+        `since`, a time in ISO 8601: earlier lines are then those since that time; targets may do without.
         Returns nothing, at once: it must not wait for lines.
         Raises any error when the log can't be followed; the reader is told its text.
         Called when a reader begins to follow a log.

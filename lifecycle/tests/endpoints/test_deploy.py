@@ -1,5 +1,6 @@
 import base64
 import gzip
+import re
 
 import pytest
 from lifecycle.testing.fakes import FakeImageBuilder, FakeInstances, FakeMonitor, a_target
@@ -21,6 +22,15 @@ def builder(client):
     provisioner = services.deployments.worker._runner.steps["provision"]._side_by_side
     provisioner._check_works = lambda *_: None
     return builder
+
+
+@pytest.fixture
+def shop(client, app_uow):
+    """The headers of an ESC without permissions."""
+    with app_uow() as uow:
+        subject = uow.auth_subjects.get_or_add_of_esc(uow.escs.add("shop", None).id)
+        token = client.app.state.services.tokens.ensure_valid(uow, subject)
+    return {"X-Racetrack-Auth": token}
 
 
 def post_deploy(client, headers, path="deploy", **manifest):
@@ -336,3 +346,46 @@ def test_an_esc_owns_the_deployments_that_it_began(client, builder):
 
     assert client.get(path, headers=esc).json()["status"] == "in_progress"
     assert client.post(f"{path}/cancel", headers=esc).status_code == 200
+
+
+def test_a_manifest_that_can_never_start_is_refused_before_anything_is_built(client, admin):
+    builder = client.app.state.services.deployments.worker._runner.steps["build"]
+    builder._image_builder = FakeImageBuilder()
+
+    answer = post_deploy(client, admin, resources={"memory_max": "64Gi"})
+
+    assert answer.status_code == 400
+    assert "memory_max 64Gi is more than this platform allows: 8Gi" in answer.json()["error"]
+    assert builder._image_builder.payloads == []
+
+
+def test_the_serving_deployment_is_marked(client, deployed, builder, admin):
+    path = "/lifecycle/api/v1/deploy?job_name=adder"
+    builder.error = "pip failed"
+    wait_for(client, admin, post_deploy(client, admin).json()["id"])
+
+    serving = {each["id"]: each["is_serving"] for each in client.get(path, headers=admin).json()}
+
+    assert len(serving) == 2
+    assert [each for each, is_serving in serving.items() if is_serving] == [deployed["id"]]
+
+
+def test_a_list_that_the_caller_may_not_see_names_the_missing_permission(client, deployed, shop):
+    headers, path = shop, "/lifecycle/api/v1/deploy"
+
+    answer = client.get(f"{path}?job_name=adder", headers=headers)
+
+    assert answer.status_code == 401
+    assert "lacks the permission read_job on job adder" in answer.json()["error"]
+    assert re.search(
+        r"`racetrack auth allow esc:\S+ adder --scope read_job`", answer.json()["error"]
+    )
+    assert client.get(path, headers=headers).json() == []
+
+
+@pytest.mark.parametrize("path", ["job", "calls/adder"])
+def test_a_refused_list_names_a_permission_that_is_enough(client, shop, path):
+    answer = client.get(f"/lifecycle/api/v1/{path}", headers=shop)
+
+    assert answer.status_code == 401
+    assert re.search(r"`racetrack auth allow esc:\S+ JOB --scope read_job`", answer.json()["error"])

@@ -11,8 +11,8 @@ def follow(streamer):
     """Follows the log of the job; the lines come into the list that is returned."""
     before, lines = set(threading.enumerate()), []
 
-    def follow(tail=5):
-        properties = {"job_name": NAME, "job_version": VERSION, "tail": str(tail)}
+    def follow(tail=5, **more):
+        properties = {"job_name": NAME, "job_version": VERSION, "tail": str(tail)} | more
         streamer.create_session("s", properties, lambda _, line: lines.append(line))
         return lines
 

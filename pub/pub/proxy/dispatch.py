@@ -8,7 +8,7 @@ from pub.metrics import PubMetrics
 from pub.proxy.call import Call, read_call
 from pub.proxy.errors import CallFailed, Headers, broken, overloaded
 from pub.proxy.forward import HttpForwarder
-from pub.proxy.login_page import is_for_browser, render_refusal
+from pub.proxy.login_page import is_for_browser, render_failure
 from pub.proxy.websocket import WebSocketForwarder
 
 logger = get_logger(__name__)
@@ -64,8 +64,8 @@ class Proxy:
         if failure.status != 404:
             self._metrics.count("pub_job_proxy_request_errors")
         logger.info(f"{call} {failure.status} {failure.error}", extra={"id": call.tracing_id})
-        is_page = failure.status == 401 and is_for_browser(call)
-        headers, body = render_refusal(call, failure) if is_page else failure.render(call)
+        is_page = is_for_browser(call)
+        headers, body = render_failure(call, failure) if is_page else failure.render(call)
         await _send_answer(call, failure.status, headers, body)
 
 

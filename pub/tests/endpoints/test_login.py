@@ -103,5 +103,40 @@ def test_programs_get_json(pub, lifecycle, method, accept):
     assert answer.json()["error"] == "Proxy request error: Unauthenticated"
 
 
+@pytest.mark.parametrize(
+    ("accept", "is_page"),
+    [
+        (BROWSER["Accept"], True),
+        ("text/html;q=0.5, application/json;q=0.4", True),
+        ("application/json, text/html", False),
+        ("application/json, text/html;q=0.9", False),
+        ("text/html;q=none", False),
+        ("*/*", False),
+        ("", False),
+    ],
+)
+def test_an_error_is_a_page_for_callers_that_prefer_html(pub, lifecycle, accept, is_page):
+    headers = {"Accept": accept, "X-Racetrack-Auth": "good"}
+    answer = pub.get("/pub/job/nowhere/latest", headers=headers)
+
+    assert answer.status_code == 404
+    if is_page:
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert "There is no such job. The id of this request is" in answer.text
+        assert "script-src" not in answer.headers["content-security-policy"]
+        assert answer.headers["x-request-tracing-id"] in answer.text
+    else:
+        assert answer.json()["error"].startswith("Proxy request error: Job was not found")
+
+
+def test_the_page_of_a_starting_job_says_when_to_try_again(pub, lifecycle):
+    lifecycle.job_status = "starting"
+
+    page = pub.get(URL, headers=BROWSER | {"X-Racetrack-Auth": "good"})
+
+    assert (page.status_code, page.headers["retry-after"]) == (503, "2")
+    assert "The job is starting, try again." in page.text
+
+
 def test_the_page_can_be_opened_without_a_job(pub, lifecycle):
     assert read_form(pub.get("/pub/login")) == (f"{pub.base_url}/pub/login", "")

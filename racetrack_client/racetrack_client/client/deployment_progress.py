@@ -59,6 +59,33 @@ def describe_ways(deployment_id: str) -> str:
     )
 
 
+def is_running(deployment: dict[str, Any]) -> bool:
+    """Return whether a deployment goes on."""
+    return str(deployment["status"]).lower() == "in_progress"
+
+
+def describe_status(deployment: dict[str, Any]) -> str:
+    """Return the phase of a deployment that goes on, else what became of it: older servers know neither serving nor cancelled."""
+    if is_running(deployment):
+        return str(deployment.get("phase") or "submitted")
+    if deployment.get("is_cancelled"):
+        return "cancelled"
+    return "serving" if deployment.get("is_serving") else str(deployment["status"]).lower()
+
+
+def describe_end(deployment: dict[str, Any]) -> str:
+    """Return what became of a deployment that did not succeed, with its cause."""
+    cause = find_cause(deployment)
+    if deployment.get("is_cancelled"):  # The cause says so, and by whom.
+        return f"was {cause}"
+    return f"failed: {cause}" if cause else "failed"
+
+
+def find_cause(deployment: dict[str, Any]) -> str | None:
+    """Return the first line of what ended a deployment that is not done, None for others."""
+    return (deployment.get("error") or "").strip().partition("\n")[0] or None
+
+
 def is_transient(error: Exception) -> bool:
     """Return whether the same request may succeed a moment later."""
     # While Lifecycle restarts, it refuses connections, or the proxy in front of it answers 502 or 503.

@@ -11,11 +11,11 @@ from urllib.parse import quote
 from racetrack_client import __version__
 from racetrack_client.client_config.auth import find_user_auth
 from racetrack_client.client_config.client_config import (
-    DEFAULT_REMOTE,
     ClientConfig,
     changing_config,
     load_config,
 )
+from racetrack_client.client_config.local_stacks import LocalStack, list_local_stacks
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.utils.auth import AuthError, get_auth_request_headers
 from racetrack_client.utils.request import (
@@ -29,13 +29,18 @@ from racetrack_client.utils.request import (
     parse_response,
     parse_response_object,
 )
-from racetrack_client.utils.url import join_paths, resolve_lifecycle_url
+from racetrack_client.utils.url import (
+    describe_missing_scheme,
+    has_no_scheme,
+    join_paths,
+    resolve_lifecycle_url,
+)
 
 ERROR_CONTEXT = "Lifecycle response error"
 LONGEST_DEPLOYMENT_SECONDS = 3600
 NO_REMOTE_HINT = (
     "No remote is set: choose one by `racetrack set remote URL`; "
-    "that of a platform which `make up` started on this machine is http://127.0.0.1:7202."
+    "`make up` starts a platform on this machine, which is found by itself."
 )
 
 
@@ -63,8 +68,12 @@ class Session:
     ) -> None:
         self.environment = environment
         self.config = load_config(environment.config_path) if config is None else config
-        self.remote_name = remote or environment.remote or self.config.lifecycle_url
-        self._is_remote_chosen = self.remote_name != DEFAULT_REMOTE
+        chosen = remote or environment.remote
+        is_remote_chosen = bool(chosen) or self.config.has_remote
+        self._stacks = [] if is_remote_chosen else list_local_stacks(environment.config_path)
+        self._is_remote_chosen = is_remote_chosen
+        found = self._stacks[0].url if len(self._stacks) == 1 else None
+        self.remote_name = chosen or found or self.config.lifecycle_url
 
     @cached_property
     def lifecycle_url(self) -> str:
@@ -204,11 +213,14 @@ class Session:
     def _suggest_remote(self) -> str:
         """Return a sentence that says how to choose the right remote."""
         if not self._is_remote_chosen:
-            return NO_REMOTE_HINT
+            return _describe_stacks(self._stacks) if self._stacks else NO_REMOTE_HINT
         if self._is_single_word:
             aliases = ", ".join(sorted(self.config.lifecycle_url_aliases)) or "none"
             return f"{self.remote_name} is taken for a host, because no alias is called so; there are: {aliases}."
-        return "Is the remote right? `racetrack get remote` shows it, `racetrack set remote URL` changes it."
+        advice = "`racetrack get remote` shows it, `racetrack set remote URL` changes it."
+        if has_no_scheme(self.remote_name, self.config.lifecycle_url_aliases):
+            return f"Is the remote right? {describe_missing_scheme(self.remote_name)} {advice}"
+        return f"Is the remote right? {advice}"
 
     @contextmanager
     def stream_lines(self, path: str) -> Iterator[Iterator[str]]:
@@ -243,6 +255,17 @@ def log_in(session: Session, username: str, password: str) -> str:
     response = session.request("POST", session.api_url("users/login"), credentials, token="")
     # Lifecycle also names other causes: the user may not be active, or there were too many attempts.
     return str(_parse(response, _read_error(response))["token"])
+
+
+def _describe_stacks(stacks: list[LocalStack]) -> str:
+    """Say how to reach the platforms that `make up` started on this machine; no remote is set."""
+    if len(stacks) > 1:
+        urls = ", ".join(stack.url for stack in stacks)
+        return f"No remote is set, and several platforms were started here: choose one by `racetrack set remote URL`: {urls}"
+    return (
+        f"No remote is set, and the platform of {stacks[0].directory}, which was started here, does not answer: "
+        "start it again by `make up` there, or choose another by `racetrack set remote URL`."
+    )
 
 
 def _read_error(response: Response) -> str:

@@ -4,16 +4,24 @@ A suggestion is extra: when its question fails, the error stays as it is.
 """
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
+from racetrack_client.client.deployment_progress import (
+    describe_end,
+    describe_status,
+    is_running,
+)
+from racetrack_client.client.job_call import JobEndpoint, Method
 from racetrack_client.client.session import Session, job_path
 from racetrack_client.utils.request import EndpointUnknown, RequestError, ResponseError
 
 PATIENCE_SECONDS = 3.0
 """The longest time that a suggestion, or pressing Tab, waits for an answer."""
+API_PREFIX = "/api/v1"
+"""The beginning of the paths of a job's methods, which `racetrack call` leaves out."""
 _MISSING = "there is no job "
 
 
@@ -47,36 +55,64 @@ def suggesting_endpoints(
 
 def list_endpoints(session: Session, name: str, version: str) -> list[str]:
     """List the endpoints that a job describes in its documentation; none when it does not answer."""
+    return sorted(_read_methods(session, name, version))
+
+
+def resolve_endpoint(session: Session, called: JobEndpoint, method: Method) -> JobEndpoint:
+    """Return the endpoint that a short path such as `/explain` means: `/api/v1/explain`, if the job has it and not `/explain`."""
+    path = f"/{called.path.strip('/')}"
+    if path == "/" or path.startswith("/api/"):
+        return called
+    known = _read_methods(session, called.name, called.version)
+    full = f"{API_PREFIX}{path}"
+    is_meant = path not in known and method.lower() in known.get(full, ())
+    return JobEndpoint(called.name, called.version, full) if is_meant else called
+
+
+def _read_methods(session: Session, name: str, version: str) -> dict[str, Collection[str]]:
+    """Return the methods of each endpoint, as the documentation of a job tells them."""
     url = f"{session.pub_url}/{job_path(name, version)}/openapi.json"
     try:
         answer = session.request("GET", url, timeout_seconds=PATIENCE_SECONDS)
-        return sorted(answer.json()["paths"]) if answer.ok else []
+        return dict(answer.json()["paths"]) if answer.ok else {}
     except (RequestError, ValueError, KeyError, TypeError):
-        return []
+        return {}
 
 
 def suggest_job(session: Session, name: str) -> str:
     """Return the versions of the job, the fate of its last deployment, or a similar name; perhaps an empty text."""
     jobs = _ask(session, "job")
+    last = find_last_deployment(session, name)
+    if last and is_running(last):
+        return _describe_deployment(last)
     if versions := [job["version"] for job in jobs if job["name"] == name]:
         return f"{name} has the versions: {', '.join(versions)}"
-    question = urlencode({"job_name": name, "limit": 1})
-    deployments = [each for each in _ask(session, f"deploy?{question}") if each["job_name"] == name]
-    if deployments:
-        return _describe_deployment(deployments[0])
+    if last:
+        return _describe_deployment(last)
     close = difflib.get_close_matches(name, {job["name"] for job in jobs}, n=1)
     return f"did you mean {close[0]}?" if close else "`racetrack list` shows the jobs"
 
 
+def find_last_deployment(session: Session, name: str, version: str = "") -> dict[str, Any] | None:
+    """Return the deployment of a job that changed last; None without one, or when it can't be asked for."""
+    question = {"job_name": name, "limit": 1} | ({"job_version": version} if version else {})
+    found = _ask(session, f"deploy?{urlencode(question)}")
+    # Older servers know no filters.
+    own = [each for each in found if each["job_name"] == name]
+    return next((each for each in own if version in ("", each["job_version"])), None)
+
+
 def _describe_deployment(deployment: dict[str, Any]) -> str:
     name, version = deployment["job_name"], deployment["job_version"]
-    status = str(deployment["status"]).lower()
-    if status == "failed":
-        log = f"`racetrack build-logs {name} --version {version}` shows the log of its build"
-        return f"its last deployment, of version {version}, failed; {log}"
+    status = describe_status(deployment)
+    if is_running(deployment):
+        return (
+            f"version {version} is being deployed ({status}); `racetrack attach {name}` follows it"
+        )
     if status == "done":
         return f"it was deployed as version {version}, and deleted since"
-    return f"version {version} is being deployed"
+    log = f"`racetrack build-logs {name} --version {version}` shows the log of its build"
+    return f"its last deployment, of version {version}, {describe_end(deployment)}; {log}"
 
 
 def _ask(session: Session, path: str) -> list[dict[str, Any]]:

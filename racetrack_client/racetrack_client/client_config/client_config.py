@@ -47,6 +47,15 @@ class ClientConfig(BaseModel):
     user_auths: dict[str, str] = Field(default_factory=dict, repr=False)
     """The token for each Lifecycle, by URL."""
 
+    @property
+    def has_remote(self) -> bool:
+        """True if the user has chosen a remote, perhaps the default one."""
+        return "lifecycle_url" in self.model_fields_set
+
+    def list_stored(self) -> dict[str, object]:
+        """Return the content of the file; a remote that was not chosen is left out, so that it is not taken for a choice."""
+        return self.model_dump(exclude=None if self.has_remote else {"lifecycle_url"})
+
 
 def default_config_path() -> Path:
     """Return the default path of the settings file."""
@@ -78,7 +87,7 @@ def save_config(path: Path, config: ClientConfig) -> None:
         handle, temporary = tempfile.mkstemp(dir=_make_directory(path), prefix=".config-")
         try:
             with os.fdopen(handle, "w") as file:
-                yaml.safe_dump(config.model_dump(), file)
+                yaml.safe_dump(config.list_stored(), file)
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

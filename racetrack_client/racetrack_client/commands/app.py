@@ -77,6 +77,14 @@ class LazyGroup(TyperGroup):
             ctx.fail(f"No such command '{args[0]}'.{hint}")
         return super().resolve_command(ctx, args)
 
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Take the words of a line that the shell completes as they are: Typer imports pydantic to read options."""
+        if not ctx.resilient_parsing or (args and args[0].startswith("-")):
+            return super().parse_args(ctx, args)
+        ctx._opt_prefixes.update({"-", "--"})
+        ctx._protected_args, ctx.args = args[:1], args[1:]
+        return ctx.args
+
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """Offer the names of commands without importing them, which Tab should not wait for."""
         if incomplete.startswith("-"):

@@ -17,7 +17,11 @@ from racetrack_client.client.job_call import (
     Method,
 )
 from racetrack_client.client.session import Session
-from racetrack_client.client.suggestions import suggesting_endpoints, suggesting_jobs
+from racetrack_client.client.suggestions import (
+    resolve_endpoint,
+    suggesting_endpoints,
+    suggesting_jobs,
+)
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     JobName,
@@ -49,7 +53,8 @@ def call(  # noqa: PLR0913 each is an argument or option of the command
     endpoint: Annotated[
         str,
         typer.Argument(
-            help="The path at the job, such as /explain; it may be left out, also before a payload.",
+            help="A method such as explain, or the path at the job, such as /api/v1/explain; "
+            "default: perform, also before a payload.",
             autocompletion=complete_endpoint,
         ),
     ] = DEFAULT_ENDPOINT,
@@ -92,14 +97,14 @@ def call(  # noqa: PLR0913 each is an argument or option of the command
 ) -> None:
     """Call a job and print its answer.
 
-    For example: racetrack call adder '{numbers: [40, 2]}', or racetrack call adder /api/v1/perform @numbers.json
+    For example: racetrack call adder '{numbers: [40, 2]}', or racetrack call adder /explain @numbers.json
     """
     if _is_payload(endpoint) and payload == "{}":
         endpoint, payload = DEFAULT_ENDPOINT, endpoint
     parameters = _parse_payload(_read_payload(payload))
     session = open_session(remote)
     # The gateway resolves the version: a caller who may call the job need not be permitted to see it.
-    called = JobEndpoint(name, version, endpoint)
+    called = resolve_endpoint(session, JobEndpoint(name, version, endpoint), method)
     gateway = f"{session.pub_url}/async/new" if is_async or detach else session.pub_url
     job_call = JobCall.make(method, called.make_url(gateway), parameters)
     if curl:
@@ -107,7 +112,7 @@ def call(  # noqa: PLR0913 each is an argument or option of the command
         return
     with (
         suggesting_jobs(session, name),
-        suggesting_endpoints(session, name, version, endpoint),
+        suggesting_endpoints(session, name, version, called.path),
     ):
         if detach:
             url = AsyncCall.start(session, job_call).poll_url

@@ -37,7 +37,7 @@ from racetrack_client.commands.options import (
 )
 from racetrack_client.manifest.load import find_manifest_path, parse_extra_vars
 from racetrack_client.manifest.parse import parse_own_manifest
-from racetrack_client.manifest.rules import list_deprecations
+from racetrack_client.manifest.rules import list_deprecations, list_missing_keys
 
 app = typer.Typer()
 
@@ -85,8 +85,8 @@ def deploy(  # noqa: PLR0913 each is an option of the command
     options = DeployOptions(force, build_context, no_cache, upgrade)
     progress = Progress(sys.stderr)
     packed = pack_job(source, options, session.config.git_credentials, progress.on_bytes("packing"))
-    warn_of_deprecations(source.content)
     progress.clear()
+    tell_of_keys(source.content)
     tell_notes(packed.notes)
     manifest = packed.manifest
     origin = _describe_origin(packed)
@@ -120,7 +120,7 @@ def validate(
     """Check a manifest and print it with defaults filled in."""
     source = _load_source(path, extra_vars)
     manifest = parse_own_manifest(source.content)
-    warn_of_deprecations(source.content)
+    tell_of_keys(source.content)
     if (
         source.choose_build_context(manifest, BuildContextMethod.default)
         == BuildContextMethod.local
@@ -130,10 +130,11 @@ def validate(
     print_data(content, output, yaml.safe_dump(content))
 
 
-def warn_of_deprecations(content: dict[str, Any]) -> None:
-    """Print a warning for each deprecated key of a manifest."""
+def tell_of_keys(content: dict[str, Any]) -> None:
+    """Print a warning for each deprecated key of a manifest, and a note for each key that it should have."""
     for deprecation in list_deprecations(content):
         say(f"warning: {deprecation}")
+    tell_notes(list_missing_keys(content))
 
 
 def tell_notes(notes: list[str]) -> None:

@@ -2,12 +2,16 @@
 
 import sys
 import time
+from shlex import quote
+from textwrap import shorten
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import typer
 
+from racetrack_client.client.deployment_progress import describe_status, find_cause, is_running
 from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, Session, job_path
+from racetrack_client.client.suggestions import suggest_job
 from racetrack_client.commands.following import BuildLog, Progress, watch_deployment
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
@@ -28,7 +32,8 @@ from racetrack_client.utils.time import days_ago_text
 
 app = typer.Typer()
 
-HEADER = ("ID", "VERSION", "KIND", "STATUS", "BY", "BEGUN", "TOOK", "ROLLBACK")
+HEADER = ("ID", "VERSION", "KIND", "STATUS", "BY", "BEGUN", "TOOK", "ROLLBACK", "CAUSE")
+_LONGEST_CAUSE = 100
 Deployment = Annotated[
     str,
     typer.Argument(help="Id of a deployment, or the name of a job that is being deployed."),
@@ -95,13 +100,17 @@ def print_deployments(
 ) -> None:
     """List the deployments of a job with their ids, the newest first."""
     query = urlencode({"job_name": name, "job_version": version, "limit": limit})
-    found = open_session(remote).call("GET", f"deploy?{query}")
+    session = open_session(remote)
+    found = session.call("GET", f"deploy?{query}")
     found.sort(key=lambda deployment: deployment["create_time"], reverse=True)
     if not found and output == Output.TEXT:
-        say(f"no deployment of {name} is known")
+        say(f"no deployment of {name} is known; {suggest_job(session, name)}")
         return
     rows = [_make_row(deployment, int(time.time())) for deployment in found]
-    print_data(found, output, format_table(HEADER, rows))
+    # The last column is for causes, which most lists have none of.
+    columns = len(HEADER) if any(row[-1] for row in rows) else len(HEADER) - 1
+    table = format_table(HEADER[:columns], [row[:columns] for row in rows])
+    print_data(found, output, table)
 
 
 @app.command("attach", no_args_is_help=True)
@@ -154,7 +163,7 @@ def _choose_deployment(session: Session, wanted: str) -> str:
     if len(wanted) == len("00000000-0000-0000-0000-000000000000") and wanted.count("-") == 4:
         return wanted
     found = session.call("GET", f"deploy?{urlencode({'job_name': wanted, 'limit': 50})}")
-    running = [each["id"] for each in found if each["status"] == "in_progress"]
+    running = [each["id"] for each in found if is_running(each)]
     if len(running) == 1:
         return str(running[0])
     if running:
@@ -162,21 +171,21 @@ def _choose_deployment(session: Session, wanted: str) -> str:
             f"several deployments of {wanted} run: name one of {', '.join(running)}"
         )
     raise EntityNotFound(
-        f"no deployment of {wanted} runs; `racetrack deployments {wanted}` lists those that have ended"
+        f"no deployment of {wanted} runs; `racetrack deployments {quote(wanted)}` lists those that have ended"
     )
 
 
 def _make_row(deployment: dict[str, Any], now: int) -> list[str]:
-    is_running = deployment["status"] == "in_progress"
-    ended = now if is_running else deployment["update_time"]
-    status = deployment.get("phase") if is_running else deployment["status"]
+    ended = now if is_running(deployment) else deployment["update_time"]
+    can_be_restored = deployment.get("is_restorable") and not deployment.get("is_serving")
     return [
         deployment["id"],
         deployment["job_version"],
         deployment.get("kind") or "",
-        status or "submitted",
+        describe_status(deployment),
         deployment.get("deployed_by") or "",
         days_ago_text(deployment["create_time"], now),
         f"{max(0, ended - deployment['create_time'])} s",
-        "possible" if deployment.get("is_restorable") else "",
+        "possible" if can_be_restored else "",
+        shorten(find_cause(deployment) or "", _LONGEST_CAUSE, placeholder=" …"),
     ]

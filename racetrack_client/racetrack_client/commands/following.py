@@ -20,6 +20,8 @@ from racetrack_client.utils.request import RequestError, ResponseError
 
 _PAUSE_SECONDS = 0.5
 _REFRESH_SECONDS = 0.1
+_LINE_SECONDS = 5.0
+"""The time between two lines about one upload, where there is no live line."""
 _MANY_BYTES = 1024 * 1024
 """Fewer bytes are packed and sent at once."""
 
@@ -37,7 +39,7 @@ class Progress:
         self._started = monotonic()
         self._phase = ""
         self._warnings = ""
-        self._shown = 0.0
+        self._next_count = 0.0
 
     @property
     def elapsed_seconds(self) -> float:
@@ -59,14 +61,16 @@ class Progress:
         self._phase = phase
 
     def on_bytes(self, what: str) -> Callable[[int, int], None]:
-        """Return a function that shows on a terminal how many of many bytes are done."""
+        """Return a function that shows how many of many bytes are done: live, or elsewhere by a line now and then."""
+        self._next_count = 0.0
 
         def show(done: int, total: int) -> None:
             now = self.elapsed_seconds
-            if self._is_live and total > _MANY_BYTES and now - self._shown > _REFRESH_SECONDS:
-                self._shown = now
-                sizes = f"{done / 1024**2:.1f} of {total / 1024**2:.1f} MiB"
-                self._write(f"\r\033[2K[{now:5.1f} s] {what} {sizes}")
+            if total <= _MANY_BYTES or now < self._next_count:
+                return
+            self._next_count = now + (_REFRESH_SECONDS if self._is_live else _LINE_SECONDS)
+            text = f"[{now:5.1f} s] {what} {done / 1024**2:.1f} of {total / 1024**2:.1f} MiB"
+            self._write(f"\r\033[2K{text}" if self._is_live else f"{text}\n")
 
         return show
 
@@ -85,12 +89,12 @@ class Progress:
         self._stream.flush()
 
 
-def follow_logs(session: Session, path: str, tail: int, output: Output) -> None:
+def follow_logs(session: Session, path: str, question: str, output: Output) -> None:
     """Print the lines of `path` as they arrive, until Ctrl-C; a short outage of Lifecycle is waited out."""
     # Ctrl-C is the normal end of following.
     with contextlib.suppress(KeyboardInterrupt):
         lines = LineWriter(sys.stdout, output)
-        heard = _print_stream(session, f"{path}?tail={tail}", lines)
+        heard = _print_stream(session, f"{path}?{question}", lines)
         while True:
             say("the connection broke off; some lines may be missing")
             heard = _print_stream_again(session, f"{path}?tail=0", lines, heard)

@@ -134,17 +134,14 @@ def logs(  # noqa: PLR0913 each is an argument or option of the command
     with suggesting_jobs(session, name):
         exact = session.call("GET", job_path(name, version))["version"]
     if since is None:
-        tail = _FEW_LINES if tail is None else tail
-        if follow:
-            follow_logs(session, job_path(name, exact, "logs/follow"), tail, output)
-            return
-        question = f"tail={tail}"
+        question = f"tail={_FEW_LINES if tail is None else tail}"
     else:
-        if follow:
-            raise ValidationError("--since can't be combined with --follow; use --tail")
         moment = parse_moment(since, time.time())
         question = f"since={moment}&tail={_ALL_LINES if tail is None else tail}"
-    _print_logs(session.call("GET", job_path(name, exact, f"logs?{question}")), output)
+    if follow:
+        follow_logs(session, job_path(name, exact, "logs/follow"), question, output)
+    else:
+        _print_logs(session.call("GET", job_path(name, exact, f"logs?{question}")), output)
 
 
 @app.command("build-logs", no_args_is_help=True)

@@ -1,6 +1,7 @@
 """Opening the session of a command from the process environment and the settings file."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def open_session(remote: str | None = None) -> Session:
     path = session.environment.config_path
     if is_open_to_others(path):
         sys.stderr.write(
-            f"warning: other users may read or change {path}, which holds tokens; run: chmod 600 {path}\n"
+            f"warning: other users may read or change {path}, which holds tokens; run: chmod 600 {shlex.quote(str(path))}\n"
         )
     return session
 

@@ -24,7 +24,7 @@ from racetrack_client.client.local_job import (
     run_image,
 )
 from racetrack_client.client.session import Session
-from racetrack_client.commands.deploy import tell_left_out, warn_of_deprecations
+from racetrack_client.commands.deploy import tell_left_out, tell_of_keys
 from racetrack_client.commands.following import Progress
 from racetrack_client.commands.opening import open_session, read_variables
 from racetrack_client.commands.options import ExtraVars, Remote, say
@@ -78,7 +78,7 @@ def run_local(
     options = DeployOptions(build_context=build_context)
     packed = pack_job(source, options, session.config.git_credentials)
     manifest, payload = packed.manifest, packed.payload
-    warn_of_deprecations(source.content)
+    tell_of_keys(source.content)
     tell_left_out(packed.files)
     image = build_here(payload) if is_here else _build_remotely(session, payload)
     job = LocalJob(manifest, port or choose_port(), command, payload.get_secret_vars().runtime_env)

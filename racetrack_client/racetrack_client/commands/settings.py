@@ -1,5 +1,6 @@
 """`racetrack set`, `get`, `login`, `logout` and `version`: the settings of this command."""
 
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -21,7 +22,11 @@ from racetrack_client.commands.options import (
 from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.utils.request import ResponseError
-from racetrack_client.utils.url import resolve_lifecycle_url
+from racetrack_client.utils.url import (
+    describe_missing_scheme,
+    has_no_scheme,
+    resolve_lifecycle_url,
+)
 
 app = typer.Typer()
 _MOST_SHOWN = 4
@@ -54,6 +59,8 @@ def set_remote(
     with session.changing_config() as config:
         config.lifecycle_url = remote
     say(f"remote is now {remote}" + ("" if remote == url else f", which is {url}"))
+    if has_no_scheme(remote, session.config.lifecycle_url_aliases):
+        say(f"note: {remote} is no alias. {describe_missing_scheme(remote)}")
 
 
 @set_app.command("alias", no_args_is_help=True)
@@ -71,6 +78,8 @@ def set_alias(
     with session.changing_config() as config:
         config.lifecycle_url_aliases[alias] = racetrack_url.rstrip("/")
     say(f"alias {alias} is now {resolved}")
+    if has_no_scheme(racetrack_url, {}):
+        say(f"note: {describe_missing_scheme(racetrack_url)}")
 
 
 @set_app.command("credentials", no_args_is_help=True)
@@ -179,7 +188,7 @@ def _describe_rights(session: Session, name: str, token: str) -> str:
     except ResponseError:  # An older Lifecycle does not tell.
         return "see `racetrack list`"
     if not held:
-        return f"you may do nothing yet: an admin grants it, such as by `racetrack auth allow {name} JOB`"
+        return f"you may do nothing yet: an admin grants it, such as by `racetrack auth allow {quote(name)} JOB`"
     shown = ", ".join(each["description"] for each in held[:_MOST_SHOWN])
     more = ", …" if len(held) > _MOST_SHOWN else ""
     return f"you may: {shown}{more} (`racetrack auth permissions` lists all)"

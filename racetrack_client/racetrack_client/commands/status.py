@@ -8,8 +8,9 @@ from typing import Any
 
 import typer
 
+from racetrack_client.client.deployment_progress import describe_status, is_running
 from racetrack_client.client.session import Session, job_path
-from racetrack_client.client.suggestions import suggesting_jobs
+from racetrack_client.client.suggestions import find_last_deployment, suggesting_jobs
 from racetrack_client.commands.job_tables import describe_memory, paint_status, tidy_job
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
@@ -22,6 +23,8 @@ from racetrack_client.commands.options import (
     say,
 )
 from racetrack_client.log.errors import EntityNotFound
+from racetrack_client.utils.request import ResponseError
+from racetrack_client.utils.semver import is_version_pattern
 from racetrack_client.utils.time import days_ago_text
 
 app = typer.Typer()
@@ -35,8 +38,9 @@ def status(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Show the state of a job: its address, its calls, its replicas, and what is wrong with it."""
-    job = _get_job(open_session(remote), name, version)
-    rows = list(_describe(job))
+    session = open_session(remote)
+    job = _get_job(session, name, version)
+    rows = [*_describe(job), *_describe_last_deployment(session, job)]
     width = max(len(title) for title, _ in rows)
     print_data(
         tidy_job(job), output, "\n".join(f"{title:<{width}}   {text}" for title, text in rows)
@@ -62,8 +66,35 @@ def open_page(
 
 
 def _get_job(session: Session, name: str, version: str) -> dict[str, Any]:
+    """Return a job; an alias of which no version has served yet means the one that starts for the first time."""
     with suggesting_jobs(session, name):
-        return dict(session.call("GET", job_path(name, version)))
+        try:
+            return dict(session.call("GET", job_path(name, version)))
+        except ResponseError as error:
+            last = find_last_deployment(session, name) if error.status_code == 404 else None
+            if last is None or not is_running(last) or not _is_alias(version):
+                raise
+            return dict(session.call("GET", job_path(name, last["job_version"])))
+
+
+def _is_alias(version: str) -> bool:
+    return version == "latest" or is_version_pattern(version)
+
+
+def _describe_last_deployment(session: Session, job: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the line about a deployment that goes on, or did not succeed."""
+    last = find_last_deployment(session, job["name"], job["version"])
+    if last is None or str(last["status"]).lower() == "done":
+        return
+    if is_running(last):
+        yield "deployment", f"{describe_status(last)}; `racetrack attach {last['id']}` follows it"
+        return
+    ended = days_ago_text(last["update_time"], int(time.time()))
+    text = str(last.get("error") or "no cause is known").strip().replace("\n", "\n    ")
+    yield (
+        "deployment",
+        f"the last one {'ended' if last.get('is_cancelled') else 'failed'} {ended}: {text}",
+    )
 
 
 def _describe(job: dict[str, Any]) -> Iterator[tuple[str, str]]:

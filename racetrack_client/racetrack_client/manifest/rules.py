@@ -11,6 +11,7 @@ from typing import Any
 from racetrack_client.entities import job_resource_name
 from racetrack_client.utils.quantity import Quantity
 
+_DEFAULT_VERSION = "0.0.1"
 MAX_RESOURCE_NAME_LENGTH = 63
 """Containers, services and hosts are named after the job, and a DNS label is no longer."""
 MAX_REPLICAS = 50
@@ -115,8 +116,17 @@ def list_deprecations(content: dict[str, Any]) -> list[str]:
     ]
 
 
+def list_missing_keys(content: dict[str, Any]) -> list[str]:
+    """List a note for each key that should not be left to its default."""
+    if content.get("version") is not None:
+        return []
+    return [
+        f"the manifest has no version, which means {_DEFAULT_VERSION}; name one, to deploy others beside it"
+    ]
+
+
 def _list_name_errors(content: dict[str, Any]) -> Errors:
-    name, version = content.get("name"), content.get("version", "0.0.1")
+    name, version = content.get("name"), content.get("version", _DEFAULT_VERSION)
     if isinstance(name, str) and not _NAME.fullmatch(name):
         yield "name", f"{name!r} may hold only a-z, 0-9 and inner dashes, such as my-model"
     if isinstance(version, str):

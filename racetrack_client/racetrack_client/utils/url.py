@@ -28,6 +28,16 @@ def resolve_lifecycle_url(remote: str, aliases: dict[str, str]) -> str:
     return url if parts.path == "/" else url.rstrip("/")
 
 
+def has_no_scheme(remote: str, aliases: dict[str, str]) -> bool:
+    """Return whether a remote, or what its alias means, leaves out http:// or https://."""
+    return "://" not in aliases.get(remote, remote)
+
+
+def describe_missing_scheme(remote: str) -> str:
+    """Return a sentence about a remote that names no scheme, which older clients and ours take for https."""
+    return f"Without a scheme it means https; if the server speaks plain HTTP, say http://{remote}."
+
+
 def _is_usable(url: str) -> bool:
     try:
         parts = urlsplit(url)

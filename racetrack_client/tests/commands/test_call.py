@@ -114,6 +114,19 @@ def test_an_unknown_endpoint_names_those_of_the_job(logged_in, lifecycle, answer
     assert "has no endpoint /perform; it has: /api/v1/perform, /explain" in error
 
 
+def test_a_short_path_means_a_method_unless_the_job_has_that_path(logged_in, lifecycle, answer):
+    post = {"post": {}}
+    paths = {"/api/v1/shout": post, "/api/v1/page": post, "/page": post, "/api/v1/get": {"get": {}}}
+    lifecycle.on("GET /pub/job/adder/latest/openapi.json", answer({"paths": paths}))
+    lifecycle.on("POST /pub/job/adder/latest/api/v1/shout", answer("AH"))
+    lifecycle.on("POST /pub/job/adder/latest/page", answer("a page"))
+    lifecycle.on("POST /pub/job/adder/latest/get", answer("a form"))
+
+    for called, expected in (("shout", "AH"), ("/page", "a page"), ("/get", "a form")):
+        assert json.loads(logged_in("call", "adder", called).stdout) == expected
+    assert "/latest/api/v1/shout " in logged_in("call", "adder", "/shout", "--curl").stdout
+
+
 def test_an_unknown_job_names_the_one_that_is_meant(logged_in, lifecycle, answer):
     for path in ("embeder", "fresh", "adder", "other"):
         missing = f"Proxy request error: Job was not found: there is no job {path} latest"
@@ -121,11 +134,11 @@ def test_an_unknown_job_names_the_one_that_is_meant(logged_in, lifecycle, answer
         lifecycle.on(f"GET deploy?job_name={path}&limit=1", answer([]))
     jobs = [{"name": "embedder", "version": "1.0.0"}, {"name": "adder", "version": "2.0.0-beta"}]
     lifecycle.on("GET job", answer(jobs))
-    failed = {"job_name": "fresh", "job_version": "0.0.1", "status": "failed"}
+    failed = {"job_name": "fresh", "job_version": "0.0.1", "status": "failed", "error": "no\ndisk"}
     lifecycle.on("GET deploy?job_name=fresh&limit=1", answer([failed]))
 
     assert "did you mean embedder?" in logged_in("call", "embeder").stderr
-    assert "of version 0.0.1, failed; `racetrack build-logs fresh --version 0.0.1`" in (
+    assert "of version 0.0.1, failed: no; `racetrack build-logs fresh --version 0.0.1`" in (
         logged_in("call", "fresh").stderr
     )
     assert "adder has the versions: 2.0.0-beta" in logged_in("call", "adder").stderr

@@ -9,6 +9,7 @@ import yaml
 
 JOB = """
 name: adder
+version: 0.0.1
 owner_email: sample@example.com
 git: {remote: https://github.com/example/jobs}
 jobtype: python3:latest

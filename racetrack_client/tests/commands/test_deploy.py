@@ -6,6 +6,7 @@ import pytest
 
 JOB = """
 name: adder
+version: 0.0.1
 owner_email: sample@example.com
 git: {remote: https://github.com/example/jobs}
 jobtype: python3:latest
@@ -178,3 +179,10 @@ def test_a_server_without_logs_of_deployments_is_no_obstacle(logged_in, lifecycl
     lifecycle.on("GET deploy/1/build-logs", answer({"detail": "Not Found"}, 404))
 
     assert logged_in("deploy", "--build-logs").stdout == "http://pub\n"
+
+
+def test_a_manifest_without_a_version_is_told_which_one_it_means(racetrack):
+    (racetrack.workdir / "job.yaml").write_text(JOB.replace("version: 0.0.1\n", ""))
+
+    assert "note: the manifest has no version, which means 0.0.1" in racetrack("validate").stderr
+    assert "note" not in racetrack("validate", "-e", "version=1.0.0").stderr

@@ -29,11 +29,12 @@ def test_deployments_are_listed_with_ids_the_newest_first(logged_in, lifecycle, 
 
 def test_a_job_without_deployments_is_named(logged_in, lifecycle, answer):
     lifecycle.on(LIST, answer([]))
+    lifecycle.on("GET job", answer([{"name": "adders", "version": "0.0.2"}]))
 
     done = logged_in("deployments", "adder")
 
     assert (done.returncode, done.stdout) == (0, "")
-    assert "no deployment of adder is known" in done.stderr
+    assert "no deployment of adder is known; did you mean adders?" in done.stderr
 
 
 @pytest.mark.parametrize("named", [ID, "adder"])
@@ -79,3 +80,21 @@ def test_the_list_of_deployments_is_also_json(logged_in, lifecycle, answer):
     lifecycle.on(LIST, answer([a_deployment()]))
 
     assert json.loads(logged_in("deployments", "adder", "-o", "json").stdout)[0]["id"] == ID
+
+
+def test_a_deployment_that_serves_was_cancelled_or_failed_is_called_so(
+    logged_in, lifecycle, answer
+):
+    serving = a_deployment(id="now", create_time=4, is_serving=True, is_restorable=True)
+    ended = {"status": "failed", "create_time": 3}
+    cancelled = a_deployment(**ended, id="x", is_cancelled=True, error="cancelled by anna")
+    failed = a_deployment(**(ended | {"create_time": 2}), id="f", error="no module\nfoo")
+    older = a_deployment(id="old", create_time=1, is_restorable=True)
+    lifecycle.on(LIST, answer([older, failed, cancelled, serving]))
+
+    rows = [line.split() for line in logged_in("deployments", "adder").stdout.splitlines()[1:]]
+
+    assert [(row[0], row[2]) for row in rows] == [
+        ("now", "serving"), ("x", "cancelled"), ("f", "failed"), ("old", "done"),
+    ]  # fmt: skip
+    assert [row[-1] for row in rows] == ["s", "anna", "module", "possible"]

@@ -70,6 +70,14 @@ def test_ctrl_c_is_how_a_reader_says_that_it_was_enough(logged_in, lifecycle, st
     assert "Traceback" not in err
 
 
+def test_following_begins_with_the_lines_since_a_time(logged_in, lifecycle, answer, stream):
+    since = 1767268800
+    lifecycle.on(f"{FOLLOW}?since={since}&tail={2**31 - 1}", stream(b'data: "one"\n\n'))
+    lifecycle.on(f"{FOLLOW}?tail=0", answer(GONE, 404))
+
+    assert logged_in("logs", "adder", "-f", "--since", "2026-01-01T12:00Z").stdout == "one\n"
+
+
 @pytest.mark.usefixtures("stream")
 def test_a_server_that_can_not_stream_logs_is_called_by_its_name(logged_in, lifecycle, answer):
     lifecycle.on(
@@ -127,3 +135,16 @@ def test_elsewhere_each_phase_and_each_new_warning_has_a_line():
     progress.clear()
 
     assert stream.getvalue() == ("warning: one\n[  0.0 s] building image\nwarning: two\n")
+
+
+def test_elsewhere_a_large_upload_has_a_line_now_and_then():
+    stream = io.StringIO()
+    seconds = iter([0.0, 1.0, 2.0, 6.5])
+    show = Progress(stream, lambda: next(seconds)).on_bytes("sending")
+
+    for mebibytes in (1, 2, 7):
+        show(mebibytes * 1024**2, 10 * 1024**2)
+
+    assert stream.getvalue() == (
+        "[  1.0 s] sending 1.0 of 10.0 MiB\n[  6.5 s] sending 7.0 of 10.0 MiB\n"
+    )

@@ -109,3 +109,18 @@ def test_names_of_commands_are_offered_without_importing_any(racetrack):
 
     assert done.stdout.split()[:3] == ["list", "logs", "login"]
     assert not {"yaml", "racetrack_client.commands.jobs"} & set(done.stdout.split())
+
+
+def test_the_names_of_commands_are_offered_without_a_slow_import(logged_in):
+    completing = {"COMP_WORDS": "racetrack dep", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "racetrack_client"],
+        env=logged_in.variables | completing | {"_RACETRACK_COMPLETE": "complete_bash"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split() == ["deploy", "deployments"]
+    assert "| typer" in done.stderr.replace("   ", "")
+    assert "pydantic" not in done.stderr

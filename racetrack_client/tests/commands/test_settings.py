@@ -217,6 +217,62 @@ def test_a_command_without_a_remote_says_how_to_choose_one(racetrack):
     assert "Is the remote right? `racetrack get remote` shows it" in elsewhere
 
 
+def test_a_chosen_remote_is_not_called_missing(racetrack):
+    racetrack("set", "remote", "http://127.0.0.1:7002")
+
+    assert "Is the remote right?" in racetrack("list").stderr
+    assert "No remote" not in racetrack("list").stderr
+
+
+def test_other_settings_choose_no_remote(racetrack):
+    racetrack("set", "alias", "home", "http://localhost:7202")
+
+    assert "lifecycle_url:" not in racetrack.config_path.read_text()
+    assert "No remote is set" in racetrack("list").stderr
+
+
+@pytest.mark.parametrize("remote", ["localhost:9", "127.0.0.1:9"])
+def test_a_remote_without_a_scheme_is_explained(racetrack, remote):
+    advice = (
+        f"Without a scheme it means https; if the server speaks plain HTTP, say http://{remote}."
+    )
+
+    assert advice in racetrack("set", "remote", remote).stderr
+    assert advice in racetrack("list").stderr
+    assert advice in racetrack("set", "alias", "here", remote).stderr
+    assert "scheme" not in racetrack("set", "remote", f"http://{remote}").stderr
+
+
+def start_stack(racetrack, name, url):
+    folder = racetrack.home / ".racetrack/stacks"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(f"{url}\n/clones/{name}\n")
+
+
+def test_the_platform_of_this_machine_is_found_without_a_remote(racetrack, lifecycle, answer):
+    start_stack(racetrack, "mine", lifecycle.root)
+    lifecycle.on("POST users/login", answer({"token": "fresh"}))
+    lifecycle.on("GET job", answer([]))
+
+    assert racetrack("login", "--username", "anna", stdin="secret\n").returncode == 0
+    assert racetrack("list").stderr == "no jobs are deployed\n"
+    assert racetrack("get", "remote").stdout == f"{lifecycle.url}\n"
+    chosen = racetrack("get", "remote", "--remote", "http://elsewhere")
+    assert chosen.stdout == "http://elsewhere/lifecycle\n"
+
+
+def test_a_platform_that_is_down_and_several_ones_are_named(racetrack):
+    start_stack(racetrack, "mine", "http://127.0.0.1:9")
+    down = racetrack("list").stderr
+    start_stack(racetrack, "other", "http://127.0.0.1:8")
+    several = racetrack("list").stderr
+
+    assert "the platform of /clones/mine, which was started here, does not answer" in down
+    assert "choose one by `racetrack set remote URL`: http://127.0.0.1:9, http://127.0.0.1:8" in (
+        several
+    )
+
+
 def test_a_plugin_that_cannot_be_fetched_does_not_blame_the_remote(racetrack):
     done = racetrack("plugin", "install", "github.com/a/b", GITHUB_API_URL="http://127.0.0.1:9")
 

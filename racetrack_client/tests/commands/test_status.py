@@ -51,3 +51,37 @@ def test_an_unknown_job_names_the_one_that_is_meant(logged_in, lifecycle, answer
 
     for command in ("status", "open", "logs"):
         assert "did you mean adder?" in logged_in(command, "ader").stderr
+
+
+JOB = {"name": "adder", "version": "0.0.2", "status": "running"}
+LAST = "GET deploy?job_name=adder&limit=1&job_version=0.0.2"
+
+
+def a_deployment(**values):
+    return {"id": "7", "job_name": "adder", "job_version": "0.0.2", "update_time": 1} | values
+
+
+def test_the_status_tells_why_the_last_deployment_failed(logged_in, lifecycle, answer):
+    lifecycle.on("GET job/adder/latest", answer(JOB))
+    failed = a_deployment(status="failed", error="no module foo\nname it in requirements.txt")
+    lifecycle.on(LAST, answer([failed]))
+
+    shown = logged_in("status", "adder").stdout
+
+    assert "deployment   the last one failed" in shown
+    assert "years ago: no module foo\n    name it in requirements.txt" in shown
+    lifecycle.on(LAST, answer([a_deployment(status="done")]))
+    assert "deployment" not in logged_in("status", "adder").stdout
+
+
+def test_a_version_that_starts_for_the_first_time_has_a_status(logged_in, lifecycle, answer):
+    running = a_deployment(status="in_progress", phase="building image")
+    lifecycle.on("GET job/adder/latest", answer({"error": "there is no job adder latest"}, 404))
+    lifecycle.on("GET deploy?job_name=adder&limit=1", answer([running]))
+    lifecycle.on(LAST, answer([running]))
+    lifecycle.on("GET job/adder/0.0.2", answer(JOB | {"status": "starting"}))
+
+    shown = logged_in("status", "adder").stdout
+
+    assert "status       STARTING" in shown
+    assert "deployment   building image; `racetrack attach 7` follows it" in shown

@@ -116,6 +116,10 @@ class DeploymentDto(RegistryDto):
     """Deploy, redeploy, rollback …; only lists of deployments tell it."""
     is_restorable: bool = False
     """True if a rollback can bring it back; only lists of deployments tell it."""
+    is_serving: bool = False
+    """True if calls go to what it led to; only lists of deployments tell it."""
+    is_cancelled: bool = False
+    """True if it was cancelled: its status is failed, as older clients expect."""
 
 
 class BuildPayload(BaseModel):

@@ -25,7 +25,7 @@ from lifecycle.database.repositories.deployment_tasks import open_or_restorable_
 from lifecycle.database.session import execute_counting, require_found
 from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow, JobInstanceRow
 from lifecycle.database.tables.job import JobRow
-from lifecycle.domain.deployment import TaskStep
+from lifecycle.domain.deployment import TaskStep, is_cancellation
 
 
 class DeploymentRepository:
@@ -38,7 +38,8 @@ class DeploymentRepository:
         """Insert a new deployment."""
         values = deployment.model_dump(
             exclude={
-                *("manifest_yaml", "job", "create_time", "update_time", "kind", "is_restorable")
+                *("manifest_yaml", "job", "create_time", "update_time", "kind"),
+                *("is_restorable", "is_serving", "is_cancelled"),
             }
         )
         row = DeploymentRow(
@@ -258,4 +259,5 @@ def _to_dto(row: DeploymentRow) -> DeploymentDto:
         image_name=row.image_name,
         infrastructure_target=row.infrastructure_target,
         warnings=row.warnings,
+        is_cancelled=is_cancellation(row.error),
     )

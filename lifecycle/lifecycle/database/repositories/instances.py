@@ -1,5 +1,6 @@
 """Instances of jobs, the specifications they were started from, and the processes that run their replicas."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from racetrack_commons.entities.dto import DeploymentStatus
@@ -65,6 +66,13 @@ class InstanceRepository:
             JobInstanceRow.state == InstanceState.SERVING,
         )
         return self._session.scalars(query.limit(1)).first()
+
+    def list_serving_ids(self, instance_ids: Collection[str]) -> set[str]:
+        """Return those of the ids whose instances receive the calls of their jobs."""
+        query = select(JobInstanceRow.id).where(
+            JobInstanceRow.id.in_(instance_ids), JobInstanceRow.state == InstanceState.SERVING
+        )
+        return set(self._session.scalars(query))
 
     def list_drained(self, now: datetime) -> list[JobInstance]:
         """List the draining instances that are to be asked to end now."""

@@ -11,10 +11,10 @@ from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.core import Core
 from lifecycle.deployment.attempt.failure import remove_unserved_job
 from lifecycle.deployment.upkeep.reaper import InstanceReaper
+from lifecycle.domain.deployment import describe_cancellation
 from lifecycle.domain.instance import InstanceState, JobInstance
 
 logger = get_logger(__name__)
-_CANCELLED = "cancelled by "
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class DeploymentCanceller:
         """
         with self.core.unit_of_work() as uow:
             now = self.core.clock.now()
-            reason = f"{_CANCELLED}{subject.name}"
+            reason = describe_cancellation(subject.name)
             if uow.deployment_tasks.end_cancelled(deployment.id, reason, now):
                 remove_unserved_job(uow, deployment)
                 event = AuditEvent(
@@ -71,7 +71,7 @@ def _check_was_cancelled(deployment: DeploymentDto) -> None:
             f"deployment {deployment.id} serves already:"
             f" `racetrack rollback {deployment.job_name}` brings the one before back"
         )
-    if not (deployment.error or "").startswith(_CANCELLED):
+    if not deployment.is_cancelled:
         raise ValidationError(
             f"deployment {deployment.id} has ended ({deployment.status}): nothing is left to cancel"
         )

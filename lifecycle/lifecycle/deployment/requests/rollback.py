@@ -15,6 +15,7 @@ from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
 from lifecycle.domain.deployment import DeploymentTask, TaskKind, TaskStep
 from lifecycle.domain.secrets import JobSecrets
+from lifecycle.job.versions import LATEST, find_by_alias
 from lifecycle.maintenance import check_no_maintenance
 
 logger = get_logger(__name__)
@@ -73,7 +74,8 @@ class JobRollback:
             if deployment_id is None:
                 restored = self._choose_previous(uow, job, restorable)
             else:
-                restored = _choose_wanted(job, restorable, deployment_id)
+                serving_id = uow.instances.find_serving_id(job.name, job.version)
+                restored = _choose_wanted(job, restorable, deployment_id, serving_id)
             new = self._make_new(uow, job, restored, subject)
             rollback_id = enqueue(uow, new, self.core.clock.now())
         logger.info(f"job {job} goes back to deployment {restored.deployment_id} by {subject.name}")
@@ -91,7 +93,7 @@ class JobRollback:
         if previous is None:
             raise NothingToRollBackTo(
                 f"job {job} has no earlier deployment that could be restored:"
-                " deploy what you want to go back to"
+                f" {_describe_other_ways(uow, job)}"
             )
         return previous
 
@@ -141,12 +143,25 @@ class JobRollback:
         )
 
 
+def _describe_other_ways(uow: UnitOfWork, job: JobDto) -> str:
+    """Say what is left to do for a job that can't be rolled back: deploy, or let callers have another version."""
+    others = [each for each in uow.jobs.list_family(job.name) if each.version != job.version]
+    other = find_by_alias(others, LATEST)
+    if other is None:
+        return "deploy what you want to go back to"
+    return (
+        f"`racetrack rollback {job.name} --to {other.version}` points latest at version {other.version}"
+        " instead, or deploy what you want to go back to"
+    )
+
+
 def _choose_wanted(
-    job: JobDto, restorable: list[DeploymentTask], deployment_id: str
+    job: JobDto, restorable: list[DeploymentTask], deployment_id: str, serving_id: str | None
 ) -> DeploymentTask:
     wanted = next((task for task in restorable if task.deployment_id == deployment_id), None)
     if wanted is None:
-        known = ", ".join(task.deployment_id for task in restorable) or "none"
+        others = [task.deployment_id for task in restorable if task.deployment_id != serving_id]
+        known = ", ".join(others) or "none"
         raise NothingToRollBackTo(
             f"deployment {deployment_id} of job {job} can't be restored; those that can: {known}"
         )

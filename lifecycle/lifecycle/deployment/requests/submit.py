@@ -19,6 +19,7 @@ from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.core import Core
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.deployer.instances import InstanceDeployer, InstanceNotStarted
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.requests.enqueue import (
     NewDeployment,
@@ -69,6 +70,8 @@ class DeploymentSubmitter:
         target = self.core.infrastructure.choose(
             manifest.infrastructure_target, self.core.config.infrastructure_target
         )
+        if kind == TaskKind.DEPLOY:
+            self._check_can_start(manifest, target)
         _check_build_flags(payload.build_flags)
         _check_has_source(payload, manifest)
         bundle = self._read_bundle(payload)
@@ -88,6 +91,15 @@ class DeploymentSubmitter:
         logger.info(f"{kind} of {manifest.name} {manifest.version} asked for by {subject.name}")
         self.wake_workers()
         return deployment_id
+
+    def _check_can_start(self, manifest: Manifest, target: str) -> None:
+        deployer = self.core.infrastructure.get(target).job_deployer
+        if not isinstance(deployer, InstanceDeployer):
+            return
+        try:
+            deployer.check_manifest(manifest)
+        except InstanceNotStarted as error:
+            raise ValidationError(str(error)) from error
 
     def _read_bundle(self, payload: DeployPayload) -> SourceBundle | None:
         if not payload.build_context:

@@ -5,12 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pydantic import TypeAdapter
 from racetrack_client.entities import DockerLabel
 from racetrack_client.log.logs import get_logger
+from racetrack_client.manifest import Manifest
 from racetrack_commons.clock import Clock
 from racetrack_commons.deploy.image import get_job_image
 
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import ImageGone, InstanceNotStarted, JobCrashed
+from lifecycle.deployer.resources import compute_resources
 from lifecycle.domain.instance import Instance, InstanceSpec
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer
@@ -49,6 +51,10 @@ class DockerDeployer(BuiltInDeployer):
         self.config = config
         self.engine = engine
         self._creator = ContainerCreator(engine, config, clock, self._list_taken_ports)
+
+    def check_manifest(self, manifest: Manifest) -> None:
+        """Raise InstanceNotStarted when the manifest asks for more than the platform allows."""
+        compute_resources(manifest, self.config)
 
     def start_instance(self, spec: InstanceSpec) -> Instance:
         """Create and start the missing containers of the instance; store the spec for `revive_instance`."""

@@ -93,6 +93,12 @@ def read_past(engine: DockerEngine, container_id: str, count: int) -> PastLines:
         asked *= _GROWTH
 
 
+def read_past_since(engine: DockerEngine, container_id: str, since: datetime) -> PastLines:
+    """Return the lines of one container since a time; none when it is gone."""
+    # All entries of a line have its time, so no line is cut.
+    return _assemble(engine.read_log_since(container_id, since))
+
+
 def read_merged(engine: DockerEngine, containers: list[JobContainer], tail: int) -> list[str]:
     """Return the last `tail` lines of all containers; with several containers, each line is marked with its own."""
     if tail <= 0:
@@ -106,10 +112,7 @@ def read_merged_since(
     """Return the last `tail` lines since a time of all containers, marked in the same way."""
     if tail <= 0:
         return []
-    # All entries of a line have its time, so no line is cut.
-    return _merge(
-        {one: _assemble(engine.read_log_since(one.id, since)) for one in containers}, tail
-    )
+    return _merge({one: read_past_since(engine, one.id, since) for one in containers}, tail)
 
 
 def mark_line(container: JobContainer, text: str, siblings: Iterable[JobContainer]) -> str:

@@ -26,6 +26,7 @@ from lifecycle.infrastructure.docker.log_lines import (
     PastLines,
     mark_line,
     read_past,
+    read_past_since,
 )
 from lifecycle.infrastructure.docker.monitor import DockerMonitor
 
@@ -111,13 +112,19 @@ class DockerLogSession:
         past: list[tuple[LogLine, JobContainer]] = []
         for container in containers:
             # The last line is needed to go on behind it, also when the reader wants none.
-            found = read_past(self._engine, container.id, max(self._reader.tail, 1))
-            ended = [] if container.state in _WRITING else found.rests
-            past += [(line, container) for line in (*found.lines, *ended)]
-            self._marks[container.id] = _Mark.behind(found)
+            count = 1 if self._reader.since else max(self._reader.tail, 1)
+            last = read_past(self._engine, container.id, count)
+            wanted = self._read_since(container) or last
+            ended = [] if container.state in _WRITING else wanted.rests
+            past += [(line, container) for line in (*wanted.lines, *ended)]
+            self._marks[container.id] = _Mark.behind(wanted if wanted.lines else last)
         past.sort(key=lambda pair: pair[0].time)
         for line, container in past[len(past) - self._reader.tail :] if self._reader.tail else []:
             self._reader.take(mark_line(container, line.text, containers))
+
+    def _read_since(self, container: JobContainer) -> PastLines | None:
+        since = self._reader.since
+        return read_past_since(self._engine, container.id, since) if since else None
 
     def _follow(self, containers: list[JobContainer]) -> None:
         for container in containers:

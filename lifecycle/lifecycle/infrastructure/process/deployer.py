@@ -14,6 +14,7 @@ from racetrack_commons.deploy.resource import job_resource_name
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
+from lifecycle.deployer.resources import compute_resources
 from lifecycle.domain.instance import Instance, InstanceSpec, JobProcess, ProcessState
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer
@@ -56,6 +57,10 @@ class ProcessDeployer(BuiltInDeployer):
         self.clock = clock
         self.groups = groups
         self.ports = JobPorts(config, uow)
+
+    def check_manifest(self, manifest: Manifest) -> None:
+        """Raise InstanceNotStarted when the manifest asks for more than the platform allows."""
+        compute_resources(manifest, self.config)
 
     def start_instance(self, spec: InstanceSpec) -> Instance:
         """Start the replicas of the instance that do not run yet."""

@@ -6,9 +6,10 @@ import errno
 import os
 import re
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -64,15 +65,8 @@ def read_lines_since(path: Path, since: datetime, started: datetime, count: int)
 
     A line that begins with no time is as old as the line before it, the first one as old as the start of its process.
     """
-    lines: deque[str] = deque(maxlen=count)
-    is_new = started >= since
-    for line in FollowedLog(path).read_all():
-        if not is_new:
-            written = _find_time(line)
-            is_new = written is not None and written >= since
-        if is_new:
-            lines.append(line)
-    return list(lines)
+    log = FollowedLog(path)
+    return _select_since(chain(log.read_all(), log.take_rest()), since, started, count)
 
 
 class FollowedLog:
@@ -93,15 +87,18 @@ class FollowedLog:
             lines.extend(self._read_on(part.path))
         return list(lines)
 
+    def read_lines_since(self, since: datetime, started: datetime, count: int) -> list[str]:
+        """Return the last `count` lines since a time that have ended; the log is followed from there."""
+        return _select_since(self.read_all(), since, started, count)
+
     def read_all(self) -> Iterator[str]:
-        """Yield all lines of the log and its rotated files, at last the one that has not ended.
+        """Yield the lines of the log and its rotated files that have ended.
 
         Of a log that has not been rotated in time, only the end is read.
         """
         for path in (*(_rotated(self.path, number) for number in range(KEPT, 0, -1)), self.path):
             self._offset = max(0, _size(path) - 2 * MAX_BYTES)
             yield from self._read_on(path)
-        yield from self.take_rest()
 
     def read_new_lines(self) -> Iterator[str]:
         """Yield the lines that were completed since the last call."""
@@ -218,6 +215,20 @@ def remove_old_logs(folder: Path, kept: Collection[Path], before: datetime) -> l
                 with contextlib.suppress(OSError):  # The directory holds other logs.
                     path.parent.rmdir()
     return removed
+
+
+def _select_since(
+    lines: Iterable[str], since: datetime, started: datetime, count: int
+) -> list[str]:
+    selected: deque[str] = deque(maxlen=count)
+    is_new = started >= since
+    for line in lines:
+        if not is_new:
+            written = _find_time(line)
+            is_new = written is not None and written >= since
+        if is_new:
+            selected.append(line)
+    return list(selected)
 
 
 def _find_time(line: str) -> datetime | None:

@@ -90,9 +90,15 @@ class ProcessLogSession:
     def _open(self, process: JobProcess, siblings: list[JobProcess]) -> _Replica:
         log = FollowedLog(Path(process.log_path))
         if not self._serving:
-            for line in log.read_last_lines(self._reader.tail):
+            for line in self._read_past(log, process):
                 self._reader.take(mark_line(process, line, siblings))
         return _Replica(process, log)
+
+    def _read_past(self, log: FollowedLog, process: JobProcess) -> list[str]:
+        tail, since = self._reader.tail, self._reader.since
+        if since is None:
+            return log.read_last_lines(tail)
+        return log.read_lines_since(since, process.create_time, tail)
 
     def _read(self) -> None:
         for replicas in (self._draining, self._serving):

@@ -33,6 +33,7 @@ def test_a_deployment_that_waits_never_begins(platform, cancel):
         DeploymentStatus.FAILED,
         f"cancelled by {platform.deployer.name}",
     )
+    assert cancelled.is_cancelled
     assert platform.builder.payloads == []
     assert platform.audit_events() == [AuditEventType.DEPLOYMENT_CANCELLED]
 

@@ -73,6 +73,27 @@ def test_each_further_rollback_goes_further_back(platform):
         roll_back(platform)
 
 
+def test_without_a_way_back_another_version_is_named(platform):
+    platform.deploy()
+    with pytest.raises(NothingToRollBackTo, match=r"deploy what you want to go back to$"):
+        roll_back(platform)
+    platform.deploy(version="0.0.0")
+
+    with pytest.raises(
+        NothingToRollBackTo, match=r"`racetrack rollback adder --to 0\.0\.0` points"
+    ):
+        roll_back(platform)
+
+
+def test_the_deployment_that_serves_is_not_offered(platform):
+    first, serving = platform.deploy(), platform.deploy()
+
+    with pytest.raises(NothingToRollBackTo, match=f"those that can: {first.id}$") as refused:
+        roll_back(platform, "nonsense")
+
+    assert serving.id not in str(refused.value)
+
+
 def test_what_runs_the_same_is_not_gone_back_to(platform):
     first = platform.deploy()
     platform.deploy()
@@ -118,11 +139,11 @@ def test_a_redeployment_after_a_rollback_builds_the_source_of_old(platform):
 
 
 def test_a_job_with_one_deployment_has_nothing_to_go_back_to(platform):
-    only = platform.deploy()
+    platform.deploy()
 
     with pytest.raises(NothingToRollBackTo, match="no earlier deployment"):
         roll_back(platform)
-    with pytest.raises(NothingToRollBackTo, match=f"those that can: {only.id}"):
+    with pytest.raises(NothingToRollBackTo, match="those that can: none"):
         roll_back(platform, "nonsense")
 
 

@@ -177,3 +177,12 @@ def test_a_line_without_end_does_not_grow_together_with_the_next_start(
 
     wait_until(lambda: lines == ["serving None", "no end", "serving None"])
     assert monitor.read_recent_logs(job) == "serving None\nno end\nserving None\n"
+
+
+def test_a_reader_may_begin_with_the_lines_since_a_time(follow, serve, make_spec, ask):
+    job = serve(make_spec(colour="blue"))
+
+    lines = follow(since="2100-01-01T00:00:00+00:00")
+    wait_until(lambda: ask(job.internal_name, "/say?new") and lines)
+
+    assert set(lines) == {"new"}

@@ -135,3 +135,16 @@ def test_a_reader_without_tail_gets_only_what_is_new(follow, serve, make_spec):
     # The reader may look at the log only after this line.
     wait_until(lambda: say(job.internal_name, "new") and lines)
     assert set(lines) == {"new"}
+
+
+def test_a_reader_may_begin_with_the_lines_since_a_time(follow, serve, make_spec):
+    job = serve(make_spec("one"))
+    for word in ("2031-01-01T00:00:00Z+early", "2031-01-01T02:00:00Z+late"):
+        say(job.internal_name, word)
+
+    lines = follow(since="2031-01-01T01:00:00+00:00")
+    wait_until(lambda: lines)
+    say(job.internal_name, "new")
+
+    wait_until(lambda: lines[-1] == "new")
+    assert [line.partition("+")[2] for line in lines[:-1]] == ["late"]

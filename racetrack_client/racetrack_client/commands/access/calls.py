@@ -3,10 +3,11 @@
 import re
 import time
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import typer
 
+from racetrack_client.client.suggestions import suggest_job
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     JobName,
@@ -39,11 +40,13 @@ def print_calls(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Show the callers of a job: how often they called it, and when for the last time."""
-    calls = open_session(remote).call(
-        "GET", f"calls/{quote(name, safe='')}?days={_parse_days(last)}"
-    )
+    days, session = _parse_days(last), open_session(remote)
+    calls = session.call("GET", f"calls/{quote(name, safe='')}?days={days}")
+    if not calls:
+        # Calls that the caller may not see are left out; a list of deployments is refused instead, with the reason.
+        session.call("GET", f"deploy?{urlencode({'job_name': name, 'limit': 1})}")
     if not calls and output == Output.TEXT:
-        say(f"no call of {name} was recorded in this time that you may see")
+        say(f"no call of {name} was recorded in the last {days} days; {suggest_job(session, name)}")
         return
     now = int(time.time())
     rows = [

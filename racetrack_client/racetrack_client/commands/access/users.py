@@ -1,6 +1,7 @@
 """`racetrack user`: the people who may log in, as staff looks after them, and the password of oneself."""
 
 import time
+from shlex import quote as shell_quote
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -30,7 +31,7 @@ _INVITATION = """\
 Racetrack at {url}: your user is {name}, your password is {password}
 
     racetrack set remote {url}
-    racetrack login --username {name}
+    racetrack login --username {word}
     racetrack user password           (choose your own)"""
 
 
@@ -53,7 +54,9 @@ def invite(name: Username, remote: Remote = None, output: OutputOption = Output.
     """Add a user with a generated password, and print this once what to send to the person."""
     session = open_session(remote)
     added = _add(session, name, None)
-    text = _INVITATION.format(url=session.lifecycle_url, name=name, password=added["password"])
+    text = _INVITATION.format(
+        url=session.lifecycle_url, name=name, word=shell_quote(name), password=added["password"]
+    )
     print_data(added, output, text)
 
 
@@ -61,7 +64,7 @@ def invite(name: Username, remote: Remote = None, output: OutputOption = Output.
 def activate(name: Username, remote: Remote = None) -> None:
     """Let a user log in, such as one who has registered."""
     _change(open_session(remote), name, is_active=True)
-    say(f"{name} may log in; `racetrack auth permissions {name}` shows what for")
+    say(f"{name} may log in; `racetrack auth permissions {shell_quote(name)}` shows what for")
 
 
 @user_app.command("deactivate", no_args_is_help=True)
@@ -82,7 +85,8 @@ def change_password(remote: Remote = None) -> None:
 
 def _add(session: Session, name: str, password: str | None) -> dict[str, Any]:
     added: dict[str, Any] = session.call("POST", "users", {"username": name, "password": password})
-    say(f"user {name} is added, and may do nothing yet: racetrack auth allow {name} JOB")
+    command = f"racetrack auth allow {shell_quote(name)} JOB"
+    say(f"user {name} is added, and may do nothing yet: {command}")
     return added
 
 

@@ -55,3 +55,12 @@ def test_a_user_changes_the_own_password(logged_in, lifecycle, answer):
 
     changed = {"old_password": "old one", "new_password": "new one"}
     assert lifecycle.received[-1].json() == changed
+
+
+def test_a_name_in_a_command_is_quoted_for_the_shell(logged_in, lifecycle, answer):
+    lifecycle.on("POST users", answer(ANNA | {"password": "made-up"}))
+
+    invited = logged_in("user", "invite", "anna's team")
+
+    assert """racetrack auth allow 'anna'"'"'s team' JOB""" in invited.stderr
+    assert """racetrack login --username 'anna'"'"'s team'""" in invited.stdout
