@@ -22,6 +22,7 @@ class AuditEventType(StrEnum):
     JOB_ROLLED_BACK = "job_rolled_back"
     LATEST_MOVED = "latest_moved"
     MANIFEST_EDITED = "manifest_edited"
+    SECRETS_LEFT_OUT = "secrets_left_out"
     MAINTENANCE_BEGUN = "maintenance_begun"
     MAINTENANCE_ENDED = "maintenance_ended"
     DEPLOYMENT_FAILED = "deployment_failed"
@@ -122,6 +123,7 @@ _SENTENCES: dict[str, str] = {
     AuditEventType.JOB_MOVED: "{executor} moved {job} to another infrastructure target",
     AuditEventType.JOB_ROLLED_BACK: "{executor} rolled {job} back",
     AuditEventType.MANIFEST_EDITED: "{executor} edited the manifest of {job}",
+    AuditEventType.SECRETS_LEFT_OUT: "{executor} left secrets of {job} out: {reason}",
     AuditEventType.DEPLOYMENT_FAILED: "{executor} could not deploy {job}",
     AuditEventType.DEPLOYMENT_CANCELLED: "{executor} cancelled a deployment of {job}",
     AuditEventType.LATEST_MOVED: "{executor} moved the aliases of {job}: {changes}",

@@ -14,6 +14,7 @@ from lifecycle.core import Core
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.requests.cancel import DeploymentCanceller
 from lifecycle.deployment.requests.delete import JobDeleter
+from lifecycle.deployment.requests.kept_secrets import ManifestEditor
 from lifecycle.deployment.requests.redo import ExistingJobs
 from lifecycle.deployment.requests.rollback import JobRollback
 from lifecycle.deployment.requests.submit import DeploymentSubmitter, DeploymentWaiter
@@ -38,6 +39,7 @@ class DeploymentServices:
 
     submitter: DeploymentSubmitter
     existing_jobs: ExistingJobs
+    manifests: ManifestEditor
     rollback: JobRollback
     deleter: JobDeleter
     canceller: DeploymentCanceller
@@ -99,6 +101,7 @@ def create_deployments(
     return DeploymentServices(
         submitter=DeploymentSubmitter(core, deployment_worker.wake),
         existing_jobs=ExistingJobs(core, deployment_worker.wake),
+        manifests=ManifestEditor(core),
         rollback=JobRollback(core, deployment_worker.wake),
         deleter=JobDeleter(core, reaper),
         canceller=canceller,

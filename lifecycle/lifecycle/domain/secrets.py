@@ -2,7 +2,7 @@
 
 import json
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -47,6 +47,20 @@ class SecretBox:
         return json.loads(self.decrypt(content))
 
 
+@dataclass(frozen=True)
+class SecretsBinding:
+    """The subject who gave secrets, and what they were given for: they are used for nothing else."""
+
+    giver_id: str | None
+    """The id of the subject; None for secrets that an older release stored."""
+    manifest: dict[str, str]
+    """The digests of the manifest's keys that decide where secrets go."""
+    git_remote: str = ""
+    """The repository that the git credentials are for."""
+    source_digest: str | None = None
+    """The digest of the source bundle; None for a job that is built from git."""
+
+
 @dataclass(repr=False)
 class JobSecrets:
     """The secret values that a job is deployed with; they must not reach logs or errors."""
@@ -54,6 +68,13 @@ class JobSecrets:
     git_credentials: Credentials | None = None
     secret_build_env: dict[str, str] = field(default_factory=dict)
     secret_runtime_env: dict[str, str] = field(default_factory=dict)
+    binding: SecretsBinding | None = field(default=None, compare=False)
+    """What the secrets may be used for; None for those that an older release or a plugin kept."""
+
+    @property
+    def is_empty(self) -> bool:
+        """True if there is no secret at all."""
+        return not (self.git_credentials or self.secret_build_env or self.secret_runtime_env)
 
     @classmethod
     def of_payload(cls, payload: DeployPayload) -> "JobSecrets":
@@ -64,7 +85,8 @@ class JobSecrets:
     def encrypt(self, box: SecretBox) -> bytes:
         """Return the secrets as the database stores them, of jobs and of deployments alike."""
         credentials = self.git_credentials.model_dump() if self.git_credentials else None
-        return box.encrypt_json({**vars(self), "git_credentials": credentials})
+        binding = asdict(self.binding) if self.binding else None
+        return box.encrypt_json({**vars(self), "git_credentials": credentials, "binding": binding})
 
     @classmethod
     def decrypt(cls, content: bytes | None, box: SecretBox) -> "JobSecrets":
@@ -79,6 +101,7 @@ class JobSecrets:
             Credentials(**credentials) if credentials else None,
             stored[f"{prefix}build_env"],
             stored[f"{prefix}runtime_env"],
+            SecretsBinding(**stored["binding"]) if stored.get("binding") else None,
         )
 
     def mask(self) -> SecretRedactor:

@@ -28,6 +28,7 @@ from lifecycle.endpoints.dependencies import (
 )
 from lifecycle.endpoints.presenting import (
     LogsPayload,
+    WarningsPayload,
     keep_tail,
     strip_colours,
     with_kinds,
@@ -47,12 +48,6 @@ class PhasePayload(BaseModel):
     """The phase of a deployment."""
 
     phase: str
-
-
-class WarningsPayload(BaseModel):
-    """Warnings for the owner of a job."""
-
-    warnings: str
 
 
 @router.post("/deploy", dependencies=[NotInMaintenance])

@@ -28,9 +28,8 @@ from lifecycle.endpoints.dependencies import (
     ServicesDep,
     UnitOfWorkDep,
 )
-from lifecycle.endpoints.presenting import with_pin, with_pub_url
+from lifecycle.endpoints.presenting import WarningsPayload, warn_of, with_pin, with_pub_url
 from lifecycle.job.graph import JobGraph, make_graph
-from lifecycle.job.manifest import edit_manifest
 from lifecycle.job.portfolio import PortfolioJob, rate_jobs
 from lifecycle.job.version_pins import pin_version, release_pin
 from lifecycle.job.versions import LATEST, find_job
@@ -134,27 +133,31 @@ def delete_job(job: DeletableJob, subject: KnownSubject, services: ServicesDep) 
 
 
 @router.post("/job/{job_name}/{job_version}/redeploy", dependencies=[NotInMaintenance])
-def redeploy(job: DeployableJob, subject: KnownSubject, services: ServicesDep) -> None:
+def redeploy(
+    job: DeployableJob, subject: KnownSubject, services: ServicesDep
+) -> WarningsPayload | None:
     """Build and deploy a job again from the same source, and wait until it serves."""
     deployments = services.deployments
-    deployments.waiter.wait(deployments.existing_jobs.redeploy(job, subject))
+    return warn_of(deployments.waiter.wait(deployments.existing_jobs.redeploy(job, subject)))
 
 
 @router.post("/job/{job_name}/{job_version}/reprovision", dependencies=[NotInMaintenance])
-def reprovision(job: DeployableJob, subject: KnownSubject, services: ServicesDep) -> None:
+def reprovision(
+    job: DeployableJob, subject: KnownSubject, services: ServicesDep
+) -> WarningsPayload | None:
     """Start the image of a job again, and wait until it serves."""
     deployments = services.deployments
-    deployments.waiter.wait(deployments.existing_jobs.reprovision(job, subject))
+    return warn_of(deployments.waiter.wait(deployments.existing_jobs.reprovision(job, subject)))
 
 
 @router.post("/job/{job_name}/{job_version}/move", dependencies=[NotInMaintenance])
 def move(
     payload: MovePayload, job: DeployableJob, subject: KnownSubject, services: ServicesDep
-) -> None:
+) -> WarningsPayload | None:
     """Move a job to another infrastructure target, and wait until it serves there."""
     deployments = services.deployments
     target = payload.infrastructure_target
-    deployments.waiter.wait(deployments.existing_jobs.move(job, target, subject))
+    return warn_of(deployments.waiter.wait(deployments.existing_jobs.move(job, target, subject)))
 
 
 @router.post("/job/{job_name}/{job_version}/rollback", dependencies=[NotInMaintenance])
@@ -208,11 +211,8 @@ def get_manifest(job: ReadableJob) -> ManifestPayload:
 
 @router.put("/job/{job_name}/{job_version}/manifest", dependencies=[NotInMaintenance])
 def update_manifest(
-    payload: ManifestPayload,
-    job: DeployableJob,
-    subject: KnownSubject,
-    services: ServicesDep,
-    uow: UnitOfWorkDep,
-) -> None:
-    """Replace the manifest of a job; the next redeployment uses it."""
-    edit_manifest(uow, job, payload.manifest_yaml, subject.name, services.clock.now())
+    payload: ManifestPayload, job: DeployableJob, subject: KnownSubject, services: ServicesDep
+) -> WarningsPayload | None:
+    """Replace the manifest of a job; the next redeployment uses it, with a warning if it leaves secrets out."""
+    left_out = services.deployments.manifests.edit(job, payload.manifest_yaml, subject)
+    return WarningsPayload(warnings=left_out) if left_out else None

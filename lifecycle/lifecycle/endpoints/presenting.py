@@ -18,6 +18,17 @@ class LogsPayload(BaseModel):
     logs: str
 
 
+class WarningsPayload(BaseModel):
+    """Warnings for the owner of a job."""
+
+    warnings: str
+
+
+def warn_of(deployment: DeploymentDto) -> WarningsPayload | None:
+    """Return the warnings of a deployment; None when it has none, as older clients expect."""
+    return WarningsPayload(warnings=deployment.warnings) if deployment.warnings else None
+
+
 def with_pub_url(job: JobDto, config: Config) -> JobDto:
     """Return the job with the address at which it can be called."""
     return job.model_copy(

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from racetrack_client.log.errors import ValidationError
+from racetrack_client.manifest import Manifest
 from racetrack_client.manifest.validate import parse_manifest
 from racetrack_client.utils.datamodel import load_yaml_map
 from racetrack_commons.entities.dto import ChangeKind, JobDto
@@ -14,8 +15,8 @@ from lifecycle.maintenance import check_no_maintenance
 
 def edit_manifest(
     uow: UnitOfWork, job: JobDto, manifest_yaml: str, executor: str, now: datetime
-) -> None:
-    """Store a manifest as it was written; the next redeployment uses it.
+) -> Manifest:
+    """Store a manifest as it was written, and return it; the next redeployment uses it.
 
     Raise ManifestError with all errors of the manifest, ValidationError when it belongs to another
     job, UnderMaintenance, and EntityNotFound when the job is gone.
@@ -41,3 +42,4 @@ def edit_manifest(
     )
     write_event(uow, event, now)
     uow.record_change(ChangeKind.JOB, job.name)
+    return manifest

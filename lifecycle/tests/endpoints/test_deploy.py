@@ -33,9 +33,10 @@ def shop(client, app_uow):
     return {"X-Racetrack-Auth": token}
 
 
-def post_deploy(client, headers, path="deploy", **manifest):
+def post_deploy(client, headers, path="deploy", secret_vars=None, **manifest):
     body = {
         "manifest": MANIFEST | manifest,
+        "secret_vars": secret_vars,
         "build_context": base64.b64encode(gzip.compress(b"tar")).decode(),
         "force": True,
     }
@@ -258,6 +259,25 @@ def test_a_manifest_is_replaced_for_the_next_redeployment(client, deployed, admi
     client.post("/lifecycle/api/v1/job/adder/0.0.1/reprovision", headers=admin)
     job = client.get("/lifecycle/api/v1/job/adder/0.0.1", headers=admin).json()
     assert job["manifest_yaml"] == text
+
+
+def test_answers_say_that_an_edit_left_the_secrets_of_another_subject_out(
+    client, builder, admin, internal
+):
+    secrets = {"build_env": {}, "runtime_env": {"DB": "pass-word"}}
+    answer = post_deploy(client, admin, secret_vars=secrets)
+    manifest = wait_for(client, admin, answer.json()["id"])["manifest_yaml"]
+    path = "/lifecycle/api/v1/job/adder/0.0.1"
+    edited = {"manifest_yaml": manifest + "runtime_env:\n  PROXY: evil\n"}
+
+    answer = client.put(f"{path}/manifest", json=edited, headers=internal)
+    assert "secrets of job adder 0.0.1 are left out" in answer.json()["warnings"]
+    again = client.post(f"{path}/reprovision", headers=internal)
+    assert again.json() == answer.json()
+    events = client.get("/lifecycle/api/v1/audit/activity", headers=admin).json()["events"]
+    told = [each["explanation"] for each in events if each["event_type"] == "secrets_left_out"]
+    assert "runtime_env" in told[0]
+    assert "pass-word" not in str(events)
 
 
 def test_a_wrong_manifest_is_refused_with_every_error(client, deployed, admin):

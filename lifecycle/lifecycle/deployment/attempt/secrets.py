@@ -7,7 +7,7 @@ from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest import Manifest
 
 from lifecycle.deployer.base import JobDeployer
-from lifecycle.domain.secrets import JobSecrets
+from lifecycle.domain.secrets import JobSecrets, SecretsBinding
 
 logger = get_logger(__name__)
 
@@ -50,4 +50,7 @@ def _copy(kept: JobSecrets) -> JobSecrets:
     """Return the values in objects of ours; a plugin may have kept them in its own."""
     given = kept.git_credentials
     credentials = Credentials(username=given.username, password=given.password) if given else None
-    return JobSecrets(credentials, dict(kept.secret_build_env), dict(kept.secret_runtime_env))
+    binding: SecretsBinding | None = getattr(kept, "binding", None)
+    return JobSecrets(
+        credentials, dict(kept.secret_build_env), dict(kept.secret_runtime_env), binding
+    )

@@ -13,6 +13,7 @@ from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import check_job, check_scope
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.deployment.requests.bound_secrets import write_left_out
 from lifecycle.domain.deployment import DeploymentTask, TaskKind, TaskStep
 
 
@@ -43,6 +44,8 @@ class NewDeployment:
     image_tag: str | None = None
     image_names: list[str] = field(default_factory=list)
     job_type_version: str = ""
+    left_out: str = ""
+    """Why secrets of the job are left out; empty when all are used."""
 
 
 def enqueue(uow: UnitOfWork, new: NewDeployment, now: datetime) -> str:
@@ -60,8 +63,11 @@ def enqueue(uow: UnitOfWork, new: NewDeployment, now: datetime) -> str:
         deployed_by=new.subject.name,
         infrastructure_target=new.infrastructure_target,
         image_name=next(iter(new.image_names), None),
+        warnings=new.left_out or None,
     )
     uow.deployments.add(deployment, now)
+    if new.left_out:
+        write_left_out(uow, new.manifest, new.subject.name, new.left_out, now)
     uow.deployment_tasks.add(_make_task(deployment.id, new, now))
     return deployment.id
 

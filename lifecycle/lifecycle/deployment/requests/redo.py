@@ -13,10 +13,10 @@ from racetrack_commons.entities.dto import JobDto, JobStatus
 
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.core import Core
-from lifecycle.deployment.attempt.secrets import load_job_secrets
+from lifecycle.deployment.requests.bound_secrets import choose_usable_secrets
 from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
+from lifecycle.deployment.requests.kept_secrets import KeptSecrets
 from lifecycle.domain.deployment import RECONCILER, TaskKind, TaskStep
-from lifecycle.domain.secrets import JobSecrets
 from lifecycle.maintenance import check_no_maintenance
 
 logger = get_logger(__name__)
@@ -31,8 +31,9 @@ class ExistingJobs:
 
     def redeploy(self, job: JobDto, subject: AuthSubject) -> str:
         """Build the job again from the same source, and replace its instance."""
-        new = self._make_new(TaskKind.REDEPLOY, job, subject, job.infrastructure_target)
-        return self._store(self._with_source(new, job))
+        return self._store(
+            self._make_new(TaskKind.REDEPLOY, job, subject, job.infrastructure_target)
+        )
 
     def reprovision(self, job: JobDto, subject: AuthSubject) -> str:
         """Start the image of the job again, and replace its instance."""
@@ -56,7 +57,7 @@ class ExistingJobs:
         get_image_kind = self.core.infrastructure.get_image_kind
         if get_image_kind(present) == get_image_kind(other):
             return self._store(self._with_image(new, job))
-        return self._store(self._with_source(new, job))
+        return self._store(new)
 
     def reconcile(self) -> list[str]:
         """Start every lost job again; a job that can't be started is logged, and stays lost."""
@@ -75,6 +76,10 @@ class ExistingJobs:
         self, kind: TaskKind, job: JobDto, subject: AuthSubject, target: str | None
     ) -> NewDeployment:
         manifest = _read_manifest(job)
+        with self.core.unit_of_work.reading() as uow:
+            digest = uow.bundles.find_digest_of_job(job.image_tag or "", job.name, job.version)
+        kept = KeptSecrets(self.core).load(job, manifest)
+        usable = choose_usable_secrets(kept, manifest, digest)
         return NewDeployment(
             kind=kind,
             first_step=TaskStep.BUILD,
@@ -82,26 +87,17 @@ class ExistingJobs:
             manifest_yaml=job.manifest_yaml,
             infrastructure_target=target or "",
             image_kind=self.core.infrastructure.get_image_kind(target or ""),
-            secrets=self._load_secrets(job, manifest).encrypt(self.core.secret_box),
+            secrets=usable.secrets.encrypt(self.core.secret_box),
             subject=subject,
+            source_digest=digest,
+            left_out=usable.left_out,
         )
-
-    def _load_secrets(self, job: JobDto, manifest: Manifest) -> JobSecrets:
-        deployer = self.core.infrastructure.get(job.infrastructure_target or "").job_deployer
-        if deployer is None:
-            return JobSecrets()
-        return load_job_secrets(deployer, manifest)
-
-    def _with_source(self, new: NewDeployment, job: JobDto) -> NewDeployment:
-        with self.core.unit_of_work.reading() as uow:
-            digest = uow.bundles.find_digest_of_job(job.image_tag or "", job.name, job.version)
-        return replace(new, source_digest=digest)
 
     def _with_image(self, new: NewDeployment, job: JobDto) -> NewDeployment:
         with self.core.unit_of_work.reading() as uow:
             names = uow.deployment_tasks.list_image_names(job.name, job.version, job.image_tag)
         return replace(
-            self._with_source(new, job),
+            new,
             first_step=TaskStep.PROVISION,
             image_tag=job.image_tag,
             image_names=names,

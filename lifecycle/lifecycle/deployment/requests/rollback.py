@@ -12,6 +12,7 @@ from racetrack_commons.entities.dto import JobDto
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.core import Core
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.deployment.requests.bound_secrets import choose_usable_secrets
 from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
 from lifecycle.domain.deployment import DeploymentTask, TaskKind, TaskStep
 from lifecycle.domain.secrets import JobSecrets
@@ -127,19 +128,23 @@ class JobRollback:
         )
         target = present_target if is_same_kind else deployment.infrastructure_target or ""
         self.core.infrastructure.get(target)
+        manifest = parse_manifest(load_yaml_map(deployment.manifest_yaml))
+        stored = JobSecrets.decrypt(restored.secrets, self.core.secret_box)
+        usable = choose_usable_secrets(stored, manifest, restored.source_digest)
         return NewDeployment(
             kind=TaskKind.ROLLBACK,
             first_step=TaskStep.PROVISION,
-            manifest=parse_manifest(load_yaml_map(deployment.manifest_yaml)),
+            manifest=manifest,
             manifest_yaml=deployment.manifest_yaml,
             infrastructure_target=target,
             image_kind=restored.image_kind,
-            secrets=restored.secrets or b"",
+            secrets=usable.secrets.encrypt(self.core.secret_box),
             subject=subject,
             source_digest=restored.source_digest,
             image_tag=restored.image_tag,
             image_names=restored.image_names,
             job_type_version=restored.job_type_version,
+            left_out=usable.left_out,
         )
 
 

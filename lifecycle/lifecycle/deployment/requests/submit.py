@@ -21,6 +21,7 @@ from lifecycle.core import Core
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import InstanceDeployer, InstanceNotStarted
 from lifecycle.deployment.attempt.failure import DeploymentFailed
+from lifecycle.deployment.requests.bound_secrets import bind_secrets
 from lifecycle.deployment.requests.enqueue import (
     NewDeployment,
     check_is_free,
@@ -75,15 +76,17 @@ class DeploymentSubmitter:
         _check_build_flags(payload.build_flags)
         _check_has_source(payload, manifest)
         bundle = self._read_bundle(payload)
+        digest = bundle.digest if bundle else None
+        given = bind_secrets(JobSecrets.of_payload(payload), manifest, subject.id, digest)
         new = NewDeployment(
             kind=kind,
             first_step=TaskStep.BUILD,
             manifest=manifest,
             infrastructure_target=target,
             image_kind=self.core.infrastructure.get_image_kind(target),
-            secrets=JobSecrets.of_payload(payload).encrypt(self.core.secret_box),
+            secrets=given.encrypt(self.core.secret_box),
             subject=subject,
-            source_digest=bundle.digest if bundle else None,
+            source_digest=digest,
             build_flags=payload.build_flags,
             force=bool(payload.force),
         )
