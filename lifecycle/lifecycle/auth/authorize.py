@@ -146,17 +146,8 @@ def list_own_deployments(
     """Keep the deployments that the caller began; a caller of another kind may have the same name."""
     if subject.id is None:
         return []
-    owners = uow.deployment_tasks.find_owners([deployment.id for deployment in deployments])
-    return [each for each in deployments if _is_owner(subject, each, owners)]
-
-
-def _is_owner(
-    subject: AuthSubject, deployment: DeploymentDto, owners: dict[str, str | None]
-) -> bool:
-    if deployment.id in owners:
-        return owners[deployment.id] == subject.id
-    # Deployments of older releases have no task, only the name.
-    return subject.subject_type is AuthSubjectType.USER and deployment.deployed_by == subject.name
+    own = uow.deployments.list_begun_by(subject.id, [deployment.id for deployment in deployments])
+    return [deployment for deployment in deployments if deployment.id in own]
 
 
 def _list_permitted(

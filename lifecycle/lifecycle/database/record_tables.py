@@ -43,6 +43,8 @@ class RecordTable:
     """The columns that make the name of a record; without any, records have no names."""
     secret_columns: frozenset[str] = frozenset()
     """Columns that can be written, but are never shown."""
+    hidden_columns: frozenset[str] = frozenset()
+    """Columns that are no part of the records, because older dashboards know every column."""
     is_read_only: bool = False
 
     @property
@@ -52,8 +54,12 @@ class RecordTable:
 
     @property
     def columns(self) -> Mapping[str, Column[Any]]:
-        """All columns by name, in their order."""
-        return {column.name: column for column in self._table.columns}
+        """All columns of the records by name, in their order."""
+        return {
+            column.name: column
+            for column in self._table.columns
+            if column.name not in self.hidden_columns
+        }
 
     @property
     def primary_key(self) -> Column[Any]:
@@ -157,6 +163,7 @@ RECORD_TABLES = (
         "Deployment",
         "Deployments",
         ("id", "job_name", "job_version", "status", "create_time", "deployed_by", "phase"),
+        hidden_columns=frozenset({"auth_subject_id"}),
     ),
     RecordTable(EscRow, "Esc", "ESCs", ("id", "name"), ("name",)),
     RecordTable(

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from racetrack_commons.entities.dto import UnixSeconds
 
 from lifecycle.audit import describe_age, describe_event
+from lifecycle.auth.audit_sight import hide_contents
 from lifecycle.domain.audit import AuditEventDto, AuditFilter
 from lifecycle.endpoints.dependencies import (
     Count,
@@ -78,7 +79,8 @@ def get_activity(
 ) -> ActivityPayload:
     """Show the newest events with their descriptions."""
     is_mine = related_to_me.lower() in _TRUE
-    events = uow.audit.list_newest(replace(wanted, username=user.name if is_mine else None))
+    newest = uow.audit.list_newest(replace(wanted, username=user.name if is_mine else None))
+    events = hide_contents(uow, user, newest)
     return ActivityPayload(
         filter_job_name=wanted.job_name,
         filter_job_version=wanted.job_version,
@@ -94,15 +96,18 @@ def list_user_events(
     wanted: WantedEvents, user: UserSubject, uow: ReadingDep
 ) -> list[AuditLogEventDto]:
     """List the events that the calling user caused, or that affected the user."""
-    return _list_events(uow.audit.list_newest(replace(wanted, username=user.name)))
+    newest = uow.audit.list_newest(replace(wanted, username=user.name))
+    return _list_events(hide_contents(uow, user, newest))
 
 
 @router.get("/events")
 @router.get("/events/job/{job_name}")
 @router.get("/events/job/{job_name}/{job_version}")
-def list_events(wanted: WantedEvents, _: CurrentSubject, uow: ReadingDep) -> list[AuditLogEventDto]:
-    """List the events."""
-    return _list_events(uow.audit.list_newest(wanted))
+def list_events(
+    wanted: WantedEvents, subject: CurrentSubject, uow: ReadingDep
+) -> list[AuditLogEventDto]:
+    """List the events; contents of manifests are digests for callers who may not read the job."""
+    return _list_events(hide_contents(uow, subject, uow.audit.list_newest(wanted)))
 
 
 def _list_events(events: list[AuditEventDto]) -> list[AuditLogEventDto]:

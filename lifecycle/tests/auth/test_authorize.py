@@ -1,5 +1,5 @@
 import pytest
-from lifecycle.auth.authenticate import ANONYMOUS_SUBJECT, AuthSubject
+from lifecycle.auth.authenticate import ANONYMOUS_SUBJECT, AuthSubject, make_subject
 from lifecycle.auth.authorize import (
     check_internal_unlimited,
     check_job,
@@ -10,6 +10,7 @@ from lifecycle.auth.authorize import (
     has_scope,
     list_permitted_families,
     list_permitted_jobs,
+    list_visible_deployments,
 )
 from lifecycle.auth.permissions import Effect
 from lifecycle.database.tables.auth import PermissionRow
@@ -18,7 +19,7 @@ from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import UnauthorizedError
 from racetrack_commons.auth.token import AuthSubjectType, AuthTokenPayload
 from racetrack_commons.entities.dto import JobFamilyDto
-from racetrack_commons.testing.builders import a_job
+from racetrack_commons.testing.builders import a_deployment, a_job
 
 CALL, READ, FULL = AuthScope.CALL_JOB, AuthScope.READ_JOB, AuthScope.FULL_ACCESS
 ADDER = a_job("adder", "0.0.1", id="adder-1")
@@ -174,3 +175,19 @@ def a_service(scopes: list[str] | None) -> AuthSubject:
 def grant(uow: UnitOfWork, subject: AuthSubject, scope: AuthScope, **limits: str | None) -> None:
     uow.session.add(PermissionRow(auth_subject_id=subject.id, scope=scope, **limits))
     uow.session.flush()
+
+
+def test_a_deployment_belongs_to_the_id_of_a_subject_and_not_to_its_name(uow: UnitOfWork, clock):
+    user = uow.users.add("adder", "x", clock.now())
+    of_user = make_subject(uow.auth_subjects.get_or_add_of_user(user.id))
+    family = uow.families.get_or_add("adder")
+    of_family = make_subject(uow.auth_subjects.get_or_add_of_family(family.id or ""))
+    began = [
+        a_deployment("of-user", deployed_by="adder"),
+        a_deployment("of-nobody", deployed_by="adder"),
+    ]
+    uow.deployments.add(began[0], clock.now(), of_user.id)
+    uow.deployments.add(began[1], clock.now())
+
+    assert list_visible_deployments(uow, of_user, began) == began[:1]
+    assert list_visible_deployments(uow, of_family, began) == []

@@ -1,8 +1,10 @@
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -56,6 +58,49 @@ def test_two_processes_may_migrate_at_once(tmp_path: Path):
         engine.dispose()
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A database without tables."""
+    if request.param == "sqlite":
+        engine = connect_sqlite(tmp_path / "empty.sqlite3")
+        yield engine
+        engine.dispose()
+        return
+    url = os.environ.get("TEST_DATABASE_URL")
+    if not url:
+        pytest.skip("TEST_DATABASE_URL is not set")
+    engine = connect_postgres(url, schema="empty")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE SCHEMA empty"))
+    yield engine
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA empty CASCADE"))
+    engine.dispose()
+
+
+def upgrade_to(engine: Engine, revision: str) -> None:
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), revision)
+
+
+def test_deployments_of_older_releases_get_the_subject_that_began_them(empty_engine: Engine):
+    upgrade_to(empty_engine, "0007")
+    with empty_engine.begin() as connection:
+        for statement in _OLDER_DEPLOYMENTS:
+            connection.execute(text(statement))
+
+    upgrade_to(empty_engine, "0008")
+
+    with empty_engine.connect() as connection:
+        rows = connection.execute(text("SELECT id, auth_subject_id FROM registry_deployment"))
+        assert {row.id: row.auth_subject_id for row in rows} == {
+            "by-anna": "of-anna",
+            "by-esc": "of-esc",
+            "by-shared": None,
+            "by-gone": None,
+        }
+
+
 @pytest.mark.postgres
 def test_tables_of_an_older_installation_are_taken_over():
     url = os.environ.get("TEST_DATABASE_URL")
@@ -82,6 +127,7 @@ def test_tables_of_an_older_installation_are_taken_over():
         engine.dispose()
 
 
+_TIME = "'2026-01-31 12:00:00'"
 _OLDER_TABLES = [
     "CREATE TABLE registry_jobfamily (id varchar(36) PRIMARY KEY, name varchar(512) UNIQUE)",
     "CREATE TABLE registry_authsubject (id varchar(36) PRIMARY KEY, user_id integer,"
@@ -91,4 +137,29 @@ _OLDER_TABLES = [
     "INSERT INTO registry_jobfamily VALUES ('1', 'adder')",
     "INSERT INTO registry_authsubject (id, job_family_id) VALUES ('1', '1')",
     "INSERT INTO registry_trashjob VALUES ('1', 1.5)",
+]
+
+_OLDER_DEPLOYMENTS = [
+    "INSERT INTO auth_user (id, username, email, first_name, last_name, password, date_joined,"
+    " is_active, is_staff, is_superuser) VALUES"
+    f" (1, 'anna', '', '', '', 'x', {_TIME}, true, false, false),"
+    f" (2, 'shared', '', '', '', 'x', {_TIME}, true, false, false)",
+    "INSERT INTO registry_esc (id, name) VALUES ('esc-1', 'shop')",
+    "INSERT INTO registry_jobfamily (id, name) VALUES ('family-1', 'shared')",
+    "INSERT INTO registry_authsubject (id, user_id, esc_id, job_family_id) VALUES"
+    " ('of-anna', 1, null, null), ('of-shared', 2, null, null), ('of-esc', null, 'esc-1', null)",
+    *(
+        "INSERT INTO registry_deployment (id, status, create_time, update_time, manifest, job_name,"
+        f" job_version, deployed_by) VALUES ('by-{name}', 'done', {_TIME}, {_TIME}, '', 'a', '1',"
+        f" '{deployer}')"
+        for name, deployer in {
+            "anna": "anna",
+            "shared": "shared",
+            "gone": "gone",
+            "esc": "esc-1",
+        }.items()
+    ),
+    "INSERT INTO registry_deploymenttask (deployment_id, kind, step, attempt, force, build_flags,"
+    " image_kind, image_names, job_type_version, auth_subject_id, created_at) VALUES"
+    f" ('by-esc', 'deploy', 'ended', 1, false, '[]', 'process', '[]', '', 'of-esc', {_TIME})",
 ]

@@ -138,14 +138,6 @@ class DeploymentTaskRepository:
         rows = self._session.execute(query)
         return {each: (TaskKind(kind), bool(restorable)) for each, kind, restorable in rows}
 
-    def find_owners(self, deployment_ids: Collection[str]) -> dict[str, str | None]:
-        """Return the id of the auth subject that began each of these deployments, by id; older releases stored none."""
-        query = select(DeploymentTaskRow.deployment_id, DeploymentTaskRow.auth_subject_id)
-        rows = self._session.execute(
-            query.where(DeploymentTaskRow.deployment_id.in_(deployment_ids))
-        )
-        return {row.deployment_id: row.auth_subject_id for row in rows}
-
     def list_restorable(self, job_name: str, job_version: str) -> list[DeploymentTask]:
         """List the tasks of a job that a rollback can restore, the newest first."""
         query = (

@@ -3,6 +3,7 @@
 The worker's side of a deployment stands in `deployment_tasks`.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from racetrack_client.log.errors import EntityNotFound
@@ -34,8 +35,10 @@ class DeploymentRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, deployment: DeploymentDto, now: datetime) -> None:
-        """Insert a new deployment."""
+    def add(
+        self, deployment: DeploymentDto, now: datetime, auth_subject_id: str | None = None
+    ) -> None:
+        """Insert a new deployment, which the subject of that id began."""
         values = deployment.model_dump(
             exclude={
                 *("manifest_yaml", "job", "create_time", "update_time", "kind"),
@@ -43,7 +46,11 @@ class DeploymentRepository:
             }
         )
         row = DeploymentRow(
-            **values, manifest=deployment.manifest_yaml, create_time=now, update_time=now
+            **values,
+            manifest=deployment.manifest_yaml,
+            create_time=now,
+            update_time=now,
+            auth_subject_id=auth_subject_id,
         )
         self._session.add(row)
         self._session.flush()
@@ -69,6 +76,13 @@ class DeploymentRepository:
             query = query.where(DeploymentRow.job_version == job_version)
         rows = self._session.scalars(query.limit(limit) if limit else query)
         return [_to_dto(row) for row in rows]
+
+    def list_begun_by(self, auth_subject_id: str, deployment_ids: Collection[str]) -> set[str]:
+        """List the ids of those of these deployments that the subject began."""
+        query = select(DeploymentRow.id).where(
+            DeploymentRow.id.in_(deployment_ids), DeploymentRow.auth_subject_id == auth_subject_id
+        )
+        return set(self._session.scalars(query))
 
     def find_in_progress(self, job_name: str, job_version: str) -> DeploymentDto | None:
         """Return the open deployment of a job, or None; deployments without a task do not count."""

@@ -36,6 +36,9 @@ class DeploymentRow(Base):
     job_name: Mapped[Str512]
     job_version: Mapped[Str256]
     deployed_by: Mapped[Str256 | None]
+    """The name of the subject that began the deployment, for people; other subjects may have the same."""
+    auth_subject_id: Mapped[Str36 | None]
+    """The id of that subject, by which its deployments are found; None for services, and where an older release left it open."""
     build_logs: Mapped[LongText | None]
     phase: Mapped[LongText | None]
     image_name: Mapped[LongText | None]

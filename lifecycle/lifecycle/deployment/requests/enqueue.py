@@ -65,7 +65,7 @@ def enqueue(uow: UnitOfWork, new: NewDeployment, now: datetime) -> str:
         image_name=next(iter(new.image_names), None),
         warnings=new.left_out or None,
     )
-    uow.deployments.add(deployment, now)
+    uow.deployments.add(deployment, now, new.subject.id)
     if new.left_out:
         write_left_out(uow, new.manifest, new.subject.name, new.left_out, now)
     uow.deployment_tasks.add(_make_task(deployment.id, new, now))
