@@ -43,6 +43,8 @@ class AuthSubject:
     """The request carries no valid token, and the settings demand none."""
     is_unlimited: bool = False
     """The settings demand no token, so the caller may do everything."""
+    expires_at: datetime | None = None
+    """When the token expires that the caller has shown; None if it does not."""
 
     @property
     def is_internal(self) -> bool:
@@ -144,7 +146,7 @@ def require_subject(uow: UnitOfWork, stored: AuthTokenDto | None, now: datetime)
     if fault is not None:
         raise InvalidToken(f"{fault}: ask an admin to activate it")
     # Not the name in the token: its holder may have been renamed, and another user have the name now.
-    return make_subject(holder)
+    return replace(make_subject(holder), expires_at=stored.expiry_time)
 
 
 def find_token_fault(stored: AuthTokenDto, now: datetime) -> str | None:

@@ -3,6 +3,7 @@
 A change of a job or of permissions begins a new generation; an outage of Lifecycle lets older decisions stand in.
 """
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ class Decision:
     result: Route | LifecycleError
     asked_at: float
     generation: Generation
+    expires_at: float = math.inf
+    """When the caller's token expires, on the monotonic clock; the decision is good no longer."""
 
     @property
     def is_refusal(self) -> bool:

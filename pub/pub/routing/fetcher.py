@@ -1,8 +1,10 @@
 """Fetching decisions from Lifecycle: one request for all calls that wait for the same decision."""
 
 import asyncio
+import math
 
 from racetrack_commons.clock import Clock
+from racetrack_commons.entities.dto import JobCallAuthData
 from racetrack_commons.entities.lifecycle_client import (
     LifecycleClient,
     LifecycleError,
@@ -61,7 +63,7 @@ class RouteFetcher:
         started = self._clock.monotonic()
         self._metrics.count("pub_lifecycle_calls")
         try:
-            route = await self._ask_lifecycle(query)
+            answer = await self._ask_lifecycle(query)
         except LifecycleError as refusal:
             self._metrics.count("pub_auth_failed")
             if refusal.status != 404:
@@ -77,14 +79,15 @@ class RouteFetcher:
             raise
         self._metrics.count("pub_auth_successful")
         self._metrics.count("pub_lifecycle_call_time", self._clock.monotonic() - started)
-        return Decision(route, started, generation)
+        # Counted from before the query was sent, it ends before the token does.
+        seconds = math.inf if answer.valid_seconds is None else answer.valid_seconds
+        return Decision(Route.read(answer), started, generation, started + seconds)
 
-    async def _ask_lifecycle(self, query: RouteQuery) -> Route:
+    async def _ask_lifecycle(self, query: RouteQuery) -> JobCallAuthData:
         job = query.job
-        answer = await self._lifecycle.authorize_call(
+        return await self._lifecycle.authorize_call(
             job.name, job.version, job.path, query.token, query.headers
         )
-        return Route.read(answer)
 
 
 def _is_fault(refusal: LifecycleError) -> bool:

@@ -102,7 +102,7 @@ class RouteResolver:
             return False
         ttl = self._config.lifecycle_cache_ttl_min if self._is_watched else UNWATCHED_TTL_SECONDS
         ttl = min(ttl, REFUSAL_TTL_SECONDS) if decision.is_refusal else ttl
-        return self._clock.monotonic() - decision.asked_at < ttl
+        return self._clock.monotonic() < min(decision.asked_at + ttl, decision.expires_at)
 
     async def _decide(self, query: RouteQuery, known: Decision | None) -> Decision:
         fallback = known if known is not None and self._is_usable(known) else None
@@ -123,8 +123,9 @@ class RouteResolver:
 
     def _is_usable(self, decision: Decision) -> bool:
         """Return whether an expired decision may stand in while Lifecycle does not answer."""
-        age = self._clock.monotonic() - decision.asked_at
-        return not decision.is_refusal and age < self._config.lifecycle_cache_ttl_max
+        oldest = decision.asked_at + self._config.lifecycle_cache_ttl_max
+        end = min(oldest, decision.expires_at)
+        return not decision.is_refusal and self._clock.monotonic() < end
 
     def _patience(self, query: RouteQuery, fallback: Decision | None) -> float:
         """Return the seconds to wait for Lifecycle: longer after a known change than after a mere expiry."""

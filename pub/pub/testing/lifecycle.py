@@ -39,6 +39,8 @@ class FakeLifecycle:
         self.replicas: list[str] = []
         self.gateway_url: str | None = None
         self.is_revoked = False
+        self.valid_seconds: float | None = None
+        """The seconds until the caller's token expires; None if it does not."""
         self.refused_reports = 0
         """The number of reports of calls to answer with the status of refusal."""
         self.refusal = 503
@@ -91,7 +93,8 @@ class FakeLifecycle:
             "replica_internal_names": self.replicas,
         }
         caller = "User alice" if token == "good" else None
-        return JSONResponse({"job": job, "caller": caller, "remote_gateway_url": self.gateway_url})
+        answer = {"job": job, "caller": caller, "remote_gateway_url": self.gateway_url}
+        return JSONResponse(answer | {"valid_seconds": self.valid_seconds})
 
     def reported_calls(self) -> Counter[tuple[str, str, str]]:
         """Return the number of calls in all reports, by job, version and caller."""

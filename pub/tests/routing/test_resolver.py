@@ -81,6 +81,30 @@ def test_answers_are_good_for_their_time(start_watched_pub, lifecycle, job, cloc
     assert len(lifecycle.asked) == 2
 
 
+def test_a_token_ends_when_it_expires(start_watched_pub, lifecycle, job, clock):
+    pub = start_watched_pub(clock=clock)
+    lifecycle.valid_seconds = 5
+    assert pub.get(URL).status_code == 200
+    lifecycle.is_revoked = True
+    clock.advance(4)
+    assert pub.get(URL).status_code == 200
+    clock.advance(1)
+    assert pub.get(URL).status_code == 401
+
+
+def test_a_token_ends_when_it_expires_though_lifecycle_is_away(
+    start_watched_pub, lifecycle, job, clock
+):
+    pub = start_watched_pub(clock=clock)
+    lifecycle.valid_seconds = 70
+    assert pub.get(URL).status_code == 200
+    lifecycle.status = 500
+    clock.advance(69)
+    assert pub.get(URL).status_code == 200
+    clock.advance(1)
+    assert pub.get(URL).status_code == 503
+
+
 def test_refusals_are_good_for_a_second(start_watched_pub, lifecycle, job, clock):
     pub = start_watched_pub(clock=clock)
     for _ in range(3):

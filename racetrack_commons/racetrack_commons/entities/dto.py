@@ -213,3 +213,5 @@ class JobCallAuthData(BaseModel):
     caller: str | None = None
     remote_gateway_url: str | None = None
     remote_gateway_token: str | None = None
+    valid_seconds: float | None = None
+    """Seconds until the caller's token expires; the answer is good no longer. None: it does not expire."""

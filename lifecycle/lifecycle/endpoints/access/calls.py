@@ -49,7 +49,7 @@ def can_call_job(
             check_allowed(decision)
             return _to_answer(job, None, services)
         caller = _require_permitted_caller(job, path, token, services)
-        return _to_answer(job, caller.caller, services)
+        return _to_answer(job, caller, services)
     except UnauthorizedError as error:
         return _refuse(error, services)
 
@@ -128,11 +128,17 @@ def _refuse(error: UnauthorizedError, services: LifecycleServices) -> Response:
     return JSONResponse(content, status_code=401)
 
 
-def _to_answer(job: JobDto, caller: str | None, services: LifecycleServices) -> JobCallAuthData:
+def _to_answer(
+    job: JobDto, caller: AuthSubject | None, services: LifecycleServices
+) -> JobCallAuthData:
     target = services.infrastructure.collect_targets().get(job.infrastructure_target or "")
+    expires_at = caller.expires_at if caller else None
+    left = expires_at - services.clock.now() if expires_at else None
     return JobCallAuthData(
         job=with_pub_url(job, services.config),
-        caller=caller,
+        caller=caller.caller if caller else None,
         remote_gateway_url=(target.remote_gateway_url or None) if target else None,
         remote_gateway_token=(target.remote_gateway_token or None) if target else None,
+        # Not the time itself: PUB's clock may be another one.
+        valid_seconds=max(0.0, left.total_seconds()) if left is not None else None,
     )

@@ -71,7 +71,8 @@ def add_token(
 ) -> AuthTokenData:
     """Create another token of an ESC."""
     holder = ensure_holder(uow, get_esc_holder(uow, esc_id))
-    return to_token_data(services.tokens.issue(uow, holder, staff, payload.expiry))
+    expiry = payload.choose_expiry(services.clock.now())
+    return to_token_data(services.tokens.issue(uow, holder, staff, expiry))
 
 
 @router.delete("/{esc_id}/auth_token/{token_id}")

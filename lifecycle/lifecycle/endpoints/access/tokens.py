@@ -1,6 +1,6 @@
 """Routes of tokens: those of the calling user, and those that administrators hand out or replace."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
@@ -22,16 +22,24 @@ from lifecycle.endpoints.dependencies import (
 
 router = APIRouter(prefix="/api/v1/auth", tags=["users"], route_class=CommittingRoute)
 _HINT_LENGTH = 6
+_LONGEST_SECONDS = 100 * 365 * 24 * 3600
 
 
 class NewTokenPayload(BaseModel):
     """A token to create."""
 
     expiry_time: UnixSeconds | None
+    expires_in_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=_LONGEST_SECONDS,
+        description="Counted from now by the clock of this server; it takes precedence.",
+    )
 
-    @property
-    def expiry(self) -> datetime | None:
-        """The time at which the token expires; None if it never does."""
+    def choose_expiry(self, now: datetime) -> datetime | None:
+        """Return the time at which the token expires; None if it never does."""
+        if self.expires_in_seconds is not None:
+            return now + timedelta(seconds=self.expires_in_seconds)
         seconds = self.expiry_time
         return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
 
@@ -90,7 +98,8 @@ def add_own_token(
 ) -> AuthTokenData:
     """Create another token of the calling user; its text is shown this once."""
     holder = uow.auth_subjects.get(user.id or "")
-    return to_token_data(services.tokens.issue(uow, holder, user, payload.expiry))
+    expiry = payload.choose_expiry(services.clock.now())
+    return to_token_data(services.tokens.issue(uow, holder, user, expiry))
 
 
 @router.delete("/token/user/{token_id}")

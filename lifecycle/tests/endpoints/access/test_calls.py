@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 from fastapi.testclient import TestClient
 from lifecycle.app import create_app
@@ -33,6 +35,22 @@ def test_a_granted_esc_may_call_the_job_and_no_other(client, job, esc, esc_token
     assert body["remote_gateway_url"] is None
     other = CALL.replace("adder", "other")
     assert client.get(f"{other}/0.0.1/api/v1/perform", headers=esc_token).status_code == 401
+
+
+def test_pub_is_told_how_long_the_token_is_valid(client, app_uow, job, admin):
+    services = client.app.state.services
+    with app_uow() as uow:
+        user = uow.users.get("admin")
+        subject = uow.auth_subjects.get_or_add_of_user(user.id)
+        ends = services.clock.now() + timedelta(seconds=100)
+        token = services.tokens.create(uow, subject, ends).token
+    path = f"{CALL}/0.0.1/api/v1/perform"
+
+    answer = client.get(path, headers={"X-Racetrack-Auth": token}).json()
+
+    assert 90 < answer["valid_seconds"] <= 100
+    assert client.get(path, headers=admin).json()["valid_seconds"] is None
+    assert client.get(f"{CALL}/0.0.1/live").json()["valid_seconds"] is None
 
 
 def test_jobs_may_call_jobs_of_a_granted_family(client, job, internal):

@@ -50,3 +50,15 @@ def test_the_own_tokens_are_listed_without_their_text(client, admin):
 def test_a_token_needs_an_expiry_in_the_future(client, admin, expiry):
     answer = client.post(f"{API}/auth/token/user", json={"expiry_time": expiry}, headers=admin)
     assert answer.status_code in (400, 422)
+
+
+@pytest.mark.parametrize("expiry", [1, 4_000_000_000], ids=["in the past", "in a century"])
+def test_the_time_until_a_token_expires_is_counted_by_the_clock_of_the_server(
+    client, admin, expiry
+):
+    wanted = {"expiry_time": expiry, "expires_in_seconds": 86400}
+
+    made = client.post(f"{API}/auth/token/user", json=wanted, headers=admin).json()
+
+    now = client.app.state.services.clock.now().timestamp()
+    assert made["expiry_time"] == pytest.approx(now + 86400, abs=60)

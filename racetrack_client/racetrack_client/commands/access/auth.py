@@ -95,8 +95,12 @@ def make_token(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Make another token of yours, for a script or a machine, and print it this once."""
-    expiry = int(time.time()) + expires_in * SECONDS_OF_A_DAY if expires_in else None
-    made = open_session(remote).call("POST", "auth/token/user", {"expiry_time": expiry})
+    wanted: dict[str, int | None] = {"expiry_time": None}
+    if expires_in:
+        seconds = expires_in * SECONDS_OF_A_DAY
+        # The server counts by its own clock; older ones only know times.
+        wanted = {"expiry_time": int(time.time()) + seconds, "expires_in_seconds": seconds}
+    made = open_session(remote).call("POST", "auth/token/user", wanted)
     print_data(made, output, made["token"])
 
 

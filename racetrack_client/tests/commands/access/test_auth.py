@@ -80,7 +80,9 @@ def test_a_new_token_is_data_and_may_expire(logged_in, lifecycle, answer):
     assert logged_in("auth", "new-token").stdout == "fresh\n"
     assert lifecycle.received[-1].json() == {"expiry_time": None}
     assert logged_in("auth", "new-token", "--expires-in", "30").returncode == 0
-    assert lifecycle.received[-1].json()["expiry_time"] > 1_700_000_000
+    body = lifecycle.received[-1].json()
+    assert body["expiry_time"] > 1_700_000_000
+    assert body["expires_in_seconds"] == 30 * 24 * 3600
     assert logged_in("auth", "new-token", "--expires-in", "0").returncode == 2
 
 
