@@ -13,7 +13,7 @@ import pydantic
 import typer
 from racetrack_client.entities import DeployPayload, ImageKind
 from racetrack_client.log.errors import ValidationError
-from racetrack_client.log.logs import configure_logs
+from racetrack_client.log.logs import configure_logs, get_logger
 from racetrack_commons.api.server import serve_app
 from racetrack_commons.closed_process import close_process
 from racetrack_commons.plugin.engine import PluginEngine
@@ -26,6 +26,7 @@ from image_builder.local import LocalBuild, LocalBuilder
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The checkout of Racetrack, when the package is used from it: `make setup` puts the bundled plugins there."""
 
+logger = get_logger("image_builder")
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 _INHERITED = (
@@ -44,6 +45,8 @@ def serve() -> None:
     close_process()
     config = ImageBuilderConfig.load()
     configure_logs(config.log_level)
+    if warning := config.find_exposure(config.http_addr):
+        logger.warning(warning)
     job_types = PluginJobTypes(config.plugins_dir)
     serve_app(
         create_app(config, job_types, inherited_environment()), config.http_addr, config.http_port

@@ -31,6 +31,8 @@ def serve() -> None:
         app = create_app(config)
     except ServiceUnavailable as e:
         sys.exit(f"lifecycle can't start: {e}")
+    if warning := config.find_exposure(config.http_addr):
+        logger.warning(warning)
     serve_app(app, config.http_addr, config.http_port)
 
 

@@ -52,8 +52,8 @@ class Config(Settings):
     """Require a token with each request. False: every caller is an administrator."""
     auth_debug: bool = False
     """Tell callers of jobs the reason when they are denied."""
-    allow_anonymous_log_following: bool = True
-    """Let `racetrack logs --follow` of clients before 3.0, which sends no token, read logs."""
+    allow_anonymous_log_following: bool = False
+    """Let `racetrack logs --follow` of clients before 3.0, which sends no token, read logs; then everyone may."""
     login_attempts_per_account: int = Field(default=10, ge=1)
     """Number of log-ins as one user that may fail from one address within `login_attempts_minutes`; further ones are refused."""
     login_attempts_per_address: int = Field(default=100, ge=1)

@@ -5,13 +5,15 @@ import sys
 
 from lifecycle.core import create_core
 from racetrack_client.log.errors import ServiceUnavailable
-from racetrack_client.log.logs import configure_logs
+from racetrack_client.log.logs import configure_logs, get_logger
 from racetrack_commons.api.server import serve_app
 from racetrack_commons.closed_process import close_process
 from racetrack_commons.settings import SettingsError
 
 from lifecycle_supervisor.app import create_app
 from lifecycle_supervisor.config import SupervisorConfig
+
+logger = get_logger("lifecycle_supervisor")
 
 
 def main() -> None:
@@ -26,6 +28,8 @@ def main() -> None:
         if command == "stop-jobs":
             stop_jobs(config)
         else:
+            if warning := config.find_exposure(config.http_addr):
+                logger.warning(warning)
             serve_app(create_app(config), config.http_addr, config.http_port)
     except (SettingsError, ServiceUnavailable) as error:
         sys.exit(f"lifecycle_supervisor: {error}")

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from racetrack_client.log.logs import configure_logs
+from racetrack_client.log.logs import configure_logs, get_logger
 from racetrack_commons.api.connections import ConnectionLimits
 from racetrack_commons.api.server import ServerLimits, serve_app
 from racetrack_commons.closed_process import close_process
@@ -11,6 +11,8 @@ from racetrack_commons.settings import SettingsError
 
 from pub.app import create_app
 from pub.config import PubConfig
+
+logger = get_logger("pub")
 
 
 def main() -> None:
@@ -21,6 +23,8 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(f"pub can't start: {error}")
     configure_logs(config.log_level, structured=config.log_structured)
+    if warning := config.find_exposure(config.http_addr):
+        logger.warning(warning)
     # The app limits calls, and tells callers so.
     limits = ServerLimits(
         grace_seconds=config.shutdown_grace_seconds,

@@ -1,11 +1,12 @@
 """Settings of a service, read once when it starts: environment over YAML file over default.
 
-A secret may stand in a file of its own, which the variable `<NAME>_FILE` names. Known secrets are refused.
+A secret may stand in a file of its own, which the variable `<NAME>_FILE` names. Known and weak secrets are refused.
 """
 
 import difflib
 import hashlib
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, get_args
 
@@ -31,6 +32,10 @@ _DEVELOPMENT_DIGESTS = {
     "7e57b7d5a819f03ecddf5ae482ec8a31ca338b7084c893d8279fe63861f0b1a0",  # IMAGE_BUILDER_AUTH_TOKEN
     "1647bf43fb81b78fa1a0ae6783872037d4a98f804129dea10cca9f113fc083dd",  # POSTGRES_PASSWORD
 }
+_LEAST_BYTES = {"auth_key": 32, "secret_key": 16}
+"""Shorter keys can be guessed from one token, or one encrypted value, without asking a service."""
+_LEAST_CHARACTERS = 8
+"""Keys of fewer different characters are not random."""
 _PLACEHOLDERS = {"admin", "changeme", "change-me", "password", "racetrack", "secret", "test"}
 
 
@@ -75,11 +80,22 @@ class Settings(BaseSettings):
         """Raise SettingsError when secrets are missing or publicly known, unless the development mode is on."""
         if self.development_mode:
             return
-        if problems := [*self._missing_secrets(), *self._known_secrets()]:
+        problems = [*self._missing_secrets(), *self._known_secrets(), *self._weak_secrets()]
+        if problems:
             raise SettingsError(
                 f"{'; '.join(problems)}. Set a secret of your own (`openssl rand -hex 32` makes"
                 " one), or DEVELOPMENT_MODE=true on a machine that nobody else reaches"
             )
+
+    def find_exposure(self, address: str) -> str | None:
+        """Return a warning if the development mode is on at an address that other machines may reach; None otherwise."""
+        if not self.development_mode or is_loopback(address):
+            return None
+        return (
+            f"DEVELOPMENT MODE AT {address}: whoever reaches this address is an administrator, because the"
+            " secrets, and the password of admin, are published. Only on a machine, or in a container, that"
+            " no one else reaches; otherwise set DEVELOPMENT_MODE=false and secrets of your own"
+        )
 
     @classmethod
     def settings_customise_sources(
@@ -108,6 +124,18 @@ class Settings(BaseSettings):
             if isinstance(value, SecretStr) and is_development_secret(value.get_secret_value())
         ]
 
+    def _weak_secrets(self) -> list[str]:
+        values = {
+            name: value.get_secret_value()
+            for name, value in self
+            if name in _LEAST_BYTES and isinstance(value, SecretStr)
+        }
+        return [
+            f"{name.upper()} {fault}"
+            for name, text in values.items()
+            if text.strip() and (fault := _find_weakness(text, _LEAST_BYTES[name]))
+        ]
+
 
 def read_variable(name: str, default: str = "") -> str:
     """Return one of the few environment variables that plugins read without a Config."""
@@ -118,6 +146,25 @@ def is_development_secret(text: str) -> bool:
     """Return whether a secret is a published default or easily guessed."""
     digest = hashlib.sha256(text.encode()).hexdigest()
     return digest in _DEVELOPMENT_DIGESTS or text.lower() in _PLACEHOLDERS
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether only programs of this machine reach a service at an address."""
+    if address == "localhost":
+        return True
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _find_weakness(text: str, least_bytes: int) -> str | None:
+    length = len(text.encode())
+    if length < least_bytes:
+        return f"has {length} bytes, and needs {least_bytes} at least"
+    if len(set(text)) < _LEAST_CHARACTERS or text in (text + text)[1:-1]:
+        return "repeats the same characters, and must be random"
+    return None
 
 
 def _split(value: object) -> object:

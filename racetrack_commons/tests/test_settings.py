@@ -105,6 +105,49 @@ def test_a_secret_that_everybody_knows_stops_the_service(monkeypatch, secret):
     assert secret not in str(caught.value).replace("DEVELOPMENT", "").replace("default", "")
 
 
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [
+        ("k", "has 1 bytes, and needs 32"),
+        ("0123456789abcdefghijklmnopqrstu", "has 31 bytes, and needs 32"),
+        ("a" * 64, "repeats the same characters"),
+        ("0123456789" * 7, "repeats the same characters"),
+        ("01" * 17 + "234567", None),
+        ("0123456789abcdefghijklmnopqrstuv", None),
+    ],
+)
+def test_a_weak_key_stops_the_service(monkeypatch, key, fault):
+    monkeypatch.setenv("AUTH_KEY", key)
+    if fault is None:
+        assert Config.load().auth_key.get_secret_value() == key
+        return
+
+    with pytest.raises(SettingsError, match=f"AUTH_KEY {fault}") as caught:
+        Config.load()
+
+    assert "openssl rand -hex 32" in str(caught.value)
+
+
+def test_the_key_of_stored_secrets_must_be_long_too(monkeypatch):
+    class WithSecretKey(Config):
+        secret_key: SecretStr = SecretStr("")
+
+    monkeypatch.setenv("SECRET_KEY", "fifteen-letters")
+    with pytest.raises(SettingsError, match="SECRET_KEY has 15 bytes, and needs 16"):
+        WithSecretKey.load()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "localhost", "127.1.2.3"])
+def test_the_development_mode_is_quiet_on_a_loopback_address(address):
+    assert Config(development_mode=True).find_exposure(address) is None
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.0.1", "a-machine.example.com"])
+def test_the_development_mode_warns_at_an_address_beyond_loopback(address):
+    assert f"DEVELOPMENT MODE AT {address}" in Config(development_mode=True).find_exposure(address)
+    assert Config(development_mode=False).find_exposure(address) is None
+
+
 def test_development_mode_accepts_known_secrets(monkeypatch):
     monkeypatch.setenv("DEVELOPMENT_MODE", "true")
     monkeypatch.setenv("AUTH_KEY", "dev")

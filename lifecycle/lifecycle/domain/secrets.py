@@ -69,7 +69,7 @@ class JobSecrets:
     secret_build_env: dict[str, str] = field(default_factory=dict)
     secret_runtime_env: dict[str, str] = field(default_factory=dict)
     binding: SecretsBinding | None = field(default=None, compare=False)
-    """What the secrets may be used for; None for those that an older release or a plugin kept."""
+    """The permitted use of the secrets; None for those that an older release or a plugin kept."""
 
     @property
     def is_empty(self) -> bool:

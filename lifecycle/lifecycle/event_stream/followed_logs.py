@@ -14,7 +14,7 @@ from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable, ValidationError
 from racetrack_commons.entities.dto import JobDto
 
-from lifecycle.auth.authenticate import Authenticator
+from lifecycle.auth.authenticate import Authenticator, AuthSubject, InvalidToken
 from lifecycle.auth.authorize import check_job
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.infrastructure.registry import InfrastructureRegistry
@@ -88,13 +88,23 @@ class LogSources:
         return self.open(now, tail) if has_moved else None
 
     def _require_readable_job(self, name: str, version: str, token: str | None) -> JobDto:
-        is_checked = bool(token) or not self.allow_anonymous
-        subject = self.authenticator.authenticate(token) if is_checked else None
+        subject = self._find_reader(token)
         with self.unit_of_work.reading() as uow:
             job = find_job(uow, name, version)
             if subject is not None:
                 check_job(uow, subject, name, job, AuthScope.READ_JOB)
         return require_found(job, name, version)
+
+    def _find_reader(self, token: str | None) -> AuthSubject | None:
+        """Return the reader that the token belongs to; None where readers need no token."""
+        if token or not self.authenticator.auth_required:
+            return self.authenticator.authenticate(token)
+        if self.allow_anonymous:
+            return None
+        raise InvalidToken(
+            "following logs needs a token, which `racetrack` before 3.0 does not send: install a newer one, run"
+            " `racetrack logs` without --follow, or have the operator set ALLOW_ANONYMOUS_LOG_FOLLOWING=true"
+        )
 
 
 class WaitingLines:

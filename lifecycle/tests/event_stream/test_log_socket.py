@@ -4,6 +4,7 @@ from contextlib import asynccontextmanager
 import pytest
 import socketio
 from lifecycle.app import create_app
+from lifecycle.config import Config
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.testing.fakes import FakeStreamer
 from racetrack_client.log.errors import EntityNotFound
@@ -20,6 +21,8 @@ def streamer():
 
 @pytest.fixture
 def app(config, streamer):
+    """Accepts readers without a token, as the published client is one."""
+    config.allow_anonymous_log_following = True
     app = create_app(config)
     services = app.state.services
     target = InfrastructureTarget(name="process", logs_streamer=streamer)
@@ -127,10 +130,16 @@ def test_a_token_that_is_shown_must_be_valid_and_permit_reading(url, admin):
     assert "Error" in subscribe(url, PROPERTIES, auth={"token": "nonsense"})[1][0]
 
 
-def test_a_token_can_be_demanded(app, url):
+def test_a_reader_without_a_token_is_told_what_to_do(app, url):
     object.__setattr__(app.state.services.logs, "allow_anonymous", False)
 
-    assert "no auth token was given" in subscribe(url, PROPERTIES)[1][0]
+    (line,) = subscribe(url, PROPERTIES)[1]
+    assert "needs a token" in line
+    assert "ALLOW_ANONYMOUS_LOG_FOLLOWING" in line
+
+
+def test_a_token_is_demanded_unless_the_settings_say_otherwise():
+    assert Config().allow_anonymous_log_following is False
 
 
 def test_a_streamer_that_fails_ends_the_following(url, streamer):
