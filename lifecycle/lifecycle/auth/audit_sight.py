@@ -31,7 +31,7 @@ def hide_contents(
     Manifests need `read_job` on the job, changes of records `call_admin_api`.
     """
     is_admin = has_global_scope(uow, subject, AuthScope.CALL_ADMIN_API)
-    readable = _find_readable(uow, subject, events)
+    readable = _collect_readable(uow, subject, events)
     return [
         event
         if (event.job_name or "", event.job_version or "") in readable
@@ -40,7 +40,7 @@ def hide_contents(
     ]
 
 
-def _find_readable(
+def _collect_readable(
     uow: UnitOfWork, subject: AuthSubject, events: Iterable[AuditEventDto]
 ) -> set[tuple[str, str]]:
     """Return name and version of the events' jobs that the caller may read, deleted ones by a permission on their family."""

@@ -71,7 +71,7 @@ def add_token(
 ) -> AuthTokenData:
     """Create another token of an ESC."""
     holder = ensure_holder(uow, get_esc_holder(uow, esc_id))
-    expiry = payload.choose_expiry(services.clock.now())
+    expiry = payload.find_expiry(services.clock.now())
     return to_token_data(services.tokens.issue(uow, holder, staff, expiry))
 
 

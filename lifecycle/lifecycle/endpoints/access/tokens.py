@@ -36,7 +36,7 @@ class NewTokenPayload(BaseModel):
         description="Counted from now by the clock of this server; it takes precedence.",
     )
 
-    def choose_expiry(self, now: datetime) -> datetime | None:
+    def find_expiry(self, now: datetime) -> datetime | None:
         """Return the time at which the token expires; None if it never does."""
         if self.expires_in_seconds is not None:
             return now + timedelta(seconds=self.expires_in_seconds)
@@ -98,7 +98,7 @@ def add_own_token(
 ) -> AuthTokenData:
     """Create another token of the calling user; its text is shown this once."""
     holder = uow.auth_subjects.get(user.id or "")
-    expiry = payload.choose_expiry(services.clock.now())
+    expiry = payload.find_expiry(services.clock.now())
     return to_token_data(services.tokens.issue(uow, holder, user, expiry))
 
 
