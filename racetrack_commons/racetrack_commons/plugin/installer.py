@@ -14,6 +14,7 @@ from racetrack_client.plugin.plugin_manifest import PluginManifest
 
 from racetrack_commons.plugin.loader import make_instance
 from racetrack_commons.plugin.package import InvalidPlugin, read_package_manifest
+from racetrack_commons.plugin.programs import describe_missing_programs
 from racetrack_commons.plugin.storage import PluginStorage, file_digest, write_atomically
 
 logger = get_logger(__name__)
@@ -119,6 +120,12 @@ class PluginInstaller:
             raise InvalidPlugin(
                 f"plugin {manifest.name} {manifest.version} can't be loaded: {type(e).__name__}: {e}"
             ) from e
+        if manifest.category == _INFRASTRUCTURE and (
+            missing := describe_missing_programs(plugin_dir)
+        ):
+            raise InvalidPlugin(
+                f"plugin {manifest.name} {manifest.version} can't work here: {missing}"
+            )
 
     def _put(self, staged: Path, manifest: PluginManifest, replace: bool) -> None:
         """Install the new package before removing the superseded ones, so that there is always one."""
