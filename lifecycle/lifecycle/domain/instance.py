@@ -33,6 +33,8 @@ class JobInstance(RegistryDto):
     replica_internal_names: list[str] = Field(default_factory=list)
     image_tag: str = ""
     drain_until: datetime | None = None
+    is_in_place: bool = False
+    """True if a plugin's target started it, which knows it by the job's name and version."""
 
 
 @dataclass(frozen=True)

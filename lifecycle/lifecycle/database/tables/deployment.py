@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, String
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lifecycle.database.tables.base import (
@@ -102,6 +102,7 @@ class JobInstanceRow(Base):
     image_tag: Mapped[Str256]
     create_time: Mapped[datetime]
     drain_until: Mapped[datetime | None]
+    is_in_place: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class InstanceSpecRow(Base):

@@ -97,10 +97,12 @@ class ProvisionStep:
 
     def carry_out(self, attempt: Attempt) -> TaskStep:
         """Start an instance, wait until it works, and store its address; go back to the build if the image is gone."""
-        instance = attempt.make_instance()
+        target = self._infrastructure.get(attempt.target_name)
+        is_in_place = not isinstance(target.job_deployer, InstanceDeployer)
+        instance = attempt.make_instance().model_copy(update={"is_in_place": is_in_place})
         _store_starting(attempt, instance)
         try:
-            started = self._provision(attempt, instance)
+            started = self._provision(attempt, instance, target)
         except ContextError as error:
             if (gone := find_cause(error, ImageGone)) is None:
                 raise
@@ -111,8 +113,9 @@ class ProvisionStep:
             uow.deployment_tasks.advance(attempt.claim.lease, TaskStep.SWITCH)
         return TaskStep.SWITCH
 
-    def _provision(self, attempt: Attempt, instance: JobInstance) -> JobInstance:
-        target = self._infrastructure.get(attempt.target_name)
+    def _provision(
+        self, attempt: Attempt, instance: JobInstance, target: InfrastructureTarget
+    ) -> JobInstance:
         if isinstance(target.job_deployer, InstanceDeployer):
             both = SideBySideTarget(target.job_deployer, target.job_monitor)
             return self._side_by_side.provision(attempt, instance, both)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from racetrack_client.log.errors import ValidationError
+from racetrack_client.log.errors import ServiceUnavailable, ValidationError
 from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest.manifest import DRAIN_SECONDS
 from racetrack_client.utils.datamodel import load_yaml_map
@@ -15,6 +15,7 @@ from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.base import JobDeployer
 from lifecycle.deployer.instances import InstanceDeployer
 from lifecycle.domain.instance import InstanceState, JobInstance
+from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 
 logger = get_logger(__name__)
@@ -92,7 +93,13 @@ class InstanceReaper:
         return True
 
     def _stop(self, instance: JobInstance) -> None:
-        for target in self._infrastructure.list_named(instance.infrastructure_target):
+        name = instance.infrastructure_target
+        targets = self._infrastructure.list_named(name)
+        if instance.is_in_place and not any(_replaces_in_place(target) for target in targets):
+            raise ServiceUnavailable(
+                f"the plugin whose target {name} started it is gone: install the plugin again, which stops it"
+            )
+        for target in targets:
             deployer = target.job_deployer
             if isinstance(deployer, InstanceDeployer):
                 deployer.stop_instance(instance.id, _GRACE_SECONDS)
@@ -107,6 +114,11 @@ class InstanceReaper:
 
     def _is_due(self, instance_id: str) -> bool:
         return self._clock.monotonic() >= self._retry_at.get(instance_id, 0)
+
+
+def _replaces_in_place(target: InfrastructureTarget) -> bool:
+    deployer = target.job_deployer
+    return deployer is not None and not isinstance(deployer, InstanceDeployer)
 
 
 def _delete_in_place(deployer: JobDeployer, job_name: str, job_version: str) -> None:

@@ -55,6 +55,26 @@ def test_a_target_that_replaces_in_place_deletes_a_job_once_for_all_its_rows(pla
     assert target.deleted == [("adder", "0.0.1")]
 
 
+def test_a_job_of_an_uninstalled_plugin_is_stopped_once_the_plugin_is_back(platform):
+    built_in, target = platform.targets["process"], a_target(FakeInPlace(), FakeMonitor())
+    platform.targets["process"] = target
+    platform.deploy()
+    platform.targets["process"] = built_in
+
+    with pytest.raises(JobStillRuns, match="target process could not stop it"):
+        platform.services.deleter.delete(platform.job(), platform.deployer)
+    platform.clock.advance(60)
+    platform.services.reaper.run_once()
+    assert target.job_deployer.deployed
+    platform.targets["process"] = target
+    platform.clock.advance(60)
+    platform.services.reaper.run_once()
+
+    assert target.job_deployer.deleted == [("adder", "0.0.1")]
+    with platform.unit_of_work.reading() as uow:
+        assert uow.instances.list_ids() == set()
+
+
 def test_a_job_that_is_being_deployed_is_not_deleted(platform):
     platform.deploy()
     platform.submit()
