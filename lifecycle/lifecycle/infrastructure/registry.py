@@ -1,6 +1,7 @@
 """The infrastructure targets of this platform: the built-in ones and those of plugins."""
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
@@ -18,6 +19,7 @@ from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.model import InfrastructureTarget, TargetKeeper
 
 logger = get_logger(__name__)
+_ASK_SECONDS = 1
 
 
 class InfrastructureRegistry:
@@ -27,9 +29,13 @@ class InfrastructureRegistry:
         self,
         built_in: Mapping[str, InfrastructureTarget],
         of_plugins: Callable[[], Mapping[str, InfrastructureTarget]] = dict,
+        clock: Clock | None = None,
     ) -> None:
         self._built_in = dict(built_in)
         self._of_plugins = of_plugins
+        self._clock = clock or Clock()
+        self._replaced: Collection[str] = ()
+        self._asked_at = -math.inf
 
     def collect_targets(self) -> dict[str, InfrastructureTarget]:
         """Return all targets by name; a plugin's target replaces a built-in one of the same name."""
@@ -45,11 +51,20 @@ class InfrastructureRegistry:
         return [target.keeper for target in targets if target.keeper]
 
     def is_in_charge(self, keeper: TargetKeeper) -> bool:
-        """Return whether no plugin's target has taken the place of the built-in one that the keeper belongs to."""
-        replaced = self._of_plugins()
+        """Return whether no plugin's target has taken the place of the built-in one that the keeper belongs to.
+
+        Keepers ask several times a second; plugins are asked once a second.
+        """
+        replaced = self._list_replaced()
         return not any(
             target.keeper is keeper for name, target in self._built_in.items() if name in replaced
         )
+
+    def _list_replaced(self) -> Collection[str]:
+        now = self._clock.monotonic()
+        if now >= self._asked_at + _ASK_SECONDS:
+            self._replaced, self._asked_at = self._of_plugins().keys() & self._built_in.keys(), now
+        return self._replaced
 
     def list_named(self, name: str) -> list[InfrastructureTarget]:
         """List the target of that name, and the built-in one that it replaces, whose instances may still run.

@@ -39,15 +39,24 @@ def test_a_target_of_a_plugin_replaces_the_built_in_one_and_its_keeper():
     assert registry.list_named("process") == [of_plugin, built_in]
 
 
-def test_a_built_in_keeper_rests_from_the_moment_that_a_plugin_replaces_its_target():
+def test_a_built_in_keeper_rests_a_second_after_a_plugin_has_replaced_its_target(clock):
     keeper = DockerKeeper(None, Failures(), Clock())
     of_plugins = {}
     built_in = {"docker": InfrastructureTarget(keeper=keeper)}
-    registry = InfrastructureRegistry(built_in, lambda: of_plugins)
+    asked = []
 
-    assert registry.is_in_charge(keeper)
+    def ask_plugins():
+        asked.append(True)
+        return of_plugins
+
+    registry = InfrastructureRegistry(built_in, ask_plugins, clock)
+
+    assert all(registry.is_in_charge(keeper) for _ in range(10))
+    assert asked == [True]
     of_plugins["docker"] = InfrastructureTarget()
+    clock.advance(1)
     assert not registry.is_in_charge(keeper)
     assert registry.list_keepers() == [keeper]
     of_plugins.clear()
+    clock.advance(1)
     assert registry.is_in_charge(keeper)

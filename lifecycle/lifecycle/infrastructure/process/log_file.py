@@ -30,7 +30,7 @@ _TIME_CHARACTERS = 100
 # A job writes what it likes: no two alternatives may begin alike, or the search takes for ever.
 _TIME = re.compile(
     r"""(?:\x1b\[[0-9;]*m|[\s\[({"]|t(?:ime(?:stamp)?|s)"?[:=])*"""
-    r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:Z|[+-]\d\d:?\d\d)?)"
+    r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)"
 )
 """A time as loggers write it: bare or in brackets, perhaps coloured, or the first value of a JSON line."""
 

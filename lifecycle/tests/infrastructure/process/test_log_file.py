@@ -235,6 +235,7 @@ def test_a_line_that_had_begun_is_followed_whole(tmp_path: Path):
     [
         "[2026-05-01 12:{:02}:00] INFO  text",
         "\x1b[2m2026-05-01T12:{:02}:00.123Z\x1b[0m text",
+        "2026-05-01T12:{:02}:00.123456789Z text",
         '{{"time": "2026-05-01T12:{:02}:00.123456Z", "msg": "text"}}',
         "2026-05-01 12:{:02}:00,123 text",
     ],
