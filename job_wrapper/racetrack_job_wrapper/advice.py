@@ -90,6 +90,8 @@ def _advise_about_module(name: str, environment: JobEnvironment, directory: Path
     top = name.partition(".")[0]
     if top in _REMOVED:
         return f"Python {_REMOVED[top]} is the last that has it: set jobtype_extra.python_version to '{_REMOVED[top]}'"
+    if (directory / top).is_file():
+        return f"{top} is a file, not a package, perhaps a link that was checked out as text: put the package itself there"
     pattern = re.compile(rf"{re.escape(top)}(\.py|/__init__\.py)")
     for path in _list_python_files(directory):
         inner = path.relative_to(directory).as_posix()

@@ -132,7 +132,7 @@ async def _close(generator: Any) -> None:
 
 def _advise(error: BaseException, advice: str) -> Response:
     # Such an error is no fault of the caller, whatever its class is: `signal` raises a ValueError.
-    content = {"error": f"{error_text(error)}: {advice}", "type": type(error).__name__}
+    content = {"error": f"{error_text(error).rstrip('.')}: {advice}", "type": type(error).__name__}
     return replace(json_response(content, 500), is_failure=True)
 
 

@@ -48,6 +48,7 @@ def make_openapi(job: Job | None, environment: JobEnvironment) -> dict[str, Any]
         "openapi": "3.1.0",
         "info": info | ({"description": job.description} if job and job.description else {}),
         "servers": [{"url": environment.base_url}, {"url": "/"}],
+        "tags": [{"name": "API"}, {"name": "root", "description": "probes"}],
         "paths": paths,
         "components": {
             **components,
@@ -66,7 +67,8 @@ def docs_page(environment: JobEnvironment) -> bytes:
         return b'<!doctype html><title>Job</title><a href="openapi.json">openapi.json</a>'
     return f"""<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>Job - {environment.name}</title><link rel="stylesheet" href="docs/swagger-ui.css"></head>
+<head><meta charset="utf-8"><title>Job - {environment.name}</title>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="docs/swagger-ui.css"></head>
 <body><div id="ui"></div>
 <script src="docs/swagger-ui-bundle.js"></script>
 <script>SwaggerUIBundle({{url: "openapi.json", dom_id: "#ui", displayRequestDuration: true}})</script>

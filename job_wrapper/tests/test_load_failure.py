@@ -14,6 +14,7 @@ FILES = {
     "queue.py": "class TaskQueue: ...\n",
     "yaml.py": "def load_settings(): ...\n",
     "lib/features.py": "",
+    "common": "../../common",
     "train.py": "class Doubler: ...\n\nif __name__ == '__main__':\n    import pickle\n"
     "    open('model.pkl', 'wb').write(pickle.dumps(Doubler()))\n",
 }
@@ -49,7 +50,13 @@ def fail_to_load(code, requirements="requirements.txt", files=FILES):
         ("raise ModuleNotFoundError('No module', name='pkg_resources')\n", "add the line setuptools<82 to"),
         ("import pickle\npickle.loads(b'version https://git-lfs')\n", "may be a pointer of Git LFS"),
         ("raise SystemExit()\n", "SystemExit (job.py, line 1), cause=SystemExit, traceback=job.py:1"),
+        ("import common\n", "common is a file, not a package, perhaps a link that was checked out as text"),
         ("import broken\n", "broken.py, line 3"),
+        ("class Mute(Exception):\n    def __str__(self): return 1\nraise Mute()\n",
+         "Mute, whose message can't be read (TypeError) (job.py, line 3), cause=Mute, traceback=job.py:3"),
+        ("class Shut(Exception):\n    def __getattribute__(self, name): raise KeyError(name)\nraise Shut()\n",
+         "Shut (job.py, line 3), cause=Shut, traceback=job.py:3"),
+        ("import pathlib\nopen(pathlib.Path('x.bin').absolute())\n", "No such file or directory: 'x.bin'"),
     ],
 )  # fmt: skip
 def test_an_error_says_where_it_is_and_what_to_do(code, advice):

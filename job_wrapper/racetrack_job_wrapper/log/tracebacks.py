@@ -1,5 +1,6 @@
 """Tracebacks for the author of a job: from the job's own code on, and never longer than a page."""
 
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,9 +36,17 @@ def format_traceback(error: BaseException, trace: TracebackType | None) -> str:
     """Return the traceback of an exception and of its causes, with source lines and without what repeats itself."""
     try:
         described = traceback.TracebackException(type(error), error, trace, compact=True)
-        return "".join(_format_chain(described)).rstrip("\n")
+        return shorten_paths("".join(_format_chain(described)).rstrip("\n"))
     except Exception:  # noqa: BLE001 - the exception is the job's, and may lack what exceptions have
         return summarize_error(error)
+
+
+def shorten_paths(text: str) -> str:
+    """Return the text with paths in the job's directory, and in its environment, relative to these."""
+    for directory in (str(Path.cwd()), sys.prefix):
+        if directory != "/":
+            text = text.replace(f"{directory}/", "")
+    return text
 
 
 def _walk(trace: TracebackType | None) -> Iterator[TracebackType]:
