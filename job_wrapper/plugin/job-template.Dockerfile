@@ -55,7 +55,7 @@ ENV PATH="/src/job-venv/bin:$PATH" \
   GIT_VERSION={{ quoted(git_version) }} \
   DEPLOYED_BY_RACETRACK_VERSION={{ quoted(deployed_by_racetrack_version) }} \
   JOB_TYPE_VERSION={{ quoted(job_type_version) }}
-LABEL racetrack-component="job"
+LABEL racetrack-component="job" racetrack-packages="/src/job-venv/packages.json"
 EXPOSE 7000
 STOPSIGNAL SIGTERM
 USER 100000:100000

@@ -1,6 +1,7 @@
 """The installer of the python3 plugin, against programs that behave like uv and apt-get."""
 
 import importlib.util
+import json
 import os
 import stat
 from pathlib import Path
@@ -72,14 +73,23 @@ def test_requirements_are_installed_with_the_wrapper_in_one_go(installer, progra
     directory = programs("uv", "")
     (directory / "wrapper.whl").touch()
     monkeypatch.setattr(installer, "WHEELS", directory)
+    venv = directory / "venv"
+    installed = venv / "lib/python3.13/site-packages"
+    for name, url in (("Flowers", ""), ("lib", '{"vcs_info": {"commit_id": "0123456789abcdef"}}')):
+        info = installed / f"{name}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
+        (info / "direct_url.json").write_text(url)
 
-    assert installer.main(["job", "/venv", "--requirements", "my requirements.txt"]) == 0
+    assert installer.main(["job", str(venv), "--requirements", "my requirements.txt"]) == 0
 
     made, installed = read_calls(directory)
     assert made.startswith("uv venv")
-    assert made.endswith(" /venv")
+    assert made.endswith(f" {venv}")
     assert "--compile-bytecode" in installed
     assert installed.endswith(f" {directory}/wrapper.whl --requirements my requirements.txt")
+    packages = json.loads((venv / "packages.json").read_text())
+    assert packages["resolved"] == {"Flowers": "1.0", "lib": "1.0 at commit 0123456789"}
 
 
 def test_a_compiler_and_git_are_installed_only_when_they_are_needed(

@@ -113,6 +113,8 @@ class DockerLabel(StrEnum):
     CONTAINER = "racetrack-container"
     SIZE = "racetrack-instance-size"
     ADDRESS = "racetrack-address"
+    PACKAGES = "racetrack-packages"
+    """The path of a JSON file in an image: `{"made_at": <UNIX seconds>, "resolved": {<package>: <version>}}`."""
 
 
 class DockerComponent(StrEnum):

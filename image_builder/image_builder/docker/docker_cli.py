@@ -1,8 +1,10 @@
 """The Docker engine, used through its command line client."""
 
+import io
 import json
 import re
 import subprocess
+import tarfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ _QUESTION_SECONDS = 30.0
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 3.0
+_MOST_FILE_BYTES = 1024 * 1024
 _AWAY = re.compile(
     r"cannot connect to the docker daemon|is the docker daemon running|error during connect"
     r"|failed to connect to the docker API|error reading from server: EOF|rpc error: code = Unavailable|dial unix \S+ connect:",
@@ -108,6 +111,24 @@ class DockerCli:
         arguments = ["builder", "prune", "--force", f"--filter=until={unused_hours}h"]
         return self.ask(arguments, {"DOCKER_BUILDKIT": "0"})
 
+    def read_file(self, image: str, path: str) -> bytes | None:
+        """Return a small regular file of an image; None when there is none. Nothing of the image runs."""
+        container = self.ask(["container", "create", "--network=none", image, "true"]).strip()
+        command = [self.client, "container", "cp", f"{container}:{path}", "-"]
+        try:
+            with subprocess.Popen(
+                command,
+                env=dict(self.environment),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            ) as copying:
+                # The image is the job's own: what it holds at the path may be of any kind and size.
+                archive = copying.stdout.read(_MOST_FILE_BYTES) if copying.stdout else b""
+                copying.kill()
+        finally:
+            self.ask(["container", "rm", container])
+        return _read_first_file(archive)
+
     def make_command(self, arguments: Sequence[str], **options: Any) -> Command:
         """Return the command of a call that takes long and prints its progress."""
         return Command([self.client, *arguments], self.environment, **options)
@@ -153,6 +174,16 @@ class DockerCli:
         except DockerRefused:
             return None
         return _describe(found[0]) if found else None
+
+
+def _read_first_file(archive: bytes) -> bytes | None:
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as files:
+            member = files.next()
+            file = files.extractfile(member) if member and member.isfile() else None
+            return file.read() if file else None
+    except (tarfile.TarError, OSError):
+        return None
 
 
 def explain_refusal(lines: Sequence[str]) -> CommandFailed:

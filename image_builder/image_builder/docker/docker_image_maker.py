@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,10 +34,13 @@ from image_builder.docker.image_content import (
     make_job_labels,
     make_jobtype_labels,
 )
+from image_builder.docker.image_packages import find_packages
 from image_builder.docker.push import RegistryPusher
 from image_builder.image_maker import BuildInputs, ImageMaker, MadeImages
 from image_builder.job_type.template import TemplateRenderer, make_template_variables
 from image_builder.running.progress import BuildProgress
+from image_builder.source.requirements import list_moving
+from image_builder.source.resolved_packages import tell_packages
 
 BASE = "job-base"
 """The kind of image that older job types build first, as a base."""
@@ -92,6 +96,14 @@ class DockerBuild:
         digest = self.digests.of_image(str(index), dockerfile.text)
         labels = make_job_labels(self.inputs, self.settings.platform, digest)
         self._make(name, dockerfile, self.inputs.source.directory, labels, self.secrets_file)
+
+    def tell_packages(self, index: int, began_at: float) -> None:
+        """Log which packages one image of the job holds, for a build that began at that time."""
+        name = self.settings.name_job_image(self.inputs, index)
+        if packages := find_packages(self.images.driver.docker, name, began_at):
+            path = self.inputs.request.manifest.get_jobtype_extra().get("requirements_path")
+            moving = list_moving(self.inputs.source.directory, str(path)) if path else []
+            tell_packages(packages, moving, self.progress)
 
     def _make_jobtype_image(self, kind: str, dockerfile: Dockerfile, context: Path) -> str:
         name = self.settings.name_jobtype_image(kind, self.inputs.job_type)
@@ -182,11 +194,13 @@ class DockerImageMaker(ImageMaker):
 
     def _build(self, docker_build: DockerBuild) -> None:
         base, dockerfiles = self._load_dockerfiles(docker_build.inputs)
+        began_at = time.time()
         for index, dockerfile in enumerate(dockerfiles):
             with docker_build.progress.phase(f"building image ({index + 1}/{len(dockerfiles)})"):
                 if base is not None and index == 0:
                     docker_build.make_base(base)
                 docker_build.make_image(index, dockerfile)
+                docker_build.tell_packages(index, began_at)
 
     def _load_dockerfiles(
         self, inputs: BuildInputs

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from image_builder.source.resolved_packages import InstalledPackages
 from image_builder.source.source_tree import digest_file
 
 
@@ -28,6 +29,8 @@ class EnvironmentSpec:
     """A signed digest of the variables, which does not reveal their values."""
     refresh: str = ""
     """A text that makes the environment differ from all earlier ones, for builds that resolve again; usually empty."""
+    is_upgrade: bool = False
+    """True when an earlier environment with equal packages may take the place of a refreshed one."""
 
     @cached_property
     def digest(self) -> str:
@@ -57,11 +60,7 @@ class MadeEnvironment:
     """A complete environment."""
 
     directory: Path
-    resolved: Mapping[str, str]
-    """The versions of its packages by their names."""
-    made_at: float
-    is_reused: bool
-    """True when an earlier build made it."""
+    packages: InstalledPackages
 
     @property
     def python(self) -> Path:

@@ -24,10 +24,10 @@ from image_builder.process.recipe import (
     specify_job_environment,
     specify_shared_environment,
 )
-from image_builder.process.resolved_packages import describe_moment, describe_resolved
 from image_builder.process.virtual_environments import Environments
 from image_builder.running.progress import BuildProgress
 from image_builder.source.requirements import get_name, list_moving
+from image_builder.source.resolved_packages import tell_packages
 from image_builder.source.source_tree import digest_tree
 
 
@@ -112,22 +112,13 @@ def _tell_packages(
     environment: MadeEnvironment,
     progress: BuildProgress,
 ) -> None:
-    """Log the packages with the deployment, and warn when newer ones may be there."""
-    if (spec.requirements is None and not spec.added) or not environment.resolved:
+    if spec.requirements is None and not spec.added:
         return
-    progress.log(f"packages: {describe_resolved(environment.resolved)}")
     moving = list(map(get_name, spec.added))
     if spec.requirements is not None:
         root = inputs.source.directory.resolve()
         moving += list_moving(root, str(spec.requirements.relative_to(root)))
-    if environment.is_reused and moving:
-        known = {
-            name: environment.resolved[name] for name in moving if name in environment.resolved
-        }
-        progress.warn(
-            f"the packages that were installed on {describe_moment(environment.made_at)} are used again "
-            f"({describe_resolved(known) or ', '.join(moving)}); --upgrade looks for newer ones"
-        )
+    tell_packages(environment.packages, moving, progress)
 
 
 def _describe_image(

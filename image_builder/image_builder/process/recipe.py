@@ -85,6 +85,7 @@ def specify_job_environment(
         variables=_add_uv_names(variables),
         variables_digest=_sign(variables, digest_key) if variables else "",
         refresh=request.tag if request.resolves_again else "",
+        is_upgrade=request.upgrades and not request.no_cache,
     )
     if not has_own:
         return spec

@@ -22,10 +22,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from image_builder.process.environment_spec import EnvironmentSpec, MadeEnvironment, get_python
-from image_builder.process.resolved_packages import read_resolved
 from image_builder.running.programs import Command, CommandFailed
 from image_builder.running.progress import BuildProgress
 from image_builder.source.install_hints import describe_hint
+from image_builder.source.resolved_packages import (
+    InstalledPackages,
+    digest_installed,
+    read_resolved,
+)
 
 _COMPLETE = "environment.json"
 _NEWEST = ".newest"
@@ -77,16 +81,15 @@ class Environments:
             if is_reused:
                 os.utime(self.root / name / _COMPLETE)
             else:
-                name = spec.refreshed_digest
-                self._create(name, spec, directory, progress)
+                name = self._create(spec, directory, progress)
             self._note_newest(spec.digest, name)
             content = json.loads((self.root / name / _COMPLETE).read_text())
-        return MadeEnvironment(
-            self.root / name,
+        packages = InstalledPackages(
             content.get("resolved", {}),
             content.get("made_at", 0),
-            is_reused and not spec.refresh,
+            is_reused=is_reused and not spec.refresh,
         )
+        return MadeEnvironment(self.root / name, packages)
 
     def locate(self, spec: EnvironmentSpec) -> Path:
         """Return the path of an environment's Python, which may not exist."""
@@ -159,9 +162,9 @@ class Environments:
         locks.mkdir(parents=True, exist_ok=True)
         return locks / f"{digest}.lock"
 
-    def _create(
-        self, name: str, spec: EnvironmentSpec, directory: Path, progress: BuildProgress
-    ) -> None:
+    def _create(self, spec: EnvironmentSpec, directory: Path, progress: BuildProgress) -> str:
+        """Create an environment; return its name, or that of an earlier one with the same packages."""
+        name = spec.refreshed_digest
         # Each attempt has its own name: the uv of a killed builder may still be writing to the previous directory.
         temporary = self.root / f".{spec.digest}-making-{secrets.token_hex(4)}"
         progress.log(f"making environment {name} with Python {spec.python_version}")
@@ -174,11 +177,24 @@ class Environments:
                 "digest": spec.digest,
                 "made_at": int(time.time()),
                 "resolved": read_resolved(temporary),
+                "installed": digest_installed(temporary),
             }
+            earlier = self._get_newest(spec.digest)
+            if spec.is_upgrade and self._is_equal(earlier, content):
+                progress.log(f"there are no newer packages: environment {earlier} is used again")
+                return earlier
             (temporary / _COMPLETE).write_text(json.dumps(content))
             self._move_into_place(temporary, self.root / name)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+        return name
+
+    def _is_equal(self, name: str, content: Mapping[str, object]) -> bool:
+        if not self.is_complete(name):
+            return False
+        earlier = json.loads((self.root / name / _COMPLETE).read_text())
+        keys = ("resolved", "installed")
+        return all(earlier.get(key) == content[key] for key in keys)
 
     def _create_venv(
         self, path: Path, spec: EnvironmentSpec, directory: Path, progress: BuildProgress

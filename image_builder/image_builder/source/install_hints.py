@@ -74,8 +74,7 @@ def _hint_at_build_dependency(text: str) -> str:
     built = _BUILD_OF.search(text)
     name = built["name"] if built else "PACKAGE"
     return (
-        f"the build of {name} imports {module}, and a build sees only its own build dependencies: add {module} to "
-        f"`[build-system] requires` in the pyproject.toml of a library of yours; for one of others put a uv.toml "
-        f'beside job.yaml with `extra-build-dependencies = {{ {name} = ["{module}"] }}`, '
-        f"and give the requirement its name (`{name} @ …`)"
+        f'put a file uv.toml beside job.yaml with the line `extra-build-dependencies = {{ {name} = ["{module}"] }}`, '
+        f"and give the requirement its name (`{name} @ …`): the build of {name} imports {module}, and sees only its "
+        f"own build dependencies; in a library of yours, add {module} to `[build-system] requires` of its pyproject.toml"
     )

@@ -141,3 +141,26 @@ def test_secret_variables_have_names_that_a_shell_takes(build_docker):
     error = build_docker(secret_build_env={"A; rm": "tulip"}).error
 
     assert "the secret build variable 'A; rm' can't be the name of a variable" in error
+
+
+@pytest.mark.usefixtures("in_job")
+@pytest.mark.parametrize(
+    ("make", "is_told"),
+    [
+        ("COPY packages.json /packages.json", True),
+        ("RUN ln -s /etc/passwd /packages.json", False),
+        ("RUN mkdir /packages.json", False),
+        ("RUN head -c 3000000 /dev/zero >/packages.json", False),
+        ("RUN true", False),
+    ],
+)
+def test_the_packages_of_an_image_are_logged_from_the_file_that_its_label_names(
+    build_docker, make, is_told
+):
+    packages = json.dumps({"made_at": 0, "resolved": {"flowers": "1.0.0", "tiny": "2.0"}})
+    dockerfile = f"FROM debian:trixie-slim\nLABEL racetrack-packages=/packages.json\n{make}\n"
+
+    done = build_docker(dockerfile, files={"packages.json": packages})
+
+    assert done.error is None
+    assert ("packages: flowers 1.0.0, tiny 2.0" in done.log) == is_told

@@ -341,8 +341,9 @@ def test_a_build_dependency_that_is_missing_is_named_and_uv_toml_mends_it(build,
     manifest = manifest_with(build_env={"PIP_INDEX_URL": package_index[0]})
     done = build(files_with("lib @ ./lib\n", **files), manifest=manifest)
 
+    cure = 'put a file uv.toml beside job.yaml with the line `extra-build-dependencies = { lib = ["flowers"] }`'
+    assert f"the requirements in requirements.txt can't be installed; {cure}" in done.error
     assert "the build of lib imports flowers" in done.error
-    assert 'extra-build-dependencies = { lib = ["flowers"] }' in done.error
     files["uv.toml"] = 'extra-build-dependencies = { lib = ["flowers"] }\n'
     mended = files_with("lib @ ./lib\n", **files)
     assert build(mended, manifest=manifest, tag="2", deployment_id="2").error is None
@@ -401,6 +402,23 @@ class TestMovingRequirements:
         assert rebuild(flag).version == "2.0.0"
         assert rebuild().version == "2.0.0"
         assert rebuild(code=ADDER + "#").version == "2.0.0"
+
+    def test_an_upgrade_without_newer_packages_makes_nothing_new(self, rebuild, config, release):
+        def list_environments():
+            return set(config.environments_dir.glob("[!.]*"))
+
+        first = rebuild()
+        before = list_environments()
+        upgraded = rebuild("--upgrade")
+
+        assert "there are no newer packages" in upgraded.log
+        assert upgraded.result["image_tag"] == first.result["image_tag"]
+        assert upgraded.warnings == []
+        assert list_environments() == before
+        rebuild("--no-cache")
+        assert len(list_environments() - before) == 1
+        release("2.0.0")
+        assert rebuild("--upgrade").version == "2.0.0"
 
     def test_when_the_newest_environment_is_gone_another_is_made(self, rebuild, release, config):
         rebuild()

@@ -36,7 +36,9 @@ def test_a_module_that_a_build_lacks_is_named_with_both_ways():
     )
 
     assert "the build of demo imports numpy" in hint
-    assert 'uv.toml beside job.yaml with `extra-build-dependencies = { demo = ["numpy"] }`' in hint
+    assert hint.startswith(
+        "put a file uv.toml beside job.yaml with the line `extra-build-dependencies = { demo = "
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,15 @@ It may import only the standard library, of any Python version that jobs may cho
 """
 
 import compileall
+import json
 import os
 import re
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Mapping, Sequence
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 SECRETS = Path("/run/secrets/build_secrets.env")
@@ -47,7 +50,10 @@ def main(arguments: Sequence[str]) -> int:
             return _run_shown([*pip, UV], variables)[0]
         case ["job", venv, *options]:
             wheels = [str(wheel) for wheel in sorted(WHEELS.glob("*.whl"))]
-            return install(venv, [*wheels, *options], variables)
+            code = install(venv, [*wheels, *options], variables)
+            if not code:
+                write_packages(Path(venv))
+            return code
     print(__doc__, file=sys.stderr)
     return 2
 
@@ -94,6 +100,24 @@ def install(venv: str, options: Sequence[str], variables: Mapping[str, str]) -> 
         del missing[tool]
         print(f"a requirement needs {tool}: installing it, and trying again", flush=True)
         _install_tool(tool, variables)
+
+
+def write_packages(venv: Path) -> None:
+    """Write the packages into the environment, for the log of the build: their versions, and the commits of those from git."""
+    paths = [str(each) for each in venv.glob("lib/python*/site-packages")]
+    found = {each.metadata["Name"]: _describe(each) for each in distributions(path=paths)}
+    content = {"made_at": time.time(), "resolved": dict(sorted(found.items()))}
+    (venv / "packages.json").write_text(json.dumps(content))
+
+
+def _describe(distribution: Distribution) -> str:
+    try:
+        commit = json.loads(distribution.read_text("direct_url.json") or "")["vcs_info"][
+            "commit_id"
+        ]
+    except (ValueError, KeyError):
+        return distribution.version
+    return f"{distribution.version} at commit {commit[:10]}"
 
 
 def _install_tool(name: str, variables: Mapping[str, str]) -> None:
