@@ -32,7 +32,7 @@ def create_app(config: SupervisorConfig) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        deployments.start()
+        deployments.start_worker()
         runner.start()
         yield
         runner.stop()

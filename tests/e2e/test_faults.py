@@ -44,7 +44,7 @@ def test_a_deployment_survives_the_kill_of_a_service(
         stack.kill(service)
         output, _ = command.communicate(timeout=100)
     assert command.returncode == 0, output + stack.log_tails()
-    assert caller.failures == []
+    assert caller.failures == [], stack.log_tails()
     assert stack.call(f"{name}/latest/api/v1/perform", {"x": 4}).json() == 4
 
 

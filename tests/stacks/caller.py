@@ -1,6 +1,7 @@
 """A thread that calls a job while a test does something to the platform."""
 
 import threading
+from datetime import UTC, datetime
 from typing import Self
 
 import httpx
@@ -14,7 +15,8 @@ class Caller(threading.Thread):
     def __init__(self, stack: Stack, path: str, payload: object) -> None:
         super().__init__()
         self.stack, self.path, self.payload = stack, path, payload
-        self.failures: list[tuple[int, str]] = []
+        self.failures: list[tuple[str, int, str]] = []
+        """Time, status and body of each answer that was not 200."""
         self.calls = 0
         self.stopped = threading.Event()
 
@@ -26,7 +28,8 @@ class Caller(threading.Thread):
                 response = client.post(f"{self.stack.pub_url}/job/{self.path}", json=self.payload)
                 self.calls += 1
                 if response.status_code != 200:
-                    self.failures.append((response.status_code, response.text))
+                    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+                    self.failures.append((now, response.status_code, response.text))
 
     def __enter__(self) -> Self:
         self.start()

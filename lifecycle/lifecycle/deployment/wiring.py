@@ -51,9 +51,16 @@ class DeploymentServices:
     stopping: threading.Event
 
     def start(self) -> None:
-        """Start the threads."""
+        """Start the threads of Lifecycle, which carries deployments on and stops the instances that they replaced."""
         self.worker.start()
         self.reaper_thread.start()
+
+    def start_worker(self) -> None:
+        """Start what carries deployments on, as any service may.
+
+        The instances that they replaced go on until Lifecycle is there: without it, gateways know of no switch.
+        """
+        self.worker.start()
 
     def reconcile_and_wait(self) -> None:
         """Start every lost job again and wait; a failure is logged, and shown by its deployment."""
