@@ -1,9 +1,9 @@
 import threading
 
-from fastapi.testclient import TestClient
 from lifecycle_supervisor.app import create_app
 from lifecycle_supervisor.config import SupervisorConfig
 from pydantic import SecretStr
+from racetrack_commons.testing.serving import api_client
 
 
 def test_it_carries_deployments_on_and_leaves_replaced_instances_to_lifecycle(tmp_path):
@@ -16,7 +16,7 @@ def test_it_carries_deployments_on_and_leaves_replaced_instances_to_lifecycle(tm
     )
     before = set(threading.enumerate())
 
-    with TestClient(create_app(config)):
+    with api_client(create_app(config)):
         names = {thread.name for thread in set(threading.enumerate()) - before}
 
     assert any(name.startswith("deployments") for name in names), names
