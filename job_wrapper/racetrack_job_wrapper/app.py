@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from racetrack_job_wrapper import probes
 from racetrack_job_wrapper.asgi import Receive, Scope, Send, Sender, send_response, write_headers
+from racetrack_job_wrapper.callers import OPEN_PATHS, prove, refuse_caller
 from racetrack_job_wrapper.calling import respond_to_failure
 from racetrack_job_wrapper.decoded_bodies import BodiesTooLarge, DecodedBodies
 from racetrack_job_wrapper.encoding import to_json
@@ -17,7 +18,6 @@ from racetrack_job_wrapper.job import PERFORM, JobState
 from racetrack_job_wrapper.log.logger import logger
 from racetrack_job_wrapper.metrics import CONTENT_TYPE, ServerMetrics
 from racetrack_job_wrapper.openapi import docs_page, find_asset, list_parameters, make_openapi
-from racetrack_job_wrapper.probes import refuse_misdirected
 from racetrack_job_wrapper.profiler import MemoryProfiler
 from racetrack_job_wrapper.request import (
     BodyTooLarge,
@@ -36,7 +36,6 @@ from racetrack_job_wrapper.webview import MOUNT
 from racetrack_job_wrapper.workers import WorkerPool
 
 _PREFIX = re.compile(r"/pub/(?:job|fatman)/[^/]+/[^/]+(?=/|$)")
-_PROBES = ("/live", "/ready", "/health", "/metrics")
 Route = Callable[[], Response | Awaitable[Response]]
 
 
@@ -67,7 +66,9 @@ class JobApp:
             await _answer_lifespan(receive, send)
         elif scope["type"] == "http":
             await self._answer_http(scope, receive, send)
-        elif refusal := refuse_misdirected(_read_headers(scope), self.state.environment):
+        elif refusal := refuse_caller(
+            scope, _relative_path(scope["path"]), _read_headers(scope), self.state.environment
+        ):
             await _refuse_websocket(refusal, scope, send)
         elif self._is_webview(scope):
             await self._show_webview(scope, receive, send)
@@ -92,14 +93,14 @@ class JobApp:
         except BaseException as error:  # noqa: BLE001 - whatever fails is answered
             await _send_failure(error, sender)
         finally:
-            self.metrics.end(began, failed=failed and path not in _PROBES)
+            self.metrics.end(began, failed=failed and path not in OPEN_PATHS)
             if _is_worth_a_line(path.rstrip("/"), sender.status or 0):
                 logger.info("%s %s %s", scope["method"], scope["path"], sender.status or "-")
 
     async def _answer_or_refuse(
         self, scope: Scope, path: str, headers: Headers, receive: Receive, sender: Sender
     ) -> None:
-        refusal = refuse_misdirected(headers, self.state.environment)
+        refusal = refuse_caller(scope, path, headers, self.state.environment)
         if refusal is None and self._is_webview(scope):
             await self._show_webview(scope, receive, sender)
             return
@@ -107,7 +108,9 @@ class JobApp:
         if response.app is not None:
             await response.app(scope, receive, sender)
         else:
-            await send_response(response, sender, _allow_origin(headers.get("origin")))
+            further = _allow_origin(headers.get("origin"))
+            further += prove(scope, path, headers, self.state.environment)
+            await send_response(response, sender, further)
 
     async def _respond(
         self, scope: Scope, path: str, headers: Headers, receive: Receive
@@ -235,7 +238,7 @@ def _relative_path(path: str) -> str:
 def _is_worth_a_line(path: str, status: int) -> bool:
     # Why a job is not ready is in the log already, and the files of the documentation are no calls.
     is_page = path in ("/docs", "/openapi.json") or path.startswith("/docs/")
-    return path not in _PROBES and not (is_page and status < 400)
+    return path not in OPEN_PATHS and not (is_page and status < 400)
 
 
 def _refuse_body(error: BodiesTooLarge | BodyTooLarge | UnknownEncoding) -> Response:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import yaml
 DEFAULT_MESSAGE_BYTES = 16 * 1024 * 1024
 _SIZE = re.compile(r"([1-9][0-9]*)(Ki|Mi|Gi)?")
 _FACTORS = {None: 1, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
+SECRET_VARIABLE = "RACETRACK_INSTANCE_SECRET"  # noqa: S105 - the name of the variable
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,10 @@ class JobEnvironment:
     deployed_by_racetrack_version: str | None
     job_type_version: str | None
     manifest: Mapping[str, Any]
-    instance_id: str | None = None
-    """The platform's id of the running copy; None outside a platform."""
+    secret: str = field(default="", repr=False)
+    """The secret that the platform shares with this instance; empty outside a platform: then every caller is served."""
+    port: int | None = None
+    """The port at which the platform calls this instance; None if it is the one that the server listens at."""
     manifest_error: str | None = None
     """The reason why the manifest can't be read: the job is not loaded, and its server tells the reason."""
 
@@ -65,7 +68,8 @@ def read_environment(variables: Mapping[str, str], manifest_path: str | None) ->
         deployed_by_racetrack_version=variables.get("DEPLOYED_BY_RACETRACK_VERSION"),
         job_type_version=variables.get("JOB_TYPE_VERSION"),
         manifest=manifest,
-        instance_id=variables.get("RACETRACK_INSTANCE_ID"),
+        secret=variables.get(SECRET_VARIABLE, ""),
+        port=int(variables["RACETRACK_PORT"]) if "RACETRACK_PORT" in variables else None,
         manifest_error=manifest_error,
     )
 

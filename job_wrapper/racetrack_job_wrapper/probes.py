@@ -1,19 +1,12 @@
-"""Responses about the job itself: probes, health, and refusals of calls. They never wait behind calls."""
+"""Responses about the job itself: probes, health, and calls that come too early. They never wait behind calls."""
 
-from racetrack_job_wrapper.environment import JobEnvironment
 from racetrack_job_wrapper.job import JobState
-from racetrack_job_wrapper.request import Headers
 from racetrack_job_wrapper.responses import Response, json_response
-
-JOB_HEADER = "X-Racetrack-Job"
-"""The header in which the gateway names the called job, `<name> <version>`; a refusal names this job in it."""
 
 
 def live(state: JobState) -> Response:
     """Answer 200 while the process runs, unless the job could not be loaded."""
     identity = {"deployment_timestamp": state.environment.deployment_timestamp}
-    if state.environment.instance_id:
-        identity["instance_id"] = state.environment.instance_id
     if state.error is None:
         return json_response({"live": True, **identity})
     return json_response({"live": False, **identity, "error": state.error}, 500)
@@ -52,16 +45,3 @@ def not_loaded(state: JobState) -> Response:
         return json_response(content, 500)
     content = {"error": "the job is starting; call again soon", "type": "JobNotReady"}
     return json_response(content, 503, {"retry-after": "1"})
-
-
-def refuse_misdirected(headers: Headers, environment: JobEnvironment) -> Response | None:
-    """Return the refusal of a call that is meant for another job; None for all other calls.
-
-    A gateway may send such a call for a moment after this job has taken over the other job's address.
-    """
-    wanted = headers.get(JOB_HEADER)
-    here = f"{environment.name} {environment.version}"
-    if not wanted or wanted == here:
-        return None
-    content = {"error": f"this is job {here}, not {wanted}", "type": "MisdirectedCall"}
-    return json_response(content, 421, {JOB_HEADER: here})

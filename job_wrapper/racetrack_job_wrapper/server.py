@@ -30,7 +30,7 @@ import uvicorn
 
 from racetrack_job_wrapper.app import JobApp
 from racetrack_job_wrapper.call_runner import JobThreads
-from racetrack_job_wrapper.environment import JobEnvironment
+from racetrack_job_wrapper.environment import SECRET_VARIABLE, JobEnvironment
 from racetrack_job_wrapper.job import JobState, load_job
 from racetrack_job_wrapper.log.logger import logger
 from racetrack_job_wrapper.profiler import MemoryProfiler, ProfilerUnusable
@@ -73,6 +73,7 @@ def work(state: JobState, load: Callable[[], Any]) -> None:
 def serve_job(environment: JobEnvironment, load: Callable[[], Any], options: ServerOptions) -> None:
     """Load and serve a job in the main thread until SIGTERM, then let running calls end. `load` makes the job's object."""
     threading.stack_size(THREAD_STACK_BYTES)
+    os.environ.pop(SECRET_VARIABLE, None)  # A job that shows its variables must not show this one.
     state = JobState(environment, threads=JobThreads(WorkerPool(joined=True)))
     if options.profiler:
         _start_profiler(options.profiler)

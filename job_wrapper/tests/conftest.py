@@ -39,8 +39,9 @@ def serve_job(wait_until) -> Iterator[Callable[..., httpx.Client]]:
     """A function that serves an object or class as the job `adder 1.2.3`; None stands for a job that is still starting."""
     ends = []
 
-    def serve(job: Any, **extra: Any) -> httpx.Client:
+    def serve(job: Any, secret: str = "", **extra: Any) -> httpx.Client:
         variables = {
+            "RACETRACK_INSTANCE_SECRET": secret,
             "JOB_NAME": "adder",
             "JOB_VERSION": "1.2.3",
             "JOB_DEPLOYMENT_TIMESTAMP": "1700",

@@ -17,6 +17,7 @@ from lifecycle.database.connections import connect, postgres_schema
 from lifecycle.database.migrations.revision import migrate as migrate_database
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployment.upkeep import readiness
+from lifecycle.domain.secrets import SecretBox
 
 logger = get_logger("lifecycle")
 
@@ -55,9 +56,11 @@ def wait_for_jobs(
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait.")] = 60,
 ) -> None:
     """Wait until the jobs take calls; name those that do not in time, which is no error."""
-    engine = connect(_load_config())
+    config = _load_config()
+    engine = connect(config)
+    probe = readiness.InstanceProbe(SecretBox(config.secret_key))
     try:
-        problems = readiness.wait_for_jobs(UnitOfWorkFactory(engine), Clock(), timeout)
+        problems = readiness.wait_for_jobs(UnitOfWorkFactory(engine), Clock(), timeout, probe)
     finally:
         engine.dispose()
     for job, problem in problems.items():

@@ -138,6 +138,7 @@ def create_services(core: Core) -> LifecycleServices:
         config=core.config,
         clock=core.clock,
         unit_of_work=core.unit_of_work,
+        secret_box=core.secret_box,
         authenticator=authenticator,
         users=users,
         tokens=tokens,

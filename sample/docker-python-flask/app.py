@@ -12,11 +12,10 @@ app = Flask(__name__)
 
 @app.get("/live")
 def live():
-    """The process runs; by time and id, the platform recognises the deployment that it waits for."""
+    """The process runs; by the time, the platform recognises the deployment that it waits for."""
     return {
         "live": True,
         "deployment_timestamp": int(os.environ.get("JOB_DEPLOYMENT_TIMESTAMP", "0")),
-        "instance_id": os.environ.get("RACETRACK_INSTANCE_ID"),
     }
 
 

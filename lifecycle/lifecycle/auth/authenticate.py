@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pydantic import SecretStr
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound, UnauthorizedError
 from racetrack_commons.auth.token import (
     AuthSubjectType,
@@ -94,13 +95,13 @@ class Authenticator:
         except InvalidToken:
             return ANONYMOUS_SUBJECT
 
-    def is_of_service(self, token: str | None) -> bool:
-        """Return whether the token is that of a service of the platform."""
+    def is_of_service(self, token: str | None, scope: AuthScope | None = None) -> bool:
+        """Return whether the token is that of a service of the platform, which has the scope, or no limit."""
         try:
             payload = self._decode(token or "")
         except InvalidToken:
             return False
-        return payload.subject_type is AuthSubjectType.INTERNAL and payload.allows(None)
+        return payload.subject_type is AuthSubjectType.INTERNAL and payload.allows(scope)
 
     def _authenticate(self, token: str | None) -> AuthSubject:
         if not token:

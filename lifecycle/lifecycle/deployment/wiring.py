@@ -147,6 +147,7 @@ def _make_side_by_side(core: Core, http: httpx.Client) -> SideBySideProvisioner:
         ProbeLimits(config.timeout_until_job_alive, config.timeout_until_job_ready),
         ExampleCaller(http, config.smoke_test_timeout_seconds),
         family_tokens=JobFamilies(core).get_or_add_token,
+        instance_secret=core.secret_box.derive_instance_secret,
         plugin_env=lambda: _collect_plugin_env(core.plugins),
     )
 

@@ -35,6 +35,8 @@ class JobInstance(RegistryDto):
     drain_until: datetime | None = None
     is_in_place: bool = False
     """True if a plugin's target started it, which knows it by the job's name and version."""
+    proves_itself: bool = False
+    """True if it has proven to know its secret: then whatever does not is taken for another program."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class InstanceSpec:
     secret_runtime_env: dict[str, str] = field(default_factory=dict, repr=False)
     family_token: str = field(default="", repr=False)
     """The token with which the job calls other jobs."""
+    instance_secret: str = field(default="", repr=False)
+    """The secret by which it proves itself, and recognises the services of the platform."""
     plugin_env: dict[str, str] = field(default_factory=dict)
     """Variables from plugins; they override all others."""
 
@@ -66,6 +70,8 @@ class Instance:
     internal_name: str
     """`host:port` of its first replica, or of what balances them."""
     replica_internal_names: list[str] = field(default_factory=list)
+    proves_itself: bool = False
+    """True if all its replicas have proven to know its secret."""
 
 
 class ProcessState(StrEnum):

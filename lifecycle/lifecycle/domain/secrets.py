@@ -1,5 +1,7 @@
-"""The secrets of jobs, and the box that encrypts what the database stores of them."""
+"""The secrets of jobs and of their instances, and the box that encrypts what the database stores."""
 
+import hashlib
+import hmac
 import json
 from base64 import urlsafe_b64encode
 from dataclasses import asdict, dataclass, field
@@ -12,6 +14,8 @@ from pydantic import SecretStr
 from racetrack_client.entities import Credentials, DeployPayload
 from racetrack_commons.redaction import SecretRedactor
 
+from lifecycle.domain.instance import JobInstance
+
 
 class SecretsUnreadable(Exception):
     """The stored bytes were encrypted with another `SECRET_KEY`, or are damaged."""
@@ -21,9 +25,8 @@ class SecretBox:
     """Encrypts values with a key derived from `SECRET_KEY`, and decrypts them."""
 
     def __init__(self, secret_key: SecretStr) -> None:
-        derivation = HKDF(SHA256(), length=32, salt=None, info=b"racetrack secrets of jobs")
-        key = derivation.derive(secret_key.get_secret_value().encode())
-        self._fernet = Fernet(urlsafe_b64encode(key))
+        self._fernet = Fernet(urlsafe_b64encode(_derive(secret_key, b"racetrack secrets of jobs")))
+        self._instance_key = _derive(secret_key, b"racetrack secrets of instances")
 
     def encrypt(self, content: bytes) -> bytes:
         """Return the content encrypted."""
@@ -38,6 +41,14 @@ class SecretBox:
                 "stored secrets can't be decrypted: was SECRET_KEY changed? deploy the job again"
             ) from e
 
+    def derive_instance_secret(self, instance_id: str) -> str:
+        """Return the secret that an instance and the services that call it share; it is the same each time."""
+        return hmac.new(self._instance_key, instance_id.encode(), hashlib.sha256).hexdigest()
+
+    def make_shown_secret(self, instance: JobInstance) -> str:
+        """Return the secret that is shown to an instance, and demanded of it; empty when it does not know it."""
+        return self.derive_instance_secret(instance.id) if instance.proves_itself else ""
+
     def encrypt_json(self, value: Any) -> bytes:
         """Return a value that JSON can express, encrypted."""
         return self.encrypt(json.dumps(value, separators=(",", ":")).encode())
@@ -45,6 +56,11 @@ class SecretBox:
     def decrypt_json(self, content: bytes) -> Any:
         """Return the value that `encrypt_json` was given; raises SecretsUnreadable."""
         return json.loads(self.decrypt(content))
+
+
+def _derive(secret_key: SecretStr, purpose: bytes) -> bytes:
+    derivation = HKDF(SHA256(), length=32, salt=None, info=purpose)
+    return derivation.derive(secret_key.get_secret_value().encode())
 
 
 @dataclass(frozen=True)

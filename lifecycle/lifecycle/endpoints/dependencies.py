@@ -26,6 +26,7 @@ from lifecycle.auth.users import Users
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.deployment.wiring import DeploymentServices
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.event_stream.changes import ChangeFeed
 from lifecycle.event_stream.followed_logs import LogSources
 from lifecycle.infrastructure.registry import InfrastructureRegistry
@@ -42,6 +43,7 @@ class LifecycleServices:
     config: Config
     clock: Clock
     unit_of_work: UnitOfWorkFactory
+    secret_box: SecretBox
     authenticator: Authenticator
     users: Users
     tokens: Tokens

@@ -13,7 +13,9 @@ from lifecycle.domain.instance import InstanceSpec
 from lifecycle.domain.secrets import JobSecrets, SecretBox
 
 INSTANCE_VARIABLE = "RACETRACK_INSTANCE_ID"
-"""Holds the id of the instance that a process or container belongs to; the job wrapper tells it at `/live`."""
+"""Holds the id of the instance that a process or container belongs to."""
+SECRET_VARIABLE = "RACETRACK_INSTANCE_SECRET"  # noqa: S105 - the name of the variable
+"""Holds the secret that the instance shares with the services of the platform."""
 GRACE_SECONDS = 5
 """Seconds that the instances of a deleted job have to end."""
 
@@ -67,6 +69,8 @@ def make_platform_variables(spec: InstanceSpec, config: Config) -> dict[str, str
         INSTANCE_VARIABLE: spec.instance_id,
         "REQUEST_TRACING_HEADER": get_tracing_header_name(),
     }
+    if spec.instance_secret:
+        variables[SECRET_VARIABLE] = spec.instance_secret
     if config.open_telemetry_enabled:
         variables["OPENTELEMETRY_ENDPOINT"] = config.open_telemetry_endpoint
     return variables

@@ -6,9 +6,15 @@ Plugins import this module: its names are frozen (docs/plugins.md).
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
+from racetrack_commons.auth.instance_proof import (
+    CHALLENGE_HEADER,
+    PROOF_HEADER,
+    is_proof,
+    make_challenge,
+)
 
 UNTIL_ALIVE_SECONDS = 900
 UNTIL_READY_SECONDS = 600
@@ -17,6 +23,7 @@ _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 _PAUSE_GROWTH = 1.3
 _SHOWN_CHARACTERS = 300
+_PORTS = {"http": 80, "https": 443}
 
 
 class JobNotHealthy(RuntimeError):
@@ -31,6 +38,10 @@ class JobNotReady(JobNotHealthy):
     """A job does not answer, or not yet."""
 
 
+class JobSilent(JobNotReady):
+    """A job does not answer at all."""
+
+
 class AddressTaken(JobNotHealthy):
     """Another program answers at the address of an instance."""
 
@@ -40,8 +51,8 @@ class LiveIdentity:
     """The values by which `/live` proves that the expected instance answers; empty ones are not compared."""
 
     deployment_timestamp: int = 0
-    instance_id: str = ""
-    """Job types of before 3.0 do not tell it; their timestamp has to do."""
+    secret: str = field(default="", repr=False)
+    """The secret of the instance. Older job types don't know it; their timestamp has to do."""
     demands_timestamp: bool = False
     """True if an answer without a timestamp is refused."""
 
@@ -80,11 +91,16 @@ class JobProber:
         self._identity = identity
         self._pace = pace
         self._last_fault = ""
-        self._identified: set[str] = set()
+        self._proven: set[str] = set()
 
-    def has_identified_all(self) -> bool:
-        """Return whether each replica has told the id of the expected instance; older job types don't."""
-        return self._identified == set(self._base_urls)
+    def is_proven(self) -> bool:
+        """Return whether the replicas have proven to know the secret of the instance; older job types don't.
+
+        Raises AddressTaken when some have and others have not: those are other programs.
+        """
+        if unproven := sorted(set(self._base_urls) - self._proven) if self._proven else []:
+            raise _make_taken(unproven[0])
+        return bool(self._proven)
 
     def wait_until_alive(self, limit_seconds: float) -> None:
         """Wait until each replica answers at `/live` for this deployment.
@@ -115,11 +131,16 @@ class JobProber:
             pause_seconds = min(pause_seconds * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS)
 
     def _is_alive(self, base_url: str) -> bool:
-        response = self._get(base_url, "/live")
+        challenge = make_challenge()
+        response = self._get(base_url, "/live", {CHALLENGE_HEADER: challenge})
         if response is None:
             return False
         # The identity comes first: the error of another program's job would not be this job's.
-        if not self._is_of_this_deployment(base_url, _parse_json(response)):
+        if _is_proven(response, self._identity.secret, challenge):
+            self._proven.add(base_url)
+        elif base_url in self._proven:
+            raise _make_taken(base_url)
+        elif not self._is_of_this_deployment(_parse_json(response)):
             return False
         _check_live(response)
         self._check_tells_timestamp(response)
@@ -135,9 +156,13 @@ class JobProber:
         self._is_alive(base_url)  # It raises the error of a job that could not be loaded.
         return False
 
-    def _get(self, base_url: str, path: str) -> httpx.Response | None:
+    def _get(
+        self, base_url: str, path: str, headers: dict[str, str] | None = None
+    ) -> httpx.Response | None:
         try:
-            response = self._http.get(f"{base_url}{path}", timeout=_REQUEST_TIMEOUT_SECONDS)
+            response = self._http.get(
+                f"{base_url}{path}", headers=headers, timeout=_REQUEST_TIMEOUT_SECONDS
+            )
         except httpx.TransportError as error:
             # Not listening yet, or busy; a dead process is found by check_running.
             self._last_fault = f": {error}"
@@ -145,12 +170,9 @@ class JobProber:
         self._last_fault = ""
         return response
 
-    def _is_of_this_deployment(self, base_url: str, body: object) -> bool:
+    def _is_of_this_deployment(self, body: object) -> bool:
         if not isinstance(body, dict):
             return True  # Another check judges such an answer.
-        if _tells_instance(base_url, body, self._identity.instance_id):
-            self._identified.add(base_url)
-            return True
         timestamp, expected = body.get("deployment_timestamp"), self._identity.deployment_timestamp
         if timestamp is None:
             # The address distinguishes the instance, unless an instance is replaced in place.
@@ -198,36 +220,58 @@ def check_until_job_is_operational(
 
 
 def quick_check_job_condition(
-    base_url: str, headers: dict[str, str] | None = None, instance_id: str = ""
+    base_url: str, headers: dict[str, str] | None = None, secret: str = ""
 ) -> None:
     """Probe `/live` and `/ready` once, in the calling thread.
 
-    Raises AddressTaken when `/live` tells the id of another instance than `instance_id`,
-    JobNotHealthy when a probe fails.
+    Raises AddressTaken when `/live` does not prove that the job knows the `secret`, JobSilent when it does not answer,
+    JobNotHealthy when a probe fails otherwise. Without a secret, nothing is to be proven.
     """
     with _open_client(base_url, headers) as http:
         try:
-            live = http.get(f"{base_url}/live")
-            _tells_instance(base_url, _parse_json(live), instance_id)
-            _check_live(live)
+            _check_live(_get_live(http, base_url, secret))
             if http.get(f"{base_url}/ready").status_code != 200:
                 raise JobNotReady("the job is not ready")
         except httpx.HTTPError as error:
-            raise JobNotReady(f"the job does not answer: {error}") from error
+            raise JobSilent(f"the job does not answer: {error}") from error
 
 
-def _tells_instance(base_url: str, body: object, instance_id: str) -> bool:
-    """Return whether an answer of `/live` tells that id; raise AddressTaken when it tells another one."""
-    told = body.get("instance_id") if isinstance(body, dict) else None
-    if not instance_id or told is None:
+def check_answers(base_url: str, secret: str = "") -> None:
+    """Probe `/live` once: any answer of the job is enough.
+
+    Raises JobSilent when it does not answer, AddressTaken as `quick_check_job_condition`.
+    """
+    with _open_client(base_url, None) as http:
+        try:
+            _get_live(http, base_url, secret)
+        except httpx.HTTPError as error:
+            raise JobSilent(f"the job does not answer: {error}") from error
+
+
+def _get_live(http: httpx.Client, base_url: str, secret: str) -> httpx.Response:
+    challenge = make_challenge()
+    live = http.get(f"{base_url}/live", headers={CHALLENGE_HEADER: challenge})
+    if secret and not _is_proven(live, secret, challenge):
+        raise _make_taken(base_url)
+    return live
+
+
+def _is_proven(response: httpx.Response, secret: str, challenge: str) -> bool:
+    """Return whether an answer proves that the instance knows its secret; raise AddressTaken for the proof of another."""
+    proof, url = response.headers.get(PROOF_HEADER), response.request.url
+    if not proof or not secret:
         return False
-    if told != instance_id:
-        address = base_url.partition("://")[2]
-        raise AddressTaken(
-            f"another program answers at the job's address {address}",
-            hint="does another Racetrack use the same ports? Redeploy the job to move it to a free one",
-        )
+    if not is_proof(proof, secret, challenge, url.port or _PORTS[url.scheme]):
+        raise _make_taken(f"{url.scheme}://{url.netloc.decode()}")
     return True
+
+
+def _make_taken(base_url: str) -> AddressTaken:
+    address = base_url.partition("://")[2]
+    return AddressTaken(
+        f"another program answers at the job's address {address}",
+        hint="does another Racetrack use the same ports? Redeploy the job to move it to a free one",
+    )
 
 
 def _open_client(base_url: str, headers: dict[str, str] | None) -> httpx.Client:

@@ -9,6 +9,7 @@ import httpx
 from racetrack_client.entities import ImageKind
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.manifest import Manifest
+from racetrack_commons.auth.instance_proof import CHALLENGE_HEADER, PROOF_HEADER, make_proof
 from racetrack_commons.entities.dto import (
     BuildEventKind,
     BuildPayload,
@@ -135,7 +136,9 @@ class FakeInstances(InstanceDeployer):
         if path == "/live":
             spec = instance.spec
             body = {"live": True, "deployment_timestamp": spec.deployment_timestamp}
-            return httpx.Response(200, json=body | {"instance_id": spec.instance_id})
+            challenge = request.headers[CHALLENGE_HEADER]
+            proof = make_proof(spec.instance_secret, challenge, request.url.port or 80)
+            return httpx.Response(200, json=body, headers={PROOF_HEADER: proof})
         return httpx.Response(200 if path == "/ready" else 404, json={})
 
     def _list_of_job(self, job_name: str, job_version: str) -> list[FakeInstance]:

@@ -27,6 +27,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             os._exit(int(argument))
         if path == "/eat":
             bytes(int(argument)).replace(bytes(1), b"x")
+        if path == "/deaf":
+            server.shutdown()
+            if argument == "closed":
+                server.socket.close()
         if path == "/say":
             print(argument, flush=True)
         if path == "/write":
@@ -54,12 +58,14 @@ server = http.server.ThreadingHTTPServer(address, Handler, bind_and_activate=not
 if sockets:
     server.socket = socket.socket(fileno=int(sockets[0]))
 server.serve_forever()
+while True:
+    signal.pause()
 """
 """The arguments are host and port, and perhaps the file descriptor of a socket that listens there.
 
 The variables are END_WITH (an exit code), DEAF (to SIGTERM), COLOUR (is logged).
 
-The paths are /end?<exit code>, /eat?<bytes>, /say?<a line for the log>,
+The paths are /end?<exit code>, /deaf?hanging or /deaf?closed, /eat?<bytes>, /say?<a line for the log>,
 /write?<file descriptor>&<percent-encoded text>&<times>, /environment; all others answer like /live.
 """
 

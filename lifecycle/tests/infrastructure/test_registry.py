@@ -1,6 +1,7 @@
 import pytest
 from lifecycle.config import BuiltInTarget
 from lifecycle.domain.secrets import SecretBox
+from lifecycle.infrastructure.answer_watch import AnswerWatch
 from lifecycle.infrastructure.docker.keeper import DockerKeeper, Failures
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.infrastructure.registry import InfrastructureRegistry, load_targets
@@ -40,7 +41,7 @@ def test_a_target_of_a_plugin_replaces_the_built_in_one_and_its_keeper():
 
 
 def test_a_built_in_keeper_rests_a_second_after_a_plugin_has_replaced_its_target(clock):
-    keeper = DockerKeeper(None, Failures(), Clock())
+    keeper = DockerKeeper(None, Failures(), AnswerWatch(), Clock())
     of_plugins = {}
     built_in = {"docker": InfrastructureTarget(keeper=keeper)}
     asked = []

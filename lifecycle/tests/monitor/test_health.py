@@ -9,9 +9,11 @@ from lifecycle.monitor.health import (
     JobProber,
     LiveIdentity,
     ProbePace,
+    check_answers,
     check_until_job_is_operational,
     quick_check_job_condition,
 )
+from racetrack_commons.auth.instance_proof import CHALLENGE_HEADER, PROOF_HEADER, make_proof
 from racetrack_commons.testing.clock import FakeClock
 
 TIMESTAMP = 1_770_000_000
@@ -22,11 +24,13 @@ READY = httpx.Response(200, json={"ready": True})
 def make_prober(clock: FakeClock):
     """Makes a prober of replicas that answer as `answer(url)` says."""
 
-    def make(answer, count=1, demands_timestamp=False, check_running=lambda: None, instance_id=""):
+    def make(answer, count=1, demands_timestamp=False, check_running=lambda: None, secret=""):
         http = httpx.Client(transport=httpx.MockTransport(lambda request: answer(request.url)))
+        if secret:
+            http = httpx.Client(transport=httpx.MockTransport(answer))
         pace = ProbePace(check_running, clock.advance, clock.monotonic)
         urls = [f"http://replica-{number}" for number in range(count)]
-        identity = LiveIdentity(TIMESTAMP, instance_id, demands_timestamp)
+        identity = LiveIdentity(TIMESTAMP, secret, demands_timestamp)
         return JobProber(http, urls, identity, pace)
 
     return make
@@ -34,6 +38,12 @@ def make_prober(clock: FakeClock):
 
 def live(**content) -> httpx.Response:
     return httpx.Response(200, json={"live": True, **content})
+
+
+def prove(request, response, secret, port=80) -> httpx.Response:
+    if challenge := request.headers.get(CHALLENGE_HEADER):
+        response.headers[PROOF_HEADER] = make_proof(secret, challenge, port)
+    return response
 
 
 def test_every_replica_is_waited_for(make_prober):
@@ -60,11 +70,11 @@ def test_another_instance_at_the_address_is_waited_out(make_prober):
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_another_instance_of_the_same_second_is_not_taken_for_the_expected_one(make_prober, status):
-    def answer(_):
-        content = {"deployment_timestamp": TIMESTAMP, "instance_id": "theirs", "error": "theirs"}
-        return httpx.Response(status, json=content)
+    def answer(request):
+        content = {"deployment_timestamp": TIMESTAMP, "error": "theirs"}
+        return prove(request, httpx.Response(status, json=content), "theirs")
 
-    prober = make_prober(answer, instance_id="ours")
+    prober = make_prober(answer, secret="ours")
 
     with pytest.raises(
         AddressTaken, match="another program answers at the job's address replica-0"
@@ -72,13 +82,35 @@ def test_another_instance_of_the_same_second_is_not_taken_for_the_expected_one(m
         prober.wait_until_alive(10)
 
 
-def test_the_prober_knows_whether_the_id_was_told(make_prober):
-    ours = make_prober(lambda _: live(instance_id="ours"), instance_id="ours")
+def test_the_prober_knows_whether_the_job_proved_itself(make_prober):
+    ours = make_prober(lambda request: prove(request, live(), "ours"), secret="ours")
     ours.wait_until_alive(10)
-    older = make_prober(lambda _: live(deployment_timestamp=TIMESTAMP), instance_id="ours")
+    older = make_prober(lambda _: live(deployment_timestamp=TIMESTAMP), secret="ours")
     older.wait_until_alive(10)
 
-    assert (ours.has_identified_all(), older.has_identified_all()) == (True, False)
+    assert (ours.is_proven(), older.is_proven()) == (True, False)
+
+
+def test_a_proof_that_another_port_gave_counts_for_nothing(make_prober):
+    def answer(request):
+        # The program passes the challenge on to the job, which is at port 7001 by now.
+        return prove(request, live(), "ours", 7001)
+
+    with pytest.raises(AddressTaken):
+        make_prober(answer, secret="ours").wait_until_alive(10)
+
+
+def test_a_job_that_proved_itself_once_must_go_on_doing_so(make_prober):
+    answers = ["ours", None]
+
+    def answer(request):
+        secret = answers.pop(0)
+        return prove(request, live(), secret) if secret else live()
+
+    prober = make_prober(answer, secret="ours")
+    prober.wait_until_alive(10)
+    with pytest.raises(AddressTaken):
+        prober.wait_until_alive(10)
 
 
 def test_the_error_of_an_earlier_instance_is_not_the_new_ones(make_prober):
@@ -183,9 +215,24 @@ def test_a_quick_check_does_not_wait(monkeypatch):
     answers["/ready"] = READY
     quick_check_job_condition("http://job")
 
-    answers["/live"] = live(instance_id="theirs")
-    with pytest.raises(AddressTaken):
-        quick_check_job_condition("http://job", instance_id="ours")
+
+@pytest.mark.parametrize("theirs", ["theirs", None])
+def test_a_quick_check_demands_the_proof_of_a_job_that_has_a_secret(monkeypatch, theirs):
+    _answer(monkeypatch, lambda request: prove(request, live(), theirs) if theirs else live())
+    for check in (quick_check_job_condition, check_answers):
+        with pytest.raises(AddressTaken):
+            check("http://job", secret="ours")
+
+    _answer(monkeypatch, lambda request: prove(request, live(), "ours"))
+    for check in (quick_check_job_condition, check_answers):
+        check("http://job", secret="ours")
+
+
+def test_a_job_that_could_not_be_loaded_answers_all_the_same(monkeypatch):
+    _answer(monkeypatch, lambda _: httpx.Response(500, json={"error": "no model"}))
+    check_answers("http://job")
+    with pytest.raises(JobNotHealthy, match="no model"):
+        quick_check_job_condition("http://job")
 
 
 def test_a_quick_check_reports_why_a_job_does_not_answer(monkeypatch):

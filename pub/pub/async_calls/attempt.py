@@ -91,9 +91,10 @@ class AttemptMaker:
         self.metrics.count_for("pub_job_proxy_requests_started", route.name, route.version)
         headers = unfold(call.request_headers)
         body = decode_body(call.request_body, call.body_encoding) or None
-        request = UpstreamRequest(call.request_method, call.request_url, headers, body)
 
-        async def send(_: Route, address: str) -> UpstreamResponse:
+        async def send(route: Route, address: str) -> UpstreamResponse:
+            shown = self.rules.show_secret(headers, route)
+            request = UpstreamRequest(call.request_method, call.request_url, shown, body)
             return await self.upstream.send(address, request)
 
         is_safe = call.request_method in SAFE_METHODS

@@ -53,7 +53,7 @@ class HttpForwarder:
         self.metrics.count_for("pub_job_proxy_requests_started", route.name, route.version)
 
         async def send(route: Route, address: str) -> UpstreamResponse:
-            headers = self.rules.to_job(call, route)
+            headers = self.rules.show_secret(self.rules.to_job(call, route), route)
             request = UpstreamRequest(call.method, job_target(call, route), headers, content)
             try:
                 return await self.upstream.send(address, request)

@@ -2,6 +2,13 @@
 
 from urllib.parse import urlsplit
 
+from racetrack_commons.auth.instance_proof import (
+    CHALLENGE_HEADER,
+    PROOF_HEADER,
+    SECRET_HEADER,
+    SERVICE_HEADER,
+)
+
 from pub.proxy.call import AUTH_NAMES, Call, Headers, read_header, remove_auth_cookies
 from pub.proxy.upstream import JOB_HEADER, UpstreamResponse
 from pub.routing.route import Route
@@ -17,6 +24,10 @@ _HOP_BY_HOP = {
     b"transfer-encoding",
     b"upgrade",
 }
+_OF_PROOFS = {
+    name.lower().encode()
+    for name in (SECRET_HEADER, SERVICE_HEADER, CHALLENGE_HEADER, PROOF_HEADER)
+}
 _NEVER_TO_JOBS = (
     _HOP_BY_HOP
     | {name.encode() for name in AUTH_NAMES}
@@ -31,9 +42,10 @@ _NEVER_TO_JOBS = (
         b"x-racetrack-job-internal-name",
         JOB_HEADER.lower().encode(),
     }
+    | _OF_PROOFS
 )
 # The ASGI server sets the date of each answer itself.
-_NEVER_TO_CALLERS = _HOP_BY_HOP | {b"date"}
+_NEVER_TO_CALLERS = _HOP_BY_HOP | _OF_PROOFS | {b"date"}
 _BODILESS = {204, 304}
 
 
@@ -69,6 +81,10 @@ class HeaderRules:
         if route.caller:
             passed.append((self._caller_header, route.caller))
         return passed
+
+    def show_secret(self, headers: list[tuple[str, str]], route: Route) -> list[tuple[str, str]]:
+        """Add the secret of the route to the headers for a job, which are not to be stored with it."""
+        return headers if route.secret is None else [*headers, (SECRET_HEADER, route.secret)]
 
     def to_caller(
         self, response: UpstreamResponse, address: str, tracing_id: str

@@ -12,12 +12,17 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from pub.proxy.proven import NotProvenYet, ProvenConnector, Unproven
+
 Opened = TypeVar("Opened")
 # Shorter than the keep-alive of any common server (gunicorn 2 s, others 5 s and more): no call meets a connection being closed.
 IDLE_SECONDS = 1.5
 JOB_HEADER = "X-Racetrack-Job"
 """The header that names the called job, `<name> <version>`; in a refusal of a job wrapper it names the refusing job."""
-MISDIRECTED = 421
+_REFUSALS = {
+    421,  # by another job
+    401,  # by another instance, which knows another secret
+}
 DNS_SECONDS = 2
 LONGEST_HEADER_BYTES = 64 * 1024
 # aiohttp never repeats these methods: for them, the middleware against repetition would only cost time.
@@ -48,9 +53,9 @@ class ConnectionTimedOut(UpstreamError):
 
 
 class Misdirected(UpstreamError):
-    """Another job has taken over the address, and refused the call."""
+    """Another program has taken over the address: it has not proven to be the job, or it is a job that refused the call."""
 
-    text = "another job answers where a target job was"
+    text = "another program answers where a target job was"
 
     def __init__(self, *, is_unsent: bool) -> None:
         super().__init__()
@@ -157,7 +162,7 @@ class UpstreamClient:
     def _session(self) -> aiohttp.ClientSession:
         if self._open_session is None:
             self._open_session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+                connector=ProvenConnector(
                     limit=0, keepalive_timeout=IDLE_SECONDS, ttl_dns_cache=DNS_SECONDS
                 ),
                 timeout=self._timeout,
@@ -214,11 +219,15 @@ _SEND_ONCE = (_send_once,)
 
 
 def _is_misdirected(status: int, headers: Mapping[str, str]) -> bool:
-    # A job may use status 421 for its own purposes; only the job wrapper adds the header.
-    return status == MISDIRECTED and JOB_HEADER in headers
+    # A job may use these statuses for its own purposes; only the job wrapper adds the header.
+    return status in _REFUSALS and JOB_HEADER in headers
 
 
 def _translate(error: Exception) -> UpstreamError:
+    if isinstance(error, Unproven):
+        return Misdirected(is_unsent=True)
+    if isinstance(error, NotProvenYet):
+        return ConnectionRefused()
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return ConnectionTimedOut()
     if isinstance(error, TimeoutError):

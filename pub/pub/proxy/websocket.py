@@ -55,7 +55,7 @@ class WebSocketForwarder:
         async def open_socket(route: Route, address: str) -> WebSocket:
             headers = [
                 (name, value)
-                for name, value in self.rules.to_job(call, route)
+                for name, value in self.rules.show_secret(self.rules.to_job(call, route), route)
                 if not name.startswith("sec-websocket-")
             ]
             return await self.upstream.open_websocket(

@@ -57,6 +57,8 @@ class Route:
     caller: str | None
     is_remote: bool = False
     """True if the job can only be reached through a remote gateway."""
+    secret: str | None = field(default=None, repr=False)
+    """The secret that the job proves to know before it gets a call; None for jobs that know none."""
 
     @classmethod
     def read(cls, answer: JobCallAuthData) -> "Route":
@@ -70,6 +72,7 @@ class Route:
             addresses=tuple(job.replica_internal_names or single),
             caller=answer.caller,
             is_remote=bool(answer.remote_gateway_url),
+            secret=answer.instance_secret,
         )
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
+from racetrack_commons.auth.instance_proof import SERVICE_HEADER
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -37,6 +38,8 @@ class FakeLifecycle:
         self.error_type: str | None = None
         self.job_status = "running"
         self.replicas: list[str] = []
+        self.secret: str | None = None
+        """The secret that the job proves to know; only the gateway is told it."""
         self.gateway_url: str | None = None
         self.is_revoked = False
         self.valid_seconds: float | None = None
@@ -78,10 +81,10 @@ class FakeLifecycle:
         await asyncio.sleep(self.delay_seconds)
         is_open = path == "open"
         if self.status != 200:
-            content = {"error": "told to fail"}
+            error = {"error": "told to fail"}
             if self.error_type is not None:
-                content["type"] = self.error_type
-            return JSONResponse(content, self.status)
+                error["type"] = self.error_type
+            return JSONResponse(error, self.status)
         if not is_open and (token not in ("good", "internal") or self.is_revoked):
             kind = "NotPermitted" if token == "stranger" else "InvalidToken"
             return JSONResponse({"error": "no permission", "type": kind}, 401)
@@ -93,8 +96,15 @@ class FakeLifecycle:
             "replica_internal_names": self.replicas,
         }
         caller = "User alice" if token == "good" else None
-        answer = {"job": job, "caller": caller, "remote_gateway_url": self.gateway_url}
-        return JSONResponse(answer | {"valid_seconds": self.valid_seconds})
+        is_gateway = request.headers.get(SERVICE_HEADER) == "internal"
+        content = {
+            "job": job,
+            "caller": caller,
+            "remote_gateway_url": self.gateway_url,
+            "valid_seconds": self.valid_seconds,
+            "instance_secret": self.secret if is_gateway else None,
+        }
+        return JSONResponse(content)
 
     def reported_calls(self) -> Counter[tuple[str, str, str]]:
         """Return the number of calls in all reports, by job, version and caller."""

@@ -1,9 +1,16 @@
 """From the start of an async call to its answer."""
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
+from lifecycle.domain.instance import InstanceState, JobInstance
+from lifecycle.domain.secrets import SecretBox
+from racetrack_commons.testing.builders import a_job
 from racetrack_commons.testing.serving import wait_until
+from racetrack_job_wrapper.app import JobApp
+from racetrack_job_wrapper.environment import read_environment
+from racetrack_job_wrapper.job import JobState, load_job
 
 # Two FastAPI apps in two threads of one process reset each other's filters of warnings.
 pytestmark = pytest.mark.filterwarnings(
@@ -222,3 +229,40 @@ def test_failures_have_their_contract_keys(start_gateway):
     assert set(answer.json()) == FAILURE
     assert answer.json()["error"] == "job returned 404 Not Found response: as told"
     assert answer.json()["status"] == answer.headers["x-racetrack-task-status"] == "failed"
+
+
+def test_a_call_shows_the_secret_of_the_instance_which_is_not_stored_with_it(
+    gateway, lifecycle, serve
+):
+    with lifecycle.unit_of_work() as uow:
+        instance = an_instance("adder", "0.0.2", proves_itself=True)
+        uow.instances.save(instance)
+        secret = SecretBox(lifecycle.config.secret_key).make_shown_secret(instance)
+        variables = {"JOB_NAME": "adder", "RACETRACK_INSTANCE_SECRET": secret}
+        state = JobState(read_environment(variables | {"JOB_VERSION": "0.0.2"}, None))
+        load_job(state, Doubler)
+        address = serve(JobApp(state)).removeprefix("http://")
+        uow.jobs.save(a_job("adder", "0.0.2", internal_name=address))
+
+    task_id = gateway.start_call("/api/v1/perform", json={"number": 21})
+
+    assert gateway.poll(task_id).json() == 42
+    [row] = lifecycle.rows()
+    assert secret not in str(row)
+
+
+class Doubler:
+    def perform(self, number: int) -> int:
+        return number * 2
+
+
+def an_instance(name, version, **values):
+    return JobInstance(
+        id="one",
+        job_name=name,
+        job_version=version,
+        infrastructure_target="process",
+        state=InstanceState.SERVING,
+        create_time=datetime.now(UTC),
+        **values,
+    )

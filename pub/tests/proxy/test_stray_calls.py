@@ -68,7 +68,7 @@ def test_a_call_whose_body_is_gone_is_refused_and_the_next_one_arrives(
     lost = connection.recv(65536)
     assert lost.startswith(b"HTTP/1.1 503")
     assert b"retry-after: 1" in lost
-    assert b"another job answers where a target job was, try again" in lost
+    assert b"another program answers where a target job was, try again" in lost
     assert pub.post(URL, json={}).json() == "job"
     assert stranger.payloads == []
 

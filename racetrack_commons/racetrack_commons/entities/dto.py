@@ -215,3 +215,5 @@ class JobCallAuthData(BaseModel):
     remote_gateway_token: str | None = None
     valid_seconds: float | None = None
     """Seconds until the caller's token expires; the answer is good no longer. None: it does not expire."""
+    instance_secret: str | None = Field(default=None, repr=False)
+    """The secret that the job's instance proves to know, for services of the platform only; None if it knows none."""

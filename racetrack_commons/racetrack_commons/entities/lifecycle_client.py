@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, TypeAdapter
 
+from racetrack_commons.auth.instance_proof import SERVICE_HEADER
 from racetrack_commons.auth.token import AUTH_HEADER
 from racetrack_commons.entities.async_calls import (
     AsyncCallClaim,
@@ -73,7 +74,9 @@ class LifecycleClient:
         """
         job = f"{quote(name, safe='')}/{quote(version, safe='')}"
         url = f"{self.url}/api/v1/auth/can-call-job/{job}/{_escape_path(path)}"
-        response = await self._send("GET", url, {**(headers or {}), AUTH_HEADER: token})
+        response = await self._send(
+            "GET", url, {**(headers or {}), AUTH_HEADER: token, SERVICE_HEADER: self.token}
+        )
         try:
             return _read_permission(response.content)
         except ValueError as error:

@@ -58,14 +58,19 @@ class InstanceRepository:
             select(JobInstanceRow).where(JobInstanceRow.state == InstanceState.SERVING)
         )
 
-    def find_serving_id(self, job_name: str, job_version: str) -> str | None:
-        """Return the id of the instance that receives the calls of a job, or None; its deployment has the same id."""
-        query = select(JobInstanceRow.id).where(
+    def find_serving(self, job_name: str, job_version: str) -> JobInstance | None:
+        """Return the instance that receives the calls of a job, or None."""
+        query = select(JobInstanceRow).where(
             JobInstanceRow.job_name == job_name,
             JobInstanceRow.job_version == job_version,
             JobInstanceRow.state == InstanceState.SERVING,
         )
-        return self._session.scalars(query.limit(1)).first()
+        return next(iter(self._list(query.limit(1))), None)
+
+    def find_serving_id(self, job_name: str, job_version: str) -> str | None:
+        """Return the id of the instance that receives the calls of a job, or None; its deployment has the same id."""
+        serving = self.find_serving(job_name, job_version)
+        return serving.id if serving else None
 
     def list_serving_ids(self, instance_ids: Collection[str]) -> set[str]:
         """Return those of the ids whose instances receive the calls of their jobs."""

@@ -103,6 +103,8 @@ class JobInstanceRow(Base):
     create_time: Mapped[datetime]
     drain_until: Mapped[datetime | None]
     is_in_place: Mapped[bool] = mapped_column(default=False, server_default=false())
+    proves_itself: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """True if it has proven to know its secret, which is derived from its id and `SECRET_KEY`."""
 
 
 class InstanceSpecRow(Base):

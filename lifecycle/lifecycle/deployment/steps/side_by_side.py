@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 from racetrack_client.client.env import merge_env_vars
@@ -18,6 +18,7 @@ from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.steps.smoke_test import (
     ExampleCaller,
     ExampleFailed,
+    JobAddress,
     is_smoke_test_wanted,
 )
 from lifecycle.domain.deployment import Phase
@@ -37,6 +38,8 @@ _MOST_ADDRESSES = 3
 _EVIDENCE_LINES = 20
 FamilyTokens = Callable[[str], str]
 """Returns the token of a job family, which it makes when there is none."""
+InstanceSecret = Callable[[str], str]
+"""Returns the secret of the instance of that id."""
 PluginEnv = Callable[[], dict[str, str]]
 """Returns the variables that plugins add to every job."""
 
@@ -69,12 +72,14 @@ class SideBySideProvisioner:
         limits: ProbeLimits,
         examples: ExampleCaller,
         family_tokens: FamilyTokens,
+        instance_secret: InstanceSecret,
         plugin_env: PluginEnv,
     ) -> None:
         self._http = http
         self._limits = limits
         self._examples = examples
         self._family_tokens = family_tokens
+        self._instance_secret = instance_secret
         self._plugin_env = plugin_env
 
     def provision(
@@ -89,6 +94,7 @@ class SideBySideProvisioner:
             update={
                 "internal_name": started.internal_name,
                 "replica_internal_names": started.replica_internal_names,
+                "proves_itself": started.proves_itself,
             }
         )
 
@@ -112,7 +118,7 @@ class SideBySideProvisioner:
         attempt.claim.set_phase(Phase.STARTING_SERVER)
         with wrap_context("verifying deployed job"):
             try:
-                self._check_works(attempt, started, target.deployer)
+                return self._prove(attempt, started, target.deployer)
             except (JobNotHealthy, DeploymentFailed, JobCrashed) as error:
                 if target.deployer.has_lost_address(started.instance_id):
                     raise _AddressLost(started) from error
@@ -120,34 +126,36 @@ class SideBySideProvisioner:
                     raise
                 evidence = _read_logs(attempt, started, target)
                 raise DeploymentFailed(error.cause, evidence, error.hint) from error
-        return started
 
-    def _check_works(
-        self, attempt: Attempt, instance: Instance, deployer: InstanceDeployer
-    ) -> None:
+    def _prove(self, attempt: Attempt, instance: Instance, deployer: InstanceDeployer) -> Instance:
+        """Wait until the instance has answered its probes and examples; return it with what it has proven."""
+
         def check_running() -> None:
             deployer.check_instance(instance.instance_id)
 
-        claim = attempt.claim
+        claim, secret = attempt.claim, self._instance_secret(instance.instance_id)
         addresses = instance.replica_internal_names or [instance.internal_name]
         prober = JobProber(
             self._http,
             [f"http://{address}" for address in addresses],
-            LiveIdentity(attempt.timestamp, instance.instance_id),
+            LiveIdentity(attempt.timestamp, secret),
             ProbePace(check_running, claim.pause, claim.monotonic),
         )
         prober.wait_until_alive(self._limits.alive_seconds)
-        if not prober.has_identified_all() and deployer.has_lost_address(instance.instance_id):
+        is_proven = prober.is_proven()
+        if not is_proven and deployer.has_lost_address(instance.instance_id):
             raise JobNotHealthy("another program answers at the job's address")
         claim.set_phase(Phase.INITIALIZING_ENTRYPOINT)
         prober.wait_until_ready(self._limits.ready_seconds)
         if is_smoke_test_wanted(attempt.manifest):
-            self._call_examples(attempt, addresses[0], check_running)
+            shown = secret if is_proven else ""
+            self._call_examples(attempt, JobAddress(addresses[0], shown), check_running)
         # Whatever answered the examples, the instance itself must be alive after them.
         prober.wait_until_alive(self._limits.alive_seconds)
+        return replace(instance, proves_itself=is_proven)
 
     def _call_examples(
-        self, attempt: Attempt, address: str, check_running: Callable[[], None]
+        self, attempt: Attempt, address: JobAddress, check_running: Callable[[], None]
     ) -> None:
         """Call the examples; a failure that a grant or setting may cure is a warning if the job replaces nothing."""
         try:
@@ -170,6 +178,7 @@ class SideBySideProvisioner:
             runtime_env=make_runtime_env(attempt.manifest, attempt.secrets.secret_build_env),
             secret_runtime_env=attempt.secrets.secret_runtime_env,
             family_token=self._family_tokens(attempt.manifest.name),
+            instance_secret=self._instance_secret(attempt.deployment.id),
             plugin_env=self._plugin_env(),
         )
 

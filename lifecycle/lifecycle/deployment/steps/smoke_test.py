@@ -2,11 +2,12 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 from racetrack_client.manifest import Manifest
+from racetrack_commons.auth.instance_proof import SECRET_HEADER
 
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 
@@ -31,6 +32,16 @@ class ExampleFailed(DeploymentFailed):
 
 
 @dataclass(frozen=True)
+class JobAddress:
+    """The address of a job, and the secret of its instance that its callers show."""
+
+    name: str
+    """`host:port`."""
+    secret: str = field(default="", repr=False)
+    """Empty for jobs that have not proven to know it."""
+
+
+@dataclass(frozen=True)
 class ExampleCaller:
     """Calls the examples of jobs, one after the other."""
 
@@ -38,34 +49,42 @@ class ExampleCaller:
     timeout_seconds: float
     """The limit of a job whose manifest sets none."""
 
-    def call_examples(self, address: str, manifest: Manifest) -> None:
+    def call_examples(self, address: JobAddress, manifest: Manifest) -> None:
         """Call the examples of the job at `address`; raise ExampleFailed when one fails."""
-        base_url = f"http://{address}"
+        base_url = f"http://{address.name}"
+        headers = {SECRET_HEADER: address.secret} if address.secret else {}
         timeout_seconds = manifest.smoke_test_timeout or self.timeout_seconds
-        for endpoint, example in self._fetch_examples(base_url).items():
+        for endpoint, example in self._fetch_examples(base_url, headers).items():
             path = endpoint if endpoint.startswith("/api/") else f"/api/v1/{endpoint.lstrip('/')}"
             what = f"smoke test: POST {path} with its documented example"
-            response = self._call(what, f"{base_url}{path}", example, timeout_seconds)
+            request = httpx.Request(
+                "POST",
+                f"{base_url}{path}",
+                headers=_JSON | headers,
+                # Half a surrogate pair is escaped, which UTF-8 can't hold.
+                content=json.dumps(example),
+                extensions={"timeout": httpx.Timeout(timeout_seconds).as_dict()},
+            )
+            response = self._call(what, request, timeout_seconds)
             if not response.is_success:
                 raise ExampleFailed(
                     f"{what} answered {response.status_code}: {_shorten(response.text)}",
                     _describe_missing_grant(manifest.name, response.text),
                 )
 
-    def _fetch_examples(self, base_url: str) -> dict[str, Any]:
+    def _fetch_examples(self, base_url: str, headers: dict[str, str]) -> dict[str, Any]:
         try:
-            response = self.http.get(f"{base_url}/api/v1/examples", timeout=_FETCH_SECONDS)
+            response = self.http.get(
+                f"{base_url}/api/v1/examples", headers=headers, timeout=_FETCH_SECONDS
+            )
             examples = json.loads(response.content) if response.status_code == 200 else {}
         except (httpx.TransportError, ValueError):
             return {}  # Not every job type documents examples.
         return examples if isinstance(examples, dict) else {}
 
-    def _call(self, what: str, url: str, example: object, timeout_seconds: float) -> httpx.Response:
+    def _call(self, what: str, request: httpx.Request, timeout_seconds: float) -> httpx.Response:
         try:
-            # Half a surrogate pair is escaped, which UTF-8 can't hold.
-            return self.http.post(
-                url, content=json.dumps(example), headers=_JSON, timeout=timeout_seconds
-            )
+            return self.http.send(request)
         except httpx.TimeoutException as error:
             raise ExampleFailed(
                 f"{what} gave no answer within {timeout_seconds:g} s",

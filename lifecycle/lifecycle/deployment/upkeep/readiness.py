@@ -1,28 +1,37 @@
 """Waiting until the jobs of a platform that was started again take calls."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from racetrack_commons.clock import Clock
 
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.domain.instance import JobInstance
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.monitor.health import JobNotHealthy, quick_check_job_condition
 
 _PAUSE_SECONDS = 0.1
-Probe = Callable[[str, str], None]
-"""Called with an address and the id of its instance; raises JobNotHealthy when that takes no calls."""
+Probe = Callable[[str, JobInstance], None]
+"""Called with an address and its instance; raises JobNotHealthy when that takes no calls."""
 
 
-def probe_instance(address: str, instance_id: str) -> None:
-    """Probe the instance once; raise JobNotHealthy when it takes no calls."""
-    quick_check_job_condition(f"http://{address}", instance_id=instance_id)
+@dataclass(frozen=True)
+class InstanceProbe:
+    """Probes instances over the network."""
+
+    secrets: SecretBox
+
+    def __call__(self, address: str, instance: JobInstance) -> None:
+        """Probe the instance once; raise JobNotHealthy when it takes no calls."""
+        secret = self.secrets.make_shown_secret(instance)
+        quick_check_job_condition(f"http://{address}", secret=secret)
 
 
 def wait_for_jobs(
     unit_of_work: UnitOfWorkFactory,
     clock: Clock,
     timeout_seconds: float,
-    probe: Probe = probe_instance,
+    probe: Probe,
 ) -> dict[str, str]:
     """Wait until every serving instance takes calls; return what is wrong with the others, by the names of their jobs."""
     deadline = clock.monotonic() + timeout_seconds
@@ -39,7 +48,7 @@ def wait_for_jobs(
 def _find_problem(instance: JobInstance, probe: Probe) -> str | None:
     try:
         for address in instance.replica_internal_names or [instance.internal_name or ""]:
-            probe(address, instance.id)
+            probe(address, instance)
     except JobNotHealthy as error:
         return str(error)
     return None

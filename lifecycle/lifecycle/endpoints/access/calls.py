@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Header
 from fastapi.responses import JSONResponse, Response
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import UnauthorizedError
+from racetrack_commons.auth.instance_proof import SERVICE_HEADER
 from racetrack_commons.entities.dto import JobCallAuthData, JobDto
 
 from lifecycle.auth.authenticate import AuthSubject, InvalidToken
@@ -18,6 +19,7 @@ from lifecycle.auth.authorize import (
 )
 from lifecycle.auth.permissions import Effect, Wanted, normalize_endpoint
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.domain.instance import JobInstance
 from lifecycle.endpoints.dependencies import (
     AuthToken,
     LifecycleServices,
@@ -31,25 +33,48 @@ from lifecycle.maintenance import check_no_maintenance
 router = APIRouter(prefix="/api/v1/auth", tags=["calls"])
 
 
+@dataclass(frozen=True)
+class Asker:
+    """The caller of a job, and the gateway that asks on the caller's behalf."""
+
+    token: AuthToken
+    service_token: Annotated[str | None, Header(alias=SERVICE_HEADER, include_in_schema=False)] = (
+        None
+    )
+
+
+@dataclass(frozen=True)
+class CallableJob:
+    """A job, and its instance that receives the calls."""
+
+    job: JobDto
+    instance: JobInstance | None
+
+
 @router.get("/can-call-job/{job_name}/{job_version}", response_model=JobCallAuthData)
 @router.get(
     "/can-call-job/{job_name}/{job_version}/{endpoint:path}", response_model=JobCallAuthData
 )
 def can_call_job(
-    job_name: str, job_version: str, token: AuthToken, services: ServicesDep, endpoint: str = ""
+    job_name: str,
+    job_version: str,
+    asker: Annotated[Asker, Depends()],
+    services: ServicesDep,
+    endpoint: str = "",
 ) -> JobCallAuthData | Response:
     """Tell PUB whether the holder of a token may call an endpoint of a job."""
     path = normalize_endpoint(endpoint)
     with services.unit_of_work.reading() as uow, services.metrics.job_fetch_duration.time():
         check_no_maintenance(uow)
         job = require_found(find_job_to_call(uow, job_name, job_version), job_name, job_version)
+        called = CallableJob(job, uow.instances.find_serving(job.name, job.version))
         decision = decide_without_caller(uow, job, path)
     try:
         if decision.effect is not Effect.CONTINUE:
             check_allowed(decision)
-            return _to_answer(job, None, services)
-        caller = _require_permitted_caller(job, path, token, services)
-        return _to_answer(job, caller, services)
+            return _to_answer(called, None, asker, services)
+        caller = _require_permitted_caller(job, path, asker.token, services)
+        return _to_answer(called, caller, asker, services)
     except UnauthorizedError as error:
         return _refuse(error, services)
 
@@ -129,8 +154,14 @@ def _refuse(error: UnauthorizedError, services: LifecycleServices) -> Response:
 
 
 def _to_answer(
-    job: JobDto, caller: AuthSubject | None, services: LifecycleServices
+    called: CallableJob, caller: AuthSubject | None, asker: Asker, services: LifecycleServices
 ) -> JobCallAuthData:
+    job, secret = called.job, None
+    # Callers may ask, too, and a caller that knew the secret could go around the gateway.
+    if called.instance and services.authenticator.is_of_service(
+        asker.service_token, AuthScope.CALL_JOB
+    ):
+        secret = services.secret_box.make_shown_secret(called.instance)
     target = services.infrastructure.collect_targets().get(job.infrastructure_target or "")
     expires_at = caller.expires_at if caller else None
     left = expires_at - services.clock.now() if expires_at else None
@@ -141,4 +172,5 @@ def _to_answer(
         remote_gateway_token=(target.remote_gateway_token or None) if target else None,
         # Not the time itself: PUB's clock may be another one.
         valid_seconds=max(0.0, left.total_seconds()) if left is not None else None,
+        instance_secret=secret or None,
     )

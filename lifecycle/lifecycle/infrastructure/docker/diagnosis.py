@@ -59,14 +59,17 @@ class Diagnostician:
         self._peaks: dict[str, int] = {}
         self._known_ends: dict[str, tuple[int, ContainerEnd | None]] = {}
 
-    def diagnose(self, container: JobContainer) -> Diagnosis:
-        """Return the diagnosis of one container, for which the engine and the job are asked."""
+    def diagnose(self, container: JobContainer, secret: str = "") -> Diagnosis:
+        """Return the diagnosis of one container, for which the engine and the job are asked.
+
+        With a secret, an answer without the proof of it is taken for that of another program.
+        """
         found = self._engine.find_container(container.id)
         if found is None:
             return Diagnosis("a container of the job was removed")
         condition = parse_condition(found)
         end = self._find_end(condition)
-        problem = self._find_problem(container, condition, end)
+        problem = self._find_problem(container, condition, end, secret)
         is_starting = isinstance(problem, _StartReason)
         past = None if problem else _describe_past(condition, end)
         memory_bytes = self._engine.read_memory_bytes(container.id)
@@ -89,7 +92,11 @@ class Diagnostician:
                 del of_containers[container_id]
 
     def _find_problem(
-        self, container: JobContainer, condition: ContainerCondition, end: ContainerEnd | None
+        self,
+        container: JobContainer,
+        condition: ContainerCondition,
+        end: ContainerEnd | None,
+        secret: str,
     ) -> str | None:
         if condition.status == "paused":
             return "the job's container is paused"
@@ -98,9 +105,7 @@ class Diagnostician:
         if container.index > 0:
             return None
         try:
-            quick_check_job_condition(
-                f"http://{container.address}", instance_id=container.instance_id
-            )
+            quick_check_job_condition(f"http://{container.address}", secret=secret)
         except JobNotHealthy as error:
             is_new = self._clock.now() - condition.started_at < _AFTERMATH
             if condition.restarts and is_new:

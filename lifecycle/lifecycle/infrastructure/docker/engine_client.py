@@ -134,6 +134,11 @@ class DockerEngine:
         with self._connection.calling(NOT_FOUND) as client:
             client.stop(container_id, timeout=round(grace_seconds))
 
+    def restart_container(self, container_id: str, grace_seconds: float) -> None:
+        """End a container like `stop_container`, and start it again; do nothing if it is gone."""
+        with self._connection.calling(NOT_FOUND) as client:
+            client.restart(container_id, timeout=round(grace_seconds))
+
     def remove_container(self, container_id: str) -> None:
         """Remove a container with its anonymous volumes; do nothing if it is gone or being removed."""
         with self._connection.calling(NOT_FOUND, CONFLICT) as client:

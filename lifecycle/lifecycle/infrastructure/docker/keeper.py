@@ -8,10 +8,13 @@ from racetrack_commons.clock import Clock
 from lifecycle.config import BuiltInTarget
 from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.domain.instance import JobInstance
+from lifecycle.infrastructure.answer_watch import PROBE_SECONDS, AnswerWatch, WatchedReplica
+from lifecycle.infrastructure.docker.condition import parse_condition
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.engine_connection import EngineRefusal
 from lifecycle.infrastructure.docker.identity import JobContainer
 from lifecycle.infrastructure.model import KeeperTask, TargetKeeper
+from lifecycle.monitor.health import check_answers
 
 logger = get_logger(__name__)
 KEEP_SECONDS = 2
@@ -45,17 +48,19 @@ class Failures:
 
 
 class DockerKeeper(TargetKeeper):
-    """Brings back containers that were removed or stopped; the engine itself restarts crashed ones."""
+    """Brings back containers that were removed or stopped, or do not answer; the engine itself restarts crashed ones."""
 
     def __init__(
         self,
         deployer: DockerDeployer,
         failures: Failures,
+        answers: AnswerWatch,
         clock: Clock,
         settling_seconds: float = SETTLING_SECONDS,
     ) -> None:
         self._deployer = deployer
         self._failures = failures
+        self._answers = answers
         self._clock = clock
         self._settling_seconds = settling_seconds
 
@@ -63,6 +68,7 @@ class DockerKeeper(TargetKeeper):
         """List the tasks of this target; missing containers are looked for often, because their job does not answer."""
         return [
             KeeperTask("keep-containers", KEEP_SECONDS, self.keep),
+            KeeperTask("watch-answers", PROBE_SECONDS, self.watch_answers),
             KeeperTask("remove-leftover-containers", LEFTOVERS_SECONDS, self.remove_leftovers),
         ]
 
@@ -79,6 +85,37 @@ class DockerKeeper(TargetKeeper):
         for instance in serving:
             if not has_all_containers(containers.get(instance.id, [])) and self._is_due(instance):
                 self._bring_back(instance)
+
+    def watch_answers(self) -> None:
+        """Start the containers of serving instances again that run but do not answer."""
+        containers = [one for one in self._deployer.list_containers({}) if one.index == 0]
+        with self._deployer.uow.reading() as uow:
+            serving = {one.id: one for one in uow.instances.list_serving() if _is_on_docker(one)}
+        watched = [
+            found
+            for container in containers
+            if container.instance_id in serving and container.state == "running"
+            if (found := self._watch(serving[container.instance_id], container))
+        ]
+        names = {one.id: f"{one.job_name} {one.job_version}" for one in containers}
+        for silent in self._answers.list_silent(watched):
+            container_id = silent.start[0]
+            logger.warning(f"job {names[container_id]} {silent.description}; it is started again")
+            self._deployer.engine.restart_container(container_id, STOP_SECONDS)
+
+    def _watch(self, instance: JobInstance, container: JobContainer) -> WatchedReplica | None:
+        found = self._deployer.engine.find_container(container.id)
+        if found is None:
+            return None
+        secret = self._deployer.secrets.make_shown_secret(instance)
+        started = parse_condition(found).started_at.timestamp()
+        age = self._clock.now().timestamp() - started
+        return WatchedReplica(
+            instance.id,
+            (container.id, started),
+            lambda: check_answers(f"http://{container.address}", secret),
+            is_young=age < self._deployer.config.timeout_until_job_ready,
+        )
 
     def remove_leftovers(self) -> None:
         """Remove containers of ended deployments, left by a service that was killed while it created them.

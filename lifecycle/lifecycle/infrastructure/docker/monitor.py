@@ -10,6 +10,7 @@ from racetrack_commons.entities.dto import JobDto, JobStatus
 
 from lifecycle.config import BuiltInTarget, Config
 from lifecycle.domain.instance import JobInstance
+from lifecycle.infrastructure.answer_watch import AnswerWatch
 from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnosis, Diagnostician
@@ -27,11 +28,16 @@ class DockerMonitor(BuiltInMonitor):
     target = BuiltInTarget.DOCKER
 
     def __init__(
-        self, deployer: DockerDeployer, diagnostician: Diagnostician, failures: Failures
+        self,
+        deployer: DockerDeployer,
+        diagnostician: Diagnostician,
+        failures: Failures,
+        answers: AnswerWatch,
     ) -> None:
         self._deployer = deployer
         self._diagnostician = diagnostician
         self._failures = failures
+        self._answers = answers
 
     def list_jobs(self, config: Config) -> Iterable[JobDto]:  # noqa: ARG002 - the port's signature
         """List the jobs that have a serving instance, in their present state, and the orphaned ones.
@@ -86,16 +92,18 @@ class DockerMonitor(BuiltInMonitor):
         if not own:
             reason = self._failures.find_reason(instance.id)
             return self._describe_lost(instance, reason) if reason else None
-        diagnoses = [self._diagnostician.diagnose(container) for container in own]
+        secret = self._deployer.secrets.make_shown_secret(instance)
+        diagnoses = [self._diagnostician.diagnose(container, secret) for container in own]
         addresses = [container.address for container in own if container.index == 0]
         problem = _find_problem(own, diagnoses)
+        notice = next((each.notice for each in diagnoses if each.notice), None)
         observed = {
             "status": _choose_status(problem, diagnoses),
             "error": problem,
-            "notice": next((each.notice for each in diagnoses if each.notice), None),
+            "notice": notice or self._answers.find_notice(instance.id),
             "internal_name": addresses[0] if addresses else instance.internal_name,
             "replica_internal_names": addresses,
-            "last_call_time": find_last_call(addresses),
+            "last_call_time": None if problem else find_last_call(addresses),
             "infrastructure_stats": {
                 "number_of_restarts": sum(each.restarts for each in diagnoses),
                 "memory_bytes": sum(each.memory_bytes for each in diagnoses),

@@ -15,6 +15,8 @@ from lifecycle.infrastructure.docker.identity import (
     make_platform_labels,
 )
 
+PORT_VARIABLE = "RACETRACK_PORT"
+"""Holds the port by which the container is reached, where that is not the one it listens at."""
 _SHARES_PER_CPU = 1024
 _LEAST_SHARES = 2
 _LEAST_MEMORY_BYTES = 6 * 1024 * 1024
@@ -55,6 +57,7 @@ class ContainerPlan:
         address = {DockerLabel.ADDRESS: f"{host}:{port}"}
         return replace(
             self,
+            environment=self.environment | {PORT_VARIABLE: str(port)},
             labels=self.labels | address,
             port_bindings={JOB_INTERNAL_PORT: (host, port)},
         )

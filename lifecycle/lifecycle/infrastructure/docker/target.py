@@ -6,6 +6,7 @@ from racetrack_commons.clock import Clock
 from lifecycle.config import BuiltInTarget, Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.domain.secrets import SecretBox
+from lifecycle.infrastructure.answer_watch import AnswerWatch
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnostician
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
@@ -23,13 +24,13 @@ def make_target(
     connection = EngineConnection(config.docker_host)
     engine = DockerEngine(connection, clock, config.docker_wait_seconds)
     deployer = DockerDeployer(config, unit_of_work, secret_box, engine, clock)
-    failures = Failures()
-    monitor = DockerMonitor(deployer, Diagnostician(deployer, clock), failures)
+    failures, answers = Failures(), AnswerWatch()
+    monitor = DockerMonitor(deployer, Diagnostician(deployer, clock), failures, answers)
     return InfrastructureTarget(
         name=BuiltInTarget.DOCKER.value,
         job_deployer=deployer,
         job_monitor=monitor,
         logs_streamer=DockerLogsStreamer(deployer, monitor, connection),
         image_kind=ImageKind.DOCKER,
-        keeper=DockerKeeper(deployer, failures, clock),
+        keeper=DockerKeeper(deployer, failures, answers, clock),
     )

@@ -34,6 +34,7 @@ from lifecycle.infrastructure.process.os_processes import (
 )
 from lifecycle.infrastructure.process.plan import Launch, make_data_mark, make_launch
 from lifecycle.infrastructure.process.ports import JobPorts
+from lifecycle.monitor.health import AddressTaken
 
 logger = get_logger(__name__)
 EVIDENCE_LINES = 20
@@ -140,6 +141,12 @@ class ProcessDeployer(BuiltInDeployer):
             is_held_by_another(find_started_process(each), self.config.job_host, each.port)
             for each in self._list_processes(instance_id)
         )
+
+    def check_address(self, process: JobProcess, secret: str) -> None:
+        """Raise AddressTaken when another program listens at the port; an instance with a secret proves that by itself."""
+        host, port = self.config.job_host, process.port
+        if not secret and is_held_by_another(find_started_process(process), host, port):
+            raise AddressTaken(f"another program answers at the job's address {host}:{port}")
 
     def list_instances(self) -> list[Instance]:
         """List the instances that have rows of processes."""

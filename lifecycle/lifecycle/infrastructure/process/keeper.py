@@ -1,4 +1,4 @@
-"""The keeper of the target `process`: restarts crashed processes, ends unknown ones, and keeps logs small."""
+"""The keeper of the target `process`: restarts crashed and silent processes, ends unknown ones, and keeps logs small."""
 
 import signal
 from datetime import timedelta
@@ -9,14 +9,15 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.entities.dto import DeploymentStatus
 
 from lifecycle.deployer.instances import InstanceNotStarted
-from lifecycle.domain.instance import JobProcess, ProcessState
+from lifecycle.domain.instance import JobInstance, JobProcess, ProcessState
+from lifecycle.infrastructure.answer_watch import PROBE_SECONDS, AnswerWatch, WatchedReplica
 from lifecycle.infrastructure.model import KeeperTask, TargetKeeper
 from lifecycle.infrastructure.process.deployer import (
     ProcessDeployer,
     find_started_process,
     make_group_name,
 )
-from lifecycle.infrastructure.process.log_file import remove_old_logs, rotate
+from lifecycle.infrastructure.process.log_file import append_line, remove_old_logs, rotate
 from lifecycle.infrastructure.process.memory_watch import MemoryWatch
 from lifecycle.infrastructure.process.os_processes import (
     is_alive,
@@ -25,6 +26,7 @@ from lifecycle.infrastructure.process.os_processes import (
     signal_group,
 )
 from lifecycle.infrastructure.process.plan import make_data_mark
+from lifecycle.monitor.health import check_answers
 
 logger = get_logger(__name__)
 KEEP_SECONDS = 0.5
@@ -45,10 +47,12 @@ class ProcessKeeper(TargetKeeper):
         self,
         deployer: ProcessDeployer,
         memory_watch: MemoryWatch,
+        answer_watch: AnswerWatch,
         settling_seconds: float = SETTLING_SECONDS,
     ) -> None:
         self.deployer = deployer
         self.memory_watch = memory_watch
+        self.answer_watch = answer_watch
         self.settling_seconds = settling_seconds
         self.uow = deployer.uow
         self.clock = deployer.clock
@@ -57,6 +61,7 @@ class ProcessKeeper(TargetKeeper):
         """List the tasks of this target; crashes are looked for often, because a crashed job does not answer."""
         return [
             KeeperTask("keep-processes", KEEP_SECONDS, self.keep),
+            KeeperTask("watch-answers", PROBE_SECONDS, self.watch_answers),
             KeeperTask("watch-memory", WATCH_SECONDS, self.memory_watch.look),
             KeeperTask("end-strangers", UNKNOWN_PROCESSES_SECONDS, self.end_unknown_processes),
             KeeperTask("remove-old-logs", OLD_LOGS_SECONDS, self.remove_old_logs),
@@ -75,6 +80,26 @@ class ProcessKeeper(TargetKeeper):
                 logger.error(
                     f"job {process.job_name} {process.job_version} can't be kept running: {error}"
                 )
+
+    def watch_answers(self) -> None:
+        """Kill the processes of serving instances that run but do not answer; `keep` starts them again."""
+        with self.uow.reading() as uow:
+            serving = {instance.id: instance for instance in uow.instances.list_serving()}
+            processes = [one for one in uow.processes.list_all() if one.instance_id in serving]
+        alive = {
+            (one.id, found.create_time): one
+            for one in processes
+            if one.state == ProcessState.STARTED
+            and (found := find_started_process(one))
+            and is_alive(found)
+        }
+        watched = (self._watch(serving[one.instance_id], one) for one in alive.values())
+        for silent in self.answer_watch.list_silent(watched):
+            process = alive[silent.start]
+            text = f"the job {silent.description}; it is started again"
+            logger.warning(f"job {process.job_name} {process.job_version}: {text}")
+            append_line(Path(process.log_path), text)
+            self.deployer.kill(process)
 
     def end_unknown_processes(self) -> None:
         """End this platform's processes that have no row, left by a service that was killed while it started them."""
@@ -134,6 +159,17 @@ class ProcessKeeper(TargetKeeper):
         for each in marked:
             kill_replica(each.process, each.process_id)
         self.deployer.groups.kill_all()
+
+    def _watch(self, instance: JobInstance, process: JobProcess) -> WatchedReplica:
+        config, started = self.deployer.config, process.pid_create_time or 0.0
+        secret = self.deployer.secrets.make_shown_secret(instance)
+
+        def probe() -> None:
+            check_answers(f"http://{config.job_host}:{process.port}", secret)
+            self.deployer.check_address(process, secret)
+
+        is_young = self.clock.now().timestamp() - started < config.timeout_until_job_ready
+        return WatchedReplica(instance.id, (process.id, started), probe, is_young)
 
     def _look_after(self, process: JobProcess) -> None:
         _rotate(Path(process.log_path))

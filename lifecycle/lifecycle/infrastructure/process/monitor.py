@@ -6,18 +6,21 @@ from datetime import datetime
 from pathlib import Path
 
 from racetrack_client.log.errors import EntityNotFound
-from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobDto, JobStatus
 
 from lifecycle.config import BuiltInTarget, Config
-from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.domain.instance import JobProcess
+from lifecycle.domain.instance import JobInstance, JobProcess
+from lifecycle.infrastructure.answer_watch import AnswerWatch
 from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
-from lifecycle.infrastructure.process.deployer import find_started_process
+from lifecycle.infrastructure.process.deployer import ProcessDeployer, find_started_process
 from lifecycle.infrastructure.process.log_file import read_last_lines, read_lines_since
 from lifecycle.infrastructure.process.memory_watch import MemoryUse, MemoryUses
 from lifecycle.infrastructure.process.os_processes import is_alive
-from lifecycle.monitor.health import JobNotHealthy, JobNotReady, quick_check_job_condition
+from lifecycle.monitor.health import (
+    JobNotHealthy,
+    JobNotReady,
+    quick_check_job_condition,
+)
 from lifecycle.monitor.metric_parser import find_last_call
 
 _SHORT_PAUSE_SECONDS = 2.5
@@ -29,25 +32,25 @@ class ProcessMonitor(BuiltInMonitor):
 
     target = BuiltInTarget.PROCESS
 
-    def __init__(
-        self, config: Config, uow: UnitOfWorkFactory, clock: Clock, uses: MemoryUses
-    ) -> None:
-        self.config = config
-        self.uow = uow
-        self.clock = clock
+    def __init__(self, deployer: ProcessDeployer, uses: MemoryUses, answers: AnswerWatch) -> None:
+        self.config = deployer.config
+        self.uow = deployer.uow
+        self.clock = deployer.clock
+        self._deployer = deployer
         self._uses = uses
+        self._answers = answers
 
     def list_jobs(self, config: Config) -> Iterable[JobDto]:  # noqa: ARG002 - the port's signature
         """List the jobs that have a serving instance, in their present state."""
         with self.uow.reading() as uow:
-            serving = {instance.id for instance in uow.instances.list_serving()}
+            serving = {instance.id: instance for instance in uow.instances.list_serving()}
             processes = [
                 process for process in uow.processes.list_all() if process.instance_id in serving
             ]
         instances: dict[str, list[JobProcess]] = {}
         for process in processes:
             instances.setdefault(process.instance_id, []).append(process)
-        return [self._observe(replicas) for replicas in instances.values()]
+        return [self._observe(serving[key], replicas) for key, replicas in instances.items()]
 
     def read_recent_logs(self, job: JobDto, tail: int = 20) -> str:
         """Return the last `tail` lines of each replica of the serving instance."""
@@ -80,32 +83,35 @@ class ProcessMonitor(BuiltInMonitor):
             raise EntityNotFound(f"{job} has no log: no process of it is known")
         return sorted(serving, key=lambda process: process.replica)
 
-    def _observe(self, replicas: list[JobProcess]) -> JobDto:
+    def _observe(self, instance: JobInstance, replicas: list[JobProcess]) -> JobDto:
         names = [f"{self.config.job_host}:{process.port}" for process in replicas]
         first = replicas[0]
-        problems = [each for process in replicas if (each := self._find_problem(process))]
+        secret = self._deployer.secrets.make_shown_secret(instance)
+        found = (self._find_problem(process, secret) for process in replicas)
+        problems = [problem for problem in found if problem]
         problem = min(problems, key=lambda each: each.is_start, default=None)
+        past = _describe_past(replicas) or self._answers.find_notice(instance.id)
         observed = {
             "status": _choose_status(problem),
             "error": problem.text if problem and not problem.is_start else None,
-            "notice": problem.text if problem and problem.is_start else _describe_past(replicas),
+            "notice": problem.text if problem and problem.is_start else past,
             "internal_name": names[0],
             "replica_internal_names": names,
-            "last_call_time": find_last_call(names),
+            "last_call_time": None if problem else find_last_call(names),
             "infrastructure_stats": self._collect_statistics(replicas),
         }
         created = int(first.create_time.timestamp())
         job = self.describe_running(first.job_name, first.job_version, created)
         return job.model_copy(update=observed)
 
-    def _find_problem(self, process: JobProcess) -> "_Problem | None":
+    def _find_problem(self, process: JobProcess, secret: str) -> "_Problem | None":
         found = find_started_process(process)
         if found is None or not is_alive(found):
             return self._describe_end(process)
         try:
-            quick_check_job_condition(
-                f"http://{self.config.job_host}:{process.port}", instance_id=process.instance_id
-            )
+            url = f"http://{self.config.job_host}:{process.port}"
+            quick_check_job_condition(url, secret=secret)
+            self._deployer.check_address(process, secret)
         except JobNotReady as error:
             seconds = self.clock.now().timestamp() - found.create_time
             is_young = seconds < self.config.timeout_until_job_ready

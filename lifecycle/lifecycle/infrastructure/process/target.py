@@ -6,6 +6,7 @@ from racetrack_commons.clock import Clock
 from lifecycle.config import BuiltInTarget, Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.domain.secrets import SecretBox
+from lifecycle.infrastructure.answer_watch import AnswerWatch
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.infrastructure.process.cgroups.cgroup_places import list_places
 from lifecycle.infrastructure.process.cgroups.job_groups import JobGroups
@@ -24,13 +25,13 @@ def make_target(
     """Return the target with its adapters."""
     groups = JobGroups(make_data_mark(config), list_places() if config.job_cgroups else [])
     deployer = ProcessDeployer(config, unit_of_work, secret_box, clock, groups)
-    uses = MemoryUses()
-    monitor = ProcessMonitor(config, unit_of_work, clock, uses)
+    uses, answers = MemoryUses(), AnswerWatch()
+    monitor = ProcessMonitor(deployer, uses, answers)
     return InfrastructureTarget(
         name=BuiltInTarget.PROCESS.value,
         job_deployer=deployer,
         job_monitor=monitor,
         logs_streamer=ProcessLogsStreamer(monitor, unit_of_work),
         image_kind=ImageKind.PROCESS,
-        keeper=ProcessKeeper(deployer, MemoryWatch(deployer, uses, ProcessTable())),
+        keeper=ProcessKeeper(deployer, MemoryWatch(deployer, uses, ProcessTable()), answers),
     )

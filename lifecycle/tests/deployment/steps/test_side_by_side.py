@@ -28,7 +28,8 @@ def answer_example(platform):
 
 
 def answer_of_another(request):
-    return httpx.Response(200, json={"live": True, "instance_id": "of another Racetrack"})
+    headers = {"X-Racetrack-Proof": "of another Racetrack"}
+    return httpx.Response(200, json={"live": True}, headers=headers)
 
 
 def test_a_port_that_another_program_took_is_given_up_for_the_next(platform):
@@ -62,7 +63,56 @@ def test_another_program_is_never_taken_for_the_job(platform):
     assert platform.job() is None
 
 
-def test_a_job_type_that_tells_no_id_must_hold_its_port(platform):
+def test_an_instance_that_proves_itself_is_stored_as_such_and_an_older_one_is_not(platform):
+    platform.deploy()
+    assert serving(platform).proves_itself
+
+    platform.instances.answers["/live"] = lambda _: httpx.Response(200, json={"live": True})
+    platform.deploy()
+    assert not serving(platform).proves_itself
+
+
+def serving(platform):
+    with platform.unit_of_work.reading() as uow:
+        return uow.instances.find_serving("adder", "0.0.1")
+
+
+def test_the_examples_are_called_with_the_secret_of_an_instance_that_proves_itself(platform):
+    shown = []
+
+    def answer(request):
+        shown.append(request.headers.get("X-Racetrack-Instance-Secret"))
+        return httpx.Response(200, json={"/perform": {}})
+
+    for path in ("/api/v1/examples", "/api/v1/perform"):
+        platform.instances.answers[path] = answer
+    deployment = platform.deploy()
+    secret = platform.instances.running[deployment.id].spec.instance_secret
+    assert shown == [secret, secret]
+
+    platform.instances.answers["/live"] = lambda _: httpx.Response(200, json={"live": True})
+    platform.deploy()
+    assert shown[2:] == [None, None], "an older job would pass it on to its own code"
+
+
+def test_a_replica_that_does_not_prove_itself_beside_one_that_does_is_another_program(platform):
+    def answer(request):
+        if request.url.host == "job-1.test":
+            return httpx.Response(200, json={"live": True})
+        del platform.instances.answers["/live"]
+        try:
+            return platform.instances.answer(request)
+        finally:
+            platform.instances.answers["/live"] = answer
+
+    platform.instances.answers["/live"] = answer
+
+    error = platform.deploy(replicas=2).error
+
+    assert "another program answers at the job's address job-1.test:7000" in error
+
+
+def test_a_job_type_that_proves_nothing_must_hold_its_port(platform):
     platform.instances.answers["/live"] = lambda _: httpx.Response(200, json={"live": True})
     assert platform.deploy().status == DeploymentStatus.DONE
 

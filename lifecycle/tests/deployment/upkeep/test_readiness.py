@@ -9,8 +9,8 @@ def test_every_serving_instance_is_waited_for(platform):
         platform.deploy(name=name)
     asked = []
 
-    def probe(address, instance_id):
-        asked.append((address, instance_id))
+    def probe(address, instance):
+        asked.append((address, instance.id))
         if len(asked) < 5:
             raise JobNotHealthy("the job is not ready")
 
@@ -24,7 +24,7 @@ def test_the_wait_is_bounded_and_names_the_jobs(platform):
     platform.deploy(name="slow")
     before = platform.clock.monotonic()
 
-    def probe(address, instance_id):
+    def probe(address, instance):
         raise JobNotHealthy("the job is not ready")
 
     problems = wait_for_jobs(platform.unit_of_work, platform.clock, 30, probe)

@@ -1,9 +1,11 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
 from lifecycle.app import create_app
 from lifecycle.database.tables.job import PublicEndpointRow
+from lifecycle.domain.instance import InstanceState, JobInstance
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.maintenance import set_maintenance_mode
 from racetrack_commons.entities.dto import JobStatus
 from racetrack_commons.testing.builders import a_job
@@ -51,6 +53,35 @@ def test_pub_is_told_how_long_the_token_is_valid(client, app_uow, job, admin):
     assert 90 < answer["valid_seconds"] <= 100
     assert client.get(path, headers=admin).json()["valid_seconds"] is None
     assert client.get(f"{CALL}/0.0.1/live").json()["valid_seconds"] is None
+
+
+@pytest.mark.parametrize("proves_itself", [True, False])
+def test_the_gateway_alone_learns_the_secret_of_the_instance(
+    client, job, admin, internal, app_uow, proves_itself
+):
+    instance = JobInstance(
+        id="one",
+        job_name="adder",
+        job_version="0.0.1",
+        infrastructure_target="process",
+        state=InstanceState.SERVING,
+        create_time=datetime.now(UTC),
+        proves_itself=proves_itself,
+    )
+    with app_uow() as uow:
+        uow.instances.save(instance)
+
+    def ask(service_token):
+        headers = admin | {"X-Racetrack-Service-Auth": service_token}
+        answer = client.get(f"{CALL}/0.0.1/api/v1/perform", headers=headers)
+        assert answer.status_code == 200
+        return answer.json()["instance_secret"]
+
+    secrets = SecretBox(client.app.state.services.config.secret_key)
+    expected = secrets.derive_instance_secret("one") if proves_itself else None
+    assert ask(internal["X-Racetrack-Auth"]) == expected
+    assert ask(admin["X-Racetrack-Auth"]) is None, "a caller could go around the gateway"
+    assert ask("") is None
 
 
 def test_jobs_may_call_jobs_of_a_granted_family(client, job, internal):

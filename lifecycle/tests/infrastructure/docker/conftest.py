@@ -9,6 +9,7 @@ from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.domain.instance import Instance, InstanceSpec, InstanceState, JobInstance
 from lifecycle.domain.secrets import SecretBox
+from lifecycle.infrastructure.answer_watch import AnswerWatch
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnostician
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
@@ -178,10 +179,15 @@ def failures() -> Failures:
 
 
 @pytest.fixture
-def keeper(deployer: DockerDeployer, failures: Failures) -> DockerKeeper:
-    return DockerKeeper(deployer, failures, Clock(), settling_seconds=0)
+def answers() -> AnswerWatch:
+    return AnswerWatch()
 
 
 @pytest.fixture
-def monitor(deployer: DockerDeployer, failures: Failures) -> DockerMonitor:
-    return DockerMonitor(deployer, Diagnostician(deployer, Clock()), failures)
+def keeper(deployer: DockerDeployer, failures: Failures, answers: AnswerWatch) -> DockerKeeper:
+    return DockerKeeper(deployer, failures, answers, Clock(), settling_seconds=0)
+
+
+@pytest.fixture
+def monitor(deployer: DockerDeployer, failures: Failures, answers: AnswerWatch) -> DockerMonitor:
+    return DockerMonitor(deployer, Diagnostician(deployer, Clock()), failures, answers)

@@ -108,9 +108,11 @@ def test_the_environment_is_what_the_contract_says_and_secrets_are_nowhere_else(
         spec,
         secret_runtime_env={"PASSWORD": 'tu"$(li)p'},
         family_token="a-token",
+        instance_secret="known-to-both",
         plugin_env={"OF_PLUGIN": "1"},
     )
-    (container,) = inspect(deployer, deployer.start_instance(spec))
+    instance = deployer.start_instance(spec)
+    (container,) = inspect(deployer, instance)
 
     of_image = run_docker("image", "inspect", "--format={{json .Config.Env}}", tiny_image)
     variables = dict(variables_of(container).items() - variables_in(json.loads(of_image)).items())
@@ -123,6 +125,8 @@ def test_the_environment_is_what_the_contract_says_and_secrets_are_nowhere_else(
         "AUTH_TOKEN": "a-token",
         "JOB_DEPLOYMENT_TIMESTAMP": str(TIMESTAMP),
         "RACETRACK_INSTANCE_ID": spec.instance_id,
+        "RACETRACK_INSTANCE_SECRET": "known-to-both",
+        "RACETRACK_PORT": instance.internal_name.rpartition(":")[2],
         "REQUEST_TRACING_HEADER": "X-Request-Tracing-Id",
         "OF_PLUGIN": "1",
     }

@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 from lifecycle.domain.instance import InstanceState
+from lifecycle.infrastructure.answer_watch import FAILED_PROBES, AnswerWatch
 from lifecycle.infrastructure.docker.keeper import DockerKeeper
 from lifecycle.testing.deployer_contract import a_contract_manifest
 from lifecycle.testing.tiny_job import run_docker
@@ -116,7 +117,7 @@ def test_a_job_whose_image_is_gone_too_says_so_and_is_not_tried_all_the_time(
     deployer, serve, make_spec, containers_of, failures, tiny_image
 ):
     clock = FakeClock()
-    keeper = DockerKeeper(deployer, failures, clock)
+    keeper = DockerKeeper(deployer, failures, AnswerWatch(), clock)
     image = f"{tiny_image}-copy"
     run_docker("tag", tiny_image, image)
     spec = dataclasses.replace(make_spec(), image_names=[image])
@@ -147,7 +148,7 @@ def test_containers_of_an_ended_deployment_are_removed_and_those_of_strangers_st
         for spec in (ended, fresh):
             uow.deployments.add(a_deployment(spec.instance_id), Clock().now())
 
-    DockerKeeper(deployer, keeper._failures, Clock()).remove_leftovers()
+    DockerKeeper(deployer, keeper._failures, AnswerWatch(), Clock()).remove_leftovers()
     assert len(containers_of(fresh.instance_id)) == 1
     wait_until(lambda: removes(keeper, containers_of, ended))
 
@@ -161,3 +162,21 @@ def removes(keeper, containers_of, spec):
 
 def restart_policy(deployer, container):
     return deployer.engine.find_container(container.id)["HostConfig"]["RestartPolicy"]["Name"]
+
+
+def test_a_container_that_does_not_answer_any_more_is_started_again(
+    keeper, serve, make_spec, containers_of, ask, deployer
+):
+    spec = make_spec()
+    job = serve(spec)
+    (before,) = containers_of(spec.instance_id)
+    keeper.watch_answers()
+    ask(job.internal_name, "/deaf?closed")
+
+    for _ in range(FAILED_PROBES):
+        keeper.watch_answers()
+
+    wait_until(lambda: ask(job.internal_name))
+    assert [one.id for one in containers_of(spec.instance_id)] == [before.id]
+    assert restart_policy(deployer, before) == "always"
+    assert "did not answer 5 probes" in keeper._answers.find_notice(spec.instance_id)

@@ -2,6 +2,7 @@ import pytest
 from lifecycle.config import Config
 from lifecycle.deployer.secrets import JobSecrets
 from lifecycle.domain.instance import InstanceState
+from lifecycle.infrastructure.answer_watch import AnswerWatch
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnostician
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
@@ -161,7 +162,7 @@ def test_an_engine_that_is_away_leaves_jobs_as_they_were(
     before = serve(make_spec())
     engine = DockerEngine(connection_to_no_engine, Clock(), wait_seconds=0)
     away = DockerDeployer(deployer.config, deployer.uow, deployer.secrets, engine, Clock())
-    monitor = DockerMonitor(away, Diagnostician(away, Clock()), Failures())
+    monitor = DockerMonitor(away, Diagnostician(away, Clock()), Failures(), AnswerWatch())
     registry = InfrastructureRegistry({"docker": InfrastructureTarget(job_monitor=monitor)})
 
     with pytest.raises(EngineUnavailable):

@@ -8,6 +8,7 @@ from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.domain.instance import InstanceSpec
 from lifecycle.domain.secrets import SecretBox
+from lifecycle.infrastructure.answer_watch import AnswerWatch
 from lifecycle.infrastructure.process.cgroups.cgroup_places import CgroupPlace, list_places
 from lifecycle.infrastructure.process.cgroups.job_groups import JobGroups
 from lifecycle.infrastructure.process.deployer import ProcessDeployer
@@ -55,7 +56,8 @@ def deployer(
     yield deployer
     for instance in deployer.list_instances():
         deployer.stop_instance(instance.instance_id, grace_seconds=0)
-    ProcessKeeper(deployer, MemoryWatch(deployer, MemoryUses(), ProcessTable())).stop_all()
+    watch = MemoryWatch(deployer, MemoryUses(), ProcessTable())
+    ProcessKeeper(deployer, watch, AnswerWatch()).stop_all()
 
 
 @pytest.fixture
@@ -69,8 +71,15 @@ def memory_watch(deployer: ProcessDeployer, uses: MemoryUses) -> MemoryWatch:
 
 
 @pytest.fixture
-def keeper(deployer: ProcessDeployer, memory_watch: MemoryWatch) -> ProcessKeeper:
-    return ProcessKeeper(deployer, memory_watch, settling_seconds=0)
+def answer_watch() -> AnswerWatch:
+    return AnswerWatch()
+
+
+@pytest.fixture
+def keeper(
+    deployer: ProcessDeployer, memory_watch: MemoryWatch, answer_watch: AnswerWatch
+) -> ProcessKeeper:
+    return ProcessKeeper(deployer, memory_watch, answer_watch, settling_seconds=0)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +10,10 @@ import psutil
 import pytest
 from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.domain.instance import InstanceState, JobInstance, ProcessState
+from lifecycle.infrastructure.answer_watch import FAILED_PROBES, AnswerWatch
 from lifecycle.infrastructure.process.keeper import ProcessKeeper
+from lifecycle.monitor import health
+from lifecycle.testing.tiny_job import TINY_JOB
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 from racetrack_commons.testing.serving import wait_until
 
@@ -154,7 +159,7 @@ def test_a_process_that_has_just_been_started_is_no_stranger(
 ):
     with unit_of_work() as uow:
         uow.processes.remove_of_instance("one")
-    ProcessKeeper(deployer, memory_watch).end_unknown_processes()
+    ProcessKeeper(deployer, memory_watch, AnswerWatch()).end_unknown_processes()
     assert is_up(instance.internal_name)
 
 
@@ -194,3 +199,58 @@ def test_the_log_of_a_process_stays_until_it_has_ended_for_good(keeper, instance
     keeper.remove_old_logs()
 
     assert not log.exists()
+
+
+@pytest.mark.parametrize("kind", ["closed", "hanging"])
+def test_a_job_that_does_not_answer_any_more_is_started_again(
+    keeper, instance, unit_of_work, monkeypatch, kind
+):
+    monkeypatch.setattr(health, "_REQUEST_TIMEOUT_SECONDS", 0.2)
+    keeper.watch_answers()
+    before = process_of(unit_of_work)
+    httpx.get(f"http://{instance.internal_name}/deaf?{kind}", trust_env=False)
+
+    for _ in range(FAILED_PROBES - 1):
+        keeper.watch_answers()
+    assert not has_ended(before.pid), "it may recover"
+    keeper.watch_answers()
+
+    wait_until(lambda: has_ended(before.pid))
+    keeper.keep()
+    wait_until(lambda: is_up(instance.internal_name))
+    keeper.watch_answers()
+    assert process_of(unit_of_work).restarts == 1
+    told = "did not answer 5 probes of /live in a row: the job does not answer: "
+    assert f"the job {told}" in Path(before.log_path).read_text()
+    assert told in keeper.answer_watch.find_notice("one")
+
+
+def test_a_job_whose_port_a_stranger_has_is_started_again_elsewhere(
+    keeper, instance, unit_of_work, monkeypatch
+):
+    keeper.watch_answers()
+    httpx.get(f"http://{instance.internal_name}/deaf?closed", trust_env=False)
+    command = [sys.executable, "-c", TINY_JOB, *instance.internal_name.split(":")]
+    variables = {"JOB_DEPLOYMENT_TIMESTAMP": "1"}
+    with subprocess.Popen(command, env=variables) as stranger:
+        wait_until(lambda: is_up(instance.internal_name))
+        for _ in range(FAILED_PROBES):
+            keeper.watch_answers()
+        keeper.keep()
+        [moved] = keeper.deployer.list_instances()
+        assert moved.internal_name != instance.internal_name
+        wait_until(lambda: is_up(moved.internal_name))
+        stranger.kill()
+
+
+def test_a_job_that_has_never_answered_may_still_start(keeper, deployer, make_spec, unit_of_work):
+    deployer.start_instance(make_spec("one", "import time\ntime.sleep(600)"))
+    save(unit_of_work, InstanceState.SERVING)
+    for _ in range(FAILED_PROBES + 1):
+        keeper.watch_answers()
+    assert not has_ended(process_of(unit_of_work).pid)
+
+    deployer.config.timeout_until_job_ready = 0
+    for _ in range(FAILED_PROBES):
+        keeper.watch_answers()
+    wait_until(lambda: has_ended(process_of(unit_of_work).pid))

@@ -4,18 +4,18 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 from lifecycle.domain.instance import InstanceState, JobInstance
+from lifecycle.infrastructure.answer_watch import AnswerWatch
 from lifecycle.infrastructure.process.logs_streamer import ProcessLogsStreamer
 from lifecycle.infrastructure.process.monitor import ProcessMonitor
 from lifecycle.testing.deployer_contract import NAME, VERSION, a_contract_manifest
 from racetrack_client.log.errors import EntityNotFound
-from racetrack_commons.clock import Clock
 from racetrack_commons.testing.builders import a_job
 from racetrack_commons.testing.serving import wait_until
 
 
 @pytest.fixture
-def monitor(process_config, unit_of_work, uses):
-    return ProcessMonitor(process_config, unit_of_work, Clock(), uses)
+def monitor(deployer, uses):
+    return ProcessMonitor(deployer, uses, AnswerWatch())
 
 
 @pytest.fixture

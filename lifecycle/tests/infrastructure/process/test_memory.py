@@ -11,6 +11,7 @@ import psutil
 import pytest
 from lifecycle.deployer.instances import JobCrashed
 from lifecycle.domain.instance import InstanceState, JobInstance
+from lifecycle.infrastructure.answer_watch import AnswerWatch
 from lifecycle.infrastructure.process.cgroups.cgroup_places import list_places
 from lifecycle.infrastructure.process.deployer import find_started_process
 from lifecycle.infrastructure.process.monitor import ProcessMonitor
@@ -18,7 +19,6 @@ from lifecycle.infrastructure.process.os_processes import is_alive
 from lifecycle.infrastructure.process.process_table import ProcessTable
 from lifecycle.testing.deployer_contract import a_contract_manifest
 from lifecycle.testing.tiny_job import TINY_JOB
-from racetrack_commons.clock import Clock
 from racetrack_commons.testing.serving import wait_until
 
 MEBI = 2**20
@@ -198,7 +198,7 @@ def test_a_serving_job_is_started_again_under_its_limit_and_its_users_learn_why(
 ):
     instance = start(KEEPING)
     serve(unit_of_work)
-    monitor = ProcessMonitor(process_config, unit_of_work, Clock(), uses)
+    monitor = ProcessMonitor(deployer, uses, AnswerWatch())
     for kills in (1, 2):
         wait_until(lambda: watch() or is_up(instance))
         with contextlib.suppress(httpx.HTTPError):

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import psutil
@@ -10,7 +12,6 @@ from lifecycle.database.tables.deployment import JobProcessRow
 from lifecycle.domain.instance import InstanceState, JobInstance
 from lifecycle.infrastructure.process.memory_watch import MemoryUses
 from lifecycle.infrastructure.process.monitor import ProcessMonitor
-from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobStatus
 from racetrack_commons.testing.serving import wait_until
 
@@ -20,7 +21,7 @@ import http.server, sys
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        body = b'{"live": true, "instance_id": "of another Racetrack"}'
+        body = b'{"live": true}'
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -34,7 +35,7 @@ http.server.HTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
 def serve(deployer, make_spec, unit_of_work):
     """Starts a program as the serving instance `one`."""
 
-    def start(*code):
+    def start(*code, proves_itself=False):
         instance = deployer.start_instance(make_spec("one", *code))
         with unit_of_work() as uow:
             uow.instances.save(
@@ -45,6 +46,7 @@ def serve(deployer, make_spec, unit_of_work):
                     infrastructure_target="process",
                     state=InstanceState.SERVING,
                     create_time=datetime.now(UTC),
+                    proves_itself=proves_itself,
                 )
             )
 
@@ -52,8 +54,8 @@ def serve(deployer, make_spec, unit_of_work):
 
 
 @pytest.fixture
-def observe(process_config, unit_of_work):
-    monitor = ProcessMonitor(process_config, unit_of_work, Clock(), MemoryUses())
+def observe(deployer, process_config, answer_watch):
+    monitor = ProcessMonitor(deployer, MemoryUses(), answer_watch)
 
     def observe():
         (job,) = monitor.list_jobs(process_config)
@@ -103,8 +105,21 @@ def test_a_process_that_was_ended_once_is_starting_and_one_that_crashes_again_an
     assert "it crashed 5 times" in observe().error
 
 
-def test_another_program_at_the_address_is_an_error(serve, observe):
-    serve(STRANGER)
+def test_a_program_that_does_not_prove_itself_any_more_is_an_error(serve, observe):
+    serve(STRANGER, proves_itself=True)
 
     wait_until(lambda: observe().status == JobStatus.ERROR)
     assert "another program answers at the job's address" in observe().error
+
+
+def test_another_program_at_the_port_of_a_job_that_proves_nothing_is_an_error(
+    serve, observe, deployer
+):
+    """The job has closed its port, as by a fault of its own, and runs on."""
+    serve(SLOW)
+    [instance] = deployer.list_instances()
+    host, port = instance.internal_name.split(":")
+    with subprocess.Popen([sys.executable, "-c", STRANGER, host, port]) as stranger:
+        wait_until(lambda: "another program" in (observe().error or ""))
+        assert observe().status == JobStatus.ERROR
+        stranger.kill()

@@ -9,6 +9,8 @@ import psutil
 import pytest
 from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.domain.instance import InstanceState, JobInstance
+from lifecycle.infrastructure.process.deployer import find_started_process
+from lifecycle.infrastructure.process.os_processes import is_alive
 from racetrack_commons.entities.dto import ChangeKind
 from racetrack_commons.testing.builders import a_job
 from racetrack_commons.testing.serving import wait_until
@@ -53,7 +55,7 @@ def crash(unit_of_work):
         [process] = uow.processes.list_of_instance("one")
     found = psutil.Process(process.pid)
     found.kill()
-    wait_until(lambda: not found.is_running() or found.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: not is_alive(find_started_process(process)))
 
 
 def listen(port):
