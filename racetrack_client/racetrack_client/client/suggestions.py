@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 3.0
 """The longest time that a suggestion, or pressing Tab, waits for an answer."""
 API_PREFIX = "/api/v1"
 """The beginning of the paths of a job's methods, which `racetrack call` leaves out."""
-_MISSING = "there is no job "
+_MISSING = ("there is no job ", "was never built here")
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def suggesting_jobs(session: Session, name: str) -> Iterator[None]:
     try:
         yield
     except ResponseError as error:
-        if error.status_code != 404 or _MISSING not in str(error):
+        if error.status_code != 404 or not any(each in str(error) for each in _MISSING):
             raise
         suggestion = suggest_job(session, name)
         raise ResponseError("; ".join(filter(None, (str(error), suggestion))), 404) from error

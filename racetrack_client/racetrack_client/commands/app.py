@@ -45,6 +45,19 @@ COMMANDS = {
     "version": "racetrack_client.commands.settings",
 }
 """Module of each command."""
+_WORDS_OF_OTHERS = {
+    **dict.fromkeys(("ls", "ps", "jobs"), "list"),
+    **dict.fromkeys(("rm", "remove", "stop"), "delete"),
+    **dict.fromkeys(("push", "publish", "up"), "deploy"),
+    **dict.fromkeys(("run", "serve", "dev"), "run-local"),
+    **dict.fromkeys(("describe", "show", "info"), "status"),
+    **dict.fromkeys(("invoke", "predict", "perform"), "call"),
+    **dict.fromkeys(("history", "releases"), "deployments"),
+    **dict.fromkeys(("abort", "kill"), "cancel"),
+    "log": "logs",
+    "users": "user",
+}
+"""Commands of similar tools, and those of ours that do the same."""
 
 
 class OutputClosed(Exception):
@@ -73,8 +86,9 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
         if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean {close[0]}?" if close else ""
-            ctx.fail(f"No such command '{args[0]}'.{hint}")
+            meant = _WORDS_OF_OTHERS.get(args[0]) or next(iter(close), None)
+            hint = f"Did you mean {meant}?" if meant else "`racetrack --help` lists them all."
+            ctx.fail(f"No such command '{args[0]}'. {hint}")
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]

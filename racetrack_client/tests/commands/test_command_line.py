@@ -39,11 +39,19 @@ def test_a_command_used_wrongly_ends_with_2(racetrack, arguments):
     assert racetrack(*arguments).returncode == 2
 
 
-def test_a_mistyped_command_is_answered_with_the_one_that_may_be_meant(racetrack):
-    done = racetrack("plugins")
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("plugins", "Did you mean plugin?"),
+        ("ps", "Did you mean list?"),
+        ("xyz", "`racetrack --help` lists them all."),
+    ],
+)
+def test_an_unknown_command_is_answered_with_the_one_that_may_be_meant(racetrack, typed, hint):
+    done = racetrack(typed)
 
     assert done.returncode == 2
-    assert "No such command 'plugins'. Did you mean plugin?" in done.stderr
+    assert f"No such command '{typed}'. {hint}" in done.stderr
 
 
 def test_version_is_data(racetrack):

@@ -71,7 +71,7 @@ def test_ctrl_c_is_how_a_reader_says_that_it_was_enough(logged_in, lifecycle, st
 
 
 def test_following_begins_with_the_lines_since_a_time(logged_in, lifecycle, answer, stream):
-    since = 1767268800
+    since = 1767268800.0
     lifecycle.on(f"{FOLLOW}?since={since}&tail={2**31 - 1}", stream(b'data: "one"\n\n'))
     lifecycle.on(f"{FOLLOW}?tail=0", answer(GONE, 404))
 

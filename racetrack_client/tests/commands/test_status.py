@@ -49,7 +49,10 @@ def test_an_unknown_job_names_the_one_that_is_meant(logged_in, lifecycle, answer
     lifecycle.on("GET job", answer([{"name": "adder", "version": "0.0.2"}]))
     lifecycle.on("GET deploy?job_name=ader&limit=1", answer([]))
 
-    for command in ("status", "open", "logs"):
+    never_built = answer({"error": "job ader latest was never built here"}, 404)
+    lifecycle.on("GET job/ader/latest/build-logs?tail=0", never_built)
+
+    for command in ("status", "open", "logs", "build-logs"):
         assert "did you mean adder?" in logged_in(command, "ader").stderr
 
 
