@@ -47,9 +47,23 @@ class Entrypoint:
         """Raise UnfitEntrypoint when the module has nothing of this name."""
         names = set(_list_bound_names(self.tree.body))
         if name not in names and "*" not in names:
-            classes = ", ".join(sorted(name for name in names if name[:1].isupper())) or "none"
+            classes = ", ".join(sorted(name for name in names if name[:1].isupper()))
+            advice = (
+                f"which has: {classes}; correct entrypoint_class"
+                if classes
+                else "which has no class at all: a job is a class with perform()"
+            )
+            raise UnfitEntrypoint(f"there is no class {name!r} in {self.shown_path}, {advice}")
+
+    def check_choice(self) -> None:
+        """Raise UnfitEntrypoint when several classes could be the job, and the manifest names none."""
+        callable_ones = self._list_callable_classes()
+        if len(callable_ones) > 1 and not any(
+            isinstance(each, ast.Delete) for each in self.tree.body
+        ):
+            names = ", ".join(each.name for each in callable_ones)
             raise UnfitEntrypoint(
-                f"there is no class {name!r} in {self.shown_path}, which has: {classes}; correct entrypoint_class"
+                f"{self.shown_path} has several classes with perform(); set entrypoint_class to one of: {names}"
             )
 
     def check_endpoints(self, class_name: str) -> None:
@@ -83,9 +97,13 @@ class Entrypoint:
         if name:
             named = [each for each in classes if each.name == name]
             return named[-1] if named else None
-        callable_ones = [each for each in classes if "perform" in (self._find_members(each) or ())]
-        candidates = callable_ones or classes
+        candidates = self._list_callable_classes() or classes
         return candidates[0] if len(candidates) == 1 else None
+
+    def _list_callable_classes(self) -> list[ast.ClassDef]:
+        """List the classes that certainly have perform()."""
+        classes = [each for each in self.tree.body if isinstance(each, ast.ClassDef)]
+        return [each for each in classes if "perform" in (self._find_members(each) or ())]
 
     def _find_members(self, definition: ast.ClassDef) -> set[str] | None:
         """Return the names that a class has; None when it may have names that are not written here."""
@@ -133,6 +151,8 @@ def examine_entrypoint(path: Path, manifest: Manifest) -> list[str]:
         entrypoint.check_class(class_name)
     if not manifest.get_jobtype().startswith(SERVED_BY_CLASS):
         return []
+    if not class_name:
+        entrypoint.check_choice()
     entrypoint.check_endpoints(class_name)
     if not manifest.smoke_test or not entrypoint.has_no_example(class_name):
         return []

@@ -40,6 +40,33 @@ def test_a_missing_class_is_told_with_the_classes_there_are(tmp_path):
         check(tmp_path, "Job")
 
 
+def test_a_file_without_a_class_is_told_what_a_job_is(tmp_path):
+    (tmp_path / "job.py").write_text("def perform(x): ...\n")
+
+    with pytest.raises(UnfitEntrypoint, match=r"no class at all: a job is a class with perform"):
+        check(tmp_path, "Job")
+
+
+@pytest.mark.parametrize(
+    ("code", "is_refused"),
+    [
+        ("class A:\n    def perform(self): ...\nclass B(A): ...\n", True),
+        ("class A:\n    def perform(self): ...\nclass B: ...\n", False),
+        ("class A:\n    def perform(self): ...\nclass B(A): ...\ndel A\n", False),
+        ("class A:\n    def perform(self): ...\n@register\nclass B(A): ...\n", False),
+    ],
+)
+def test_one_of_several_classes_must_be_named(tmp_path, code, is_refused):
+    (tmp_path / "job.py").write_text(code)
+
+    if is_refused:
+        with pytest.raises(UnfitEntrypoint, match="set entrypoint_class to one of: A, B"):
+            check(tmp_path)
+    else:
+        check(tmp_path)
+    check(tmp_path, "B" if "B(A)" in code else "A")
+
+
 def test_a_syntax_error_is_found_before_anything_runs(tmp_path):
     (tmp_path / "job.py").write_text("class Job:\n  def (\n")
 
@@ -80,7 +107,6 @@ def test_a_class_that_offers_nothing_is_no_job(tmp_path, code, advice):
         "class Job:\n    def auxiliary_endpoints_v2(self): ...\n",
         "class Job:\n    def webview_app(self, url): ...\n",
         "class Job:\n    def static_endpoints(self): ...\n",
-        f"class Base:\n{PERFORM}class Job(Base): ...\n",
         "class Job:\n    perform = predict\n",
         "class Job: ...\nJob.perform = predict\n",
         "class Job: ...\nsetattr(Job, 'perform', predict)\n",
