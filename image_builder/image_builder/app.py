@@ -99,7 +99,8 @@ def create_builder(
 ) -> Builder:
     """Wire everything that builds. `environment` holds all variables of this process that git, uv and docker may see."""
     limits = SourceLimits(config.max_source_files, config.max_source_bytes)
-    git = GitSource(environment, config.git_protocols, config.git_timeout_seconds, limits)
+    disk = config.disk_space
+    git = GitSource(environment, config.git_protocols, config.git_timeout_seconds, limits, disk)
     workspaces = Workspaces(config.workspaces_dir, config.clean_up_workspaces)
     metrics = BuilderMetrics(registry)
     backends = _create_backends(config, job_types, environment, metrics)
@@ -109,6 +110,7 @@ def create_builder(
         job_types=job_types,
         makers={kind: backend.maker for kind, backend in backends.items()},
         racetrack_version=config.docker_tag,
+        disk=disk,
         verify_manifest_consistency=config.verify_manifest_consistency,
     )
     build_limits = BuildLimits(
@@ -178,4 +180,9 @@ def _make_probes(config: ImageBuilderConfig, builder: Builder) -> Probes:
             return ProbeAnswer({**about, "status": "fail", "details": str(error)}, status=500)
         return ProbeAnswer({**about, "status": "pass"})
 
-    return Probes(_SERVICE, health=answer_health)
+    def answer_ready() -> ProbeAnswer:
+        shortage = config.disk_space.find_shortage()
+        body = {"service": _SERVICE, "ready": shortage is None}
+        return ProbeAnswer(body | {"error": shortage}, 503) if shortage else ProbeAnswer(body)
+
+    return Probes(_SERVICE, ready=answer_ready, health=answer_health)

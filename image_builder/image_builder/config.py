@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 from racetrack_client.entities import ImageKind
+from racetrack_commons.disk_space import DiskSpace
 from racetrack_commons.settings import CommaSeparated, Settings
 
 
@@ -54,6 +55,8 @@ class ImageBuilderConfig(Settings):
     """Maximum size of the source of a job, unpacked."""
     git_protocols: tuple[str, ...] = ("https",)
     """Protocols that repositories may be cloned with."""
+    min_free_disk_bytes: int = Field(default=100 * 1024 * 1024, ge=0)
+    """Bytes that stay free on the disk of the builds: with less, no build begins, and clones are stopped."""
     git_timeout_seconds: float = 600
     """Seconds after which a clone is stopped."""
     build_timeout_seconds: float = 3600
@@ -81,3 +84,10 @@ class ImageBuilderConfig(Settings):
     """Minutes between two removals of unused build cache."""
     cache_base_images: bool = True
     """Not used, but accepted from older set-ups: base images are always reused."""
+
+    @property
+    def disk_space(self) -> DiskSpace:
+        """The disks of running builds and of images."""
+        return DiskSpace(
+            (self.workspaces_dir, self.images_dir, self.environments_dir), self.min_free_disk_bytes
+        )

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 from racetrack_client.utils.quantity import Quantity
+from racetrack_commons.disk_space import DiskSpace
 from racetrack_commons.settings import CommaSeparated, Settings
 
 
@@ -173,6 +174,14 @@ class Config(Settings):
     """Bytes that a packed source directory may have; a deployment of more is refused."""
     reconciliation_loop: bool = False
     """Let the Supervisor provision lost jobs again. False: they stay lost until a user acts."""
+    min_free_disk_bytes: int = Field(100 * 1024 * 1024, ge=0)
+    """Bytes that stay free on the disk of the data: with less, deployments and async calls are refused, and `/ready` says so."""
+    max_open_deployments: int = Field(100, ge=1)
+    """Deployments of one user that may wait or run at the same time; further ones are refused. Their sources count as well."""
+    async_max_calls: int = Field(20_000, ge=1)
+    """Async calls that are kept at once; further ones are refused. One job may have half of them, one caller a quarter."""
+    async_max_bytes: int = Field(4 * 1024**3, ge=1)
+    """Bytes of the bodies and answers of all async calls that are kept, shared in the same way."""
     async_job_call_lifetime: int = 14400
     """Seconds that an async call and its result are kept after its start; then they are removed."""
     job_watcher_interval: float = 3
@@ -211,6 +220,14 @@ class Config(Settings):
     """Tell jobs to send traces to `open_telemetry_endpoint`; plugins read this setting too."""
     open_telemetry_endpoint: str = "console"
     """Address that traces are sent to; jobs find it in their variable `OPENTELEMETRY_ENDPOINT`."""
+
+    @property
+    def disk_space(self) -> DiskSpace:
+        """The disks of the database and of the logs of jobs."""
+        directories = [self.db_path.parent] if self.db_type == "sqlite" else []
+        if BuiltInTarget.PROCESS in self.built_in_targets:
+            directories.append(self.job_logs_dir)
+        return DiskSpace(directories, self.min_free_disk_bytes)
 
     @property
     def cluster_name(self) -> str:

@@ -5,12 +5,14 @@ import sys
 import traceback
 
 from racetrack_client.commands.app import OutputClosed, make_app
+from racetrack_client.utils.terminal import SafeOutput
 
 UNEXPECTED_HINT = "run `racetrack -v …` to see where the error comes from"
 
 
 def main() -> None:
     """Run a command; an error ends it with one message and exit code 70."""
+    sys.stdout, sys.stderr = SafeOutput(sys.stdout), SafeOutput(sys.stderr)
     try:
         make_app()(prog_name="racetrack")
     except KeyboardInterrupt:

@@ -149,6 +149,8 @@ class DeployPayload(BaseModel):
     """Base64 of a gzip-compressed tar of the job's directory; null means: clone `git.remote`."""
     force: bool | None = None
     build_flags: list[str] = Field(default_factory=list)
+    deployment_id: str | None = None
+    """An id that the client made up, so that it can send the same deployment again when no answer arrived; a UUID."""
 
     def get_secret_vars(self) -> SecretVars:
         """Return the secret variables; empty ones when the client sent null."""

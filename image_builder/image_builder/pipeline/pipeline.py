@@ -9,6 +9,7 @@ from racetrack_client.entities import ImageKind
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest.entrypoint import SERVED_BY_CLASS
 from racetrack_client.manifest.rules import DEPRECATED_KEYS
+from racetrack_commons.disk_space import DiskSpace
 from racetrack_commons.entities.dto import BuildResult
 from racetrack_commons.plugin.job_types import JobType
 
@@ -55,10 +56,12 @@ class BuildPipeline:
     job_types: JobTypeCatalog
     makers: Mapping[ImageKind, ImageMaker]
     racetrack_version: str
+    disk: DiskSpace
     verify_manifest_consistency: bool = True
 
     def build(self, request: BuildRequest, progress: BuildProgress) -> BuildResult:
         """Build the images of a request and remove everything else; errors begin with the phase that failed."""
+        self.disk.check_room()
         maker = self._choose_maker(request)
         _warn_of_deprecated_keys(request, progress)
         with self.workspaces.open(request.deployment_id) as workspace:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MAX_LINE_BYTES = 16 * 1024
+_CHECK_SECONDS = 0.5
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -79,6 +80,8 @@ class Command:
     directory: Path | None = None
     timeout_seconds: float = 3600
     remembered_lines: int = 20
+    check: Callable[[], str | None] | None = None
+    """Called about twice a second while the program runs; it is killed for the reason that this returns."""
     """Number of lines from the end of its output that an error holds."""
 
     @property
@@ -112,13 +115,16 @@ def run_command(
     last_lines: deque[str] = deque(maxlen=command.remembered_lines)
     with _start(command) as process:
         deadline = _Deadline(process, command.timeout_seconds)
-        with cancellation.interrupting(lambda: _kill_group(process)), deadline:
+        watch = _Watch(process, command.check)
+        with cancellation.interrupting(lambda: _kill_group(process)), deadline, watch:
             for line in _read_lines(process):
                 last_lines.append(on_line(line))
             code = process.wait()
     if deadline.passed:
         reason = f"{command.program} did not end within {command.timeout_seconds:.0f} s"
         raise CommandTookTooLong(reason, list(last_lines))
+    if watch.reason is not None:
+        raise CommandFailed(f"{command.program} was stopped: {watch.reason}", [])
     if code != 0:
         raise CommandFailed(f"{command.program} failed with exit code {code}", list(last_lines))
 
@@ -141,6 +147,35 @@ class _Deadline:
     def _pass(self) -> None:
         self.passed = True
         _kill_group(self._process)
+
+
+class _Watch:
+    """Kills a process as soon as a check finds a reason."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], check: Callable[[], str | None] | None
+    ) -> None:
+        self.reason: str | None = None
+        self._process = process
+        self._check = check
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> None:
+        if self._check is not None:
+            self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _look(self) -> None:
+        while self._check is not None and not self._ended.wait(_CHECK_SECONDS):
+            self.reason = self._check()
+            if self.reason is not None:
+                _kill_group(self._process)
+                return
 
 
 def _start(command: Command) -> subprocess.Popen[bytes]:

@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,12 +11,13 @@ from racetrack_client.client.source_paths import check_leads_inside, resolve_ins
 from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import GitManifest
+from racetrack_commons.disk_space import DiskSpace
 
 from image_builder.running.programs import CommandFailed
 from image_builder.running.progress import BuildProgress
 from image_builder.source.git_parts import fetch_lfs_files, fetch_submodules
 from image_builder.source.git_program import GitProgram, make_git_environment
-from image_builder.source.source_tree import Source, SourceLimits
+from image_builder.source.source_tree import Source, SourceLimits, measure_bytes
 
 _DENIED = re.compile(
     r"Authentication failed|could not read (Username|Password)|terminal prompts disabled"
@@ -40,6 +41,7 @@ class GitSource:
     protocols: Sequence[str]
     timeout_seconds: float
     limits: SourceLimits
+    disk: DiskSpace = field(default_factory=lambda: DiskSpace((), 0))
 
     def clone(
         self,
@@ -54,7 +56,9 @@ class GitSource:
         environment = make_git_environment(
             self.environment, self.protocols, git.remote, credentials, workspace
         )
-        program = GitProgram(environment, self.timeout_seconds, progress)
+        program = GitProgram(
+            environment, self.timeout_seconds, progress, lambda: self._find_excess(workspace)
+        )
         if git.branch is not None:
             _check_branch(program, git.branch)
         progress.log(f"cloning {git.remote}" + (f", branch {git.branch}" if git.branch else ""))
@@ -75,6 +79,13 @@ class GitSource:
         check_limits(repository, self.limits)
         _check_links(directory, progress)
         return Source(root=repository, directory=directory, git_version=version)
+
+    def _find_excess(self, workspace: Path) -> str | None:
+        """Return a sentence when what is cloned so far is too large: the files, and git's own copy of them."""
+        most = 2 * self.limits.max_bytes
+        if measure_bytes(workspace) > most:
+            return f"the repository has more than {most // 1024**2} MiB: name a smaller one"
+        return self.disk.find_shortage()
 
     def _check_remote(self, remote: str) -> None:
         parts = urlsplit(remote)

@@ -4,7 +4,7 @@ Git receives credentials through an askpass helper and its environment: no comma
 """
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -47,6 +47,8 @@ class GitProgram:
     environment: Mapping[str, str]
     timeout_seconds: float
     progress: BuildProgress
+    check: Callable[[], str | None] | None = None
+    """Returns a reason to stop, such as that too much has been cloned."""
 
     def run(self, *arguments: str) -> None:
         """Run a command; its output goes to the build's log."""
@@ -63,7 +65,10 @@ class GitProgram:
 
     def _command(self, arguments: Sequence[str]) -> Command:
         return Command(
-            ["git", *_OPTIONS, *arguments], self.environment, timeout_seconds=self.timeout_seconds
+            ["git", *_OPTIONS, *arguments],
+            self.environment,
+            timeout_seconds=self.timeout_seconds,
+            check=self.check,
         )
 
 

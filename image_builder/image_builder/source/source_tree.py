@@ -1,5 +1,6 @@
 """The directory tree of a fetched source: its limits, the paths inside it, and its digest."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Set as AbstractSet
@@ -32,6 +33,16 @@ class SourceLimits:
 
     max_files: int
     max_bytes: int
+
+
+def measure_bytes(directory: Path) -> int:
+    """Return the size of all files below a directory that is changing meanwhile."""
+    total = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with contextlib.suppress(OSError):  # It has just been removed.
+                total += (Path(folder) / name).lstat().st_size
+    return total
 
 
 def digest_tree(directory: Path, left_out: AbstractSet[str] = frozenset()) -> str:

@@ -460,3 +460,9 @@ def test_a_manifest_that_differs_is_told_but_defaults_and_bases_are_not(build, r
     assert warnings_of(2, "name: adder\nextends: ../../base.yaml\n") == []
     assert "- replicas: 3\n+ replicas: 1" in warnings_of(3, f"name: adder\nreplicas: 3\n{base}")[0]
     assert "leads outside" in warnings_of(4, "name: adder\nextends: ../../../../secret.yaml\n")[0]
+
+
+def test_no_build_begins_on_a_full_disk_and_the_builder_says_that_it_is_not_ready(start, build):
+    done = build(using=start(min_free_disk_bytes=2**60))
+
+    assert "free some space there" in done.error

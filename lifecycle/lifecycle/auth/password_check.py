@@ -1,10 +1,11 @@
 """The check of a user's password at login, with limits on guesses, which all processes count together in the database."""
 
+import contextlib
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from racetrack_client.log.errors import TooManyRequests, UnauthorizedError
+from racetrack_client.log.errors import DiskFull, TooManyRequests, UnauthorizedError
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 
@@ -62,9 +63,7 @@ class PasswordCheck:
     def require_user(self, credentials: LoginCredentials) -> UserDto:
         """Return the active user with this password; raises WrongCredentials or TooManyAttempts."""
         begun_at = self.clock.monotonic()
-        with self.unit_of_work() as uow:
-            begin_attempt(uow, self.limits, credentials, self.clock.now())
-            user = uow.users.find(credentials.username)
+        user = self._begin(credentials)
         is_correct = self.passwords.is_correct(
             credentials.password, user.password if user else None
         )
@@ -77,10 +76,22 @@ class PasswordCheck:
         self._settle(credentials, user)
         return user
 
+    def _begin(self, credentials: LoginCredentials) -> UserDto | None:
+        """Record an attempt and find its user; on a full disk, where nothing is recorded, each guess still takes a second."""
+        now = self.clock.now()
+        try:
+            with self.unit_of_work() as uow:
+                begin_attempt(uow, self.limits, credentials, now)
+                return uow.users.find(credentials.username)
+        except DiskFull:
+            with self.unit_of_work.reading() as uow:
+                _check_limits(uow, self.limits, credentials, now)
+                return uow.users.find(credentials.username)
+
     def _settle(self, credentials: LoginCredentials, user: UserDto) -> None:
         outdated = self.passwords.is_outdated(user.password)
         better = self.passwords.hash(credentials.password) if outdated else None
-        with self.unit_of_work() as uow:
+        with contextlib.suppress(DiskFull), self.unit_of_work() as uow:
             forget_attempts(uow, credentials)
             if better is not None:
                 uow.users.set_password(user.username, better)
@@ -94,12 +105,18 @@ def begin_attempt(
     The attempt counts as failed until `forget_attempts`, so simultaneous guesses all count.
     """
     uow.login_attempts.lock()
+    _check_limits(uow, limits, credentials, now)
+    uow.login_attempts.add(credentials.account, credentials.address, now)
+
+
+def _check_limits(
+    uow: UnitOfWork, limits: AttemptLimits, credentials: LoginCredentials, now: datetime
+) -> None:
     since = now - limits.window
     as_anybody = uow.login_attempts.list_times(since, credentials.address)
     _check_below_limit(as_anybody, limits.per_address, since)
     as_this = uow.login_attempts.list_times(since, credentials.address, credentials.account)
     _check_below_limit(as_this, limits.per_account, since)
-    uow.login_attempts.add(credentials.account, credentials.address, now)
 
 
 def forget_attempts(uow: UnitOfWork, credentials: LoginCredentials) -> None:

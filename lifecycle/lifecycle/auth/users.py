@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import SecretStr
 from racetrack_client.entities import AuthScope
-from racetrack_client.log.errors import AlreadyExists, ValidationError
+from racetrack_client.log.errors import AlreadyExists, DiskFull, ValidationError
 from racetrack_commons.auth.token import admin_token
 from racetrack_commons.clock import Clock
 
@@ -62,12 +62,18 @@ class Users:
         """Check the password and return the profile with a token; raises WrongCredentials or TooManyAttempts."""
         user = self.password_check.require_user(credentials)
         now = self.clock.now()
-        with self.unit_of_work() as uow:
-            uow.users.note_login(user.username, now)
-            subject = uow.auth_subjects.get_or_add_of_user(user.id)
-            token = self.tokens.ensure_valid(uow, subject)
-            write_event(uow, AuditEvent(AuditEventType.USER_LOGGED_IN, user.username), now)
+        try:
+            with self.unit_of_work() as uow:
+                uow.users.note_login(user.username, now)
+                token = self._ensure_token(uow, user.id)
+                write_event(uow, AuditEvent(AuditEventType.USER_LOGGED_IN, user.username), now)
+        except DiskFull:  # The user may be the one who frees the disk.
+            with self.unit_of_work.reading() as uow:
+                token = self._ensure_token(uow, user.id)
         return UserProfile(user.username, token, user.is_staff)
+
+    def _ensure_token(self, uow: UnitOfWork, user_id: int) -> str:
+        return self.tokens.ensure_valid(uow, uow.auth_subjects.get_or_add_of_user(user_id))
 
     def register(self, username: str, password: str) -> None:
         """Add a user whom staff has to activate; raises ValidationError or UsernameTaken."""

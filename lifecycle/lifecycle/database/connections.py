@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from sqlite3 import SQLITE_FULL
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
-from racetrack_client.log.errors import AlreadyExists, ServiceUnavailable, ValidationError
+from racetrack_client.log.errors import AlreadyExists, DiskFull, ServiceUnavailable, ValidationError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -16,6 +17,7 @@ from lifecycle.database.pool_metrics import MeasuredPool
 
 BUSY_TIMEOUT_SECONDS = 30
 """The time that a writer waits for another; writers hold the lock for milliseconds."""
+_POSTGRES_DISK_FULL = "53100"
 _BEGIN_OPTION = "sqlite_begin"
 
 
@@ -79,6 +81,10 @@ class DatabaseUnavailable(ServiceUnavailable):
     """The database does not answer."""
 
 
+class DatabaseFull(DatabaseUnavailable, DiskFull):
+    """The database has no space left to write; it can still be read."""
+
+
 class UnfitValue(ValidationError):
     """A value is too long for its column, or of the wrong type."""
 
@@ -97,6 +103,10 @@ def translate_error() -> Iterator[None]:
     except DataError as e:
         raise UnfitValue(f"a value can't be stored: {_first_line(e)}") from e
     except (OperationalError, InterfaceError) as e:
+        if _is_disk_full(e):
+            raise DatabaseFull(
+                "the disk of the database is full: free some space there, and everything goes on by itself"
+            ) from e
         raise DatabaseUnavailable(
             f"the database can't do this now, try again later: {_first_line(e)}"
         ) from e
@@ -149,6 +159,11 @@ def _set_schema(connection: Any, schema: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('search_path', %s, false)", [f'"{schema}"'])
     connection.autocommit = autocommit
+
+
+def _is_disk_full(error: DBAPIError) -> bool:
+    primary_code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    return primary_code == SQLITE_FULL or getattr(error.orig, "pgcode", None) == _POSTGRES_DISK_FULL
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -3,11 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from racetrack_client.log.errors import AlreadyExists
+from racetrack_client.log.errors import AlreadyExists, TooManyRequests, ValidationError
+
+_RETRY_SECONDS = 10
 
 
 class AsyncCallTaken(AlreadyExists):
     """The call has ended, or another gateway runs it: its former holder must not write to it any more."""
+
+
+class AnswerOverQuota(ValidationError):
+    """The answer of a call exceeds what may be kept."""
 
 
 @dataclass(frozen=True)
@@ -16,3 +22,53 @@ class Claimant:
 
     holder: str
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class KeptCalls:
+    """Async calls that are kept: their number, and the bytes of their bodies."""
+
+    count: int
+    size: int
+
+
+@dataclass(frozen=True)
+class KeptCallsUse:
+    """The kept async calls of a job, of a caller, and of all."""
+
+    of_job: KeptCalls
+    of_caller: KeptCalls
+    of_all: KeptCalls
+
+
+@dataclass(frozen=True)
+class AsyncCallQuota:
+    """The most async calls that are kept; a job may have a half of them, and a caller a quarter."""
+
+    calls: int
+    size: int
+
+    def check_new(self, use: KeptCallsUse, size: int) -> None:
+        """Raise TooManyRequests when there is no room for one more call of that size."""
+        if problem := self._find_problem(use, 1, size):
+            raise TooManyRequests(
+                f"{problem}: fetch their answers, or wait until some have ended", _RETRY_SECONDS
+            )
+
+    def check_answer(self, use: KeptCallsUse, size: int) -> None:
+        """Raise AnswerOverQuota when there is no room for an answer of that size."""
+        if problem := self._find_problem(use, 0, size):
+            raise AnswerOverQuota(f"there is no room for {size} bytes, because {problem}")
+
+    def _find_problem(self, use: KeptCallsUse, count: int, size: int) -> str | None:
+        shares = (
+            ("the caller has", use.of_caller, 4),
+            ("the job has", use.of_job, 2),
+            ("the platform has", use.of_all, 1),
+        )
+        for owner, kept, divisor in shares:
+            if kept.count + count > max(1, self.calls // divisor):
+                return f"{owner} {kept.count} async calls (ASYNC_MAX_CALLS)"
+            if size and kept.size + size > self.size // divisor:
+                return f"{owner} async calls of {kept.size} bytes (ASYNC_MAX_BYTES)"
+        return None

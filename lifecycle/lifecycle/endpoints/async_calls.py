@@ -24,7 +24,8 @@ from racetrack_commons.entities.async_calls import (
 )
 from racetrack_commons.entities.dto import ChangeKind
 
-from lifecycle.domain.async_call import Claimant
+from lifecycle.config import Config
+from lifecycle.domain.async_call import AsyncCallQuota, Claimant
 from lifecycle.endpoints.dependencies import (
     Administrator,
     CommittingRoute,
@@ -71,9 +72,13 @@ def remove_async_call(call_id: str, _: Administrator, uow: UnitOfWorkDep) -> Non
 def add_leased_call(
     new: NewAsyncCall, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
 ) -> None:
-    """Store a new call with its first lease."""
-    now = services.clock.now()
-    uow.async_call_leases.add(new.call, _claimant(new.lease, now) if new.lease else None, now)
+    """Store a new call with its first lease, unless the disk or a quota is full."""
+    size = len(new.call.request_body)
+    services.config.disk_space.check_room(size)
+    leases, now = uow.async_call_leases, services.clock.now()
+    make_quota(services.config).check_new(leases.measure_use(new.call.job_name, new.caller), size)
+    claimant = _claimant(new.lease, now) if new.lease else None
+    leases.add(new.call, claimant, now, new.caller)
 
 
 @router.post("/claim")
@@ -112,6 +117,8 @@ def end_call(
     """Store the end of a call, and notify the gateways that wait for it."""
     if end.status is AsyncCallStatus.ONGOING:
         raise ValidationError("an end is completed or failed; to give a call back, release it")
+    others = uow.async_call_leases.measure_others(call_id)
+    make_quota(services.config).check_answer(others, len(end.response_body))
     uow.async_call_leases.end(call_id, end, services.clock.now())
     uow.record_change(ChangeKind.ASYNC_CALL, call_id)
 
@@ -140,6 +147,11 @@ def note_delivery(
     """Note that the end of a call was delivered: the call may be deleted after a while."""
     forget_at = services.clock.now() + timedelta(seconds=delivery.forget_after_seconds)
     uow.async_call_leases.note_delivery(call_id, forget_at)
+
+
+def make_quota(config: Config) -> AsyncCallQuota:
+    """Read the settings of what may be kept."""
+    return AsyncCallQuota(config.async_max_calls, config.async_max_bytes)
 
 
 def _claimant(lease: AsyncCallLease, now: datetime) -> Claimant:

@@ -120,9 +120,13 @@ class HealthProbes:
         return Probes(_SERVICE, ready=self.answer_ready, health=self.answer_health)
 
     def answer_ready(self) -> ProbeAnswer:
-        """Answer 200 if requests can be served, and 503 without the database."""
-        connected = self._is_connected()
-        return ProbeAnswer({"service": _SERVICE, "ready": connected}, 200 if connected else 503)
+        """Answer 200 if requests can be served, and 503 without the database or without space for deployments."""
+        connected, shortage = self._is_connected(), self.core.config.disk_space.find_shortage()
+        is_ready = connected and shortage is None
+        body = {"service": _SERVICE, "ready": is_ready}
+        return ProbeAnswer(
+            body | ({"error": shortage} if shortage else {}), 200 if is_ready else 503
+        )
 
     def answer_health(self) -> ProbeAnswer:
         """Describe the running version and its state; the status is 500 without the database."""
@@ -134,6 +138,7 @@ class HealthProbes:
             "git_version": self.core.config.git_version,
             "docker_tag": self.core.config.docker_tag,
             "auth_required": self.core.config.auth_required,
+            "disk_full": self.core.config.disk_space.find_shortage() is not None,
         }
         return ProbeAnswer(body, 200 if connected else 500)
 

@@ -67,6 +67,23 @@ def test_a_deployment_ends_with_its_job(deployed):
     assert deployed["manifest_yaml"].startswith("name: adder\nversion: 0.0.1\n")
 
 
+def test_a_deployment_that_is_sent_again_with_its_id_is_one_deployment(client, builder, admin):
+    own = "11111111-2222-3333-4444-555555555555"
+    body = {"manifest": MANIFEST, "deployment_id": own, "force": True}
+    body["build_context"] = base64.b64encode(gzip.compress(b"tar")).decode()
+
+    answers = [client.post("/lifecycle/api/v1/deploy", json=body, headers=admin) for _ in range(3)]
+    wait_for(client, admin, own)
+    again = client.post("/lifecycle/api/v1/deploy", json=body, headers=admin)
+    odd = client.post(
+        "/lifecycle/api/v1/deploy", json=body | {"deployment_id": "../x"}, headers=admin
+    )
+
+    assert [answer.json() for answer in (*answers, again)] == [{"id": own}] * 4
+    assert len(client.get("/lifecycle/api/v1/deploy", headers=admin).json()) == 1
+    assert (odd.status_code, "not a UUID" in odd.json()["error"]) == (400, True)
+
+
 def test_a_bad_manifest_is_refused_with_every_error(client, builder, admin):
     answer = post_deploy(client, admin, version="one", nonsense=1)
 

@@ -30,6 +30,9 @@ from pub.routing.route import Route
 
 logger = get_logger(__name__)
 _LONGEST_SHOWN_PATH = 512
+_LONGEST_CALLER = 600
+_RETRY_SECONDS = {429: 10, 507: 30}
+"""The seconds after which a caller may try again, by the status of Lifecycle's refusal."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class AsyncCallStarter:
         if lease is not None:
             kept = kept.model_copy(update={"attempts": 1})
         try:
-            await self._keep(kept, lease)
+            await self._keep(kept, lease, route.caller)
             if lease is not None:
                 self.runner.begin(kept, lease)
         finally:
@@ -64,9 +67,11 @@ class AsyncCallStarter:
         )
         return kept
 
-    async def _keep(self, kept: AsyncJobCallDto, lease: AsyncCallLease | None) -> None:
+    async def _keep(
+        self, kept: AsyncJobCallDto, lease: AsyncCallLease | None, caller: str | None
+    ) -> None:
         try:
-            await self.store.add(kept, lease)
+            await self.store.add(kept, lease, (caller or "")[:_LONGEST_CALLER])
         except LifecycleUnreachable as error:
             raise _not_kept() from error
         except LifecycleError as error:
@@ -125,6 +130,9 @@ def _too_large(most: int) -> CallFailed:
 
 
 def _not_kept(error: LifecycleError | None = None) -> CallFailed:
+    if error is not None and error.status in _RETRY_SECONDS:
+        text = f"Proxy request error: the async call is not accepted: {error}"
+        return CallFailed(error.status, text, retry_after=_RETRY_SECONDS[error.status])
     if error is not None and error.status < 500:
         return CallFailed(500, f"Proxy request error: failed to create async task: {error}")
     text = "Proxy request error: Lifecycle can't keep the call now, try again"

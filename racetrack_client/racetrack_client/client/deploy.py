@@ -4,20 +4,28 @@ Plugins import this module: its names are frozen (docs/plugins.md).
 """
 
 import base64
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
-from racetrack_client.client.deployment_progress import DeploymentError, follow_deployment
+from racetrack_client.client.deployment_progress import (
+    MAX_OUTAGE_SECONDS,
+    DeploymentError,
+    follow_deployment,
+)
 from racetrack_client.client.pack import OnPacked, pack_source, read_secret_vars
 from racetrack_client.client.session import Environment, Session
 from racetrack_client.client.source_files import SourceFiles, collect_source
 from racetrack_client.client.source_paths import is_inside
 from racetrack_client.client_config.client_config import ClientConfig, default_config_path
 from racetrack_client.entities import BuildFlag, Credentials, DeployPayload, SecretVars
+from racetrack_client.log.context_error import walk_causes
 from racetrack_client.manifest.entrypoint import examine_entrypoint
 from racetrack_client.manifest.load import (
     Overrides,
@@ -28,7 +36,11 @@ from racetrack_client.manifest.load import (
 )
 from racetrack_client.manifest.manifest import Manifest
 from racetrack_client.manifest.parse import ManifestError, parse_own_manifest
+from racetrack_client.utils.request import OnSent, RequestError, ResponseError
 
+_SENDING_SECONDS = 600
+_PAUSE_SECONDS = 0.5
+_PROXY_ERRORS = (502, 504)
 __all__ = ["BuildContextMethod", "DeploymentError", "send_deploy_request"]
 
 
@@ -119,8 +131,44 @@ def send_deploy_request(  # noqa: PLR0913 scripts call it with these names
     options = DeployOptions(force, build_context_method, no_cache, upgrade)
     source = JobSource.load(Path(workdir), extra_vars)
     payload = pack_job(source, options, session.config.git_credentials).payload
-    deployment = session.call("POST", "deploy", payload.model_dump())
-    follow_deployment(session, deployment["id"], lambda _deployment: None)
+    deployment_id = start_deployment(session, payload)
+    follow_deployment(session, deployment_id, lambda _deployment: None)
+
+
+def start_deployment(
+    session: Session,
+    payload: DeployPayload,
+    on_sent: OnSent | None = None,
+    on_outage: Callable[[], None] = lambda: None,
+) -> str:
+    """Send the deployment, again and again while Lifecycle is down, and return its id.
+
+    The payload carries an id of ours, so Lifecycle knows a deployment that it has received already.
+    """
+    sent = payload.model_copy(update={"deployment_id": str(uuid4())}).model_dump()
+    began, is_told = time.monotonic(), False
+    while True:
+        try:
+            answer = session.call(
+                "POST", "deploy", sent, timeout_seconds=_SENDING_SECONDS, on_sent=on_sent
+            )
+            return str(answer["id"])
+        except (RequestError, ResponseError) as error:
+            if not _is_outage(error) or time.monotonic() - began > MAX_OUTAGE_SECONDS:
+                raise
+        if not is_told:
+            on_outage()
+            is_told = True
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _is_outage(error: RequestError | ResponseError) -> bool:
+    """Return whether Lifecycle, or the proxy in front of it, is there, but takes no connection just now."""
+    if isinstance(error, ResponseError):
+        return error.status_code in _PROXY_ERRORS
+    causes = list(walk_causes(error))
+    reasons = [getattr(cause, "reason", None) for cause in causes]
+    return any(isinstance(each, ConnectionError | HTTPException) for each in (*causes, *reasons))
 
 
 def pack_job(

@@ -19,8 +19,10 @@ from racetrack_client.client.deploy import (
     PackedJob,
     list_notes,
     pack_job,
+    start_deployment,
 )
-from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS
+from racetrack_client.client.deployment_progress import MAX_OUTAGE_SECONDS
+from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, Session
 from racetrack_client.client.source_files import SourceFiles, format_size
 from racetrack_client.commands.following import BuildLog, Progress, watch_deployment
 from racetrack_client.commands.opening import open_session
@@ -92,18 +94,20 @@ def deploy(  # noqa: PLR0913 each is an option of the command
     origin = _describe_origin(packed)
     say(f"deploying {manifest.name} {manifest.version} to {session.lifecycle_url} from {origin}")
     tell_left_out(packed.files)
-    started = session.call(
-        "POST",
-        "deploy",
-        packed.payload.model_dump(),
-        timeout_seconds=600,
-        on_sent=progress.on_bytes("sending"),
+    deployment_id = start_deployment(
+        session, packed.payload, progress.on_bytes("sending"), lambda: _tell_outage(session)
     )
-    deployment_id = started["id"]
     log = BuildLog(session, deployment_id, progress.write_through) if build_logs else None
     deployment = watch_deployment(session, deployment_id, progress, timeout, log)
     say(f"{manifest.name} {manifest.version} is deployed after {progress.elapsed_seconds:.1f} s")
     print_data(deployment, output, (deployment.get("job") or {}).get("pub_url") or "")
+
+
+def _tell_outage(session: Session) -> None:
+    say(
+        f"Lifecycle at {session.lifecycle_url} does not answer;"
+        f" trying again for {MAX_OUTAGE_SECONDS} s (`racetrack get remote` shows the remote)"
+    )
 
 
 @app.command("validate")

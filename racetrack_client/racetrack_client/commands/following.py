@@ -17,6 +17,7 @@ from racetrack_client.client.deployment_progress import (
 from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, Session
 from racetrack_client.commands.options import Output, say
 from racetrack_client.utils.request import RequestError, ResponseError
+from racetrack_client.utils.terminal import clear_line
 
 _PAUSE_SECONDS = 0.5
 _REFRESH_SECONDS = 0.1
@@ -55,7 +56,8 @@ class Progress:
             self._warnings = warnings
         phase = deployment.get("phase") or self._phase
         if self._is_live:
-            self._write(f"\r\033[2K[{self.elapsed_seconds:5.1f} s] {phase or 'submitted'}")
+            self.clear()
+            self._write(f"[{self.elapsed_seconds:5.1f} s] {phase or 'submitted'}")
         elif phase != self._phase:
             self._write(f"[{self.elapsed_seconds:5.1f} s] {phase}\n")
         self._phase = phase
@@ -70,7 +72,8 @@ class Progress:
                 return
             self._next_count = now + (_REFRESH_SECONDS if self._is_live else _LINE_SECONDS)
             text = f"[{now:5.1f} s] {what} {done / 1024**2:.1f} of {total / 1024**2:.1f} MiB"
-            self._write(f"\r\033[2K{text}" if self._is_live else f"{text}\n")
+            self.clear()
+            self._write(text if self._is_live else f"{text}\n")
 
         return show
 
@@ -82,7 +85,7 @@ class Progress:
     def clear(self) -> None:
         """Remove the live line."""
         if self._is_live:
-            self._write("\r\033[2K")
+            clear_line(self._stream)
 
     def _write(self, text: str) -> None:
         self._stream.write(text)
@@ -199,9 +202,10 @@ class LineWriter:
             # A stream has no end, so that in JSON each line is a value of its own.
             self._stream.write(json.dumps(f"{text}\r" if is_frame else text) + "\n")
         elif self._is_live:
-            clear = "\r\033[2K" if self._frame else ""
+            if self._frame:
+                clear_line(self._stream)
             columns = shutil.get_terminal_size().columns
-            self._stream.write(clear + (text[: columns - 1] if is_frame else f"{text}\n"))
+            self._stream.write(text[: columns - 1] if is_frame else f"{text}\n")
         elif is_frame or text != self._frame:
             self._stream.write(f"{text}\n")
         self._frame = text if is_frame else ""

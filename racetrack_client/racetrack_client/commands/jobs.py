@@ -19,10 +19,12 @@ from racetrack_client.commands.options import (
     JobVersion,
     Output,
     OutputOption,
+    RawOutput,
     Remote,
     complete_infrastructure,
     complete_job_name,
     format_table,
+    pass_raw,
     print_data,
     say,
 )
@@ -128,8 +130,10 @@ def logs(  # noqa: PLR0913 each is an argument or option of the command
         bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")
     ] = False,
     output: OutputOption = Output.TEXT,
+    raw: RawOutput = False,
 ) -> None:
     """Show what a running job logged."""
+    pass_raw(raw)
     session = open_session(remote)
     with suggesting_jobs(session, name):
         exact = session.call("GET", job_path(name, version))["version"]
@@ -151,8 +155,10 @@ def build_logs(
     version: JobVersion = "latest",
     tail: Annotated[int, typer.Option(min=0, help="How many of the last lines; 0: all.")] = 0,
     output: OutputOption = Output.TEXT,
+    raw: RawOutput = False,
 ) -> None:
     """Show the log of a job's last build."""
+    pass_raw(raw)
     session = open_session(remote)
     with suggesting_jobs(session, name):
         answer = session.call("GET", job_path(name, version, f"build-logs?tail={tail}"))

@@ -18,11 +18,18 @@ from racetrack_client.client.suggestions import PATIENCE_SECONDS, list_endpoints
 from racetrack_client.commands.opening import open_quiet_session
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import ValidationError
+from racetrack_client.utils.terminal import SafeOutput
 
 
 def print_data(data: Any, output: "Output", text: str) -> None:
     """Print data on standard output, as JSON or as the given text."""
     sys.stdout.write((json.dumps(data, indent=2) if output == Output.JSON else text) + "\n")
+
+
+def pass_raw(raw: bool) -> None:
+    """Let control characters pass to standard output when the user wants that."""
+    if raw and isinstance(sys.stdout, SafeOutput):
+        sys.stdout.pass_all()
 
 
 def say(message: str) -> None:
@@ -151,6 +158,12 @@ Remote = Annotated[
 ]
 OutputOption = Annotated[
     Output, typer.Option("--output", "-o", help="Print data as text or as JSON.")
+]
+RawOutput = Annotated[
+    bool,
+    typer.Option(
+        "--raw", help="Keep control characters, which are left out otherwise, and colours."
+    ),
 ]
 ExtraVars = Annotated[
     list[str] | None,

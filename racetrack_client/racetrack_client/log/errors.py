@@ -24,6 +24,10 @@ class ServiceUnavailable(Exception):
     """The service can't do this now; the same call may succeed later."""
 
 
+class DiskFull(ServiceUnavailable):
+    """A disk of the platform is full, or nearly; the same call succeeds once there is space again."""
+
+
 class TooManyRequests(Exception):
     """The caller sends too many requests; the same call may succeed after `retry_after_seconds`."""
 

@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from racetrack_client.log.context_error import ContextError, walk_causes
 from racetrack_client.log.errors import (
     AlreadyExists,
+    DiskFull,
     EntityNotFound,
     ServiceUnavailable,
     TooManyRequests,
@@ -35,9 +36,11 @@ STATUSES: Mapping[type[Exception], int] = {
     EntityNotFound: 404,
     AlreadyExists: 409,
     TooManyRequests: 429,
+    DiskFull: 507,
     ServiceUnavailable: 503,
 }
 """The statuses of errors that a caller can cause or wait for. Every other error is a fault of the service: 500."""
+_DISK_RETRY_SECONDS = "30"
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,8 @@ async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
 def _headers(error: BaseException) -> dict[str, str]:
     if isinstance(error, TooManyRequests):
         return {"Retry-After": str(math.ceil(error.retry_after_seconds))}
+    if isinstance(error, DiskFull):
+        return {"Retry-After": _DISK_RETRY_SECONDS}
     return {}
 
 

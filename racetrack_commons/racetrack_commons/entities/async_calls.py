@@ -70,6 +70,8 @@ class NewAsyncCall(BaseModel):
 
     call: AsyncJobCallDto
     lease: AsyncCallLease | None = None
+    caller: str = Field("", max_length=600)
+    """The name of the caller, by which calls are counted; older gateways leave it out."""
 
 
 class AsyncCallClaim(BaseModel):

@@ -151,9 +151,11 @@ class AsyncCallsClient:
         self._lifecycle = lifecycle
         self._writing = asyncio.Semaphore(WRITERS_AT_ONCE)
 
-    async def add(self, call: AsyncJobCallDto, lease: AsyncCallLease | None) -> None:
+    async def add(
+        self, call: AsyncJobCallDto, lease: AsyncCallLease | None, caller: str = ""
+    ) -> None:
         """Store a new call; it is committed when this returns."""
-        await self._write("POST", "new", NewAsyncCall(call=call, lease=lease))
+        await self._write("POST", "new", NewAsyncCall(call=call, lease=lease, caller=caller))
 
     async def claim(self, lease: AsyncCallLease, limit: int) -> list[ClaimedAsyncCall]:
         """Claim up to `limit` calls whose lease is free, and return them."""

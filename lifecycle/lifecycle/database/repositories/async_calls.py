@@ -13,12 +13,12 @@ from racetrack_commons.entities.async_calls import (
     decode_body,
     encode_body,
 )
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, func, select, true, update
 from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting, require_found
 from lifecycle.database.tables.job import AsyncJobCallLeaseRow, AsyncJobCallRow
-from lifecycle.domain.async_call import AsyncCallTaken, Claimant
+from lifecycle.domain.async_call import AsyncCallTaken, Claimant, KeptCalls, KeptCallsUse
 
 _BODIES = ("request_body", "response_body")
 _OTHERS = {"started_at", "ended_at", "response_headers", "body_encoding", *_BODIES}
@@ -94,18 +94,52 @@ class AsyncCallLeaseRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, call: AsyncJobCallDto, claimant: Claimant | None, now: datetime) -> None:
+    def add(
+        self, call: AsyncJobCallDto, claimant: Claimant | None, now: datetime, caller: str = ""
+    ) -> None:
         """Insert a call that the claimant runs, or, without a claimant, that any gateway can claim; raises AlreadyExists."""
         if self._session.get(AsyncJobCallRow, call.id) is not None:
             raise AlreadyExists(f"there is an async call {call.id} already")
         row = AsyncJobCallRow(**_to_values(call))
-        lease = AsyncJobCallLeaseRow(call_id=call.id, expires_at=now)
+        lease = AsyncJobCallLeaseRow(
+            call_id=call.id,
+            expires_at=now,
+            job_name=call.job_name,
+            caller=caller,
+            size=len(row.request_body),
+        )
         self._session.add(row)
         self._session.flush()
         if claimant:
             _give(lease, row, claimant)
         self._session.add(lease)
         self._session.flush()
+
+    def measure_use(self, job_name: str, caller: str) -> KeptCallsUse:
+        """Return the number and size of the kept calls of a job, of a caller, and of all."""
+        lease = AsyncJobCallLeaseRow
+        return KeptCallsUse(
+            of_job=self._measure(lease.job_name == job_name),
+            of_caller=self._measure(lease.caller == caller),
+            of_all=self._measure(true()),
+        )
+
+    def measure_others(self, call_id: str) -> KeptCallsUse:
+        """Return the same for the job and the caller of a call, without what that call takes itself."""
+        lease = AsyncJobCallLeaseRow
+        own = self._session.get(lease, call_id)
+        job_name, caller = (own.job_name, own.caller) if own else ("", "")
+        is_other = lease.call_id != call_id
+        return KeptCallsUse(
+            of_job=self._measure(is_other & (lease.job_name == job_name)),
+            of_caller=self._measure(is_other & (lease.caller == caller)),
+            of_all=self._measure(is_other),
+        )
+
+    def _measure(self, condition: ColumnElement[bool]) -> KeptCalls:
+        columns = func.count(), func.coalesce(func.sum(AsyncJobCallLeaseRow.size), 0)
+        count, size = self._session.execute(select(*columns).where(condition)).one()
+        return KeptCalls(count, int(size))
 
     def has_work(self, now: datetime) -> bool:
         """Return whether there is a call to claim or to delete."""
@@ -147,7 +181,8 @@ class AsyncCallLeaseRepository:
 
     def end(self, call_id: str, end: AsyncCallEnd, now: datetime) -> None:
         """Store the outcome of a call, and delete its request, which may hold secrets; raises AsyncCallTaken."""
-        self._check_held(call_id, end.holder, expires_at=None)
+        response_body = decode_body(end.response_body, end.body_encoding)
+        self._check_held(call_id, end.holder, expires_at=None, size=len(response_body))
         self._change_call(
             call_id,
             status=end.status,
@@ -156,7 +191,7 @@ class AsyncCallLeaseRepository:
             retriable_error=False,
             response_status_code=end.response_status_code,
             response_headers=end.response_headers or None,
-            response_body=decode_body(end.response_body, end.body_encoding),
+            response_body=response_body,
             request_headers=None,
             request_body=b"",
         )

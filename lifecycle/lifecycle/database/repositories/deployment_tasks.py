@@ -10,7 +10,14 @@ from sqlalchemy.orm import Session
 from lifecycle.database.session import execute_counting, insert_if_absent, require_found
 from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow, SourceBundleRow
 from lifecycle.database.tables.job import JobRow
-from lifecycle.domain.deployment import DeploymentTask, Lease, LeaseLost, TaskKind, TaskStep
+from lifecycle.domain.deployment import (
+    DeploymentTask,
+    Lease,
+    LeaseLost,
+    OpenDeployments,
+    TaskKind,
+    TaskStep,
+)
 
 
 class DeploymentTaskRepository:
@@ -41,6 +48,20 @@ class DeploymentTaskRepository:
             .order_by(DeploymentTaskRow.created_at, DeploymentTaskRow.deployment_id)
         )
         return [DeploymentTask.model_validate(row) for row in self._session.scalars(query)]
+
+    def measure_open(self, auth_subject_id: str | None) -> OpenDeployments:
+        """Return how many deployments of a subject have not ended, and the size of their sources."""
+        query = (
+            select(func.count(), func.coalesce(func.sum(SourceBundleRow.size), 0))
+            .select_from(DeploymentTaskRow)
+            .outerjoin(SourceBundleRow, SourceBundleRow.digest == DeploymentTaskRow.source_digest)
+            .where(
+                DeploymentTaskRow.step != TaskStep.ENDED,
+                DeploymentTaskRow.auth_subject_id == auth_subject_id,
+            )
+        )
+        count, source_bytes = self._session.execute(query).one()
+        return OpenDeployments(count, int(source_bytes))
 
     def list_image_names(self, job_name: str, job_version: str, image_tag: str | None) -> list[str]:
         """List the full names of the images of a job with that tag, as the newest deployment has them."""

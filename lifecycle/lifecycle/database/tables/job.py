@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, String, UniqueConstraint
+from sqlalchemy import BigInteger, Float, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lifecycle.database.tables.base import Base, Id, LongText, Names, Str32, Str256, Str512
@@ -144,3 +144,8 @@ class AsyncJobCallLeaseRow(Base):
     """When any gateway can claim the call; None when the call has ended."""
     forget_at: Mapped[datetime | None] = mapped_column(index=True)
     """When the call is deleted: some time after its outcome was first delivered."""
+    job_name: Mapped[str] = mapped_column(String(512), default="", server_default="")
+    caller: Mapped[str] = mapped_column(String(600), default="", server_default="")
+    """The name of the caller; empty for callers without a token."""
+    size: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """The bytes of the call's bodies."""

@@ -46,6 +46,8 @@ class NewDeployment:
     job_type_version: str = ""
     left_out: str = ""
     """Why secrets of the job are left out; empty when all are used."""
+    id: str | None = None
+    """The id that the client made up; None: one is made here."""
 
 
 def enqueue(uow: UnitOfWork, new: NewDeployment, now: datetime) -> str:
@@ -53,7 +55,7 @@ def enqueue(uow: UnitOfWork, new: NewDeployment, now: datetime) -> str:
     name, version = new.manifest.name, new.manifest.version
     check_no_deployment(uow, name, version, now)
     deployment = DeploymentDto(
-        id=str(uuid4()),
+        id=new.id or str(uuid4()),
         status=DeploymentStatus.IN_PROGRESS,
         create_time=now,
         update_time=now,

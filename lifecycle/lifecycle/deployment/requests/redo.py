@@ -105,6 +105,8 @@ class ExistingJobs:
         )
 
     def _store(self, new: NewDeployment) -> str:
+        if new.first_step == TaskStep.BUILD:
+            self.core.config.disk_space.check_room()
         with self.core.unit_of_work() as uow:
             check_no_maintenance(uow)
             uow.jobs.get(new.manifest.name, new.manifest.version)

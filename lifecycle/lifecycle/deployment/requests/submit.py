@@ -7,9 +7,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from uuid import UUID
 
 from racetrack_client.entities import BuildFlag, DeployPayload
-from racetrack_client.log.errors import ServiceUnavailable, ValidationError
+from racetrack_client.log.errors import (
+    AlreadyExists,
+    ServiceUnavailable,
+    TooManyRequests,
+    ValidationError,
+)
 from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest.manifest import Manifest
 from racetrack_client.manifest.validate import parse_manifest
@@ -18,7 +24,7 @@ from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.core import Core
-from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.deployer.instances import InstanceDeployer, InstanceNotStarted
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.requests.bound_secrets import bind_secrets
@@ -37,6 +43,9 @@ logger = get_logger(__name__)
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _PAUSE_SECONDS = 0.1
+_RETRY_SECONDS = 10
+_OPEN_BUNDLES = 4
+"""The bundles of the largest size that the open deployments of one user may have together."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,8 @@ class DeploymentSubmitter:
         return self._submit(TaskKind.BUILD, payload, subject)
 
     def _submit(self, kind: TaskKind, payload: DeployPayload, subject: AuthSubject) -> str:
+        if known := self._find_known(payload.deployment_id, subject):
+            return known
         manifest = parse_manifest(payload.manifest)
         target = self.core.infrastructure.choose(
             manifest.infrastructure_target, self.core.config.infrastructure_target
@@ -78,6 +89,7 @@ class DeploymentSubmitter:
         bundle = self._read_bundle(payload)
         digest = bundle.digest if bundle else None
         given = bind_secrets(JobSecrets.of_payload(payload), manifest, subject.id, digest)
+        self.core.config.disk_space.check_room(len(bundle.content) if bundle else 0)
         new = NewDeployment(
             kind=kind,
             first_step=TaskStep.BUILD,
@@ -89,6 +101,7 @@ class DeploymentSubmitter:
             source_digest=digest,
             build_flags=payload.build_flags,
             force=bool(payload.force),
+            id=payload.deployment_id,
         )
         deployment_id = self._store(new, bundle)
         logger.info(f"{kind} of {manifest.name} {manifest.version} asked for by {subject.name}")
@@ -104,6 +117,17 @@ class DeploymentSubmitter:
         except InstanceNotStarted as error:
             raise ValidationError(str(error)) from error
 
+    def _find_known(self, deployment_id: str | None, subject: AuthSubject) -> str | None:
+        """Return the id that a client sends again because it got no answer; None when it is new, or the server's to make."""
+        if deployment_id is None:
+            return None
+        _check_uuid(deployment_id)
+        with self.core.unit_of_work.reading() as uow:
+            task = uow.deployment_tasks.find(deployment_id)
+        if task is not None and task.auth_subject_id != subject.id:
+            raise AlreadyExists(f"there is another deployment {deployment_id}: send a new id")
+        return None if task is None else deployment_id
+
     def _read_bundle(self, payload: DeployPayload) -> SourceBundle | None:
         if not payload.build_context:
             return None
@@ -114,6 +138,7 @@ class DeploymentSubmitter:
             if new.kind == TaskKind.DEPLOY:
                 check_no_maintenance(uow)
             check_may_deploy(uow, new.subject, new.manifest)
+            self._check_queue(uow, new.subject, bundle)
             now, manifest = self.core.clock.now(), new.manifest
             if new.kind == TaskKind.DEPLOY and not self._may_overwrite(new):
                 # A deployment in progress has its job's row already, and is what the caller wants to hear of.
@@ -122,6 +147,23 @@ class DeploymentSubmitter:
             if bundle is not None:
                 uow.bundles.add(bundle.digest, bundle.content, now)
             return enqueue(uow, new, now)
+
+    def _check_queue(
+        self, uow: UnitOfWork, subject: AuthSubject, bundle: SourceBundle | None
+    ) -> None:
+        """Refuse further deployments of a user who has many open ones, or large ones; raise TooManyRequests."""
+        config = self.core.config
+        waiting = uow.deployment_tasks.measure_open(subject.id)
+        size = waiting.source_bytes + (len(bundle.content) if bundle else 0)
+        if waiting.count < config.max_open_deployments and (
+            not waiting.count or size <= _OPEN_BUNDLES * config.max_bundle_bytes
+        ):
+            return
+        raise TooManyRequests(
+            f"{waiting.count} deployments of {subject.name} wait or run:"
+            " deploy again when some of them have ended (`racetrack deployments` shows them)",
+            _RETRY_SECONDS,
+        )
 
     def _may_overwrite(self, new: NewDeployment) -> bool:
         return new.force or self.core.config.allow_job_overwrite
@@ -173,6 +215,15 @@ def read_bundle(build_context: str, max_bytes: int) -> SourceBundle:
     if not content.startswith(_GZIP_MAGIC):
         raise ValidationError("build_context is not a gzip-compressed tar archive")
     return SourceBundle(content)
+
+
+def _check_uuid(text: str) -> None:
+    try:
+        is_canonical = str(UUID(text)) == text
+    except ValueError:
+        is_canonical = False
+    if not is_canonical:
+        raise ValidationError(f"deployment_id {text[:64]!r} is not a UUID in lower case")
 
 
 def _check_build_flags(flags: list[str]) -> None:

@@ -1,0 +1,176 @@
+"""Traffic for stress scripts: deployers, callers and async callers, which note every answer that is wrong."""
+
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Self
+
+import httpx
+from stacks.stack import Stack
+
+CODE = """
+class Job:
+    def perform(self, x: int = 1):
+        return [x, VERSION]
+    def docs_input_example(self):
+        return {"x": 1}
+"""
+_MANIFEST = """
+name: {name}
+owner_email: a@example.com
+jobtype: python3:latest
+jobtype_extra: {{entrypoint_path: main.py}}
+"""
+_PATIENCE_SECONDS = 240
+_MOST_EXAMPLES = 12
+
+
+class Traffic:
+    """Deploys jobs and calls them while its block runs; what it saw is counted, and what was wrong is kept."""
+
+    def __init__(self, stack: Stack, directory: Path, deployers: int = 2) -> None:
+        self.seen: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        self.accepted: dict[str, int] = {}
+        self._stack, self._directory = stack, directory
+        self._stopped, self._lock = threading.Event(), threading.Lock()
+        self._threads = [
+            *(threading.Thread(target=self._deploy, args=(n,)) for n in range(deployers)),
+            *(threading.Thread(target=self._call, args=(n,)) for n in range(2)),
+            threading.Thread(target=self._call_async),
+        ]
+
+    def __enter__(self) -> Self:
+        for number in (0, 1):
+            self._write_job(number, 0)
+            self._stack.racetrack("deploy", str(self._job(number)), "--build-context", "local")
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+    def collect_async(self) -> None:
+        """Fetch the answer of each accepted async call; a lost or wrong one is noted."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        for call_id, x in self.accepted.items():
+            self._collect_one(call_id, x, deadline)
+
+    def check_end(self) -> None:
+        """Note deployments that have not ended, and jobs that do not answer."""
+        for number in (0, 1):
+            answer = self._stack.call(f"job-{number}/latest/api/v1/perform", {"x": 5})
+            if answer.status_code != 200 or answer.json()[0] != 5:
+                self._note_wrong(f"at the end job-{number} answers {answer.status_code}")
+        deployments = self._stack.api("GET", "deploy?limit=1000").json()
+        for each in deployments:
+            self.seen[f"deployment {each['status']}"] += 1
+            if each["status"] == "in_progress":
+                self._note_wrong(f"deployment {each['id']} has not ended")
+
+    def report(self) -> None:
+        """Print what was seen."""
+        for what, count in sorted(self.seen.items()):
+            print(f"{count:7}  {what}", flush=True)
+        for text in self.wrong[:_MOST_EXAMPLES]:
+            print(f"  WRONG  {text}", flush=True)
+        print(f"{len(self.wrong)} wrong", flush=True)
+
+    def _job(self, number: int) -> Path:
+        return self._directory / f"job-{number}"
+
+    def _write_job(self, number: int, version: int) -> None:
+        directory = self._job(number)
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "job.yaml").write_text(_MANIFEST.format(name=f"job-{number}"))
+        (directory / "main.py").write_text(f"VERSION = {version}\n{CODE}")
+
+    def _deploy(self, number: int) -> None:
+        version = 0
+        while not self._stopped.wait(1):
+            version += 1
+            self._write_job(number, version)
+            done = self._stack.racetrack(
+                "deploy", str(self._job(number)), "--force", "--build-context", "local", check=False
+            )
+            if done.returncode == 0:
+                self._count("deploy: done")
+                self._check_version(number, version)
+            else:
+                self._count(f"deploy: {_shorten(done.stderr)}")
+
+    def _check_version(self, number: int, version: int) -> None:
+        """A gateway that is down meanwhile proves nothing; a wrong version does."""
+        try:
+            answer = self._stack.call(f"job-{number}/latest/api/v1/perform", {"x": 7})
+        except httpx.TransportError:
+            return
+        if answer.status_code == 200 and answer.json() != [7, version]:
+            self._note_wrong(f"after the deployment of {version}: {answer.text[:80]}")
+
+    def _call(self, number: int) -> None:
+        with httpx.Client(
+            headers={"X-Racetrack-Auth": self._stack.admin_token}, timeout=30
+        ) as http:
+            x = 0
+            while not self._stopped.wait(0.05):
+                x += 1
+                url = f"{self._stack.pub_url}/job/job-{number}/latest/api/v1/perform"
+                try:
+                    answer = http.post(url, json={"x": x})
+                except httpx.TransportError as error:
+                    self._count(f"call: {type(error).__name__}")
+                    continue
+                self._count(f"call: {answer.status_code}")
+                if answer.status_code == 200 and answer.json()[0] != x:
+                    self._note_wrong(f"call of {x}: {answer.text[:80]}")
+
+    def _call_async(self) -> None:
+        with httpx.Client(
+            headers={"X-Racetrack-Auth": self._stack.admin_token}, timeout=30
+        ) as http:
+            x = 0
+            while not self._stopped.wait(0.3):
+                x += 1
+                url = f"{self._stack.pub_url}/async/new/job/job-0/latest/api/v1/perform"
+                try:
+                    answer = http.post(url, json={"x": x})
+                except httpx.TransportError as error:
+                    self._count(f"async call: {type(error).__name__}")
+                    continue
+                self._count(f"async call: {answer.status_code}")
+                if answer.status_code == 201:
+                    self.accepted[answer.json()["task_id"]] = x
+
+    def _collect_one(self, call_id: str, x: int, deadline: float) -> None:
+        url = f"{self._stack.pub_url}/async/task/{call_id}/poll"
+        headers = {"X-Racetrack-Auth": self._stack.admin_token}
+        while time.monotonic() < deadline:
+            answer = httpx.get(url, headers=headers, timeout=60)
+            if answer.status_code == 200:
+                self._count("async answer: right")
+                if answer.json()[0] != x:
+                    self._note_wrong(f"async call of {x}: {answer.text[:80]}")
+                return
+            if answer.status_code == 404:
+                break
+        self._note_wrong(
+            f"async call {call_id} of {x} is lost: {answer.status_code} {answer.text[:80]}"
+        )
+
+    def _count(self, what: str) -> None:
+        with self._lock:
+            self.seen[what] += 1
+
+    def _note_wrong(self, text: str) -> None:
+        with self._lock:
+            self.wrong.append(text)
+
+
+def _shorten(text: str) -> str:
+    line = next((each for each in text.splitlines() if "error" in each), text.strip()[-100:])
+    return "".join("#" if each.isdigit() else each for each in line)[:150]
