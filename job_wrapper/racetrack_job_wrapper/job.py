@@ -20,6 +20,7 @@ from racetrack_job_wrapper.log.logger import logger
 from racetrack_job_wrapper.metrics import JobMetrics
 from racetrack_job_wrapper.native import NativeEndpoints, method_of, mount_native_endpoints
 from racetrack_job_wrapper.request import request_context, request_extra
+from racetrack_job_wrapper.thread_advice import describe_bound, list_bound_connections
 from racetrack_job_wrapper.webview import mount_webview
 
 PERFORM = "/perform"
@@ -93,6 +94,8 @@ def make_job(instance: Any, environment: JobEnvironment, threads: JobThreads) ->
     endpoints = _read_endpoints(instance)
     metrics = JobMetrics()
     runner = CallRunner(CallLimits.of(environment.extra), metrics, threads)
+    if runner.limits.concurrency != 1 and (bound := list_bound_connections(instance)):
+        logger.warning(describe_bound(bound))
     native = mount_native_endpoints(_read_native_endpoints(instance, endpoints), runner)
     if hasattr(instance, "metrics"):
         metrics.add_source(instance.metrics)

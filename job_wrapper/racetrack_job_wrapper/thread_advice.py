@@ -1,5 +1,9 @@
 """Advice for errors of calls that depend on the thread: of objects that belong to one, and of code that needs an event loop."""
 
+import sys
+import threading
+from typing import Any
+
 _ONE_THREAD = "`max_concurrency: 1` below jobtype_extra in job.yaml runs all calls of plain methods in the thread of __init__"
 _BOUND = f"what belongs to the thread that made it can't be used in other threads: make it in each call; or {_ONE_THREAD}"
 _IN_MAIN = f"calls run in several threads: do this in __init__, which runs in the main thread; or {_ONE_THREAD}"
@@ -25,3 +29,36 @@ _ADVICE = {
 def find_thread_advice(message: str) -> str | None:
     """Return the way to mend an error with this message; None when the error does not depend on the thread."""
     return next((advice for sign, advice in _ADVICE.items() if sign in message), None)
+
+
+def list_bound_connections(instance: Any) -> list[str]:
+    """List the attributes of an object that are connections of SQLite which refuse all threads but the calling one."""
+    sqlite3 = sys.modules.get("sqlite3")
+    if sqlite3 is None:
+        return []
+    connections = {
+        name: value
+        for name, value in getattr(instance, "__dict__", {}).items()
+        if isinstance(value, sqlite3.Connection)
+    }
+    bound: list[str] = []
+
+    def try_elsewhere() -> None:
+        for name, connection in connections.items():
+            try:
+                connection.cursor().close()
+            except sqlite3.Error as error:
+                if find_thread_advice(str(error)):
+                    bound.append(name)
+
+    if connections:
+        thread = threading.Thread(target=try_elsewhere, name="connections")
+        thread.start()
+        thread.join()
+    return bound
+
+
+def describe_bound(names: list[str]) -> str:
+    """Describe what such connections mean for a job whose calls run in several threads."""
+    what = ", ".join(f"self.{name}" for name in names)
+    return f"{what} will fail in calls that run at the same time: {_BOUND}"

@@ -75,6 +75,29 @@ def test_a_plain_method_without_an_event_loop_is_told_how_to_have_one(serve_job)
     assert "make the method `async def`" in answer.json()["error"]
 
 
+@pytest.mark.parametrize(
+    ("made", "extra", "is_told"),
+    [
+        ({}, {}, True),
+        ({}, {"max_concurrency": 1}, False),
+        ({"check_same_thread": False}, {}, False),
+    ],
+)
+def test_a_connection_of_one_thread_is_told_before_calls_meet(
+    serve_job, caplog, made, extra, is_told
+):
+    class Early:
+        def __init__(self):
+            self.database = sqlite3.connect(":memory:", **made)
+
+        def perform(self):
+            return 1
+
+    serve_job(Early, **extra)
+
+    assert ("self.database will fail in calls that run at the same time" in caplog.text) == is_told
+
+
 def test_the_log_has_the_advice_for_metrics_too(serve_job, caplog):
     answer = serve_job(Job).get("/metrics")
 

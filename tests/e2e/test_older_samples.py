@@ -1,6 +1,8 @@
 """Samples of the older system, and what their users do next, on a platform of its own with short limits."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -48,6 +50,42 @@ class JobEntrypoint:
             return {"view": "documents"}
 
         return app
+"""
+TRAINING = """
+import pickle
+
+
+class LinearModel:
+    def fit(self, x, y):
+        n, mean_x, mean_y = len(x), sum(x) / len(x), sum(y) / len(y)
+        covariance = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y))
+        self.slope = covariance / sum((a - mean_x) ** 2 for a in x)
+        self.intercept = mean_y - self.slope * mean_x
+        return self
+
+    def predict(self, x):
+        return [self.intercept + self.slope * each for each in x]
+
+
+if __name__ == "__main__":
+    with open("model.pkl", "wb") as file:
+        pickle.dump(LinearModel().fit([0, 1, 2], [1, 3, 5]), file)
+"""
+PICKLED = """
+import pickle
+
+from training import LinearModel
+
+class PickledModel:
+    def __init__(self):
+        with open("model.pkl", "rb") as file:
+            self.model = pickle.load(file)
+
+    def perform(self, x_new):
+        return self.model.predict(x_new)
+
+    def docs_input_example(self):
+        return {"x_new": [0.5, 2]}
 """
 VERSION = """
 import os
@@ -140,6 +178,20 @@ def test_pages_without_perform_are_deployed(older_stack, deploy, job_directory):
     assert answer.headers["location"].endswith("/view")
     assert httpx.get(f"{page}view", headers=headers).json() == {"view": "documents"}
     assert older_stack.call(f"docs-formatter/{PERFORM}", {}).status_code == 400
+
+
+def test_a_model_that_its_training_script_pickled_predicts(older_stack, deploy, job_directory):
+    """The sample scikit-model, with a class of its own in place of a large library."""
+    extra = entrypoint("PickledModel")
+    labels = {"model": "linear-regression"}
+    model = job_directory("scikit-sample", PICKLED, labels=labels, jobtype_extra=extra)
+    (model / "training.py").write_text(TRAINING)
+    subprocess.run([sys.executable, "training.py"], cwd=model, check=True)
+
+    deploy(model)
+
+    answer = older_stack.call(f"scikit-sample/{PERFORM}", {"x_new": [0.5, 2]})
+    assert (answer.status_code, answer.json()) == (200, [2.0, 5.0])
 
 
 def test_latest_goes_back_and_survives_a_restart(older_stack, deploy, job_directory):

@@ -73,8 +73,9 @@ def _hint_at_build_dependency(text: str) -> str:
     module = missing["module"].partition(".")[0]
     built = _BUILD_OF.search(text)
     name = built["name"] if built else "PACKAGE"
+    naming = "" if built else " (PACKAGE stands for the name of the library)"
     return (
         f'put a file uv.toml beside job.yaml with the line `extra-build-dependencies = {{ {name} = ["{module}"] }}`, '
-        f"and give the requirement its name (`{name} @ …`): the build of {name} imports {module}, and sees only its "
+        f"and give the requirement its name (`{name} @ …`){naming}: the build of {name} imports {module}, and sees only its "
         f"own build dependencies; in a library of yours, add {module} to `[build-system] requires` of its pyproject.toml"
     )
