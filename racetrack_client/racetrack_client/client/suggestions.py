@@ -16,6 +16,7 @@ from racetrack_client.client.deployment_progress import (
 )
 from racetrack_client.client.job_call import JobEndpoint, Method
 from racetrack_client.client.session import Session, job_path
+from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.utils.request import EndpointUnknown, RequestError, ResponseError
 
 PATIENCE_SECONDS = 3.0
@@ -71,11 +72,11 @@ def resolve_endpoint(session: Session, called: JobEndpoint, method: Method) -> J
 
 def _read_methods(session: Session, name: str, version: str) -> dict[str, Collection[str]]:
     """Return the methods of each endpoint, as the documentation of a job tells them."""
-    url = f"{session.pub_url}/{job_path(name, version)}/openapi.json"
     try:
+        url = f"{session.pub_url}/{job_path(name, version)}/openapi.json"
         answer = session.request("GET", url, timeout_seconds=PATIENCE_SECONDS)
         return dict(answer.json()["paths"]) if answer.ok else {}
-    except (RequestError, ValueError, KeyError, TypeError):
+    except (EntityNotFound, RequestError, ValueError, KeyError, TypeError):
         return {}
 
 

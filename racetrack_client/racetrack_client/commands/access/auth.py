@@ -6,6 +6,8 @@ from urllib.parse import quote, urlencode
 
 import typer
 
+from racetrack_client.client.job_call import JobEndpoint, Method
+from racetrack_client.client.suggestions import resolve_endpoint
 from racetrack_client.client_config.auth import set_user_auth
 from racetrack_client.commands.access import permissions
 from racetrack_client.commands.opening import open_session
@@ -58,7 +60,8 @@ def explain(  # noqa: PLR0913 each is an argument or option of the command
     endpoint: Annotated[
         str | None,
         typer.Argument(
-            help="Such as /api/v1/perform; without it the question is about the job as a whole.",
+            help="A method such as explain, or a path such as /api/v1/perform; "
+            "without it the question is about the job as a whole.",
             show_default=False,
         ),
     ] = None,
@@ -68,10 +71,12 @@ def explain(  # noqa: PLR0913 each is an argument or option of the command
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Tell whether a user, ESC or job family may do something to a job, and the rules that decide it."""
+    session = open_session(remote)
     question = {"subject": subject, "job": name, "version": version, "scope": scope.value}
     if endpoint is not None:
-        question["endpoint"] = endpoint
-    explanation = open_session(remote).call("GET", f"auth/explain?{urlencode(question)}")
+        asked = JobEndpoint(name, version, endpoint)
+        question["endpoint"] = resolve_endpoint(session, asked, Method.POST).path
+    explanation = session.call("GET", f"auth/explain?{urlencode(question)}")
     print_data(explanation, output, _describe(explanation))
 
 

@@ -1,13 +1,15 @@
 """`racetrack auth permissions`, `allow` and `revoke`: the permissions of users, ESCs and job families."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import typer
 
+from racetrack_client.client.job_call import JobEndpoint, Method
 from racetrack_client.client.session import Session
+from racetrack_client.client.suggestions import resolve_endpoint
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     Output,
@@ -54,7 +56,10 @@ OneVersion = Annotated[
 ]
 OneEndpoint = Annotated[
     str | None,
-    typer.Option(help="Only this endpoint, such as /api/v1/perform.", show_default=False),
+    typer.Option(
+        help="Only this endpoint: a method such as explain, or a path such as /api/v1/perform.",
+        show_default=False,
+    ),
 ]
 Everything = Annotated[bool, typer.Option("--everything", help="On everything, instead of a job.")]
 
@@ -137,6 +142,7 @@ def _command_of(change: PermissionChange) -> PermissionChange:
 @_command_of
 def allow(session: Session, subject: str, permission: Permission) -> None:
     """Allow a user, ESC or job family something, on a job or on everything."""
+    permission = _with_whole_path(session, permission)
     try:
         session.call("POST", "auth/permissions", {"subject": subject, **asdict(permission)})
     except EndpointUnknown:
@@ -157,6 +163,15 @@ def revoke(session: Session, subject: str, permission: Permission) -> None:
         )
     session.call("DELETE", f"auth/permissions/{found['id']}")
     say(f"{subject} may no longer {permission}, unless another permission covers it")
+
+
+def _with_whole_path(session: Session, permission: Permission) -> Permission:
+    """Return the permission on the endpoint that a short path means, as `racetrack call` understands it."""
+    if permission.job_name is None or permission.endpoint is None:
+        return permission
+    version = permission.job_version or "latest"
+    endpoint = JobEndpoint(permission.job_name, version, permission.endpoint)
+    return replace(permission, endpoint=resolve_endpoint(session, endpoint, Method.POST).path)
 
 
 def _is_included(permission: dict[str, Any], held: list[dict[str, Any]]) -> bool:

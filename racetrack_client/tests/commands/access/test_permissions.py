@@ -109,3 +109,19 @@ def test_an_older_server_is_asked_as_it_knows(logged_in, lifecycle, answer):
         done = logged_in("auth", "allow", *refused)
         assert done.returncode == 70
         assert "this Lifecycle is older" in done.stderr
+
+
+def test_a_short_path_means_what_a_call_takes_it_for(logged_in, lifecycle, answer):
+    paths = {"/api/v1/explain": {"post": {}}}
+    lifecycle.on("GET /pub/job/adder/latest/openapi.json", answer({"paths": paths}))
+    lifecycle.on("POST auth/permissions", answer(None))
+    explained = (
+        "subject=anna&job=adder&version=latest&scope=call_job&endpoint=%2Fapi%2Fv1%2Fexplain"
+    )
+    told = {"subject": "anna", "scope": "call_job", "job_name": "adder", "job_version": "0.0.2"}
+    lifecycle.on(f"GET auth/explain?{explained}", answer(told | {"allowed": True}))
+
+    allowed = logged_in("auth", "allow", "anna", "adder", "--endpoint", "explain")
+
+    assert allowed.stderr == "anna may call_job /api/v1/explain of adder\n"
+    assert logged_in("auth", "explain", "anna", "adder", "explain").returncode == 0
