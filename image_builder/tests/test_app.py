@@ -3,6 +3,7 @@ import json
 from image_builder.testing.builders import ADDER, a_payload
 from racetrack_commons.auth.token import AuthSubjectType, AuthTokenPayload, encode_token
 from racetrack_commons.testing.builders import a_manifest_dict
+from racetrack_commons.testing.half_requests import send_head
 
 
 def read_image(config, tag="tag-1"):
@@ -82,6 +83,11 @@ def test_only_internal_tokens_may_build(client):
                 client.post(path, json=body, headers={"X-Racetrack-Auth": token}).status_code == 401
             )
     assert client.delete("/api/v1/build/1", headers={"X-Racetrack-Auth": ""}).status_code == 401
+
+
+def test_a_stranger_is_refused_before_the_body_arrives(client):
+    url = str(client.base_url.join("/api/v1/build"))
+    assert send_head(url, {"Content-Type": "application/json"}, length=300_000_000) == 401
 
 
 def test_wrong_requests_are_refused_before_the_stream(client):

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from pydantic import SecretStr
 from racetrack_client.log.errors import UnauthorizedError
+from racetrack_commons.api.guard_first import GuardFirstRoute
 from racetrack_commons.auth.token import (
     AuthSubjectType,
     AuthTokenPayload,
@@ -63,3 +64,12 @@ def require_internal_caller(request: Request, services: ServicesDep) -> AuthToke
 
 
 InternalCaller = Annotated[AuthTokenPayload, Depends(require_internal_caller)]
+
+
+class InternalRoute(GuardFirstRoute):
+    """A route for services of the platform, which reads a body only if one of them sent it."""
+
+    @classmethod
+    def is_guard(cls, dependency: Callable[..., Any]) -> bool:
+        """Return whether the dependency checks the caller."""
+        return dependency is require_internal_caller

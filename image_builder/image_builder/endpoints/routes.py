@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
+from racetrack_commons.api.guard_first import LARGE_BODY_BYTES
 from racetrack_commons.entities.dto import (
     BuildEventKind,
     BuildPayload,
@@ -16,11 +17,26 @@ from racetrack_commons.entities.dto import (
 )
 
 from image_builder.build_request import parse_request
-from image_builder.endpoints.dependencies import BuildsDep, InternalCaller, ServicesDep
+from image_builder.endpoints.dependencies import (
+    BuildsDep,
+    InternalCaller,
+    InternalRoute,
+    ServicesDep,
+)
 from image_builder.running.progress import EventHistory, ProgressEvent
 
-builds_router = APIRouter(prefix="/api/v1/build", tags=["build"])
-images_router = APIRouter(prefix="/api/v1/images", tags=["images"])
+builds_router = APIRouter(
+    prefix="/api/v1/build",
+    tags=["build"],
+    route_class=InternalRoute,
+    max_body_size=LARGE_BODY_BYTES,
+)
+images_router = APIRouter(
+    prefix="/api/v1/images",
+    tags=["images"],
+    route_class=InternalRoute,
+    max_body_size=LARGE_BODY_BYTES,
+)
 
 _HEARTBEAT = "event: keepalive_heartbeat\n\n"
 

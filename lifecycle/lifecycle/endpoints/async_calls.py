@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from fastapi import APIRouter
 from racetrack_client.log.errors import ValidationError
+from racetrack_commons.api.guard_first import LARGE_BODY_BYTES
 from racetrack_commons.entities.async_calls import (
     AsyncCallClaim,
     AsyncCallDelivery,
@@ -37,7 +38,12 @@ from lifecycle.endpoints.dependencies import (
 _PREFIX = "/api/v1/job/async"
 ROUTINE_PATHS = (f"{_PREFIX}/claim", f"{_PREFIX}/renew")
 """Paths that each gateway requests every few seconds."""
-router = APIRouter(prefix=_PREFIX, tags=["async calls"], route_class=CommittingRoute)
+router = APIRouter(
+    prefix=_PREFIX,
+    tags=["async calls"],
+    route_class=CommittingRoute,
+    max_body_size=LARGE_BODY_BYTES,
+)
 
 
 @router.post("/call")

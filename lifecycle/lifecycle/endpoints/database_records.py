@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
+from racetrack_commons.api.guard_first import LARGE_BODY_BYTES
 
 from lifecycle.database.record_tables import (
     RECORD_TABLES,
@@ -11,9 +12,14 @@ from lifecycle.database.record_tables import (
     RecordTable,
     get_record_table,
 )
-from lifecycle.endpoints.dependencies import ReadingDep, ServicesDep, StaffUser
+from lifecycle.endpoints.dependencies import CommittingRoute, ReadingDep, ServicesDep, StaffUser
 
-router = APIRouter(prefix="/api/v1/records", tags=["records"])
+router = APIRouter(
+    prefix="/api/v1/records",
+    tags=["records"],
+    route_class=CommittingRoute,
+    max_body_size=LARGE_BODY_BYTES,
+)
 _LARGEST = 2**31 - 1
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
-from fastapi.routing import APIRoute
 from racetrack_client.entities import AuthScope
+from racetrack_commons.api.guard_first import GuardFirstRoute
 from racetrack_commons.auth.token import AuthSubjectType, find_auth_token
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobDto
@@ -83,8 +83,8 @@ UnitOfWorkDep = Annotated[UnitOfWork, Depends(open_unit_of_work, scope="function
 ReadingDep = Annotated[UnitOfWork, Depends(open_reading, scope="function")]
 
 
-class CommittingRoute(APIRoute):
-    """A route that commits the endpoint's unit of work when the endpoint returns.
+class CommittingRoute(GuardFirstRoute):
+    """A route that commits the endpoint's unit of work when the endpoint returns, and reads a body after its guards.
 
     FastAPI would commit it later: it validates the answer first, in any free thread. Meanwhile the transaction
     would hold SQLite's lock, and under load all threads would wait for that lock.
@@ -92,6 +92,11 @@ class CommittingRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, _committing(endpoint), **options)
+
+    @classmethod
+    def is_guard(cls, dependency: Callable[..., Any]) -> bool:
+        """Return whether the dependency checks the caller."""
+        return dependency in _GUARDS or isinstance(dependency, (ScopePermission, JobPermission))
 
 
 def check_maintenance(services: ServicesDep) -> None:
@@ -214,6 +219,15 @@ Administrator = Annotated[AuthSubject, Depends(ScopePermission(AuthScope.CALL_AD
 ReadableJob = Annotated[JobDto, Depends(JobPermission(AuthScope.READ_JOB))]
 DeployableJob = Annotated[JobDto, Depends(ExactJobPermission(AuthScope.DEPLOY_JOB))]
 DeletableJob = Annotated[JobDto, Depends(ExactJobPermission(AuthScope.DELETE_JOB))]
+
+
+_GUARDS = (
+    authenticate,
+    require_unlimited_subject,
+    require_user,
+    require_service,
+    require_staff_user,
+)
 
 
 def _committing(endpoint: Callable[..., Any]) -> Callable[..., Any]:

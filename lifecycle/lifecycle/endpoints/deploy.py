@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from racetrack_client.entities import AuthScope, DeployPayload
+from racetrack_commons.api.guard_first import LARGE_BODY_BYTES
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 
 from lifecycle.auth.authorize import (
@@ -50,7 +51,7 @@ class PhasePayload(BaseModel):
     phase: str
 
 
-@router.post("/deploy", dependencies=[NotInMaintenance])
+@router.post("/deploy", dependencies=[NotInMaintenance], max_body_size=LARGE_BODY_BYTES)
 def deploy(payload: DeployPayload, subject: CurrentSubject, services: ServicesDep) -> DeploymentId:
     """Begin to deploy a job."""
     deployment_id = services.deployments.submitter.deploy(payload, subject)
@@ -58,7 +59,7 @@ def deploy(payload: DeployPayload, subject: CurrentSubject, services: ServicesDe
     return DeploymentId(id=deployment_id)
 
 
-@router.post("/build")
+@router.post("/build", max_body_size=LARGE_BODY_BYTES)
 def build(payload: DeployPayload, subject: CurrentSubject, services: ServicesDep) -> DeploymentId:
     """Begin to build the image of a job, without deploying it."""
     return DeploymentId(id=services.deployments.submitter.build(payload, subject))

@@ -8,14 +8,25 @@ from pydantic import BaseModel
 from racetrack_client.log.context_error import ContextError, get_root_cause
 from racetrack_client.plugin.plugin_manifest import PluginManifest
 from racetrack_commons.api.errors import STATUSES
+from racetrack_commons.api.guard_first import LARGE_BODY_BYTES
 from racetrack_commons.plugin.core import PluginCore
 from starlette.concurrency import run_in_threadpool
 
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.endpoints.dependencies import LifecycleServices, ServicesDep, StaffUser
+from lifecycle.endpoints.dependencies import (
+    CommittingRoute,
+    LifecycleServices,
+    ServicesDep,
+    StaffUser,
+)
 
-router = APIRouter(prefix="/api/v1/plugin", tags=["plugins"])
+router = APIRouter(
+    prefix="/api/v1/plugin",
+    tags=["plugins"],
+    route_class=CommittingRoute,
+    max_body_size=LARGE_BODY_BYTES,
+)
 
 
 class PluginActionFailed(RuntimeError):

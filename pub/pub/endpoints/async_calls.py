@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
+from racetrack_commons.api.guard_first import LARGE_BODY_BYTES
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 from starlette.responses import Response
 from starlette.types import Scope
@@ -76,13 +77,20 @@ class AsyncCallRoutes:
                 self.start,
                 methods=[method],
                 status_code=201,
+                max_body_size=LARGE_BODY_BYTES,  # The setting for async calls limits it.
                 response_model=TaskState,
                 operation_id=f"start_call_{method.lower()}_{parameters[-1]}",
                 responses={502: {"description": "The job can't be reached from here"}},
                 openapi_extra={"parameters": [_describe(name) for name in parameters]},
             )
         others = list(_OTHER_VERBS)
-        router.add_api_route(path, self.start, methods=others, include_in_schema=False)
+        router.add_api_route(
+            path,
+            self.start,
+            methods=others,
+            include_in_schema=False,
+            max_body_size=LARGE_BODY_BYTES,
+        )
 
     async def start(self, request: Request) -> Response:
         """Accept a call of a job; its answer is fetched later, by its id."""

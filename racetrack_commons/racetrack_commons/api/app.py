@@ -38,8 +38,8 @@ class ApiOptions:
     """The descriptions of the tags of its routes, in the order in which they are shown."""
     error_statuses: Mapping[type[Exception], int] = field(default_factory=dict)
     """The statuses of the service's own errors, whose texts callers may see."""
-    max_body_bytes: int = 1024**3
-    """The largest body of a request; a larger one is refused with 413."""
+    max_body_bytes: int = 1024**2
+    """The largest body of a request, if its route sets no other limit; a larger one is refused with 413."""
     quiet_paths: frozenset[str] = frozenset()
     """Paths that are called all the time: like probes, they are logged only when the answer is not 200."""
 

@@ -24,7 +24,12 @@ from lifecycle.endpoints.dependencies import (
     UserSubject,
 )
 
-router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=CommittingRoute)
+router = APIRouter(
+    prefix="/api/v1/users",
+    tags=["users"],
+    route_class=CommittingRoute,
+    max_body_size=64 * 1024,  # Strangers may send these.
+)
 PasswordText = Annotated[SecretStr, Field(max_length=4096)]
 """Longer than any password that is accepted; hashing megabytes would delay other requests."""
 
