@@ -22,6 +22,7 @@ NUMBERS = {
     "max_concurrency_queue": "most calls that wait; more are refused with 429",
 }
 SIZES = {
+    "max_body": "largest body of a call, such as `1Gi`; default `256Mi`",
     "max_websocket_message": "largest message of a WebSocket that the job receives, such as `64Mi`; default `16Mi`",
 }
 PYTHON_VERSION = {

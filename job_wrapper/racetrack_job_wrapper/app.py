@@ -14,12 +14,14 @@ from racetrack_job_wrapper.calling import respond_to_failure
 from racetrack_job_wrapper.decoded_bodies import BodiesTooLarge, DecodedBodies
 from racetrack_job_wrapper.encoding import to_json
 from racetrack_job_wrapper.endpoint_config import API
+from racetrack_job_wrapper.environment import DEFAULT_BODY_BYTES
 from racetrack_job_wrapper.job import PERFORM, JobState
 from racetrack_job_wrapper.log.logger import logger
 from racetrack_job_wrapper.metrics import CONTENT_TYPE, ServerMetrics
 from racetrack_job_wrapper.openapi import docs_page, find_asset, list_parameters, make_openapi
 from racetrack_job_wrapper.profiler import MemoryProfiler
 from racetrack_job_wrapper.request import (
+    BodyLimit,
     BodyTooLarge,
     CallerLeft,
     Headers,
@@ -44,6 +46,7 @@ class JobApp:
 
     def __init__(self, state: JobState, profiler: MemoryProfiler | None = None) -> None:
         self.state = state
+        self._body_limit = BodyLimit(_read_most(state))
         self._profiling = profiler.list_routes() if profiler else {}
         self.metrics = ServerMetrics()
         self._bodies = DecodedBodies()
@@ -87,11 +90,14 @@ class JobApp:
             failed = sender.status is not None and sender.status >= 500
         except CallerLeft:
             failed = False
+        except BodyTooLarge as error:
+            failed = False
+            await _send_failure(error, sender, _refuse_body(error))
         except asyncio.CancelledError:
             failed = False
             raise
         except BaseException as error:  # noqa: BLE001 - whatever fails is answered
-            await _send_failure(error, sender)
+            await _send_failure(error, sender, respond_to_failure(error))
         finally:
             self.metrics.end(began, failed=failed and path not in OPEN_PATHS)
             if _is_worth_a_line(path.rstrip("/"), sender.status or 0):
@@ -101,6 +107,9 @@ class JobApp:
         self, scope: Scope, path: str, headers: Headers, receive: Receive, sender: Sender
     ) -> None:
         refusal = refuse_caller(scope, path, headers, self.state.environment)
+        if refusal is None:
+            self._body_limit.check_length(headers)
+            receive = self._body_limit.limit(headers, receive)
         if refusal is None and self._is_webview(scope):
             await self._show_webview(scope, receive, sender)
             return
@@ -225,6 +234,13 @@ class JobApp:
             await job.webview(scope, receive, send)
 
 
+def _read_most(state: JobState) -> int:
+    try:
+        return state.environment.max_body_bytes
+    except ValueError:  # Loading the job tells what is wrong.
+        return DEFAULT_BODY_BYTES
+
+
 def _read_headers(scope: Scope) -> Headers:
     return Headers(
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
@@ -265,9 +281,8 @@ def _allow_other_origins(headers: Headers) -> Response:
     return Response(b"OK", content_type="text/plain; charset=utf-8", headers=allowed)
 
 
-async def _send_failure(error: BaseException, sender: Sender) -> None:
+async def _send_failure(error: BaseException, sender: Sender, response: Response) -> None:
     """Answer a request whose answer failed; raise the error when only a broken connection can tell it."""
-    response = respond_to_failure(error)
     if sender.status is None:
         await send_response(response, sender)
     elif not sender.is_complete:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 DEFAULT_MESSAGE_BYTES = 16 * 1024 * 1024
+DEFAULT_BODY_BYTES = 256 * 1024 * 1024
 _SIZE = re.compile(r"([1-9][0-9]*)(Ki|Mi|Gi)?")
 _FACTORS = {None: 1, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
 SECRET_VARIABLE = "RACETRACK_INSTANCE_SECRET"  # noqa: S105 - the name of the variable
@@ -47,13 +48,19 @@ class JobEnvironment:
     @property
     def max_message_bytes(self) -> int:
         """The largest message of a WebSocket that the job receives; raises ValueError when the manifest's size is none."""
-        size = self.extra.get("max_websocket_message")
+        return self._read_size("max_websocket_message", DEFAULT_MESSAGE_BYTES)
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest body of a request; raises ValueError when the manifest's size is none."""
+        return self._read_size("max_body", DEFAULT_BODY_BYTES)
+
+    def _read_size(self, key: str, default: int) -> int:
+        size = self.extra.get(key)
         if size is None:
-            return DEFAULT_MESSAGE_BYTES
+            return default
         if not (match := _SIZE.fullmatch(str(size))):
-            raise ValueError(
-                f"Expected a size such as 64Mi in max_websocket_message, but got: {size}"
-            )
+            raise ValueError(f"Expected a size such as 64Mi in {key}, but got: {size}")
         return int(match[1]) * _FACTORS[match[2]]
 
 

@@ -90,7 +90,7 @@ def load_job(state: JobState, load: Callable[[], Any]) -> None:
 def make_job(instance: Any, environment: JobEnvironment, threads: JobThreads) -> Job:
     """Collect everything that the object offers; raise an error when an example, file, limit or metric is wrong."""
     _give_context(instance)
-    _ = environment.max_message_bytes
+    _ = environment.max_message_bytes, environment.max_body_bytes
     endpoints = _read_endpoints(instance)
     metrics = JobMetrics()
     runner = CallRunner(CallLimits.of(environment.extra), metrics, threads)

@@ -58,11 +58,46 @@ class UnknownEncoding(Exception):
 
 
 class BodyTooLarge(Exception):
-    """A compressed body becomes too large; the answer has status 413."""
+    """A body is too large, or becomes so when it is decompressed; the answer has status 413."""
 
 
 class CallerLeft(Exception):
     """The connection was closed before the body was whole, so there is nothing to call, and no caller to answer."""
+
+
+@dataclass
+class BodyLimit:
+    """The limit of the bodies of requests."""
+
+    most: int
+    """The largest body in bytes."""
+
+    def check_length(self, headers: Mapping[str, str]) -> None:
+        """Raise BodyTooLarge when the body is announced to be too large."""
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self.most:
+            raise self._too_large()
+
+    def limit(self, headers: Mapping[str, str], receive: Receive) -> Receive:
+        """Return a `receive` that raises BodyTooLarge when a body of unannounced size becomes too large."""
+        if "transfer-encoding" not in headers:
+            return receive
+        size = 0
+
+        async def receive_some() -> dict[str, Any]:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self.most:
+                raise self._too_large()
+            return message
+
+        return receive_some
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(
+            f"the body may have {self.most} bytes; jobtype_extra.max_body in job.yaml sets another limit"
+        )
 
 
 async def read_body(receive: Receive) -> bytes:

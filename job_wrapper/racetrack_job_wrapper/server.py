@@ -30,6 +30,7 @@ import uvicorn
 
 from racetrack_job_wrapper.app import JobApp
 from racetrack_job_wrapper.call_runner import JobThreads
+from racetrack_job_wrapper.connections import BoundedConfig, ConnectionLimits
 from racetrack_job_wrapper.environment import SECRET_VARIABLE, JobEnvironment
 from racetrack_job_wrapper.job import JobState, load_job
 from racetrack_job_wrapper.log.logger import logger
@@ -92,7 +93,7 @@ class JobServer(uvicorn.Server):
 
     def __init__(
         self,
-        config: uvicorn.Config,
+        config: BoundedConfig,
         workers: WorkerPool,
         listener: socket.socket | None = None,
     ) -> None:
@@ -101,6 +102,7 @@ class JobServer(uvicorn.Server):
             listener.set_inheritable(False)  # A child of the job must not keep its port.
         self._listeners = None if listener is None else [listener]
         self.exit_code = 0
+        self._watch = config.watch
         self._workers = workers
         self._is_over = False
         self._was_interrupted = False
@@ -125,6 +127,11 @@ class JobServer(uvicorn.Server):
             yield
         finally:
             self._main_left.set()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after the connections; uvicorn calls it ten times a second."""
+        self._watch.tick(self.server_state.connections, counter)
+        return await super().on_tick(counter)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve, and heed signals."""
@@ -207,9 +214,10 @@ class JobServer(uvicorn.Server):
             os._exit(self.exit_code)
 
 
-def _configure(app: JobApp, options: ServerOptions) -> uvicorn.Config:
-    return uvicorn.Config(
+def _configure(app: JobApp, options: ServerOptions) -> BoundedConfig:
+    return BoundedConfig(
         app,
+        ConnectionLimits(requests=None, idle=1000),  # The manifest limits calls.
         host=options.host,
         port=options.port,
         ws=cast("Any", _open_websocket),  # uvicorn calls it as it would call the class.

@@ -1,6 +1,7 @@
 """The routes of a served job: calls, probes, metrics, files, documentation and web pages."""
 
 import gzip
+import socket
 import sys
 import tracemalloc
 import zlib
@@ -398,3 +399,26 @@ def test_an_asgi_page_knows_where_it_is_mounted(serve_job):
 
     mount = "/pub/job/adder/latest/api/v1/webview"
     assert (response.status_code, response.text) == (201, f"{mount} {mount}/view")
+
+
+def test_a_body_beyond_the_limit_is_refused(serve_job):
+    client = serve_job(type("Job", (), {"perform": lambda _, text="": len(text)}), max_body="100Ki")
+    body = b'{"text": "%s"}' % (b"x" * 100 * 1024)
+
+    answers = [
+        client.post("/api/v1/perform", content=content)
+        for content in (body, (body[at : at + 1000] for at in range(0, len(body), 1000)))
+    ]
+
+    assert [answer.status_code for answer in answers] == [413, 413]
+    assert "jobtype_extra.max_body" in answers[0].json()["error"]
+    assert client.post("/api/v1/perform", content=body[:20] + body[-2:]).json() == 10
+
+
+def test_a_body_beyond_the_default_limit_is_refused_unread(serve_job):
+    url = serve_job(type("Job", (), {"perform": lambda _: 1})).base_url
+    head = f"POST /api/v1/perform HTTP/1.1\r\nHost: h\r\nContent-Length: {2**30}\r\n\r\n"
+
+    with socket.create_connection((url.host, url.port), 10) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")

@@ -19,9 +19,10 @@ def test_a_manifest_is_read_however_its_target_sends_it(text):
     assert manifest == {"name": "adder", "labels": {"path": r"C:\new"}}
 
 
-def test_a_job_whose_largest_message_is_no_size_is_not_loaded(serve_job):
+@pytest.mark.parametrize("key", ["max_websocket_message", "max_body"])
+def test_a_job_whose_limit_is_no_size_is_not_loaded(serve_job, key):
     job = type("Job", (), {"perform": lambda _: 1})
 
-    live = serve_job(job, max_websocket_message="lots").get("/live")
+    live = serve_job(job, **{key: "lots"}).get("/live")
 
-    assert "a size such as 64Mi in max_websocket_message, but got: lots" in live.json()["error"]
+    assert f"a size such as 64Mi in {key}, but got: lots" in live.json()["error"]

@@ -221,6 +221,16 @@ def test_the_manifest_sets_the_largest_message_of_a_websocket(tmp_path, wait_unt
     assert f"limit of {20 * 1024**2} bytes" in closed.value.rcvd.reason
 
 
+def test_a_head_is_bounded(tmp_path, wait_until):
+    (tmp_path / "chat.py").write_text(CHAT)
+
+    with running("chat.py", directory=tmp_path) as (_, url):
+        wait_until(lambda: responds(f"{url}/ready"))
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 10) as caller:
+            caller.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nFiller: " + b"x" * 70_000)
+            assert caller.recv(65536).startswith(b"HTTP/1.1 431 ")
+
+
 def test_a_call_past_the_grace_period_does_not_keep_the_process(tmp_path, wait_until):
     (tmp_path / "slow.py").write_text(SLOW)
 

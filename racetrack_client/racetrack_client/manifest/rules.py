@@ -32,7 +32,7 @@ DEPRECATED_KEYS = {
 KEYS_OF_JOB_TYPES = {
     "python3": (
         "entrypoint_path", "entrypoint_class", "requirements_path", "home_page", "memray_profiler", "check_requirements",
-        "max_concurrency", "max_concurrency_queue", "max_websocket_message", "python_version", "debian_version",
+        "max_concurrency", "max_concurrency_queue", "max_websocket_message", "max_body", "python_version", "debian_version",
         "debian_backports", "smoke_test",
     ),
     "dockerfile": ("dockerfile_path", "smoke_test"),

@@ -2,6 +2,7 @@
 
 uvicorn reads heads of any length, waits for them without a limit, and counts connections where it should count requests.
 The fast path stays as it is: a connection counts bytes, and once a second `ConnectionWatch` looks for those that are late.
+The stand-alone job wrapper has a copy of this module, which tests/house holds equal.
 """
 
 import json
