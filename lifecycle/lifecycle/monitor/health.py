@@ -18,6 +18,8 @@ from racetrack_commons.auth.instance_proof import (
 
 UNTIL_ALIVE_SECONDS = 900
 UNTIL_READY_SECONDS = 600
+_OF_GATEWAYS = (502, 504)
+"""Statuses by which the gateway of a remote target tells that the job does not answer yet."""
 _REQUEST_TIMEOUT_SECONDS = 3
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
@@ -166,6 +168,9 @@ class JobProber:
         except httpx.TransportError as error:
             # Not listening yet, or busy; a dead process is found by check_running.
             self._last_fault = f": {error}"
+            return None
+        if response.status_code in _OF_GATEWAYS:
+            self._last_fault = f": the gateway before it answers {response.status_code}"
             return None
         self._last_fault = ""
         return response

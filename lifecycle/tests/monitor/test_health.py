@@ -60,6 +60,18 @@ def test_every_replica_is_waited_for(make_prober):
     assert asked == ["replica-0", "replica-1", "replica-1", "replica-1"]
 
 
+@pytest.mark.parametrize("status", [502, 504])
+def test_a_gateway_that_does_not_reach_the_job_yet_is_asked_again(make_prober, status):
+    away = httpx.Response(status, json={"error": "the job does not answer"})
+    answers = [away, away, live(deployment_timestamp=TIMESTAMP)]
+
+    make_prober(lambda _: answers.pop(0)).wait_until_alive(10)
+
+    assert answers == []
+    with pytest.raises(JobNotHealthy, match=f"the gateway before it answers {status}"):
+        make_prober(lambda _: away).wait_until_alive(10)
+
+
 def test_another_instance_at_the_address_is_waited_out(make_prober):
     answers = [live(deployment_timestamp=1), live(deployment_timestamp=str(TIMESTAMP))]
 
