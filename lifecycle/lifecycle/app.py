@@ -43,6 +43,7 @@ from lifecycle.endpoints.access import calls, escs, permissions, tokens, users
 from lifecycle.endpoints.dependencies import LifecycleServices
 from lifecycle.endpoints.introduction import GROUPS, INTRODUCTION
 from lifecycle.endpoints.plugin_admin import PluginActionFailed
+from lifecycle.endpoints.route_threads import RouteThreads
 from lifecycle.endpoints.service_state import HealthProbes
 from lifecycle.event_stream.changes import ChangeFeed, JobEvents
 from lifecycle.event_stream.followed_logs import LogSources
@@ -145,6 +146,7 @@ def create_services(core: Core) -> LifecycleServices:
         plugins=core.plugins,
         infrastructure=core.infrastructure,
         metrics=core.metrics,
+        threads=RouteThreads(core.clock),
         changes=ChangeFeed(core.unit_of_work),
         logs=LogSources(
             core.unit_of_work,
@@ -164,6 +166,7 @@ def create_users(core: Core, tokens: Tokens) -> Users:
     limits = AttemptLimits(
         per_account=core.config.login_attempts_per_account,
         per_address=core.config.login_attempts_per_address,
+        registrations=core.config.registrations_per_address,
         window=timedelta(minutes=core.config.login_attempts_minutes),
     )
     passwords = Passwords()

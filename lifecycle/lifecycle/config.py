@@ -60,7 +60,13 @@ class Config(Settings):
     login_attempts_per_address: int = Field(default=100, ge=1)
     """Number of log-ins as any user that may fail from one address in that time; further ones are refused."""
     login_attempts_minutes: float = Field(default=15, gt=0)
-    """Minutes that a failed log-in counts."""
+    """Minutes that a failed log-in, or a registration, counts."""
+    allow_registration: bool = True
+    """Let visitors register; staff activates their accounts. False: staff adds all users."""
+    registrations_per_address: int = Field(default=20, ge=1)
+    """Number of registrations from one address within `login_attempts_minutes`; further ones are refused."""
+    unused_account_days: int = Field(default=90, ge=0)
+    """Days after which accounts are forgotten that are not active and never logged in. 0: never."""
     trusted_proxies: CommaSeparated[IPv4Network | IPv6Network] = (
         IPv4Network("127.0.0.0/8"),
         IPv6Network("::1"),

@@ -56,7 +56,7 @@ class StaffLogin(AuthProvider):
         """Check the password and return a redirect that sets the cookie; raises LoginFailed."""
         address = trace_client_address(request, self._services.config.trusted_proxies)
         credentials = LoginCredentials(username, password, address)
-        token = await run_in_threadpool(self._log_in, credentials)
+        token = await self._log_in(credentials)
         fallback = index_url(request)
         target = safe_redirect_url(request.query_params.get("next") or fallback, request, fallback)
         response = RedirectResponse(target, HTTP_303_SEE_OTHER)
@@ -74,9 +74,10 @@ class StaffLogin(AuthProvider):
         token = unquote(request.cookies.get(AUTH_HEADER, ""))
         return await run_in_threadpool(self._find_staff_user, token)
 
-    def _log_in(self, credentials: LoginCredentials) -> str:
+    async def _log_in(self, credentials: LoginCredentials) -> str:
+        run = self._services.threads.run_with_password
         try:
-            profile = self._services.users.log_in(credentials)
+            profile = await run(self._services.users.log_in, credentials)
         except (UnauthorizedError, TooManyRequests) as error:
             raise LoginFailed(str(error)) from error
         if not profile.is_staff:

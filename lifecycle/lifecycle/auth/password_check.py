@@ -15,7 +15,9 @@ from lifecycle.domain.auth import UserDto
 
 logger = get_logger(__name__)
 FAILURE_SECONDS = 1.0
-"""The duration of each refusal: longer than the slowest hash, so it tells nothing about the user."""
+"""The duration of each refusal: longer than the slowest hash, so it tells nothing about the user. Endpoints wait for it."""
+REGISTRATION = "registration"
+"""The account under which registrations are counted; those of users are hashes."""
 
 
 class WrongCredentials(UnauthorizedError):
@@ -42,12 +44,14 @@ class LoginCredentials:
 
 @dataclass(frozen=True)
 class AttemptLimits:
-    """The number of attempts to log in that may fail within `window`."""
+    """The number of attempts to log in that may fail within `window`, and of registrations."""
 
     per_account: int = 10
     """The limit for one user from one address. A limit for one user from all addresses would let strangers lock an admin out."""
     per_address: int = 100
     """The limit for all users from one address."""
+    registrations: int = 20
+    """The limit of registrations from one address, which count as attempts of that address, too."""
     window: timedelta = timedelta(minutes=15)
 
 
@@ -62,14 +66,12 @@ class PasswordCheck:
 
     def require_user(self, credentials: LoginCredentials) -> UserDto:
         """Return the active user with this password; raises WrongCredentials or TooManyAttempts."""
-        begun_at = self.clock.monotonic()
         user = self._begin(credentials)
         is_correct = self.passwords.is_correct(
             credentials.password, user.password if user else None
         )
         if user is None or not is_correct or not user.is_active:
             logger.info(f"a log-in from {credentials.address} was refused")
-            self.clock.sleep(FAILURE_SECONDS - (self.clock.monotonic() - begun_at))
             raise WrongCredentials(
                 "wrong username or password, or the user is not active: ask an admin"
             )
@@ -114,9 +116,18 @@ def _check_limits(
 ) -> None:
     since = now - limits.window
     as_anybody = uow.login_attempts.list_times(since, credentials.address)
-    _check_below_limit(as_anybody, limits.per_address, since)
+    _check_below_limit(as_anybody, limits.per_address, since, "log in")
     as_this = uow.login_attempts.list_times(since, credentials.address, credentials.account)
-    _check_below_limit(as_this, limits.per_account, since)
+    _check_below_limit(as_this, limits.per_account, since, "log in")
+
+
+def begin_registration(uow: UnitOfWork, limits: AttemptLimits, address: str, now: datetime) -> None:
+    """Record a registration before its password is hashed; raises TooManyAttempts."""
+    uow.login_attempts.lock()
+    since = now - limits.window
+    earlier = uow.login_attempts.list_times(since, address, REGISTRATION)
+    _check_below_limit(earlier, limits.registrations, since, "register")
+    uow.login_attempts.add(REGISTRATION, address, now)
 
 
 def forget_attempts(uow: UnitOfWork, credentials: LoginCredentials) -> None:
@@ -124,10 +135,10 @@ def forget_attempts(uow: UnitOfWork, credentials: LoginCredentials) -> None:
     uow.login_attempts.forget(credentials.account, credentials.address)
 
 
-def _check_below_limit(times: list[datetime], most: int, since: datetime) -> None:
+def _check_below_limit(times: list[datetime], most: int, since: datetime, aim: str) -> None:
     if len(times) < most:
         return
     seconds = (times[-most] - since).total_seconds()
     raise TooManyAttempts(
-        f"too many attempts to log in: try again in {seconds / 60:.0f} minutes", seconds
+        f"too many attempts to {aim}: try again in {seconds / 60:.0f} minutes", seconds
     )

@@ -60,16 +60,16 @@ class Passwords:
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._dummy_hash = self._hasher.hash("a user who does not exist")
-        self._turns = threading.BoundedSemaphore(_MOST_AT_ONCE)
+        self.turns = threading.BoundedSemaphore(_MOST_AT_ONCE)
 
     def hash(self, password: str) -> str:
         """Return the hash of a password, to be stored."""
-        with self._turns:
+        with self.turns:
             return self._hasher.hash(password)
 
     def is_correct(self, password: str, stored: str | None) -> bool:
         """Return whether the password matches the stored hash; without a hash, return False after the same time."""
-        with self._turns:
+        with self.turns:
             if stored is None:
                 self._verify(password, self._dummy_hash)
                 return False

@@ -14,7 +14,7 @@ from racetrack_commons.clock import Clock
 from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
 from lifecycle.auth.authenticate import ANONYMOUS, AuthSubject
 from lifecycle.auth.authorize import NotPermitted
-from lifecycle.auth.password_check import LoginCredentials, PasswordCheck
+from lifecycle.auth.password_check import LoginCredentials, PasswordCheck, begin_registration
 from lifecycle.auth.passwords import Passwords, check_password_strength
 from lifecycle.auth.tokens import Tokens
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -74,6 +74,11 @@ class Users:
 
     def _ensure_token(self, uow: UnitOfWork, user_id: int) -> str:
         return self.tokens.ensure_valid(uow, uow.auth_subjects.get_or_add_of_user(user_id))
+
+    def begin_registration(self, address: str) -> None:
+        """Count a registration from an address; raises TooManyAttempts."""
+        with self.unit_of_work() as uow:
+            begin_registration(uow, self.password_check.limits, address, self.clock.now())
 
     def register(self, username: str, password: str) -> None:
         """Add a user whom staff has to activate; raises ValidationError or UsernameTaken."""

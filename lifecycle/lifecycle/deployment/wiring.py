@@ -1,5 +1,6 @@
 """The use cases and threads of deployments, put together for Lifecycle and its supervisor."""
 
+import asyncio
 import threading
 from dataclasses import dataclass
 
@@ -62,11 +63,11 @@ class DeploymentServices:
         """
         self.worker.start()
 
-    def reconcile_and_wait(self) -> None:
+    async def reconcile_and_wait(self) -> None:
         """Start every lost job again and wait; a failure is logged, and shown by its deployment."""
-        for deployment_id in self.existing_jobs.reconcile():
+        for deployment_id in await asyncio.to_thread(self.existing_jobs.reconcile):
             try:
-                self.waiter.wait(deployment_id)
+                await self.waiter.wait(deployment_id)
             except DeploymentFailed as error:
                 logger.error(f"a lost job could not be started again: {error}")
 

@@ -27,6 +27,7 @@ from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.deployment.wiring import DeploymentServices
 from lifecycle.domain.secrets import SecretBox
+from lifecycle.endpoints.route_threads import RouteThreads
 from lifecycle.event_stream.changes import ChangeFeed
 from lifecycle.event_stream.followed_logs import LogSources
 from lifecycle.infrastructure.registry import InfrastructureRegistry
@@ -50,13 +51,14 @@ class LifecycleServices:
     plugins: PluginEngine
     infrastructure: InfrastructureRegistry
     metrics: LifecycleMetrics
+    threads: RouteThreads
     changes: ChangeFeed
     logs: LogSources
     deployments: DeploymentServices
     records: RecordEditor
 
 
-def get_services(request: Request) -> LifecycleServices:
+async def get_services(request: Request) -> LifecycleServices:
     """Return the parts of the running Lifecycle."""
     services: LifecycleServices = request.app.state.services
     return services
@@ -109,7 +111,7 @@ NotInMaintenance = Depends(check_maintenance)
 """For routes that change jobs: `dependencies=[NotInMaintenance]`."""
 
 
-def read_auth_token(request: Request) -> str | None:
+async def read_auth_token(request: Request) -> str | None:
     """Return the auth token of the request, or None."""
     return find_auth_token(request.headers)
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import JobDto, JobFamilyDto
+from starlette.concurrency import run_in_threadpool
 
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import (
@@ -115,9 +116,9 @@ def list_families(subject: Reader, uow: ReadingDep) -> list[JobFamilyDto]:
 
 
 @router.post("/job/all/reconcile", dependencies=[NotInMaintenance])
-def reconcile(_: Administrator, services: ServicesDep) -> None:
+async def reconcile(_: Administrator, services: ServicesDep) -> None:
     """Start every lost job again, and wait until each of them was tried."""
-    services.deployments.reconcile_and_wait()
+    await services.deployments.reconcile_and_wait()
 
 
 @router.get("/job/{job_name}/{job_version}")
@@ -127,41 +128,43 @@ def get_job(job: ReadableJob, services: ServicesDep, uow: ReadingDep) -> JobDto:
 
 
 @router.delete("/job/{job_name}/{job_version}", dependencies=[NotInMaintenance])
-def delete_job(job: DeletableJob, subject: KnownSubject, services: ServicesDep) -> None:
+async def delete_job(job: DeletableJob, subject: KnownSubject, services: ServicesDep) -> None:
     """Stop a job and remove it."""
-    services.deployments.deleter.delete(job, subject)
+    await services.threads.stops.run(services.deployments.deleter.delete, job, subject)
 
 
 @router.post("/job/{job_name}/{job_version}/redeploy", dependencies=[NotInMaintenance])
-def redeploy(
+async def redeploy(
     job: DeployableJob, subject: KnownSubject, services: ServicesDep
 ) -> WarningsPayload | None:
     """Build and deploy a job again from the same source, and wait until it serves."""
-    deployments = services.deployments
-    return warn_of(deployments.waiter.wait(deployments.existing_jobs.redeploy(job, subject)))
+    begin = services.deployments.existing_jobs.redeploy
+    started = await run_in_threadpool(begin, job, subject)
+    return warn_of(await services.deployments.waiter.wait(started))
 
 
 @router.post("/job/{job_name}/{job_version}/reprovision", dependencies=[NotInMaintenance])
-def reprovision(
+async def reprovision(
     job: DeployableJob, subject: KnownSubject, services: ServicesDep
 ) -> WarningsPayload | None:
     """Start the image of a job again, and wait until it serves."""
-    deployments = services.deployments
-    return warn_of(deployments.waiter.wait(deployments.existing_jobs.reprovision(job, subject)))
+    begin = services.deployments.existing_jobs.reprovision
+    started = await run_in_threadpool(begin, job, subject)
+    return warn_of(await services.deployments.waiter.wait(started))
 
 
 @router.post("/job/{job_name}/{job_version}/move", dependencies=[NotInMaintenance])
-def move(
+async def move(
     payload: MovePayload, job: DeployableJob, subject: KnownSubject, services: ServicesDep
 ) -> WarningsPayload | None:
     """Move a job to another infrastructure target, and wait until it serves there."""
-    deployments = services.deployments
-    target = payload.infrastructure_target
-    return warn_of(deployments.waiter.wait(deployments.existing_jobs.move(job, target, subject)))
+    begin, target = services.deployments.existing_jobs.move, payload.infrastructure_target
+    started = await run_in_threadpool(begin, job, target, subject)
+    return warn_of(await services.deployments.waiter.wait(started))
 
 
 @router.post("/job/{job_name}/{job_version}/rollback", dependencies=[NotInMaintenance])
-def roll_back(
+async def roll_back(
     job: DeployableJob,
     subject: KnownSubject,
     services: ServicesDep,
@@ -169,8 +172,9 @@ def roll_back(
 ) -> RollbackResult:
     """Restore the result of an earlier deployment without a build, and wait until it serves."""
     wanted = payload.deployment_id if payload else None
-    started = services.deployments.rollback.roll_back(job, subject, wanted)
-    services.deployments.waiter.wait(started.deployment_id)
+    begin = services.deployments.rollback.roll_back
+    started = await run_in_threadpool(begin, job, subject, wanted)
+    await services.deployments.waiter.wait(started.deployment_id)
     return RollbackResult.model_validate(started, from_attributes=True)
 
 

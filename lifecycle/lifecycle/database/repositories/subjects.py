@@ -4,10 +4,10 @@ from datetime import datetime
 
 from racetrack_client.log.errors import AlreadyExists, EntityNotFound
 from racetrack_commons.auth.token import AuthSubjectType
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from lifecycle.database.session import require_found
+from lifecycle.database.session import execute_counting, require_found
 from lifecycle.database.tables.auth import AuthSubjectRow, EscRow, UserRow
 from lifecycle.domain.auth import AuthSubjectDto, EscDto, UserDto, UserRights
 
@@ -68,6 +68,15 @@ class UserRepository:
     def note_login(self, username: str, now: datetime) -> None:
         """Store the time of the user's last log-in; raises EntityNotFound."""
         self._get_row(username).last_login = now
+
+    def remove_unused(self, joined_before: datetime) -> int:
+        """Delete the users who are not active, never logged in, and joined before a moment; return how many."""
+        statement = delete(UserRow).where(
+            UserRow.is_active.is_(False),
+            UserRow.last_login.is_(None),
+            UserRow.date_joined < joined_before,
+        )
+        return execute_counting(self._session, statement)
 
     def _add(self, row: UserRow) -> UserDto:
         self._session.add(row)

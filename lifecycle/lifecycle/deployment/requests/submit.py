@@ -1,5 +1,6 @@
 """Requests to deploy or build a job: the source bundle, the checks, the wait for the end."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -43,6 +44,7 @@ logger = get_logger(__name__)
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 1.0
 _RETRY_SECONDS = 10
 _OPEN_BUNDLES = 4
 """The bundles of the largest size that the open deployments of one user may have together."""
@@ -171,35 +173,40 @@ class DeploymentSubmitter:
 
 @dataclass(frozen=True)
 class DeploymentWaiter:
-    """Waits, in the calling thread, for the end of deployments; no transaction stays open meanwhile."""
+    """Waits, in the event loop, for the end of deployments: neither a thread nor a transaction waits meanwhile."""
 
     unit_of_work: UnitOfWorkFactory
     clock: Clock
     stopping: threading.Event
     timeout_seconds: float = 3600
 
-    def wait(self, deployment_id: str) -> DeploymentDto:
+    async def wait(self, deployment_id: str) -> DeploymentDto:
         """Return the deployment once it is done.
 
         Raises DeploymentFailed when it failed, ServiceUnavailable after the timeout or when this
         process stops.
         """
-        deadline = self.clock.monotonic() + self.timeout_seconds
+        begun_at = self.clock.monotonic()
         while True:
-            with self.unit_of_work.reading() as uow:
-                deployment = uow.deployments.get(deployment_id)
+            deployment = await asyncio.to_thread(self._get, deployment_id)
             if deployment.status == DeploymentStatus.DONE:
                 return deployment
             if deployment.status == DeploymentStatus.FAILED:
                 raise DeploymentFailed(deployment.error or f"deployment {deployment_id} failed")
-            if self.clock.monotonic() > deadline:
+            waited = self.clock.monotonic() - begun_at
+            if waited > self.timeout_seconds:
                 raise ServiceUnavailable(
                     f"deployment {deployment_id} has not ended yet; `racetrack list` shows when"
                 )
-            if self.clock.wait(self.stopping, _PAUSE_SECONDS):
+            if self.stopping.is_set():
                 raise ServiceUnavailable(
                     f"Lifecycle is stopping; deployment {deployment_id} goes on afterwards"
                 )
+            await asyncio.sleep(min(_LONGEST_PAUSE_SECONDS, _PAUSE_SECONDS + waited / 20))
+
+    def _get(self, deployment_id: str) -> DeploymentDto:
+        with self.unit_of_work.reading() as uow:
+            return uow.deployments.get(deployment_id)
 
 
 def read_bundle(build_context: str, max_bytes: int) -> SourceBundle:

@@ -38,6 +38,8 @@ class Retention:
     login_attempts: timedelta = _ATTEMPTS_ARE_KEPT
     calls: timedelta | None = None
     """The time since the day of the calls."""
+    unused_accounts: timedelta | None = None
+    """The time since the registration of a user who never became active."""
 
     @classmethod
     def of_config(cls, config: Config) -> "Retention":
@@ -51,6 +53,7 @@ class Retention:
             audit_events=_days(config.audit_retention_days),
             login_attempts=max(window, _ATTEMPTS_ARE_KEPT),
             calls=_days(config.call_retention_days),
+            unused_accounts=_days(config.unused_account_days),
         )
 
 
@@ -67,6 +70,8 @@ def forget_old_rows(uow: UnitOfWork, now: datetime, retention: Retention) -> Non
         forgotten["audit events"] = uow.audit.remove_before(now - retention.audit_events)
     if retention.calls is not None:
         forgotten["counts of calls"] = uow.calls.remove_before((now - retention.calls).date())
+    if retention.unused_accounts is not None:
+        forgotten["unused accounts"] = uow.users.remove_unused(now - retention.unused_accounts)
     uow.changes.remove_before(now - _CHANGES_ARE_KEPT)
     uow.login_attempts.remove_before(now - retention.login_attempts)
     if told := [f"{count} {what}" for what, count in forgotten.items() if count]:

@@ -1,6 +1,6 @@
 """Routes by which PUB asks whether a caller may call a job."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header
@@ -31,16 +31,15 @@ from lifecycle.job.versions import find_job, find_job_to_call, require_found
 from lifecycle.maintenance import check_no_maintenance
 
 router = APIRouter(prefix="/api/v1/auth", tags=["calls"])
+ServiceToken = Annotated[str | None, Header(alias=SERVICE_HEADER, include_in_schema=False)]
 
 
 @dataclass(frozen=True)
 class Asker:
     """The caller of a job, and the gateway that asks on the caller's behalf."""
 
-    token: AuthToken
-    service_token: Annotated[str | None, Header(alias=SERVICE_HEADER, include_in_schema=False)] = (
-        None
-    )
+    token: str | None = field(repr=False)
+    service_token: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -55,26 +54,43 @@ class CallableJob:
 @router.get(
     "/can-call-job/{job_name}/{job_version}/{endpoint:path}", response_model=JobCallAuthData
 )
-def can_call_job(
+async def can_call_job(
     job_name: str,
     job_version: str,
-    asker: Annotated[Asker, Depends()],
+    token: AuthToken,
     services: ServicesDep,
+    service_token: ServiceToken = None,
     endpoint: str = "",
 ) -> JobCallAuthData | Response:
     """Tell PUB whether the holder of a token may call an endpoint of a job."""
-    path = normalize_endpoint(endpoint)
+    asker = Asker(token, service_token)
+    asked = AskedCall(job_name, job_version, normalize_endpoint(endpoint), asker)
+    return await services.threads.calls.run(_decide_call, asked, services)
+
+
+@dataclass(frozen=True)
+class AskedCall:
+    """The call about which PUB asks."""
+
+    job_name: str
+    job_version: str
+    path: str
+    asker: Asker
+
+
+def _decide_call(asked: AskedCall, services: LifecycleServices) -> JobCallAuthData | Response:
+    name, version, path = asked.job_name, asked.job_version, asked.path
     with services.unit_of_work.reading() as uow, services.metrics.job_fetch_duration.time():
         check_no_maintenance(uow)
-        job = require_found(find_job_to_call(uow, job_name, job_version), job_name, job_version)
+        job = require_found(find_job_to_call(uow, name, version), name, version)
         called = CallableJob(job, uow.instances.find_serving(job.name, job.version))
         decision = decide_without_caller(uow, job, path)
     try:
         if decision.effect is not Effect.CONTINUE:
             check_allowed(decision)
-            return _to_answer(called, None, asker, services)
-        caller = _require_permitted_caller(job, path, asker.token, services)
-        return _to_answer(called, caller, asker, services)
+            return _to_answer(called, None, asked.asker, services)
+        caller = _require_permitted_caller(job, path, asked.asker.token, services)
+        return _to_answer(called, caller, asked.asker, services)
     except UnauthorizedError as error:
         return _refuse(error, services)
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field, SecretStr
 from racetrack_commons.entities.dto import UnixSeconds
 
+from lifecycle.auth.authorize import NotPermitted
 from lifecycle.auth.password_check import LoginCredentials
 from lifecycle.auth.users import RightsChange, change_rights, check_may_set_password
 from lifecycle.domain.auth import UserDto
@@ -118,12 +119,13 @@ def validate_user_auth(user: UserSubject, token: AuthToken, uow: ReadingDep) -> 
 
 
 @router.post("/login")
-def log_in(
+async def log_in(
     payload: CredentialsPayload, address: ClientAddress, services: ServicesDep, response: Response
 ) -> UserProfileDto:
     """Log in with name and password."""
     password = payload.password.get_secret_value()
-    profile = services.users.log_in(LoginCredentials(payload.username, password, address))
+    credentials = LoginCredentials(payload.username, password, address)
+    profile = await services.threads.run_with_password(services.users.log_in, credentials)
     set_auth_cookie(response, profile.token, services.config)
     return UserProfileDto(username=profile.username, token=profile.token, is_staff=profile.is_staff)
 
@@ -137,13 +139,20 @@ def log_out(services: ServicesDep) -> Response:
 
 
 @router.post("/register")
-def register(payload: CredentialsPayload, services: ServicesDep) -> None:
+async def register(
+    payload: CredentialsPayload, address: ClientAddress, services: ServicesDep
+) -> None:
     """Ask for an account; staff has to activate it."""
-    services.users.register(payload.username, payload.password.get_secret_value())
+    if not services.config.allow_registration:
+        raise NotPermitted("registration is turned off here: ask an admin for an account")
+    password = payload.password.get_secret_value()
+    run = services.threads.passwords.run
+    await run(services.users.begin_registration, address)
+    await run(services.users.register, payload.username, password)
 
 
 @router.put("/change_password")
-def change_password(
+async def change_password(
     payload: ChangePasswordPayload,
     user: UserSubject,
     address: ClientAddress,
@@ -151,7 +160,8 @@ def change_password(
 ) -> None:
     """Replace the password of the calling user."""
     old, new = payload.old_password.get_secret_value(), payload.new_password.get_secret_value()
-    services.users.change_password(LoginCredentials(user.name, old, address), new)
+    credentials = LoginCredentials(user.name, old, address)
+    await services.threads.run_with_password(services.users.change_password, credentials, new)
 
 
 @router.get("")

@@ -1,3 +1,6 @@
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx
 import pytest
 from lifecycle.deployment.attempt.failure import DeploymentFailed
@@ -14,7 +17,7 @@ def test_a_redeployment_builds_the_same_source_with_the_same_secrets(platform):
     deployment_id = platform.services.existing_jobs.redeploy(platform.job(), platform.deployer)
     platform.services.worker.run_pending()
 
-    assert platform.services.waiter.wait(deployment_id).status == "done"
+    assert asyncio.run(platform.services.waiter.wait(deployment_id)).status == "done"
     first, second = platform.builder.payloads
     assert first.build_context == second.build_context
     instance = platform.instances.running[deployment_id]
@@ -58,8 +61,23 @@ def test_a_failing_redeployment_leaves_the_job_running(platform):
     platform.services.worker.run_pending()
 
     with pytest.raises(DeploymentFailed, match="boom"):
-        platform.services.waiter.wait(deployment_id)
+        asyncio.run(platform.services.waiter.wait(deployment_id))
     assert platform.job() == before
+
+
+def test_requests_that_wait_hold_no_thread(platform):
+    platform.deploy()
+    deployment_id = platform.services.existing_jobs.redeploy(platform.job(), platform.deployer)
+
+    async def wait_many_times():
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        waiting = [
+            asyncio.create_task(platform.services.waiter.wait(deployment_id)) for _ in range(50)
+        ]
+        await asyncio.to_thread(platform.services.worker.run_pending)
+        return await asyncio.gather(*waiting)
+
+    assert {each.status for each in asyncio.run(wait_many_times())} == {"done"}
 
 
 def test_lost_jobs_are_started_again(platform):

@@ -1,5 +1,7 @@
 """Deployments whose image disappeared: they build it again."""
 
+import asyncio
+
 import pytest
 from lifecycle.deployer.instances import ImageGone
 from lifecycle.deployment.attempt.secrets import SecretsLost
@@ -135,7 +137,7 @@ def test_a_target_that_keeps_no_secrets_does_what_needs_none(platform):
     deployment_id = platform.services.existing_jobs.reprovision(platform.job(), platform.deployer)
     platform.services.worker.run_pending()
 
-    assert platform.services.waiter.wait(deployment_id).status == "done"
+    assert asyncio.run(platform.services.waiter.wait(deployment_id)).status == "done"
 
 
 def test_a_job_whose_target_lost_its_secrets_is_not_started_without_them(platform):

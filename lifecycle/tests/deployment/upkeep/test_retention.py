@@ -314,3 +314,22 @@ def test_bundles_of_deleted_jobs_are_forgotten(platform):
     with platform.unit_of_work() as uow:
         forget_old_rows(uow, platform.clock.now(), Retention(5, async_calls=timedelta(hours=4)))
         assert uow.bundles.find(digest) is None
+
+
+def test_accounts_that_never_became_active_are_forgotten(platform):
+    now = platform.clock.now()
+    with platform.unit_of_work() as uow:
+        for name in ("unused", "active", "was-here"):
+            user = uow.users.add(name, "hash", now)
+            uow.permissions.grant(uow.auth_subjects.get_or_add_of_user(user.id).id, "read_job")
+        uow.users.set_active("active", active=True)
+        uow.users.note_login("was-here", now)
+        uow.users.add("fresh", "hash", now + timedelta(days=2))
+    retention = Retention(5, timedelta(hours=4), unused_accounts=timedelta(days=2))
+
+    with platform.unit_of_work() as uow:
+        forget_old_rows(uow, now + timedelta(days=3), retention)
+        left = {user.username for user in uow.users.list_all()}
+
+    assert left >= {"active", "was-here", "fresh"}
+    assert "unused" not in left
