@@ -94,11 +94,11 @@ def start_pub(
     def start(clock: FakeClock | None = None, **settings: Any) -> httpx.Client:
         config = PubConfig(
             lifecycle_url=lifecycle.url,
-            lifecycle_auth_token=SecretStr("internal"),
+            lifecycle_auth_token=SecretStr("a.internal.z"),
             development_mode=True,
             **settings,
         )
-        headers = {"X-Racetrack-Auth": "good"}
+        headers = {"X-Racetrack-Auth": "a.good.z"}
         url = serve(create_app(config, clock))
         return resources.enter_context(
             httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=20)

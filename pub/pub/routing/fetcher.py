@@ -14,6 +14,7 @@ from racetrack_commons.entities.lifecycle_client import (
 from pub.metrics import PubMetrics
 from pub.routing.cache import Decision, Generation, Generations
 from pub.routing.route import Key, Route, RouteQuery
+from pub.routing.unknown_callers import UnknownCallers
 
 _MAINTENANCE_TYPES = ("", "UnderMaintenance")
 
@@ -28,19 +29,24 @@ class RouteFetcher:
         clock: Clock,
         metrics: PubMetrics,
     ) -> None:
+        self._unknown_callers = UnknownCallers(clock)
         self._lifecycle = lifecycle
         self._generations = generations
         self._clock = clock
         self._metrics = metrics
         self._fetching: dict[Key, tuple[Generation, asyncio.Task[Decision]]] = {}
 
-    def fetch(self, query: RouteQuery) -> "asyncio.Task[Decision]":
-        """Start a request, or join the one that runs; the task raises LifecycleUnreachable without a decision."""
+    def fetch(self, query: RouteQuery, *, is_known: bool) -> "asyncio.Task[Decision]":
+        """Start a request, or join the one that runs; one about a caller that is not known waits for its turn.
+
+        The task raises LifecycleUnreachable without a decision, TooManyQuestions if too many wait.
+        """
         key, generation = query.key, self._generations.current(query.job.name)
         # A request that was sent before a change may bring a decision that is outdated already.
         if (fetching := self._fetching.get(key)) and fetching[0] == generation:
             return fetching[1]
-        task = asyncio.create_task(self._fetch(query, generation))
+        fetch = self._fetch if is_known else self._fetch_in_turn
+        task = asyncio.create_task(fetch(query, generation))
         self._fetching[key] = (generation, task)
         task.add_done_callback(lambda done: self._forget(key, done))
         return task
@@ -58,6 +64,13 @@ class RouteFetcher:
         if not done.cancelled():
             # All waiting calls may be gone; asyncio warns about an exception that was never retrieved.
             done.exception()
+
+    async def _fetch_in_turn(self, query: RouteQuery, generation: Generation) -> Decision:
+        async with self._unknown_callers.turn(query.token):
+            decision = await self._fetch(query, generation)
+        if decision.is_refusal:
+            self._unknown_callers.note_refusal()
+        return decision
 
     async def _fetch(self, query: RouteQuery, generation: Generation) -> Decision:
         started = self._clock.monotonic()

@@ -1,6 +1,7 @@
 """Resolving a call to its route: from the cache of Lifecycle's decisions, or by asking Lifecycle."""
 
 import asyncio
+from dataclasses import replace
 
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import ChangeEvent, ChangeKind
@@ -11,6 +12,7 @@ from pub.metrics import PubMetrics
 from pub.routing.cache import Decision, DecisionCache, Generations, Outage
 from pub.routing.fetcher import RouteFetcher
 from pub.routing.route import Route, RouteQuery
+from pub.routing.unknown_callers import MALFORMED, TooManyQuestions, has_shape_of_token
 
 UNWATCHED_TTL_SECONDS = 1.0
 REFUSAL_TTL_SECONDS = 1.0
@@ -57,6 +59,9 @@ class RouteResolver:
         Raises LifecycleError when Lifecycle refuses the call, LifecycleUnreachable when no usable decision is known.
         """
         known = self._cache.find(query.key)
+        if known is None and not has_shape_of_token(query.token):
+            query = replace(query, token=MALFORMED)
+            known = self._cache.find(query.key)
         if known is not None and self._is_fresh(known, query.job.name):
             self._metrics.count("pub_lifecycle_cache_retrieved_responses")
             decision = known
@@ -110,7 +115,10 @@ class RouteResolver:
             return self._recover(fallback)
         try:
             async with asyncio.timeout(self._patience(query, fallback)):
-                decision = await asyncio.shield(self._fetcher.fetch(query))
+                fetching = self._fetcher.fetch(query, is_known=fallback is not None)
+                decision = await asyncio.shield(fetching)
+        except TooManyQuestions:
+            raise
         except (LifecycleUnreachable, TimeoutError) as error:
             self._outage.begin()
             if fallback is None:

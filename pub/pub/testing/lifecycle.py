@@ -22,9 +22,9 @@ A_JOB = {
 
 
 class FakeLifecycle:
-    """A Lifecycle with the job adder. Only the tokens `good` and `internal` may call it; `/open` is public.
+    """A Lifecycle with the job adder. Only the tokens `a.good.z` and `a.internal.z` may call it; `/open` is public.
 
-    The token `stranger` is valid, without a permission.
+    The token `a.stranger.z` is valid, without a permission.
     """
 
     def __init__(self) -> None:
@@ -33,6 +33,9 @@ class FakeLifecycle:
         """The address of the job."""
         self.asked: list[dict[str, str]] = []
         """The queries so far: `path`, `token`, and the headers of each."""
+        self.most_at_once = 0
+        """The most queries that were open at the same time."""
+        self._at_once = 0
         self.status = 200
         """The status of every answer; any other than 200 is an error."""
         self.error_type: str | None = None
@@ -78,15 +81,18 @@ class FakeLifecycle:
         token = request.headers.get("x-racetrack-auth", "")
         path = request.path_params["path"]
         self.asked.append({**request.headers, "path": path, "token": token})
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
         await asyncio.sleep(self.delay_seconds)
+        self._at_once -= 1
         is_open = path == "open"
         if self.status != 200:
             error = {"error": "told to fail"}
             if self.error_type is not None:
                 error["type"] = self.error_type
             return JSONResponse(error, self.status)
-        if not is_open and (token not in ("good", "internal") or self.is_revoked):
-            kind = "NotPermitted" if token == "stranger" else "InvalidToken"
+        if not is_open and (token not in ("a.good.z", "a.internal.z") or self.is_revoked):
+            kind = "NotPermitted" if token == "a.stranger.z" else "InvalidToken"
             return JSONResponse({"error": "no permission", "type": kind}, 401)
         if request.path_params["name"] != "adder":
             return JSONResponse({"error": "there is no such job", "type": "EntityNotFound"}, 404)
@@ -95,8 +101,8 @@ class FakeLifecycle:
             "status": self.job_status,
             "replica_internal_names": self.replicas,
         }
-        caller = "User alice" if token == "good" else None
-        is_gateway = request.headers.get(SERVICE_HEADER) == "internal"
+        caller = "User alice" if token == "a.good.z" else None
+        is_gateway = request.headers.get(SERVICE_HEADER) == "a.internal.z"
         content = {
             "job": job,
             "caller": caller,
@@ -129,7 +135,7 @@ class FakeLifecycle:
         if await request.json() != {"username": "alice", "password": "of & alice"}:
             return JSONResponse({"error": "wrong password", "type": "WrongCredentials"}, 401)
         response = JSONResponse({"username": "alice"})
-        response.set_cookie("X-Racetrack-Auth", "good", samesite="lax")
+        response.set_cookie("X-Racetrack-Auth", "a.good.z", samesite="lax")
         return response
 
     async def _stream_changes(self, request: Request) -> Response:

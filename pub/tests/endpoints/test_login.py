@@ -36,10 +36,10 @@ def test_a_browser_logs_in_and_gets_the_job(pub, job, lifecycle, url):
 
     assert logged_in.status_code == 303
     assert urljoin(str(logged_in.url), logged_in.headers["location"]) == f"{pub.base_url}{url}"
-    assert logged_in.headers["set-cookie"] == "X-Racetrack-Auth=good; Path=/; SameSite=lax"
+    assert logged_in.headers["set-cookie"] == "X-Racetrack-Auth=a.good.z; Path=/; SameSite=lax"
     assert pub.get(url, headers=BROWSER).status_code == 200  # The client keeps the cookie.
     assert lifecycle.asked[1]["x-forwarded-for"] == "127.0.0.1"
-    assert lifecycle.asked[1]["x-racetrack-auth"] == "internal"
+    assert lifecycle.asked[1]["x-racetrack-auth"] == "a.internal.z"
 
 
 def test_a_wrong_password_can_be_tried_again(pub, job):
@@ -82,7 +82,7 @@ def test_other_sites_can_log_no_browser_in(pub, lifecycle, headers):
 
 
 def test_a_user_without_the_permission_is_told_so(pub, lifecycle):
-    page = pub.get(URL, headers=BROWSER | {"Cookie": "X-Racetrack-Auth=stranger"})
+    page = pub.get(URL, headers=BROWSER | {"Cookie": "X-Racetrack-Auth=a.stranger.z"})
     assert page.status_code == 401
     assert "the caller is authenticated, but no permission" in page.text
     assert read_form(page)
@@ -116,7 +116,7 @@ def test_programs_get_json(pub, lifecycle, method, accept):
     ],
 )
 def test_an_error_is_a_page_for_callers_that_prefer_html(pub, lifecycle, accept, is_page):
-    headers = {"Accept": accept, "X-Racetrack-Auth": "good"}
+    headers = {"Accept": accept, "X-Racetrack-Auth": "a.good.z"}
     answer = pub.get("/pub/job/nowhere/latest", headers=headers)
 
     assert answer.status_code == 404
@@ -132,7 +132,7 @@ def test_an_error_is_a_page_for_callers_that_prefer_html(pub, lifecycle, accept,
 def test_the_page_of_a_starting_job_says_when_to_try_again(pub, lifecycle):
     lifecycle.job_status = "starting"
 
-    page = pub.get(URL, headers=BROWSER | {"X-Racetrack-Auth": "good"})
+    page = pub.get(URL, headers=BROWSER | {"X-Racetrack-Auth": "a.good.z"})
 
     assert (page.status_code, page.headers["retry-after"]) == (503, "2")
     assert "The job is starting, try again." in page.text

@@ -139,7 +139,7 @@ def test_a_preflight_reaches_the_job_without_a_token(pub, job):
 
 def request(line):
     return (
-        f"{line} HTTP/1.1\r\nHost: pub\r\nX-Racetrack-Auth: good\r\nConnection: close\r\n\r\n"
+        f"{line} HTTP/1.1\r\nHost: pub\r\nX-Racetrack-Auth: a.good.z\r\nConnection: close\r\n\r\n"
     ).encode()
 
 

@@ -4,7 +4,7 @@ URL = "/pub/job/adder/latest/x"
 
 
 def test_a_caller_with_a_valid_token_is_told_that_a_permission_is_missing(pub, lifecycle):
-    refused = pub.get(URL, headers={"X-Racetrack-Auth": "stranger"})
+    refused = pub.get(URL, headers={"X-Racetrack-Auth": "a.stranger.z"})
     assert refused.status_code == 401
     assert refused.json()["error"] == (
         "Proxy request error: the caller is authenticated, but no permission"

@@ -7,7 +7,7 @@ import pytest
 from racetrack_commons.testing.serving import wait_until
 
 URL = "/pub/job/adder/latest/x"
-HEAD = "Host: pub\r\nX-Racetrack-Auth: good\r\n"
+HEAD = "Host: pub\r\nX-Racetrack-Auth: a.good.z\r\n"
 
 
 def test_an_answer_streams(pub, job):

@@ -10,7 +10,7 @@ URL = "/pub/job/adder/latest/x"
         ("X-Racetrack-Job", "another 1.0.0", "adder 0.0.2"),
         ("X-Racetrack-User-Auth", "older", None),
         ("X-Racetrack-Gateway-Token", "secret", None),
-        ("Cookie", "X-Racetrack-Auth=good; theme=dark; x-racetrack-esc-auth=old", "theme=dark"),
+        ("Cookie", "X-Racetrack-Auth=a.good.z; theme=dark; x-racetrack-esc-auth=old", "theme=dark"),
         ("Authorization", "Basic of-the-job", "Basic of-the-job"),
     ],
 )
@@ -72,7 +72,7 @@ def test_headers_of_one_connection_are_not_passed_to_the_job(pub, job, name, val
 def test_a_request_that_could_be_read_as_two_is_refused(connect, job, head):
     connection = connect()
     connection.sendall(
-        f"POST {URL} HTTP/1.1\r\nHost: pub\r\nX-Racetrack-Auth: good\r\n{head}\r\n\r\n"
+        f"POST {URL} HTTP/1.1\r\nHost: pub\r\nX-Racetrack-Auth: a.good.z\r\n{head}\r\n\r\n"
         f"0\r\n\r\nGET {URL} HTTP/1.1\r\nHost: pub\r\n\r\n".encode()
     )
     assert connection.recv(1024).startswith(b"HTTP/1.1 400")

@@ -108,7 +108,7 @@ def test_a_call_that_meets_a_stranger_is_sent_to_the_job_with_its_streamed_body(
     lifecycle.secret = SECRET
     connection = connect()
     body = b'{"payload": "in pieces"}'
-    head = f"POST {URL} HTTP/1.1\r\nHost: pub\r\nX-Racetrack-Auth: good\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST {URL} HTTP/1.1\r\nHost: pub\r\nX-Racetrack-Auth: a.good.z\r\nContent-Length: {len(body)}\r\n\r\n"
     connection.sendall(head.encode() + body[:5])
     connection.sendall(body[5:])
     assert connection.recv(65536).startswith(b"HTTP/1.1 200")
@@ -182,6 +182,6 @@ def test_a_job_that_knows_no_secret_is_called_as_ever(pub, lifecycle, start_job)
 def open_socket(pub):
     return connect_websocket(
         f"ws://{pub.base_url.host}:{pub.base_url.port}/pub/job/adder/latest/socket",
-        additional_headers={"X-Racetrack-Auth": "good"},
+        additional_headers={"X-Racetrack-Auth": "a.good.z"},
         proxy=None,
     )

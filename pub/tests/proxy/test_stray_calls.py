@@ -61,9 +61,7 @@ def test_a_call_whose_body_is_gone_is_refused_and_the_next_one_arrives(
 ):
     move(stranger)
     connection = connect()
-    head = (
-        f"POST {URL} HTTP/1.1\r\nHost: pub\r\nX-Racetrack-Auth: good\r\nContent-Length: 99\r\n\r\n"
-    )
+    head = f"POST {URL} HTTP/1.1\r\nHost: pub\r\nX-Racetrack-Auth: a.good.z\r\nContent-Length: 99\r\n\r\n"
     connection.sendall(head.encode() + b'{"payload": ')
     lost = connection.recv(65536)
     assert lost.startswith(b"HTTP/1.1 503")
@@ -90,7 +88,7 @@ def test_a_websocket_that_meets_another_job_is_sent_to_its_own(pub, lifecycle, s
     lifecycle.address = start_job(serve)
     with connect_websocket(
         f"ws://{pub.base_url.host}:{pub.base_url.port}/pub/job/adder/latest/socket",
-        additional_headers={"X-Racetrack-Auth": "good"},
+        additional_headers={"X-Racetrack-Auth": "a.good.z"},
         proxy=None,
     ) as socket:
         socket.send("headers")

@@ -13,7 +13,7 @@ PATH = "/pub/job/adder/latest/socket"
 def open_socket(pub, resources):
     """Open a WebSocket at the gateway."""
 
-    def open_socket(path=PATH, token="good", **options):
+    def open_socket(path=PATH, token="a.good.z", **options):
         url = f"ws://{pub.base_url.host}:{pub.base_url.port}{path}"
         headers = {"X-Racetrack-Auth": token, **options.pop("headers", {})}
         socket = connect_websocket(url, additional_headers=headers, proxy=None, **options)
@@ -107,7 +107,7 @@ def test_a_message_of_the_job_beyond_the_limit_closes_the_connection_with_a_reas
     socket = resources.enter_context(
         connect_websocket(
             f"ws://{url.host}:{url.port}{PATH}",
-            additional_headers={"X-Racetrack-Auth": "good"},
+            additional_headers={"X-Racetrack-Auth": "a.good.z"},
             proxy=None,
         )
     )
