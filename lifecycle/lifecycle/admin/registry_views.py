@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from racetrack_client.utils.terminal import make_safe
 from racetrack_commons.entities.dto import ChangeKind
 from starlette.requests import Request
+from starlette_admin import RequestAction
 from starlette_admin.fields import (
     BaseField,
     BooleanField,
@@ -30,7 +32,20 @@ from lifecycle.database.tables.job import (
 from lifecycle.endpoints.presenting import make_pub_url
 
 
+def _show_safely(_request: Request, value: Any) -> Any:
+    """Return a value of jobs and callers without characters that would reorder or hide text of the page."""
+    return make_safe(value) if isinstance(value, str) else value
+
+
+_SAFE: dict[RequestAction, Any] = {
+    RequestAction.LIST: _show_safely,
+    RequestAction.DETAIL: _show_safely,
+}
+
+
 def _shown(*names: str, kind: type[BaseField] = StringField, **options: Any) -> list[BaseField]:
+    if kind in (StringField, TextAreaField):
+        options = {"formatter": _SAFE, **options}
     return [kind(name, read_only=True, **options) for name in names]
 
 

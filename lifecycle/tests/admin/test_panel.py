@@ -315,3 +315,12 @@ def test_a_value_that_is_null_is_shown_in_words(staff, app_uow):
     assert "-null-" not in page
     assert page.count(">all<") == 3
     assert ">never<" in staff.get(f"{PANEL}/auth-token/list").text
+
+
+def test_characters_that_reorder_or_hide_text_are_not_shown(staff, app_uow):
+    with app_uow() as uow:
+        error = "safe\u202etxt.exe\x1b]0;title\x07 end"
+        job = uow.jobs.save(a_job("adder").model_copy(update={"error": error}))
+    page = staff.get(f"{PANEL}/job/detail?pk={job.id}").text
+    assert "safetxt.exe end" in page
+    assert not {"\u202e", "\x1b", "\x07"} & set(page)

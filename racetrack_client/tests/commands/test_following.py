@@ -148,3 +148,21 @@ def test_elsewhere_a_large_upload_has_a_line_now_and_then():
     assert stream.getvalue() == (
         "[  1.0 s] sending 1.0 of 10.0 MiB\n[  6.5 s] sending 7.0 of 10.0 MiB\n"
     )
+
+
+HOSTILE = "\x1b]0;title\x07\x1b[31mred\x1b[0m\x1b[2J\u202e!\n"
+
+
+def test_logs_and_errors_hold_no_control_characters_unless_the_user_wants_them(
+    logged_in, lifecycle, answer
+):
+    lifecycle.on("GET job/adder/latest", answer({"name": "adder", "version": "0.0.2"}))
+    lifecycle.on("GET job/adder/0.0.2/logs?tail=20", answer({"logs": HOSTILE}))
+    lifecycle.on("GET job/adder/latest/build-logs?tail=0", answer({"error": HOSTILE}, 409))
+
+    assert logged_in("logs", "adder").stdout == "red!\n"
+    assert logged_in("logs", "adder", "--raw").stdout == HOSTILE
+    assert not set(logged_in("build-logs", "adder").stderr) & {"\x1b", "\x07", "\u202e"}
+    shown = logged_in.on_terminal("logs", "adder").screen
+    assert "\x1b[31mred\x1b[0m" in shown
+    assert [each for each in ("\x1b]0;", "\x1b[2J", "\u202e") if each in shown] == []
