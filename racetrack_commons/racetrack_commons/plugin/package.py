@@ -52,6 +52,11 @@ def extract_package(zip_path: Path, directory: Path) -> None:
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             left -= _extract_file(package, entry, target, left)
+            target.chmod(0o644)
+    # Containers get the files of a job type with these modes, whatever the umask of the service is.
+    for path in directory.rglob("*"):
+        if path.is_dir():
+            path.chmod(0o755)
 
 
 def _extract_file(

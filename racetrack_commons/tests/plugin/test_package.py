@@ -1,4 +1,5 @@
 import io
+import os
 import stat
 import zipfile
 
@@ -77,3 +78,15 @@ def test_a_package_that_unpacks_to_too_much_is_refused(write, monkeypatch):
 def test_a_package_that_is_no_plugin_is_refused_with_the_reason(write, contents, reason):
     with pytest.raises(InvalidPlugin, match=reason):
         read_package_manifest(write(a_zip(contents)))
+
+
+def test_files_for_containers_are_readable_whatever_the_umask_is(write, tmp_path):
+    zip_path = write(a_plugin_zip(files={"folder/Dockerfile": "FROM scratch"}))
+    before = os.umask(0o077)
+    try:
+        extract_package(zip_path, tmp_path / "out")
+    finally:
+        os.umask(before)
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "out").rglob("*")}
+    assert (modes["folder"], modes["Dockerfile"]) == (0o755, 0o644)
