@@ -90,9 +90,10 @@ def test_a_job_is_called_and_its_log_read_whole(stack, job_directory):
     stack.racetrack("deploy", str(job_directory("talker", TALKER)), "--force")
     assert stack.racetrack("call", "talker", "kind: long", "--async").stdout == '"long"\n'
 
-    lines = stack.racetrack("logs", "talker", "--since", "10m").stdout.split("\n")
+    lines = stack.racetrack("logs", "talker", "--since", "10m", "--raw").stdout.split("\n")
     assert "ä" * 30_000 in lines
     assert "a\x85b\u2028c\x0bd" in lines
+    assert "abcd" in stack.racetrack("logs", "talker").stdout.split("\n")
     last = stack.racetrack("logs", "talker", "--tail", "2").stdout
     assert last.count("\n") == 2
 
