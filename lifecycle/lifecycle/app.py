@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.api.app import ApiOptions, create_api_app
-from racetrack_commons.api.asgi_layers import LazyApp
+from racetrack_commons.api.asgi_layers import BoundedApp, LazyApp
 
 from lifecycle import __version__
 from lifecycle.auth.authenticate import Authenticator
@@ -53,6 +53,7 @@ logger = get_logger(__name__)
 
 _ADMIN_PANEL = "lifecycle.admin.panel"
 _LOG_SOCKET = "lifecycle.event_stream.log_socket"
+_MOST_LOG_CONNECTIONS = 500
 _ROUTERS = (
     service_state.router,
     users.router,
@@ -120,7 +121,7 @@ def add_lazy_apps(app: FastAPI, services: LifecycleServices) -> None:
     panel = LazyApp(lambda: import_module(_ADMIN_PANEL).create_panel(services))
     socket = LazyApp(lambda: import_module(_LOG_SOCKET).create_log_socket(services.logs))
     app.mount("/admin", panel)
-    app.mount("/socket.io", socket)
+    app.mount("/socket.io", BoundedApp(socket, _MOST_LOG_CONNECTIONS))
 
 
 def create_services(core: Core) -> LifecycleServices:

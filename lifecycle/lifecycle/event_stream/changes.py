@@ -17,6 +17,8 @@ from lifecycle.metrics import LifecycleMetrics
 logger = get_logger(__name__)
 POLL_SECONDS = 0.2
 STOP_SECONDS = 2
+MOST_READERS = 500
+_TRY_AGAIN_LATER = 1013
 _JOBS_CHANGED = {"event": "job_models_changed"}
 
 
@@ -91,6 +93,7 @@ class JobEvents:
     def __init__(self, feed: ChangeFeed, metrics: LifecycleMetrics) -> None:
         self._feed = feed
         self._metrics = metrics
+        self._readers = 0
 
     def router(self) -> APIRouter:
         """Return the router of the WebSocket."""
@@ -102,7 +105,21 @@ class JobEvents:
         return router
 
     async def follow(self, socket: WebSocket) -> None:
-        """Send messages until the reader disconnects; its own messages are ignored."""
+        """Send messages until the reader disconnects; its own messages are ignored. Anyone may read, but not all at once."""
+        if self._readers >= MOST_READERS:
+            await socket.close(_TRY_AGAIN_LATER)
+            return
+        self._readers += 1
+        try:
+            await self._follow(socket)
+        finally:
+            self._readers -= 1
+
+    async def refuse(self) -> JSONResponse:
+        """Refuse requests that open no WebSocket."""
+        return JSONResponse({"title": "405 Method Not Allowed"}, status_code=405)
+
+    async def _follow(self, socket: WebSocket) -> None:
         await socket.accept()
         self._metrics.event_stream_client_connected.inc()
         try:
@@ -114,10 +131,6 @@ class JobEvents:
                     sending.cancel()
         finally:
             self._metrics.event_stream_client_disconnected.inc()
-
-    async def refuse(self) -> JSONResponse:
-        """Refuse requests that open no WebSocket."""
-        return JSONResponse({"title": "405 Method Not Allowed"}, status_code=405)
 
     async def _send(self, socket: WebSocket, changes: asyncio.Queue[ChangeEvent]) -> None:
         with contextlib.suppress(WebSocketDisconnect):

@@ -1,4 +1,7 @@
+import pytest
+from lifecycle.event_stream import changes
 from racetrack_commons.entities.dto import ChangeKind
+from starlette.websockets import WebSocketDisconnect
 
 PATH = "/lifecycle/websocket/events"
 
@@ -15,6 +18,18 @@ def test_readers_hear_that_jobs_changed(client, app_uow):
 
         assert one.receive_json() == {"event": "job_models_changed"}
         assert two.receive_json() == {"event": "job_models_changed"}
+
+
+def test_readers_are_limited(client, monkeypatch):
+    monkeypatch.setattr(changes, "MOST_READERS", 1)
+    with (
+        client.websocket_connect(PATH),
+        pytest.raises(WebSocketDisconnect),
+        client.websocket_connect(PATH),
+    ):
+        pass
+    with client.websocket_connect(PATH):
+        pass
 
 
 def test_other_changes_are_not_told(client, app_uow):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 from racetrack_client.log.logs import get_logger
 from starlette.datastructures import Headers
-from starlette.responses import RedirectResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from racetrack_commons.api.metrics import CommonsMetrics
@@ -108,6 +108,34 @@ class LazyApp:
             if self._app is None:
                 self._app = await asyncio.to_thread(self._make)
             return self._app
+
+
+class BoundedApp:
+    """A mounted ASGI app that serves a bounded number of connections at once, because strangers may hold them for long."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+        self._present = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection, as ASGI defines it; one too many gets 503, or no WebSocket."""
+        if self._present >= self._most:
+            await _refuse_crowd(scope, receive, send)
+            return
+        self._present += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._present -= 1
+
+
+async def _refuse_crowd(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1013})
+        return
+    content = {"error": "too many connections of this kind are open: try again later"}
+    await JSONResponse(content, 503, {"Retry-After": "5"})(scope, receive, send)
 
 
 def _uri(scope: Scope) -> str:

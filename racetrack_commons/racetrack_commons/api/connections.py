@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 _LINGER_SECONDS = 2
 """The time that a refused client gets to read its answer: closing at once would make its system discard it."""
 _DRAIN_SECONDS = 20
+_PAUSE_SECONDS = 0.5
 _DRAIN_CHUNKS = 16
 """The chunks per turn that are read of bodies whose request was answered before they ended."""
 _CHUNK_BYTES = 256 * 1024
@@ -170,6 +171,8 @@ class BoundedConnection(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         most = self.limits.requests
         is_full = most is not None and len(self.tasks) >= most
+        if is_full:
+            self.watch.make_room(self.connections)
         super()._start_asgi_task(cycle, _answer_overload if is_full else app)
 
     def _measure_head(self) -> int:
@@ -198,6 +201,13 @@ class ConnectionProgress:
         self._unsent_since = 0.0
         self.since = time.monotonic()
         """The time at which the present phase began, or at which the body last made progress."""
+
+    @property
+    def is_in_body(self) -> bool:
+        """Return whether a body arrives, and the watch has seen that before."""
+        connection = self._connection
+        expected = (connection.requests_read, False, True, False)
+        return self._phase[:4] == expected and connection.is_answering and not connection.is_in_head
 
     def check(self, now: float) -> None:
         """Refuse or close a connection that is late."""
@@ -245,6 +255,7 @@ class ConnectionWatch:
     def __init__(self, limits: ConnectionLimits) -> None:
         self._limits = limits
         self._admitted = 0
+        self._made_room_at = 0.0
         self.draining: deque[BoundedConnection] = deque()
         """Connections whose request was answered, while its body still arrives."""
 
@@ -260,6 +271,17 @@ class ConnectionWatch:
             idle.sort(key=lambda one: (one.requests_read > 0, one.progress.since))
             for connection in idle[:too_many]:
                 connection.transport.close()
+
+    def make_room(self, connections: Iterable[Any]) -> None:
+        """Refuse requests of which little has arrived, if they are many: bodies that hardly arrive must not take all places."""
+        now = time.monotonic()
+        if self._limits.requests is None or now - self._made_room_at < _PAUSE_SECONDS:
+            return
+        self._made_room_at = now
+        arriving = [one for one in _list_bounded(connections) if one.progress.is_in_body]
+        arriving.sort(key=lambda one: one.received)
+        for connection in arriving[: max(0, len(arriving) - self._limits.requests // 4)]:
+            connection.refuse(HTTPStatus.REQUEST_TIMEOUT)
 
     def tick(self, connections: Iterable[Any], counter: int) -> None:
         """Look after the connections; called ten times a second."""

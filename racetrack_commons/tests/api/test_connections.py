@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from racetrack_commons.api.connections import ConnectionLimits
@@ -163,6 +163,23 @@ def test_requests_are_limited_and_idle_connections_do_not_count():
         answer = ask(other)
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 1" in answer
+
+
+def test_bodies_that_hardly_arrive_do_not_take_all_places():
+    head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nx"
+    with serving(ConnectionLimits(requests=8)) as server, ExitStack() as strangers:
+        for _ in range(8):
+            strangers.enter_context(connected(server)).sendall(head)
+        wait_until(lambda: len(server.server_state.tasks) == 8)
+
+        def has_room():
+            with connected(server) as other:
+                ask(other)
+            return len(server.server_state.tasks) <= 2
+
+        wait_until(has_room)
+        with connected(server) as other:
+            assert b" 200 " in ask(other)
 
 
 def test_requests_that_wait_on_one_connection_are_limited():
