@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 from stacks.embedded import EmbeddedStack, start_embedded_stack
-from stress.traffic import Traffic
+from stacks.traffic import Traffic
 
 _SIZE = "800m"
 _HEAL_SECONDS = 60

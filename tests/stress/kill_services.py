@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from stacks.embedded import start_embedded_stack
-from stress.traffic import Traffic
+from stacks.traffic import Traffic
 
 _SERVICES = ("lifecycle", "lifecycle-supervisor", "image-builder", "pub")
 _REST_SECONDS = 25

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 import httpx
+
 from stacks.stack import Stack
 
 CODE = """
