@@ -46,7 +46,7 @@ def list_names(tmp_path, **settings):
 def test_the_targets_there_are_bring_their_tasks(tmp_path):
     common = ["sync-jobs", "forget-old-rows", "end-leftovers", "prune-images"]
     assert list_names(tmp_path) == [
-        *("keep-processes", "watch-memory", "end-strangers", "remove-old-logs"),
+        *("keep-processes", "watch-answers", "watch-memory", "end-strangers", "remove-old-logs"),
         *common,
     ]
     assert list_names(tmp_path, built_in_targets=()) == common

@@ -97,7 +97,7 @@ class CommittingRoute(GuardFirstRoute):
 
     @classmethod
     def is_guard(cls, dependency: Callable[..., Any]) -> bool:
-        """Return whether the dependency checks the caller."""
+        """Return whether the dependency checks the caller, or that callers are served at all."""
         return dependency in _GUARDS or isinstance(dependency, (ScopePermission, JobPermission))
 
 
@@ -224,6 +224,7 @@ DeletableJob = Annotated[JobDto, Depends(ExactJobPermission(AuthScope.DELETE_JOB
 
 
 _GUARDS = (
+    check_maintenance,
     authenticate,
     require_unlimited_subject,
     require_user,

@@ -136,9 +136,11 @@ class FakeInstances(InstanceDeployer):
         if path == "/live":
             spec = instance.spec
             body = {"live": True, "deployment_timestamp": spec.deployment_timestamp}
-            challenge = request.headers[CHALLENGE_HEADER]
-            proof = make_proof(spec.instance_secret, challenge, request.url.port or 80)
-            return httpx.Response(200, json=body, headers={PROOF_HEADER: proof})
+            headers = {}
+            if challenge := request.headers.get(CHALLENGE_HEADER):
+                port = request.url.port or 80
+                headers = {PROOF_HEADER: make_proof(spec.instance_secret, challenge, port)}
+            return httpx.Response(200, json=body, headers=headers)
         return httpx.Response(200 if path == "/ready" else 404, json={})
 
     def _list_of_job(self, job_name: str, job_version: str) -> list[FakeInstance]:

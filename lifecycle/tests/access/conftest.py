@@ -150,6 +150,7 @@ def lifecycle(
             images_dir=folder / "images",
             environments_dir=folder / "environments",
             job_logs_dir=folder / "logs",
+            registrations_per_address=1000,
             **database,
         )
     )
