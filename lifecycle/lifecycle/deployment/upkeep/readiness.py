@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from racetrack_commons.clock import Clock
+from racetrack_commons.entities.dto import JobStatus
 
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.domain.instance import JobInstance
@@ -33,22 +34,39 @@ def wait_for_jobs(
     timeout_seconds: float,
     probe: Probe,
 ) -> dict[str, str]:
-    """Wait until every serving instance takes calls; return what is wrong with the others, by the names of their jobs."""
+    """Wait until every serving instance takes calls, and its job is not listed as starting.
+
+    Returns what is wrong with the others, by the names of their jobs.
+    """
     deadline = clock.monotonic() + timeout_seconds
     with unit_of_work.reading() as uow:
         waiting = uow.instances.list_serving()
     while True:
-        problems = {one.id: problem for one in waiting if (problem := _find_problem(one, probe))}
+        starting = _list_starting(unit_of_work)
+        problems = {
+            one.id: problem for one in waiting if (problem := _find_problem(one, probe, starting))
+        }
         waiting = [one for one in waiting if one.id in problems]
         if not waiting or clock.monotonic() > deadline:
             return {f"{one.job_name} {one.job_version}": problems[one.id] for one in waiting}
         clock.sleep(_PAUSE_SECONDS)
 
 
-def _find_problem(instance: JobInstance, probe: Probe) -> str | None:
+def _list_starting(unit_of_work: UnitOfWorkFactory) -> set[tuple[str, str]]:
+    """List the names and versions of the jobs whose status is STARTING."""
+    with unit_of_work.reading() as uow:
+        jobs = uow.jobs.list_all()
+    return {(job.name, job.version) for job in jobs if job.status == JobStatus.STARTING}
+
+
+def _find_problem(
+    instance: JobInstance, probe: Probe, starting: set[tuple[str, str]]
+) -> str | None:
     try:
         for address in instance.replica_internal_names or [instance.internal_name or ""]:
             probe(address, instance)
     except JobNotHealthy as error:
         return str(error)
+    if (instance.job_name, instance.job_version) in starting:
+        return "the job answers, and the Supervisor has not seen that yet"
     return None

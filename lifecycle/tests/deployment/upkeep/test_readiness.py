@@ -33,6 +33,22 @@ def test_the_wait_is_bounded_and_names_the_jobs(platform):
     assert 30 <= platform.clock.monotonic() - before < 31
 
 
+def test_a_job_that_answers_is_waited_for_until_its_status_says_so(platform):
+    platform.deploy(name="adder")
+    with platform.unit_of_work() as uow:
+        uow.jobs.save(platform.job().model_copy(update={"status": "starting"}))
+    pauses = []
+
+    class Clock(type(platform.clock)):
+        def sleep(self, seconds):
+            pauses.append(seconds)
+            with platform.unit_of_work() as uow:
+                uow.jobs.save(platform.job().model_copy(update={"status": "running"}))
+
+    assert wait_for_jobs(platform.unit_of_work, Clock(), 30, lambda *_: None) == {}
+    assert len(pauses) == 1
+
+
 def test_a_failed_redeployment_does_not_remove_a_job_that_is_started_again(platform):
     platform.deploy()
     with platform.unit_of_work() as uow:
