@@ -42,31 +42,24 @@ def wait_for_jobs(
     with unit_of_work.reading() as uow:
         waiting = uow.instances.list_serving()
     while True:
-        starting = _list_starting(unit_of_work)
-        problems = {
-            one.id: problem for one in waiting if (problem := _find_problem(one, probe, starting))
-        }
+        found = {one.id: _find_problem(unit_of_work, one, probe) for one in waiting}
+        problems = {instance_id: problem for instance_id, problem in found.items() if problem}
         waiting = [one for one in waiting if one.id in problems]
         if not waiting or clock.monotonic() > deadline:
             return {f"{one.job_name} {one.job_version}": problems[one.id] for one in waiting}
         clock.sleep(_PAUSE_SECONDS)
 
 
-def _list_starting(unit_of_work: UnitOfWorkFactory) -> set[tuple[str, str]]:
-    """List the names and versions of the jobs whose status is STARTING."""
-    with unit_of_work.reading() as uow:
-        jobs = uow.jobs.list_all()
-    return {(job.name, job.version) for job in jobs if job.status == JobStatus.STARTING}
-
-
 def _find_problem(
-    instance: JobInstance, probe: Probe, starting: set[tuple[str, str]]
+    unit_of_work: UnitOfWorkFactory, instance: JobInstance, probe: Probe
 ) -> str | None:
     try:
         for address in instance.replica_internal_names or [instance.internal_name or ""]:
             probe(address, instance)
     except JobNotHealthy as error:
         return str(error)
-    if (instance.job_name, instance.job_version) in starting:
+    with unit_of_work.reading() as uow:
+        job = uow.jobs.find(instance.job_name, instance.job_version)
+    if job is not None and job.status == JobStatus.STARTING:
         return "the job answers, and the Supervisor has not seen that yet"
     return None
