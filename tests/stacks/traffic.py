@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -114,38 +115,33 @@ class Traffic:
             self._note_wrong(f"after the deployment of {version}: {answer.text[:80]}")
 
     def _call(self, number: int) -> None:
-        with httpx.Client(
-            headers={"X-Racetrack-Auth": self._stack.admin_token}, timeout=30
-        ) as http:
-            x = 0
-            while not self._stopped.wait(0.05):
-                x += 1
-                url = f"{self._stack.pub_url}/job/job-{number}/latest/api/v1/perform"
-                try:
-                    answer = http.post(url, json={"x": x})
-                except httpx.TransportError as error:
-                    self._count(f"call: {type(error).__name__}")
-                    continue
-                self._count(f"call: {answer.status_code}")
-                if answer.status_code == 200 and answer.json()[0] != x:
-                    self._note_wrong(f"call of {x}: {answer.text[:80]}")
+        url = f"{self._stack.pub_url}/job/job-{number}/latest/api/v1/perform"
+        for x, answer in self._post_repeatedly("call", url, 0.05):
+            if answer.status_code == 200 and answer.json()[0] != x:
+                self._note_wrong(f"call of {x}: {answer.text[:80]}")
 
     def _call_async(self) -> None:
-        with httpx.Client(
-            headers={"X-Racetrack-Auth": self._stack.admin_token}, timeout=30
-        ) as http:
+        url = f"{self._stack.pub_url}/async/new/job/job-0/latest/api/v1/perform"
+        for x, answer in self._post_repeatedly("async call", url, 0.3):
+            if answer.status_code == 201:
+                self.accepted[answer.json()["task_id"]] = x
+
+    def _post_repeatedly(
+        self, what: str, url: str, pause_seconds: float
+    ) -> Iterator[tuple[int, httpx.Response]]:
+        """Send 1, 2, 3 … until the traffic stops; yield each answer with its number, and count those and the failures."""
+        headers = {"X-Racetrack-Auth": self._stack.admin_token}
+        with httpx.Client(headers=headers, timeout=30) as http:
             x = 0
-            while not self._stopped.wait(0.3):
+            while not self._stopped.wait(pause_seconds):
                 x += 1
-                url = f"{self._stack.pub_url}/async/new/job/job-0/latest/api/v1/perform"
                 try:
                     answer = http.post(url, json={"x": x})
                 except httpx.TransportError as error:
-                    self._count(f"async call: {type(error).__name__}")
+                    self._count(f"{what}: {type(error).__name__}")
                     continue
-                self._count(f"async call: {answer.status_code}")
-                if answer.status_code == 201:
-                    self.accepted[answer.json()["task_id"]] = x
+                self._count(f"{what}: {answer.status_code}")
+                yield x, answer
 
     def _collect_one(self, call_id: str, x: int, deadline: float) -> None:
         url = f"{self._stack.pub_url}/async/task/{call_id}/poll"
