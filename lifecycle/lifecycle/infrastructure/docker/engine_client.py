@@ -21,6 +21,9 @@ from lifecycle.infrastructure.docker.plan import ContainerPlan
 
 logger = get_logger(__name__)
 _POLL_SECONDS = 0.5
+_UNNOTICED_END = "cannot update a stopped container"
+"""With these words the engine refuses while its runtime knows of a container's end and it does not yet (seen with 26)."""
+_END_SECONDS, _END_POLL_SECONDS = 5.0, 0.05
 _LOG_CONFIG = {"max-size": "20m", "max-file": "3"}
 _DROPPED_CAPABILITIES = ["AUDIT_WRITE", "MKNOD", "NET_RAW", "SETFCAP", "SYS_CHROOT"]
 """Linux capabilities that a server never needs, not even one that its image runs as root."""
@@ -204,5 +207,13 @@ class DockerEngine:
                 yield from log
 
     def _set_restart_policy(self, container_id: str, name: str) -> None:
-        with self._connection.calling(NOT_FOUND) as client:
-            client.update_container(container_id, restart_policy={"Name": name})
+        deadline = self._clock.monotonic() + _END_SECONDS
+        while True:
+            try:
+                with self._connection.calling(NOT_FOUND) as client:
+                    client.update_container(container_id, restart_policy={"Name": name})
+                return
+            except EngineRefusal as refusal:
+                if _UNNOTICED_END not in str(refusal) or self._clock.monotonic() > deadline:
+                    raise
+            self._clock.sleep(_END_POLL_SECONDS)
