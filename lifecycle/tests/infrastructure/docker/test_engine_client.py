@@ -28,7 +28,9 @@ class RefusingConnection(EngineConnection):
 
 
 def test_a_container_whose_end_the_engine_has_not_noticed_yet_is_let_end() -> None:
-    connection = RefusingConnection(3, "Cannot update container 1: cannot update a stopped container")
+    connection = RefusingConnection(
+        3, "Cannot update container 1: cannot update a stopped container"
+    )
 
     DockerEngine(connection, FakeClock(), wait_seconds=0).let_end("1")
 
