@@ -1,7 +1,13 @@
 import json
 
 from image_builder.testing.builders import ADDER, a_payload
-from racetrack_commons.auth.token import AuthSubjectType, AuthTokenPayload, encode_token
+from racetrack_client.entities import AuthScope
+from racetrack_commons.auth.token import (
+    AuthSubjectType,
+    AuthTokenPayload,
+    encode_token,
+    internal_token,
+)
 from racetrack_commons.testing.builders import a_manifest_dict
 from racetrack_commons.testing.half_requests import send_head
 
@@ -72,10 +78,12 @@ def test_a_builder_that_was_restarted_finds_the_image(build, start):
     assert "used again" in again.log
 
 
-def test_only_internal_tokens_may_build(client):
+def test_only_unlimited_tokens_of_services_may_build(client):
     body = a_payload().model_dump(mode="json")
     user = AuthTokenPayload(subject="admin", subject_type=AuthSubjectType.USER)
-    tokens = ["", "nonsense", encode_token(user, "a-key-that-only-tests-know-0123456789")]
+    key = "a-key-that-only-tests-know-0123456789"
+    of_pub = internal_token("pub", key, [AuthScope.CALL_JOB])
+    tokens = ["", "nonsense", encode_token(user, key), of_pub]
 
     for path in ("/api/v1/build", "/api/v1/build/sse"):
         for token in tokens:

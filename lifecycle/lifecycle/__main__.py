@@ -1,9 +1,11 @@
 """The command line of Lifecycle: `serve`, `migrate`, `wait-for-jobs`, `generate-auth`."""
 
 import sys
+import time
 from typing import Annotated
 
 import typer
+from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import ServiceUnavailable, ValidationError
 from racetrack_client.log.logs import configure_logs, get_logger
 from racetrack_commons.api.server import serve_app
@@ -43,7 +45,9 @@ def migrate() -> None:
     config = _load_config()
     engine = connect(config)
     try:
-        is_changed = migrate_database(engine, postgres_schema(config))
+        is_changed = migrate_database(
+            engine, postgres_schema(config), SecretBox(config.secret_key).encrypt
+        )
     except ServiceUnavailable as e:
         sys.exit(f"the database can't be migrated: {e}")
     finally:
@@ -69,10 +73,23 @@ def wait_for_jobs(
 
 @cli.command()
 def generate_auth(
-    subject: str, short: Annotated[bool, typer.Option(help="Print the token only.")] = False
+    subject: str,
+    short: Annotated[bool, typer.Option(help="Print the token only.")] = False,
+    scope: Annotated[
+        list[AuthScope] | None,
+        typer.Option(
+            help="What it may do, several times; default: full_access. PUB needs call_job."
+        ),
+    ] = None,
+    expires_in: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="DAYS", help="Days until it expires; default: never."),
+    ] = None,
 ) -> None:
     """Print a token for a service of the platform."""
-    token = internal_token(subject, _load_config().auth_key.get_secret_value())
+    key = _load_config().auth_key.get_secret_value()
+    expires_at = int(time.time()) + expires_in * 24 * 3600 if expires_in else None
+    token = internal_token(subject, key, scope or [AuthScope.FULL_ACCESS], expires_at)
     typer.echo(token if short else f"token of service {subject}: {token}")
 
 

@@ -26,7 +26,7 @@ from lifecycle.database.connections import connect, postgres_schema
 from lifecycle.database.migrations.revision import check_current, migrate
 from lifecycle.deployment.attempt.failure import DeploymentFailed
 from lifecycle.deployment.wiring import create_deployments
-from lifecycle.domain.secrets import SecretsUnreadable
+from lifecycle.domain.secrets import SecretBox, SecretsUnreadable
 from lifecycle.endpoints import (
     async_calls,
     audit,
@@ -81,7 +81,7 @@ def create_app(config: Config) -> FastAPI:
     prepare_database(config)
     core = create_core(config)
     services = create_services(core)
-    create_admin(core, services.users.passwords)
+    create_admin(core, services.users)
     app = create_api_app(
         title="Lifecycle API Server",
         base_path="/lifecycle",
@@ -109,7 +109,7 @@ def prepare_database(config: Config) -> None:
     engine = connect(config)
     try:
         if config.migrate_on_start:
-            migrate(engine, postgres_schema(config))
+            migrate(engine, postgres_schema(config), SecretBox(config.secret_key).encrypt)
         else:
             check_current(engine)
     finally:
@@ -126,7 +126,7 @@ def add_lazy_apps(app: FastAPI, services: LifecycleServices) -> None:
 
 def create_services(core: Core) -> LifecycleServices:
     """Build the services that the routes use."""
-    tokens = Tokens(core.config.auth_key, core.clock)
+    tokens = Tokens(core.config.auth_key, core.secret_box, core.clock)
     authenticator = Authenticator(
         auth_key=core.config.auth_key,
         clock=core.clock,
@@ -172,18 +172,19 @@ def create_users(core: Core, tokens: Tokens) -> Users:
     )
     passwords = Passwords()
     check = PasswordCheck(core.unit_of_work, passwords, limits, core.clock)
-    return Users(core.unit_of_work, passwords, check, tokens, core.clock)
+    scopes = core.config.registered_user_scopes
+    return Users(core.unit_of_work, passwords, check, tokens, core.clock, scopes)
 
 
-def create_admin(core: Core, passwords: Passwords) -> None:
+def create_admin(core: Core, users: Users) -> None:
     """Add the first user of a fresh installation; hand over its password once, if it was generated."""
     config = core.config
-    settings = FirstAdminSettings(config.auth_key, config.development_mode, config.admin_password)
+    settings = FirstAdminSettings(config.development_mode, config.admin_password)
     with core.unit_of_work.reading() as uow:
         if not uow.users.is_empty():
             return
     with core.unit_of_work() as uow:
-        generated = create_first_admin(uow, settings, passwords, core.clock)
+        generated = create_first_admin(uow, settings, users.passwords, users.tokens)
         if generated is not None:
             hand_over_password(generated, config.first_password_file.absolute())
 

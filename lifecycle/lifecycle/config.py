@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
+from racetrack_client.entities import AuthScope
 from racetrack_client.utils.quantity import Quantity
 from racetrack_commons.disk_space import DiskSpace
 from racetrack_commons.settings import CommaSeparated, Settings
@@ -55,6 +56,12 @@ class Config(Settings):
     """Tell callers of jobs the reason when they are denied."""
     allow_anonymous_log_following: bool = False
     """Let `racetrack logs --follow` of clients before 3.0, which sends no token, read logs; then everyone may."""
+    registered_user_scopes: CommaSeparated[AuthScope] = (
+        AuthScope.READ_JOB,
+        AuthScope.CALL_JOB,
+        AuthScope.DEPLOY_NEW_FAMILY,
+    )
+    """Scopes, on everything, of users who register themselves. The maker of a job family may also deploy all its versions."""
     login_attempts_per_account: int = Field(default=10, ge=1)
     """Number of log-ins as one user that may fail from one address within `login_attempts_minutes`; further ones are refused."""
     login_attempts_per_address: int = Field(default=100, ge=1)

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.domain.secrets import SecretBox
 
 
 @dataclass(frozen=True)
 class PluginContext:
-    """The database and the key of this process."""
+    """The database and the keys of this process."""
 
     unit_of_work: UnitOfWorkFactory
     auth_key: SecretStr
+    secret_box: SecretBox
 
 
 class _Holder:

@@ -48,8 +48,8 @@ def create_core(config: Config, clock: Clock | None = None) -> Core:
     engine = connect(config)
     watch_engine(engine, registry)
     unit_of_work = UnitOfWorkFactory(engine)
-    set_context(PluginContext(unit_of_work, config.auth_key))
     secret_box = SecretBox(config.secret_key)
+    set_context(PluginContext(unit_of_work, config.auth_key, secret_box))
     plugins = PluginEngine(config.plugins_dir)
     if config.bundled_plugins_dir is not None:
         plugins.install_bundled(config.bundled_plugins_dir)

@@ -17,6 +17,7 @@ from lifecycle.database.record_tables import Record, RecordChange, RecordTable, 
 from lifecycle.database.record_values import MASK
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.deployment.requests.delete import JobDeleter
+from lifecycle.domain.auth import TokenText
 
 _USERS, _TOKENS, _JOBS, _FAMILIES = (
     "auth_user",
@@ -48,7 +49,8 @@ class RecordEditor:
             check_username(str(values.get("username", "")))
         with self.unit_of_work() as uow:
             prepared = self._sign_token(uow, table, hashed)
-            change = uow.records.add(table, prepared)
+            change = uow.records.add(table, _digest_token(table, prepared))
+            self._seal_token(uow, table, change.key, prepared)
             self._record(uow, AuditEventType.RECORD_CREATED, table, change, staff)
             key_column = table.primary_key.name
             key = uow.records.get(table, change.key)[key_column]
@@ -63,7 +65,8 @@ class RecordEditor:
         with self.unit_of_work() as uow:
             if table.name == _USERS:
                 _check_new_username(uow.records.get(table, key), values)
-            change = uow.records.change(table, key, hashed)
+            change = uow.records.change(table, key, _digest_token(table, hashed))
+            self._seal_token(uow, table, key, hashed)
             self._record(uow, AuditEventType.RECORD_CHANGED, table, change, staff)
 
     def remove(self, table_name: str, keys: Sequence[str], staff: AuthSubject) -> None:
@@ -109,6 +112,11 @@ class RecordEditor:
         subject = uow.auth_subjects.get(str(values["auth_subject_id"]))
         return {**values, "token": self.tokens.sign(subject)}
 
+    def _seal_token(self, uow: UnitOfWork, table: RecordTable, key: str, values: Record) -> None:
+        text = values.get("token")
+        if table.name == _TOKENS and isinstance(text, str) and text != MASK:
+            uow.auth_tokens.set_text(key, self.tokens.seal(text))
+
     def _hash_password(self, table: RecordTable, values: Record) -> Record:
         password = values.get("password")
         if table.name != _USERS or not isinstance(password, str) or password == MASK:
@@ -138,6 +146,14 @@ def _check_new_username(before: Record, values: Record) -> None:
     username = str(values.get("username", before["username"]))
     if username != before["username"]:
         check_username(username)
+
+
+def _digest_token(table: RecordTable, values: Record) -> Record:
+    """Return the values with the digest of a token in place of its text, which no record keeps."""
+    text = values.get("token")
+    if table.name != _TOKENS or not isinstance(text, str) or text == MASK:
+        return values
+    return {**values, "token": TokenText(text=text).digest}
 
 
 def _check_not_masked(table: RecordTable, values: Mapping[str, Any]) -> None:

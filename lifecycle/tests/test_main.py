@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,15 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def test_a_token_of_a_service_can_be_made(environment):
     done = run(environment, "generate-auth", "pub", "--short")
     assert decode_token(done.stdout.strip(), KEY).subject == "pub"
+
+
+def test_a_token_of_a_service_can_be_limited_and_end(environment):
+    options = ("--short", "--scope", "call_job", "--expires-in", "30")
+    text = run(environment, "generate-auth", "pub", *options).stdout.strip()
+
+    payload = decode_token(text, KEY)
+    assert payload.scopes == ["call_job"]
+    assert payload.exp - time.time() == pytest.approx(30 * 86400, abs=600)
 
 
 def test_tables_are_migrated_once(environment):

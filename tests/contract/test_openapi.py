@@ -34,7 +34,7 @@ def doomed_stack() -> Iterator[EmbeddedStack]:
     ("port", "path", "token", "seconds"),
     [
         ("LIFECYCLE_PORT", "/lifecycle", "ADMIN_TOKEN", 40),
-        ("IMAGE_BUILDER_PORT", "", "PUB_AUTH_TOKEN", 15),
+        ("IMAGE_BUILDER_PORT", "", "IMAGE_BUILDER_AUTH_TOKEN", 15),
         ("PUB_PORT", "/pub", "ADMIN_TOKEN", 20),
     ],
     ids=["lifecycle", "image-builder", "pub"],

@@ -1,6 +1,6 @@
 """Views of users, auth subjects, tokens and permissions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import Select
 from starlette.requests import Request
 from starlette_admin.exceptions import FormValidationError
 from starlette_admin.fields import (
+    BaseField,
     BooleanField,
     ComputedField,
     DateTimeField,
@@ -26,6 +27,8 @@ from lifecycle.auth.passwords import check_password_strength
 from lifecycle.auth.users import check_username, check_username_is_free
 from lifecycle.database.record_tables import name_subject, with_holder
 from lifecycle.database.tables.auth import AuthSubjectRow, AuthTokenRow, PermissionRow, UserRow
+from lifecycle.domain.auth import AuthTokenDto
+from lifecycle.endpoints.dependencies import LifecycleServices
 
 _SCOPES = [(scope.value, scope.value) for scope in AuthScope]
 
@@ -143,19 +146,24 @@ class AuthTokenView(SuperuserView):
     menu_label = "Auth tokens"
     display_name = "Auth token"
     icon = "fa fa-key"
-    fields = (
+    fields: Sequence[BaseField] = (
         StringField("id", exclude_from_list=True),
         HasOne("auth_subject", key="auth-subject", required=True, exclude_from_edit=True),
         BooleanField("active", exclude_from_create=True),
         DateTimeField("expiry_time", help_text="empty: never", null_template=NEVER),
         DateTimeField("last_use_time", read_only=True, exclude_from_create=True, null_template=NEVER),
-        StringField(
-            "token", read_only=True, exclude_from_list=True, exclude_from_create=True,
-            copy_to_clipboard=True,
-        ),
+        StringField("token_end", read_only=True, exclude_from_create=True),
     )  # fmt: skip
-    searchable_fields = ("token",)
+    searchable_fields = ("id", "token_end")
     sortable_fields = ("active", "expiry_time", "last_use_time")
+
+    def __init__(self, services: LifecycleServices) -> None:
+        def show_text(_: Request, token: AuthTokenRow) -> str | None:
+            return services.tokens.find_text(AuthTokenDto.model_validate(token))
+
+        text = ComputedField("text", label="Token", getter=show_text, exclude_from_list=True)
+        self.fields = (*self.fields, text)
+        super().__init__(services)
 
     def get_list_query(self, request: Request) -> Select[Any]:
         """Return the query, which loads the subjects and their holders as well."""
@@ -167,7 +175,9 @@ class AuthTokenView(SuperuserView):
         """Sign the new token."""
         uow = request.state.uow
         subject = await anyio.to_thread.run_sync(uow.auth_subjects.get, data["auth_subject"].id)
-        obj.token, obj.active = self.services.tokens.sign(subject), True
+        made = self.services.tokens.seal(self.services.tokens.sign(subject))
+        obj.token, obj.sealed, obj.token_end = made.digest, made.sealed, made.end
+        obj.active = True
 
 
 class PermissionView(SuperuserView):

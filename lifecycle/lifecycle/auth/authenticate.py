@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 from racetrack_client.entities import AuthScope
@@ -108,7 +108,10 @@ class Authenticator:
             raise InvalidToken("no auth token was given: log in with `racetrack login`")
         payload = self._decode(token)
         if payload.subject_type is AuthSubjectType.INTERNAL:
-            return AuthSubject(AuthSubjectType.INTERNAL, payload.subject, payload=payload)
+            expires_at = datetime.fromtimestamp(payload.exp, UTC) if payload.exp else None
+            return AuthSubject(
+                AuthSubjectType.INTERNAL, payload.subject, payload=payload, expires_at=expires_at
+            )
         with self.reading() as uow:
             stored = uow.auth_tokens.find(token)
             subject = require_subject(uow, stored, self.clock.now())

@@ -44,6 +44,11 @@ def check_internal_unlimited(subject: AuthSubject) -> None:
     raise NotPermitted(f"the token of service {subject.name} is limited to other scopes")
 
 
+def is_gateway(subject: AuthSubject) -> bool:
+    """Return whether the caller is a service that passes calls on: its token names `call_job`, or has no limit."""
+    return subject.payload is not None and subject.payload.allows(AuthScope.CALL_JOB)
+
+
 def check_scope(uow: UnitOfWork, subject: AuthSubject, scope: AuthScope) -> None:
     """Refuse callers without any permission of the scope."""
     if not has_scope(uow, subject, scope):

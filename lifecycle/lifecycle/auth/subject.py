@@ -26,7 +26,7 @@ def get_auth_subject_by_job_family(job_family: JobFamilyDto) -> JobFamilySubject
     if job_family.id is None:
         raise EntityNotFound(f"job family {job_family.name} is not in the registry")
     context = get_context()
-    tokens = Tokens(context.auth_key, Clock())
+    tokens = Tokens(context.auth_key, context.secret_box, Clock())
     with context.unit_of_work() as uow:
         subject = uow.auth_subjects.get_or_add_of_family(job_family.id)
         return JobFamilySubject(subject.id, tokens.ensure_valid(uow, subject))

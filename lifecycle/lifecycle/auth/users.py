@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,12 +21,6 @@ from lifecycle.auth.tokens import Tokens
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.domain.auth import UserDto, UserRights
 
-REGISTERED_USER_SCOPES = (
-    AuthScope.READ_JOB,
-    AuthScope.CALL_JOB,
-    AuthScope.DEPLOY_NEW_FAMILY,
-    AuthScope.DEPLOY_JOB,
-)
 ADMIN = "admin"
 DEVELOPMENT_PASSWORD = "admin"  # noqa: S105 - used in development mode only
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.@+_-]*")
@@ -57,6 +52,8 @@ class Users:
     password_check: PasswordCheck
     tokens: Tokens
     clock: Clock
+    registered_scopes: Sequence[AuthScope] = ()
+    """The scopes, on everything, of users who register themselves."""
 
     def log_in(self, credentials: LoginCredentials) -> UserProfile:
         """Check the password and return the profile with a token; raises WrongCredentials or TooManyAttempts."""
@@ -91,7 +88,7 @@ class Users:
             user = uow.users.add(username, password_hash, now)
             subject = uow.auth_subjects.get_or_add_of_user(user.id)
             self.tokens.create(uow, subject)
-            for scope in REGISTERED_USER_SCOPES:
+            for scope in self.registered_scopes:
                 uow.permissions.grant(subject.id, scope)
             write_event(uow, AuditEvent(AuditEventType.USER_REGISTERED, username), now)
 
@@ -202,25 +199,25 @@ def check_superuser(uow: UnitOfWork, by: AuthSubject) -> None:
 class FirstAdminSettings:
     """The settings for the first admin's account."""
 
-    auth_key: SecretStr
     development_mode: bool
     password: SecretStr | None
 
 
 def create_first_admin(
-    uow: UnitOfWork, settings: FirstAdminSettings, passwords: Passwords, clock: Clock
+    uow: UnitOfWork, settings: FirstAdminSettings, passwords: Passwords, tokens: Tokens
 ) -> str | None:
     """Add the user admin to an installation without users; return its password if one was generated."""
     if not uow.users.is_empty():
         return None
     password, generated = _choose_password(settings)
-    user = uow.users.add_admin(ADMIN, passwords.hash(password), "admin@example.com", clock.now())
+    user = uow.users.add_admin(
+        ADMIN, passwords.hash(password), "admin@example.com", tokens.clock.now()
+    )
     subject = uow.auth_subjects.get_or_add_of_user(user.id)
     if settings.development_mode:
-        token = admin_token(settings.auth_key.get_secret_value())
-        uow.auth_tokens.add(subject.id, token, create_time=clock.now())
+        tokens.store(uow, subject, admin_token(tokens.auth_key.get_secret_value()))
     else:
-        Tokens(settings.auth_key, clock).create(uow, subject)
+        tokens.create(uow, subject)
     uow.permissions.grant(subject.id, AuthScope.FULL_ACCESS)
     return generated
 

@@ -209,6 +209,7 @@ RECORD_TABLES = (
         "Auth Tokens",
         ("id", "auth_subject_id", "active"),
         secret_columns=frozenset({"token"}),
+        hidden_columns=frozenset({"sealed", "token_end"}),
     ),
     RecordTable(
         PermissionRow,

@@ -165,7 +165,7 @@ class JobFamilies:
 
     def __init__(self, core: Core) -> None:
         self._unit_of_work = core.unit_of_work
-        self._tokens = Tokens(core.config.auth_key, core.clock)
+        self._tokens = Tokens(core.config.auth_key, core.secret_box, core.clock)
 
     def get_or_add(self, name: str) -> JobFamilyDto:
         """Return the family of that name."""

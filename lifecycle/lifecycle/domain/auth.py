@@ -1,11 +1,14 @@
 """Users, external service consumers, auth subjects, and the tokens and permissions of those."""
 
+import hashlib
 from datetime import datetime
 from typing import TypedDict
 
 from pydantic import Field
 from racetrack_commons.auth.token import AuthSubjectType
 from racetrack_commons.entities.dto import RegistryDto
+
+_END_LENGTH = 6
 
 
 class RowDto(RegistryDto, frozen=True):
@@ -59,7 +62,10 @@ class AuthTokenDto(RowDto):
 
     id: str
     auth_subject_id: str
-    token: str = Field(repr=False)
+    sealed: bytes | None = Field(default=None, repr=False)
+    """The text, encrypted; None for a token that is shown only when it is made."""
+    token_end: str | None = None
+    """The end of the text, by which people recognize it."""
     expiry_time: datetime | None = None
     active: bool = True
     last_use_time: datetime | None = None
@@ -68,6 +74,23 @@ class AuthTokenDto(RowDto):
     def is_valid(self, now: datetime) -> bool:
         """Return whether the token can be used now."""
         return self.active and (self.expiry_time is None or self.expiry_time > now)
+
+
+class TokenText(RowDto):
+    """The text of a token with its forms for the database."""
+
+    text: str = Field(repr=False)
+    sealed: bytes | None = Field(default=None, repr=False)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def end(self) -> str:
+        """The last characters of the text."""
+        return self.text[-_END_LENGTH:]
 
 
 class PermissionDto(RowDto):

@@ -28,7 +28,7 @@ from racetrack_commons.entities.dto import ChangeKind
 from lifecycle.config import Config
 from lifecycle.domain.async_call import AsyncCallQuota, Claimant
 from lifecycle.endpoints.dependencies import (
-    Administrator,
+    AsyncCaller,
     CommittingRoute,
     ReadingDep,
     ServicesDep,
@@ -47,20 +47,20 @@ router = APIRouter(
 
 
 @router.post("/call")
-def add_async_call(call: AsyncJobCallDto, _: Administrator, uow: UnitOfWorkDep) -> None:
+def add_async_call(call: AsyncJobCallDto, _: AsyncCaller, uow: UnitOfWorkDep) -> None:
     """Store an async call."""
     uow.async_calls.save(call)
 
 
 @router.get("/call/{call_id}")
-def get_async_call(call_id: str, _: Administrator, uow: ReadingDep) -> AsyncJobCallDto:
+def get_async_call(call_id: str, _: AsyncCaller, uow: ReadingDep) -> AsyncJobCallDto:
     """Show an async call."""
     return uow.async_calls.get(call_id)
 
 
 @router.put("/call/{call_id}")
 def update_async_call(
-    call_id: str, call: AsyncJobCallDto, _: Administrator, uow: UnitOfWorkDep
+    call_id: str, call: AsyncJobCallDto, _: AsyncCaller, uow: UnitOfWorkDep
 ) -> None:
     """Store the new state of an async call."""
     if call.id != call_id:
@@ -69,14 +69,14 @@ def update_async_call(
 
 
 @router.delete("/call/{call_id}")
-def remove_async_call(call_id: str, _: Administrator, uow: UnitOfWorkDep) -> None:
+def remove_async_call(call_id: str, _: AsyncCaller, uow: UnitOfWorkDep) -> None:
     """Delete an async call."""
     uow.async_calls.remove(call_id)
 
 
 @router.post("/new")
 def add_leased_call(
-    new: NewAsyncCall, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
+    new: NewAsyncCall, _: AsyncCaller, services: ServicesDep, uow: UnitOfWorkDep
 ) -> None:
     """Store a new call with its first lease, unless the disk or a quota is full."""
     size = len(new.call.request_body)
@@ -89,7 +89,7 @@ def add_leased_call(
 
 @router.post("/claim")
 def claim_calls(
-    claim: AsyncCallClaim, _: Administrator, services: ServicesDep
+    claim: AsyncCallClaim, _: AsyncCaller, services: ServicesDep
 ) -> list[ClaimedAsyncCall]:
     """Lease calls that no gateway runs, and delete those whose end was delivered a while ago."""
     now = services.clock.now()
@@ -103,7 +103,7 @@ def claim_calls(
 
 @router.post("/renew")
 def renew_leases(
-    renewal: AsyncCallRenewal, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
+    renewal: AsyncCallRenewal, _: AsyncCaller, services: ServicesDep, uow: UnitOfWorkDep
 ) -> HeldAsyncCalls:
     """Extend leases; calls that are missing in the answer belong to another gateway."""
     expires_at = services.clock.now() + timedelta(seconds=renewal.seconds)
@@ -111,14 +111,14 @@ def renew_leases(
 
 
 @router.get("/call/{call_id}/status")
-def get_call_status(call_id: str, _: Administrator, uow: ReadingDep) -> AsyncCallState:
+def get_call_status(call_id: str, _: AsyncCaller, uow: ReadingDep) -> AsyncCallState:
     """Show the status of a call, without its bodies."""
     return AsyncCallState(status=uow.async_calls.get_status(call_id))
 
 
 @router.put("/call/{call_id}/end")
 def end_call(
-    call_id: str, end: AsyncCallEnd, _: Administrator, services: ServicesDep, uow: UnitOfWorkDep
+    call_id: str, end: AsyncCallEnd, _: AsyncCaller, services: ServicesDep, uow: UnitOfWorkDep
 ) -> None:
     """Store the end of a call, and notify the gateways that wait for it."""
     if end.status is AsyncCallStatus.ONGOING:
@@ -133,7 +133,7 @@ def end_call(
 def release_call(
     call_id: str,
     release: AsyncCallRelease,
-    _: Administrator,
+    _: AsyncCaller,
     services: ServicesDep,
     uow: UnitOfWorkDep,
 ) -> None:
@@ -146,7 +146,7 @@ def release_call(
 def note_delivery(
     call_id: str,
     delivery: AsyncCallDelivery,
-    _: Administrator,
+    _: AsyncCaller,
     services: ServicesDep,
     uow: UnitOfWorkDep,
 ) -> None:

@@ -11,10 +11,10 @@ from racetrack_commons.entities.dto import UnixSeconds
 from lifecycle.domain.calls import JobCalls
 from lifecycle.endpoints.dependencies import (
     CommittingRoute,
+    GatewaySubject,
     Reader,
     ReadingDep,
     ServicesDep,
-    ServiceSubject,
     UnitOfWorkDep,
 )
 from lifecycle.job.calls import list_readable_calls, record_calls
@@ -39,7 +39,7 @@ class CallsPayload(BaseModel):
 
 @router.post("")
 def report_calls(
-    report: CallReport, _: ServiceSubject, services: ServicesDep, uow: UnitOfWorkDep
+    report: CallReport, _: GatewaySubject, services: ServicesDep, uow: UnitOfWorkDep
 ) -> None:
     """Record what a gateway has counted."""
     counted = [_read(each) for each in report.calls]

@@ -20,6 +20,7 @@ from lifecycle.auth.authorize import (
     check_internal_unlimited,
     check_job,
     check_scope,
+    is_gateway,
 )
 from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import Users
@@ -149,15 +150,27 @@ UserSubject = Annotated[AuthSubject, Depends(require_user)]
 """Guard `user`."""
 
 
-def require_service(subject: CurrentSubject) -> AuthSubject:
-    """Return the caller, which must be a service of the platform; raises NotPermitted."""
-    if not subject.is_internal and not subject.is_unlimited:
-        raise NotPermitted("only services of the platform may do this")
+def require_gateway(subject: KnownSubject) -> AuthSubject:
+    """Return the caller, which must be a service that passes calls on; raises NotPermitted."""
+    if not is_gateway(subject) and not subject.is_unlimited:
+        raise NotPermitted("only services of the platform that pass calls on may do this")
     return subject
 
 
-ServiceSubject = Annotated[AuthSubject, Depends(require_service)]
-"""Guard `service`."""
+GatewaySubject = Annotated[AuthSubject, Depends(require_gateway)]
+"""Guard `gateway`."""
+
+
+def require_async_caller(subject: KnownSubject, services: ServicesDep) -> AuthSubject:
+    """Return the caller: a gateway, or an administrator, as older gateways show the token of one; raises NotPermitted."""
+    if not is_gateway(subject):
+        with services.unit_of_work.reading() as uow:
+            check_scope(uow, subject, AuthScope.CALL_ADMIN_API)
+    return subject
+
+
+AsyncCaller = Annotated[AuthSubject, Depends(require_async_caller)]
+"""Guard `async`."""
 
 
 def require_staff_user(user: UserSubject, services: ServicesDep) -> AuthSubject:
@@ -228,7 +241,8 @@ _GUARDS = (
     authenticate,
     require_unlimited_subject,
     require_user,
-    require_service,
+    require_gateway,
+    require_async_caller,
     require_staff_user,
 )
 

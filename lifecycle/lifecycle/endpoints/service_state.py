@@ -18,9 +18,9 @@ from lifecycle.endpoints.dependencies import (
     Administrator,
     CommittingRoute,
     CurrentSubject,
+    GatewaySubject,
     ReadingDep,
     ServicesDep,
-    ServiceSubject,
     UnitOfWorkDep,
 )
 from lifecycle.event_stream.changes import ChangeFeed
@@ -87,7 +87,7 @@ def switch_maintenance(
 
 
 @router.get("/events", response_class=StreamingResponse)
-async def follow_changes(_: ServiceSubject, services: ServicesDep) -> StreamingResponse:
+async def follow_changes(_: GatewaySubject, services: ServicesDep) -> StreamingResponse:
     """Stream changes of jobs and permissions to services of the platform, as server-sent events."""
     return StreamingResponse(
         stream_changes(services.changes),

@@ -19,6 +19,7 @@ from lifecycle.database.tables.auth import (
     UserRow,
 )
 from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow
+from lifecycle.domain.auth import TokenText
 from lifecycle.domain.deployment import TaskKind, TaskStep
 from lifecycle.domain.instance import InstanceState, JobInstance, JobProcess, ProcessState
 from lifecycle.testing.databases import Snapshot, empty_tables
@@ -51,7 +52,7 @@ class Caller:
 
 
 ACTIVE = frozenset({"active"})
-REGISTERED = ("read_job", "call_job", "deploy_new_family", "deploy_job")
+REGISTERED = tuple(Config().registered_user_scopes)
 FULL = ("full_access",)
 CALLERS = {
     "nobody: no token": Caller("nobody"),
@@ -287,7 +288,7 @@ def add_holder(uow, caller: Caller, name: str) -> str:
     hour = timedelta(hours=-1 if "expired" in caller.flags else 1)
     row = AuthTokenRow(
         auth_subject_id=subject.id,
-        token=token,
+        token=TokenText(text=token).digest,
         active="revoked" not in caller.flags,
         expiry_time=datetime.now(UTC) + hour,
     )

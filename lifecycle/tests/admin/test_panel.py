@@ -5,7 +5,7 @@ import pytest
 from lifecycle.audit import AuditEventType
 from lifecycle.database.tables.auth import AuthTokenRow, UserRow
 from lifecycle.domain.audit import AuditFilter
-from lifecycle.domain.auth import UserRights
+from lifecycle.domain.auth import AuthTokenDto, UserRights
 from racetrack_client.log.errors import UnauthorizedError
 from racetrack_commons.testing.builders import a_job
 from sqlalchemy import select
@@ -203,20 +203,24 @@ def test_a_new_token_is_signed_and_lets_its_user_in(staff, app_uow):
     assert submit(staff, "auth-token/create", auth_subject=subject.id).status_code == 303
 
     with app_uow.reading() as uow:
-        tokens = uow.session.scalars(select(AuthTokenRow.token)).all()
-    assert len(tokens) == 2
-    authenticator = staff.app.state.services.authenticator
-    assert {authenticator.authenticate(token).name for token in tokens} == {"admin"}
+        rows = uow.auth_tokens.list_of_subject(subject.id)
+    services = staff.app.state.services
+    texts = [services.tokens.find_text(row) for row in rows]
+    assert len(set(texts)) == 2
+    assert {services.authenticator.authenticate(text).name for text in texts} == {"admin"}
+    shown = staff.get(f"{PANEL}/auth-token/detail?pk={rows[0].id}").text
+    assert texts[0] in shown
 
 
 def test_a_token_that_is_switched_off_lets_nobody_in(staff, app_uow):
     with app_uow.reading() as uow:
         row = uow.session.scalar(select(AuthTokenRow))
+        text = staff.app.state.services.tokens.find_text(AuthTokenDto.model_validate(row))
 
     submit(staff, f"auth-token/edit?pk={row.id}", expiry_time="")
 
     with pytest.raises(UnauthorizedError, match="revoked"):
-        staff.app.state.services.authenticator.authenticate(row.token)
+        staff.app.state.services.authenticator.authenticate(text)
 
 
 def test_a_granted_permission_is_told_to_the_gateway(staff, app_uow):

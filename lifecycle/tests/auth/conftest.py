@@ -8,11 +8,15 @@ from lifecycle.auth.password_check import (
 from lifecycle.auth.passwords import Passwords
 from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import Users
+from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.domain.secrets import SecretBox
 from pydantic import SecretStr
 
 ANNA, PASSWORD = "anna@example.com", "correct horse"
 KEY = SecretStr("a key for tests, long enough for HS256")
+SCOPES = Config().registered_user_scopes
+BOX = SecretBox(SecretStr("a key of stored secrets"))
 
 
 LIMITS = AttemptLimits(per_account=3, per_address=5, window=timedelta(minutes=15))
@@ -26,7 +30,7 @@ def passwords() -> Passwords:
 @pytest.fixture
 def users(unit_of_work: UnitOfWorkFactory, passwords: Passwords, clock) -> Users:
     check = PasswordCheck(unit_of_work, passwords, LIMITS, clock)
-    return Users(unit_of_work, passwords, check, Tokens(KEY, clock), clock)
+    return Users(unit_of_work, passwords, check, Tokens(KEY, BOX, clock), clock, SCOPES)
 
 
 @pytest.fixture

@@ -7,10 +7,13 @@ from lifecycle.auth.authenticate import Authenticator, InvalidToken
 from lifecycle.auth.tokens import Tokens
 from lifecycle.database.tables.auth import AuthTokenRow, UserRow
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.domain.auth import TokenText
+from lifecycle.domain.secrets import SecretBox
 from pydantic import SecretStr
 from racetrack_commons.auth.token import AuthSubjectType, internal_token
 
 KEY = SecretStr("a key for tests, long enough for HS256")
+BOX = SecretBox(SecretStr("a key of stored secrets"))
 
 
 @pytest.fixture
@@ -24,7 +27,9 @@ def token(unit_of_work: UnitOfWorkFactory, clock) -> str:
     with unit_of_work() as uow:
         user = uow.users.add("anna@example.com", "hash", clock.now())
         uow.users.set_active("anna@example.com", active=True)
-        return Tokens(KEY, clock).create(uow, uow.auth_subjects.get_or_add_of_user(user.id)).token
+        return (
+            Tokens(KEY, BOX, clock).create(uow, uow.auth_subjects.get_or_add_of_user(user.id)).text
+        )
 
 
 def test_a_stored_token_says_who_calls(authenticator: Authenticator, token: str):
@@ -117,7 +122,7 @@ def test_tokens_of_the_first_generation_count_when_they_are_stored(
         authenticator.authenticate(text)
     with unit_of_work() as uow:
         subject = uow.auth_subjects.get_or_add_of_esc(uow.escs.add("caller", "esc-1").id)
-        uow.auth_tokens.add(subject.id, text)
+        uow.auth_tokens.add(subject.id, TokenText(text=text))
     assert authenticator.authenticate(text).caller == "ESC caller"
 
 

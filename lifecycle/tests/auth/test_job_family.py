@@ -5,6 +5,7 @@ from lifecycle.auth.job_family import get_job_family_jwt_token
 from lifecycle.auth.subject import get_auth_subject_by_job_family
 from lifecycle.context import PluginContext, set_context
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.domain.secrets import SecretBox
 from lifecycle.job.models_registry import read_job_family_model
 from pydantic import SecretStr
 from racetrack_client.log.errors import EntityNotFound
@@ -15,7 +16,7 @@ KEY = "a key for tests, long enough for HS256"
 
 @pytest.fixture(autouse=True)
 def context(unit_of_work: UnitOfWorkFactory) -> Iterator[None]:
-    set_context(PluginContext(unit_of_work, SecretStr(KEY)))
+    set_context(PluginContext(unit_of_work, SecretStr(KEY), SecretBox(SecretStr("another key"))))
     yield
     set_context(None)
 

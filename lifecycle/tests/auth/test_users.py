@@ -4,6 +4,7 @@ from lifecycle.auth.authenticate import ANONYMOUS_SUBJECT, AuthSubject, make_sub
 from lifecycle.auth.password_check import (
     LoginCredentials,
 )
+from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import (
     FirstAdminSettings,
     RightsChange,
@@ -15,6 +16,7 @@ from lifecycle.auth.users import (
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.domain.audit import AuditFilter
 from lifecycle.domain.auth import UserRights
+from lifecycle.domain.secrets import SecretBox
 from pydantic import SecretStr
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import (
@@ -26,6 +28,7 @@ from racetrack_client.log.errors import (
 from racetrack_commons.auth.token import admin_token
 
 KEY = SecretStr("a key for tests, long enough for HS256")
+BOX = SecretBox(SecretStr("a key of stored secrets"))
 ANNA, PASSWORD = "anna@example.com", "correct horse"
 
 
@@ -50,11 +53,11 @@ def test_a_registered_user_has_to_be_activated(unit_of_work, users: Users):
     assert users.log_in(as_anna()).username == ANNA
 
 
-def test_a_registered_user_may_do_the_usual(unit_of_work, users: Users, anna: str):
+def test_a_registered_user_may_not_deploy_the_jobs_of_others(unit_of_work, users: Users, anna: str):
     with unit_of_work.reading() as uow:
         subject = uow.auth_subjects.find_of_user(uow.users.get(anna).id)
         scopes = {permission.scope for permission in uow.permissions.list_of_subject(subject.id)}
-    assert scopes == {"read_job", "call_job", "deploy_new_family", "deploy_job"}
+    assert scopes == {"read_job", "call_job", "deploy_new_family"}
     assert list_events(unit_of_work) == [(AuditEventType.USER_REGISTERED, ANNA, None)]
 
 
@@ -93,7 +96,7 @@ def test_logging_in_hands_out_the_newest_valid_token(users: Users, anna: str, cl
         newest = users.tokens.create(uow, subject)
         clock.advance(1)
         users.tokens.create(uow, subject, expiry_time=clock.now())
-    assert users.log_in(as_anna()).token == newest.token
+    assert users.log_in(as_anna()).token == newest.text
     assert list_events(unit_of_work)[0] == (AuditEventType.USER_LOGGED_IN, ANNA, None)
     with unit_of_work.reading() as uow:
         assert uow.users.get(anna).last_login == clock.now()
@@ -121,9 +124,9 @@ def test_who_knows_the_old_password_can_change_it(users: Users, anna: str, unit_
 
 
 def create_admin(unit_of_work, passwords, clock, password=None, *, development=False):
-    settings = FirstAdminSettings(KEY, development_mode=development, password=password)
+    settings = FirstAdminSettings(development_mode=development, password=password)
     with unit_of_work() as uow:
-        return create_first_admin(uow, settings, passwords, clock)
+        return create_first_admin(uow, settings, passwords, Tokens(KEY, BOX, clock))
 
 
 def as_admin(password: str) -> LoginCredentials:

@@ -18,6 +18,9 @@ from lifecycle.database.migrations.revision import (
 )
 from lifecycle.database.migrations.upgrade import alembic_config, upgrade
 from lifecycle.database.tables.base import Base
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.domain.secrets import SecretBox
+from pydantic import SecretStr
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
@@ -83,6 +86,19 @@ def upgrade_to(engine: Engine, revision: str) -> None:
         command.upgrade(alembic_config(connection), revision)
 
 
+def add_older_tokens(engine: Engine) -> None:
+    """Store tokens as the releases before digests did."""
+    upgrade_to(engine, "0011")
+    add = "INSERT INTO registry_"
+    token = "(id, auth_subject_id, token, active) VALUES (:id, 'of-esc', :text, true)"
+    numbers = range(2500)
+    rows = [{"id": f"token-{each}", "text": f"the.text.{each}-of-a-token"} for each in numbers]
+    with engine.begin() as connection:
+        connection.execute(text(f"{add}esc (id, name) VALUES ('esc-1', 'shop')"))
+        connection.execute(text(f"{add}authsubject (id, esc_id) VALUES ('of-esc', 'esc-1')"))
+        connection.execute(text(f"{add}authtoken {token}"), rows)
+
+
 def test_deployments_of_older_releases_get_the_subject_that_began_them(empty_engine: Engine):
     upgrade_to(empty_engine, "0007")
     with empty_engine.begin() as connection:
@@ -99,6 +115,60 @@ def test_deployments_of_older_releases_get_the_subject_that_began_them(empty_eng
             "by-shared": None,
             "by-gone": None,
         }
+
+
+def test_tokens_of_older_releases_are_known_by_their_digests(empty_engine: Engine):
+    add_older_tokens(empty_engine)
+    box = SecretBox(SecretStr("a key of stored secrets"))
+
+    upgrade(empty_engine, seal=box.encrypt)
+
+    with UnitOfWorkFactory(empty_engine).reading() as uow:
+        tokens = [
+            uow.auth_tokens.find(f"the.text.{number}-of-a-token") for number in range(0, 2500, 99)
+        ]
+        stored = uow.session.execute(text("SELECT * FROM registry_authtoken")).all()
+    assert {token.token_end for token in tokens} == {"-token"}
+    assert box.decrypt(tokens[7].sealed) == b"the.text.693-of-a-token"
+    assert "the.text" not in str(stored)
+
+
+def test_no_free_space_of_the_file_keeps_the_text_of_a_token(tmp_path: Path):
+    engine = connect_sqlite(tmp_path / "old.sqlite3")
+    add_older_tokens(engine)
+
+    upgrade(engine, seal=SecretBox(SecretStr("a key of stored secrets")).encrypt)
+    engine.dispose()
+
+    files = [each.read_bytes() for each in tmp_path.iterdir()]
+    assert not any(b"the.text" in content for content in files)
+
+
+def test_a_migration_of_tokens_that_was_broken_off_begins_again(empty_engine: Engine):
+    add_older_tokens(empty_engine)
+    box = SecretBox(SecretStr("a key of stored secrets"))
+    sealed = []
+
+    def break_off(content: bytes) -> bytes:
+        sealed.append(content)
+        if len(sealed) > 1500:
+            raise KeyboardInterrupt
+        return box.encrypt(content)
+
+    with pytest.raises(KeyboardInterrupt):
+        upgrade(empty_engine, seal=break_off)
+    assert find_revision(empty_engine) == "0011"
+
+    upgrade(empty_engine, seal=box.encrypt)
+    with UnitOfWorkFactory(empty_engine).reading() as uow:
+        assert uow.auth_tokens.find("the.text.2499-of-a-token").id == "token-2499"
+
+
+def test_stored_tokens_are_not_migrated_without_the_key(empty_engine: Engine):
+    add_older_tokens(empty_engine)
+
+    with pytest.raises(RuntimeError, match="SECRET_KEY"):
+        upgrade_to(empty_engine, "0012")
 
 
 @pytest.mark.postgres

@@ -14,12 +14,15 @@ from lifecycle.database.tables.auth import (
 from lifecycle.database.tables.installation import SettingRow
 from lifecycle.database.tables.job import JobFamilyRow, PublicEndpointRow
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lifecycle.domain.auth import TokenText
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import ChangeKind
 from racetrack_commons.testing.builders import a_job
 from sqlalchemy import select, update
 
 Change = Callable[[UnitOfWork], object]
+
+TOKEN = TokenText(text="token")
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def written(unit_of_work: UnitOfWorkFactory, clock) -> None:
         user = uow.users.add("anna", "hash", clock.now())
         subject = uow.auth_subjects.get_or_add_of_user(user.id)
         uow.auth_subjects.get_or_add_of_esc(uow.escs.add("shop", "esc-1").id)
-        uow.auth_tokens.add(subject.id, "token")
+        uow.auth_tokens.add(subject.id, TOKEN)
         uow.permissions.grant(subject.id, AuthScope.READ_JOB)
         uow.public_endpoints.request(job.id, ["/open"])
         uow.settings.set("maintenance_mode", None)
@@ -72,7 +75,7 @@ def test_writing_it_told_only_of_the_permission_and_the_setting(written, unit_of
         (remove(AuthSubjectRow), [ChangeKind.AUTH]),
         (make_change(AuthTokenRow, active=False), [ChangeKind.AUTH]),
         (make_change(AuthTokenRow, token="another"), [ChangeKind.AUTH]),
-        (make_change(AuthTokenRow, token="token"), []),
+        (make_change(AuthTokenRow, token=TOKEN.digest), []),
         (remove(AuthTokenRow), [ChangeKind.AUTH]),
         (make_change(PermissionRow, scope="call_job"), [ChangeKind.AUTH]),
         (point_to_a_family, [ChangeKind.AUTH]),

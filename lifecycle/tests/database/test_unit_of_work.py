@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
+from lifecycle.domain.auth import TokenText
 from racetrack_commons.entities.dto import ChangeKind
 from racetrack_commons.testing.builders import a_job
 
@@ -132,7 +133,7 @@ def test_deleting_a_family_deletes_what_belongs_to_it(unit_of_work: UnitOfWorkFa
     with unit_of_work() as uow:
         job = uow.jobs.save(a_job())
         subject = uow.auth_subjects.get_or_add_of_family(uow.families.get("adder").id)
-        uow.auth_tokens.add(subject.id, "a token")
+        uow.auth_tokens.add(subject.id, TokenText(text="a token"))
         uow.public_endpoints.request(job.id, ["/metrics"])
     with unit_of_work() as uow:
         uow.session.connection().exec_driver_sql("DELETE FROM registry_jobfamily")

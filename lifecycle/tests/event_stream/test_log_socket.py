@@ -11,7 +11,6 @@ from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.testing.builders import a_job
 from racetrack_commons.testing.serving import running_server, wait_until
 
-SECONDS = 20
 PROPERTIES = {"job_name": "adder", "job_version": "latest", "tail": "20"}
 
 
@@ -36,7 +35,7 @@ def app(config, streamer):
 @asynccontextmanager
 async def connected(url, transports=("polling", "websocket"), **options):
     """A client that gathers lines in a queue, as the published one prints them."""
-    client = socketio.AsyncClient(reconnection=False, request_timeout=SECONDS)
+    client = socketio.AsyncClient(reconnection=False)
     client.lines = asyncio.Queue()
 
     async def take(data):
@@ -48,7 +47,7 @@ async def connected(url, transports=("polling", "websocket"), **options):
         url,
         socketio_path="lifecycle/socket.io",
         transports=list(transports),
-        wait_timeout=SECONDS,
+        wait_timeout=20,
         **options,
     )
     try:
@@ -68,7 +67,7 @@ def subscribe(url, properties, **options):
     """Subscribe; return the answer, the first two lines (or the one that refuses), and the transport."""
 
     async def run():
-        async with asyncio.timeout(SECONDS), connected(url, **options) as client:
+        async with asyncio.timeout(20), connected(url, **options) as client:
             session_id = await client.call(
                 "subscribe_for_logs", {"resource_properties": properties}
             )
@@ -93,7 +92,7 @@ def test_a_reader_is_upgraded_to_a_websocket(url):
 
 def test_the_target_is_told_the_exact_version_and_the_tail(url, streamer):
     async def run():
-        async with asyncio.timeout(SECONDS), connected(url) as client:
+        async with asyncio.timeout(20), connected(url) as client:
             answer = {"resource_properties": PROPERTIES}
             first = await client.call("subscribe_for_logs", answer)
             second = await client.call("subscribe_for_logs", answer)
@@ -150,7 +149,7 @@ def test_a_streamer_that_fails_ends_the_following(url, streamer):
     streamer.create_session = fail
 
     async def run():
-        async with asyncio.timeout(SECONDS), connected(url) as client:
+        async with asyncio.timeout(20), connected(url) as client:
             await client.call("subscribe_for_logs", {"resource_properties": PROPERTIES})
             line = await client.lines.get()
             await client.wait()

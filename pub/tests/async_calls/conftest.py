@@ -19,6 +19,7 @@ from pub.app import create_app
 from pub.config import PubConfig
 from pub.testing.jobs import SlowJob
 from pydantic import SecretStr
+from racetrack_client.entities import AuthScope
 from racetrack_commons.api.connections import ConnectionLimits
 from racetrack_commons.api.server import ServerLimits, create_server
 from racetrack_commons.auth.token import admin_token, internal_token
@@ -157,7 +158,7 @@ def start_gateway(
         }
         config = PubConfig(
             lifecycle_url=lifecycle.url,
-            lifecycle_auth_token=SecretStr(internal_token("pub", AUTH_KEY)),
+            lifecycle_auth_token=SecretStr(internal_token("pub", AUTH_KEY, [AuthScope.CALL_JOB])),
             development_mode=True,
             **quick | settings,
         )

@@ -4,13 +4,13 @@ import base64
 import binascii
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 import jwt
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import UnauthorizedError
 
@@ -38,7 +38,7 @@ def _new_seed() -> str:
 
 
 class AuthTokenPayload(BaseModel):
-    """The claims of a token. Any other claim makes it invalid: the database stores when it expires."""
+    """The claims of a token. Any other claim makes it invalid."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,6 +49,15 @@ class AuthTokenPayload(BaseModel):
     subject_type: AuthSubjectType
     scopes: list[str] | None = None
     """The scopes of an internal token; an empty list or None means no limit."""
+    exp: int | None = None
+    """The UNIX seconds at which an internal token expires; no database stores that."""
+
+    @model_validator(mode="after")
+    def _require_stored_expiry(self) -> Self:
+        """Refuse the expiry of a stored token, which the database knows."""
+        if self.exp is not None and self.subject_type is not AuthSubjectType.INTERNAL:
+            raise ValueError("only tokens of services say when they expire")
+        return self
 
     def allows(self, scope: AuthScope | None) -> bool:
         """Return whether an internal token has the scope; None stands for an action without a scope."""
@@ -58,10 +67,9 @@ class AuthTokenPayload(BaseModel):
 
 
 def encode_token(payload: AuthTokenPayload, key: str) -> str:
-    """Return a signed token; its claims have `scopes` only if the payload was created with them."""
-    claims: dict[str, Any] = payload.model_dump(mode="json")
-    if "scopes" not in payload.model_fields_set:
-        del claims["scopes"]
+    """Return a signed token; its claims have `scopes` and `exp` only if the payload was created with them."""
+    unset = {"scopes", "exp"} - payload.model_fields_set
+    claims: dict[str, Any] = payload.model_dump(mode="json", exclude=unset)
     return jwt.encode(claims, key, algorithm=_ALGORITHM, sort_headers=True)
 
 
@@ -90,12 +98,19 @@ def decode_legacy_token(text: str) -> AuthTokenPayload | None:
     )
 
 
-def internal_token(subject: str, key: str) -> str:
-    """Return a signed token with full access for a service of the platform."""
+def internal_token(
+    subject: str,
+    key: str,
+    scopes: Sequence[AuthScope] = (AuthScope.FULL_ACCESS,),
+    expires_at: int | None = None,
+) -> str:
+    """Return a signed token for a service of the platform, which may do what the scopes say."""
+    expiry = {} if expires_at is None else {"exp": expires_at}
     payload = AuthTokenPayload(
         subject=subject,
         subject_type=AuthSubjectType.INTERNAL,
-        scopes=[AuthScope.FULL_ACCESS.value],
+        scopes=[scope.value for scope in scopes],
+        **expiry,
     )
     return encode_token(payload, key)
 

@@ -29,7 +29,7 @@ from racetrack_commons.entities.async_calls import (
     HeldAsyncCalls,
     NewAsyncCall,
 )
-from racetrack_commons.entities.dto import ChangeEvent, JobCallAuthData, JobDto
+from racetrack_commons.entities.dto import ChangeEvent, JobCallAuthData
 from racetrack_commons.entities.server_sent_events import EventReader, ServerSentEvent
 
 _ESCAPED_SLASH = re.compile("%2F", re.IGNORECASE)
@@ -83,11 +83,6 @@ class LifecycleClient:
             raise LifecycleUnreachable(
                 f"what answers at {self.url} is not Lifecycle: {error}"
             ) from error
-
-    async def get_job(self, name: str, version: str) -> JobDto:
-        """Return a job with the permissions of the service itself; LifecycleError carries 404 when there is none."""
-        path = f"job/{quote(name, safe='')}/{quote(version, safe='')}"
-        return JobDto.model_validate_json(await self.request("GET", path))
 
     async def log_in(self, username: str, password: str, forwarded_for: str) -> str:
         """Return the cookie of a user with this password, as Lifecycle sets it; LifecycleError carries 401 or 429."""

@@ -148,3 +148,12 @@ def test_the_token_is_read_from_the_first_header_that_has_one():
 
 def _decode(part):
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode()
+
+
+def test_a_token_of_a_service_may_end():
+    key = "a key for tests, long enough for HS256"
+    ended = internal_token("pub", key, [AuthScope.CALL_JOB], expires_at=1)
+
+    with pytest.raises(UnauthorizedError):
+        decode_token(ended, key)
+    assert decode_token(internal_token("pub", key, expires_at=4_000_000_000), key).exp

@@ -126,14 +126,12 @@ def lifecycle_url():
         token = request.headers.get("x-racetrack-auth")
         if token == "stranger":
             return JSONResponse({"error": "no permission"}, 401)
+        if name == "gone":
+            return JSONResponse({"error": f"no job {name}", "type": "EntityNotFound"}, 404)
         if name == "odd":
             return JSONResponse({"job": "odd"})
         job = a_job(name, version).model_dump(mode="json")
         return JSONResponse({"job": job, "caller": f"{token} at {path}"})
-
-    @router.get("/job/{name}/{version}")
-    def get_job(name: str, version: str):
-        return JSONResponse({"error": f"no job {name} {version}", "type": "EntityNotFound"}, 404)
 
     @router.get("/events")
     def events():
@@ -207,9 +205,12 @@ def test_a_caller_who_may_not_gets_status_and_reason(lifecycle_url):
 
 def test_a_job_that_is_not_there_is_told_apart_from_lifecycle_that_is_not(lifecycle_url):
     with pytest.raises(LifecycleError) as caught:
-        ask(lifecycle_url, lambda c: c.get_job("adder", "9.9.9"))
+        ask(lifecycle_url, lambda c: c.authorize_call("gone", "latest", "/", "jane"))
     with pytest.raises(LifecycleUnreachable):
-        ask(f"http://127.0.0.1:{free_port()}", lambda c: c.get_job("adder", "9.9.9"))
+        ask(
+            f"http://127.0.0.1:{free_port()}",
+            lambda c: c.authorize_call("gone", "1.x", "/", "jane"),
+        )
 
     assert caught.value.status == 404
 

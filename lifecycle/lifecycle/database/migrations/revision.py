@@ -1,5 +1,6 @@
 """The revision of the tables: it is checked, and the tables are brought up to date, before a service starts."""
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -12,17 +13,18 @@ from lifecycle.database.connections import translate_error
 
 HEAD = max(path.name[:4] for path in (Path(__file__).parent / "versions").glob("[0-9]*.py"))
 """The newest revision in `versions/`."""
+Seal = Callable[[bytes], bytes]
 _UPGRADE = "lifecycle.database.migrations.upgrade"
 
 
-def migrate(engine: Engine, schema: str | None) -> bool:
-    """Apply the missing migrations; return whether there were any."""
+def migrate(engine: Engine, schema: str | None, seal: Seal | None = None) -> bool:
+    """Apply the missing migrations; return whether there were any. `seal` encrypts tokens that an older release stored."""
     with translate_error():
         if is_current(engine):
             return False
         get_logger("alembic").setLevel("WARNING")
         # Alembic is imported by name, and only when needed: almost every start does without it.
-        import_module(_UPGRADE).upgrade(engine, schema=schema)
+        import_module(_UPGRADE).upgrade(engine, schema=schema, seal=seal)
         return True
 
 

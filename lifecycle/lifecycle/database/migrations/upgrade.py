@@ -1,6 +1,6 @@
 """Applies the migrations in one process at a time, and adopts the tables of older installations."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,13 +18,17 @@ _WIDER_COLUMNS = {
 }
 
 
-def upgrade(engine: Engine, *, schema: str | None = None) -> None:
+def upgrade(
+    engine: Engine, *, schema: str | None = None, seal: Callable[[bytes], bytes] | None = None
+) -> None:
     """Migrate the tables to the newest revision, after waiting for other processes that do the same."""
     with _one_at_a_time(engine), engine.begin() as connection:
         if schema:
             quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
             connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {quoted}")
-        command.upgrade(alembic_config(connection), "head")
+        config = alembic_config(connection)
+        config.attributes["seal"] = seal
+        command.upgrade(config, "head")
 
 
 def alembic_config(connection: Connection) -> AlembicConfig:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting, require_found
 from lifecycle.database.tables.auth import AuthTokenRow, LoginAttemptRow
-from lifecycle.domain.auth import AuthTokenDto
+from lifecycle.domain.auth import AuthTokenDto, TokenText
 
 _LOCK = 7202_0003
 
@@ -21,7 +21,9 @@ class AuthTokenRepository:
 
     def find(self, token: str) -> AuthTokenDto | None:
         """Return the stored token of exactly that text, or None."""
-        row = self._session.scalars(select(AuthTokenRow).where(AuthTokenRow.token == token)).first()
+        digest = TokenText(text=token).digest
+        query = select(AuthTokenRow).where(AuthTokenRow.token == digest)
+        row = self._session.scalars(query).first()
         return AuthTokenDto.model_validate(row) if row else None
 
     def list_of_subject(self, subject_id: str) -> list[AuthTokenDto]:
@@ -37,14 +39,16 @@ class AuthTokenRepository:
     def add(
         self,
         subject_id: str,
-        token: str,
+        token: TokenText,
         expiry_time: datetime | None = None,
         create_time: datetime | None = None,
     ) -> AuthTokenDto:
-        """Store a token of a subject."""
+        """Store a token of a subject, without its text."""
         row = AuthTokenRow(
             auth_subject_id=subject_id,
-            token=token,
+            token=token.digest,
+            sealed=token.sealed,
+            token_end=token.end,
             expiry_time=expiry_time,
             create_time=create_time,
         )
@@ -52,12 +56,17 @@ class AuthTokenRepository:
         self._session.flush()
         return AuthTokenDto.model_validate(row)
 
-    def replace(self, token_id: str, token: str, now: datetime) -> None:
+    def replace(self, token_id: str, token: TokenText, now: datetime) -> None:
         """Replace the text of a stored token; its expiry and whether it is active stay. Raises EntityNotFound."""
+        self.set_text(token_id, token)
         row = self._get_row(token_id)
-        row.token = token
         row.create_time = now
         row.last_use_time = None
+
+    def set_text(self, token_id: str, token: TokenText) -> None:
+        """Make a stored token be found by this text; raises EntityNotFound."""
+        row = self._get_row(token_id)
+        row.token, row.sealed, row.token_end = token.digest, token.sealed, token.end
 
     def note_use(self, token_id: str, now: datetime) -> None:
         """Store when a token was last used; raises EntityNotFound."""

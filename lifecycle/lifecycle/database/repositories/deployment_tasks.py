@@ -189,6 +189,7 @@ class DeploymentTaskRepository:
         repeats = (DeploymentTaskRow.kind == TaskKind.ROLLBACK) | (
             (DeploymentTaskRow.kind == TaskKind.REPROVISION)
             & (DeploymentRow.deployed_by == reconciler)
+            & DeploymentTaskRow.auth_subject_id.is_(None)  # A user may have the service's name.
         )
         is_repeat = case((repeats, 1), else_=0)
         age = func.row_number().over(

@@ -210,6 +210,10 @@ class TrashRepository:
         condition = (TrashJobRow.name == job_name) & (TrashJobRow.version == job_version)
         return bool(self._session.scalar(select(exists().where(condition))))
 
+    def has_family(self, job_name: str) -> bool:
+        """Return whether any version of a family was deleted."""
+        return bool(self._session.scalar(select(exists().where(TrashJobRow.name == job_name))))
+
     def add(self, job: JobDto, now: datetime) -> None:
         """Store the last state of a job that is being deleted."""
         row = TrashJobRow(

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, exists, select
 from sqlalchemy.orm import Session
 
-from lifecycle.database.tables.auth import PermissionRow
+from lifecycle.database.tables.auth import AuthSubjectRow, PermissionRow
 from lifecycle.database.tables.job import JobFamilyRow, JobRow, PublicEndpointRow
 from lifecycle.domain.auth import PermissionDto, PermissionLimits
 
@@ -52,6 +52,15 @@ class PermissionRepository:
             )
         )
         return found[0] if found else None
+
+    def is_any_about(self, family_id: str, *, but_of: str) -> bool:
+        """Return whether a family holds a permission, or a subject other than `but_of` has one on the family or its jobs."""
+        jobs = select(JobRow.id).where(JobRow.family_id == family_id)
+        own = select(AuthSubjectRow.id).where(AuthSubjectRow.job_family_id == family_id)
+        row = PermissionRow
+        on_family = (row.job_family_id == family_id) | row.job_id.in_(jobs)
+        is_about = row.auth_subject_id.in_(own) | (on_family & (row.auth_subject_id != but_of))
+        return bool(self._session.scalar(select(exists().where(is_about))))
 
     def grant(
         self, subject_id: str, scope: str, **limits: Unpack[PermissionLimits]

@@ -76,6 +76,11 @@ class AuthTokenRow(Base):
         ForeignKey("registry_authsubject.id", ondelete="CASCADE"), index=True
     )
     token: Mapped[str] = mapped_column(String(1024))
+    """The SHA-256 of the token's text, by which it is found."""
+    sealed: Mapped[bytes | None]
+    """The text, encrypted; None for a token that is shown only when it is made."""
+    token_end: Mapped[str | None] = mapped_column(String(6))
+    """The end of the text, by which people recognize it."""
     expiry_time: Mapped[datetime | None]
     active: Mapped[bool] = mapped_column(default=True)
     last_use_time: Mapped[datetime | None]

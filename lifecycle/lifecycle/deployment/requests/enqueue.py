@@ -11,10 +11,11 @@ from racetrack_client.utils.datamodel import convert_to_yaml
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.auth.authorize import check_job, check_scope
+from lifecycle.auth.authorize import check_job, check_scope, has_scope
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.requests.bound_secrets import write_left_out
 from lifecycle.domain.deployment import DeploymentTask, TaskKind, TaskStep
+from lifecycle.job.families import is_new_family
 
 
 class DeploymentInProgress(AlreadyExists):
@@ -80,11 +81,12 @@ def check_may_deploy(uow: UnitOfWork, subject: AuthSubject, manifest: Manifest) 
         raise ValidationError(
             f"service {subject.name} can't own a job: deploy with the token of a user or an ESC"
         )
-    if uow.families.find(manifest.name) is None:
-        check_scope(uow, subject, AuthScope.DEPLOY_NEW_FAMILY)
-    else:
-        job = uow.jobs.find(manifest.name, manifest.version)
-        check_job(uow, subject, manifest.name, job, AuthScope.DEPLOY_JOB)
+    name, scope = manifest.name, AuthScope.DEPLOY_NEW_FAMILY
+    if uow.families.find(name) is None:
+        check_scope(uow, subject, scope)
+    elif not (is_new_family(uow, name) and has_scope(uow, subject, scope)):
+        job = uow.jobs.find(name, manifest.version)
+        check_job(uow, subject, name, job, AuthScope.DEPLOY_JOB)
 
 
 def check_is_free(uow: UnitOfWork, manifest: Manifest) -> None:

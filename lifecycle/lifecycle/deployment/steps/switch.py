@@ -12,6 +12,7 @@ from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.domain.deployment import Phase, TaskKind, TaskStep
 from lifecycle.domain.instance import InstanceState, JobInstance
+from lifecycle.job.families import grant_new_family
 from lifecycle.job.version_pins import pass_pin_on
 
 _EVENTS: dict[TaskKind, tuple[AuditEventType, ...]] = {
@@ -128,6 +129,8 @@ def _record_success(uow: UnitOfWork, attempt: Attempt, old: JobDto, job: JobDto)
     if deployer_id and attempt.task.kind in (TaskKind.DEPLOY, TaskKind.MOVE):
         for scope in _SCOPES_OF_DEPLOYER:
             uow.permissions.grant(deployer_id, scope, job_id=job.id)
+        if old.create_time == attempt.timestamp:  # Else the job is older than this deployment.
+            grant_new_family(uow, job, deployer_id)
 
 
 def _describe(job: JobDto) -> dict[str, str | None]:

@@ -15,6 +15,7 @@ from lifecycle.endpoints.dependencies import (
 )
 
 router = APIRouter(prefix="/api/v1/escs", tags=["ESCs"], route_class=CommittingRoute)
+_UNREADABLE = "not readable: it was made with another SECRET_KEY. It is valid; make another one to see its text"
 
 
 class NewEscPayload(BaseModel):
@@ -53,11 +54,14 @@ def delete_esc(esc_id: str, staff: StaffUser, services: ServicesDep, uow: UnitOf
 
 
 @router.get("/{esc_id}/auth_data")
-def get_auth_data(esc_id: str, _: StaffUser, uow: ReadingDep) -> EscAuthData:
+def get_auth_data(esc_id: str, _: StaffUser, services: ServicesDep, uow: ReadingDep) -> EscAuthData:
     """Show the tokens of an ESC."""
     esc = uow.escs.get(esc_id)
     holder = get_esc_holder(uow, esc_id)
-    tokens = [to_token_data(token) for token in uow.auth_tokens.list_of_subject(holder.id)]
+    tokens = [
+        to_token_data(token, services.tokens.find_text(token) or _UNREADABLE)
+        for token in uow.auth_tokens.list_of_subject(holder.id)
+    ]
     return EscAuthData(id=esc.id, name=esc.name, tokens=tokens)
 
 
@@ -72,7 +76,8 @@ def add_token(
     """Create another token of an ESC."""
     holder = ensure_holder(uow, get_esc_holder(uow, esc_id))
     expiry = payload.find_expiry(services.clock.now())
-    return to_token_data(services.tokens.issue(uow, holder, staff, expiry))
+    made = services.tokens.issue(uow, holder, staff, expiry)
+    return to_token_data(made.row, made.text)
 
 
 @router.delete("/{esc_id}/auth_token/{token_id}")

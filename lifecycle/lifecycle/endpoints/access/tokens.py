@@ -21,7 +21,6 @@ from lifecycle.endpoints.dependencies import (
 )
 
 router = APIRouter(prefix="/api/v1/auth", tags=["users"], route_class=CommittingRoute)
-_HINT_LENGTH = 6
 _LONGEST_SECONDS = 100 * 365 * 24 * 3600
 
 
@@ -82,11 +81,12 @@ class ReplacementTokenPayload(BaseModel):
 @router.get("/token/user")
 def list_own_tokens(user: UserSubject, shown: AuthToken, uow: ReadingDep) -> list[OwnTokenData]:
     """List the tokens of the calling user."""
+    current = uow.auth_tokens.find(shown) if shown else None
     return [
         OwnTokenData(
-            token_end=token.token[-_HINT_LENGTH:],
-            is_current=token.token == shown,
-            **token.model_dump(exclude={"token", "auth_subject_id"}),
+            token_end=token.token_end or "",
+            is_current=current is not None and current.id == token.id,
+            **token.model_dump(exclude={"sealed", "token_end", "auth_subject_id"}),
         )
         for token in uow.auth_tokens.list_of_subject(user.id or "")
     ]
@@ -99,7 +99,8 @@ def add_own_token(
     """Create another token of the calling user; its text is shown this once."""
     holder = uow.auth_subjects.get(user.id or "")
     expiry = payload.find_expiry(services.clock.now())
-    return to_token_data(services.tokens.issue(uow, holder, user, expiry))
+    made = services.tokens.issue(uow, holder, user, expiry)
+    return to_token_data(made.row, made.text)
 
 
 @router.delete("/token/user/{token_id}")
@@ -148,6 +149,7 @@ def regenerate_esc_tokens(by: Administrator, services: ServicesDep, uow: UnitOfW
     services.tokens.regenerate_all(uow, AuthSubjectType.ESC, by)
 
 
-def to_token_data(token: AuthTokenDto) -> AuthTokenData:
+def to_token_data(token: AuthTokenDto, text: str) -> AuthTokenData:
     """Convert a token to its payload, with its text."""
-    return AuthTokenData.model_validate(token, from_attributes=True)
+    kept = token.model_dump(exclude={"sealed", "token_end", "auth_subject_id"})
+    return AuthTokenData(token=text, **kept)

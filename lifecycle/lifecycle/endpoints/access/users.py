@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field, SecretStr
+from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import UnixSeconds
 
 from lifecycle.auth.authorize import NotPermitted
@@ -102,7 +103,7 @@ def read_client_address(request: Request, token: AuthToken, services: ServicesDe
     return trace_client_address(
         request,
         services.config.trusted_proxies,
-        is_sender_trusted=services.authenticator.is_of_service(token),
+        is_sender_trusted=services.authenticator.is_of_service(token, AuthScope.CALL_JOB),
     )
 
 

@@ -45,7 +45,7 @@ def test_pub_is_told_how_long_the_token_is_valid(client, app_uow, job, admin):
         user = uow.users.get("admin")
         subject = uow.auth_subjects.get_or_add_of_user(user.id)
         ends = services.clock.now() + timedelta(seconds=100)
-        token = services.tokens.create(uow, subject, ends).token
+        token = services.tokens.create(uow, subject, ends).text
     path = f"{CALL}/0.0.1/api/v1/perform"
 
     answer = client.get(path, headers={"X-Racetrack-Auth": token}).json()

@@ -1,6 +1,9 @@
 from datetime import timedelta
 
 import pytest
+from fastapi.testclient import TestClient
+from lifecycle.app import create_app
+from pydantic import SecretStr
 
 API = "/lifecycle/api/v1"
 
@@ -20,6 +23,21 @@ def test_tokens_of_an_esc_can_be_added_and_revoked(client, admin, esc, clock):
 def test_a_token_expires_within_the_calendar(client, admin, esc, expiry):
     url = f"{API}/escs/{esc}/auth_token"
     assert client.post(url, json={"expiry_time": expiry}, headers=admin).status_code == 422
+
+
+def test_tokens_of_another_secret_key_are_listed_with_what_to_do(client, admin, esc, config):
+    url = f"{API}/escs/{esc}/auth_data"
+    before = client.get(url, headers=admin).json()["tokens"]
+    changed = config.model_copy(update={"secret_key": SecretStr("another key of secrets")})
+
+    with TestClient(create_app(changed)) as restarted:
+        after = restarted.get(url, headers=admin).json()["tokens"]
+        made = restarted.get(f"{API}/auth/token/esc/{esc}", headers=admin).json()["token"]
+        again = restarted.get(f"{API}/auth/token/esc/{esc}", headers=admin).json()["token"]
+
+    assert [token["id"] for token in after] == [token["id"] for token in before]
+    assert "SECRET_KEY" in after[0]["token"]
+    assert made == again != before[0]["token"]
 
 
 def test_a_token_is_revoked_only_through_its_own_esc(client, admin, esc):

@@ -51,7 +51,7 @@ def test_the_cookie_is_for_the_domain_of_the_cluster_and_for_https_when_told(con
 def test_the_profile_shows_the_token_that_asked(client, admin, app_uow):
     with app_uow() as uow:
         subject = uow.auth_subjects.find_of_user(uow.users.get("admin").id)
-        newer = client.app.state.services.tokens.create(uow, subject).token
+        newer = client.app.state.services.tokens.create(uow, subject).text
     for token in (admin["X-Racetrack-Auth"], newer):
         profile = client.get(f"{API}/validate_user_auth", headers={"X-Racetrack-Auth": token})
         assert profile.json()["token"] == token
