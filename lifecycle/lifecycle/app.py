@@ -42,11 +42,14 @@ from lifecycle.endpoints import (
 from lifecycle.endpoints.access import calls, escs, permissions, tokens, users
 from lifecycle.endpoints.dependencies import LifecycleServices
 from lifecycle.endpoints.introduction import GROUPS, INTRODUCTION
+from lifecycle.endpoints.lists import jobs
 from lifecycle.endpoints.plugin_admin import PluginActionFailed
+from lifecycle.endpoints.presenting import make_pub_url
 from lifecycle.endpoints.route_threads import RouteThreads
 from lifecycle.endpoints.service_state import HealthProbes
 from lifecycle.event_stream.changes import ChangeFeed, JobEvents
 from lifecycle.event_stream.followed_logs import LogSources
+from lifecycle.job.job_texts import JobTexts
 from lifecycle.record_editor import RecordEditor
 
 logger = get_logger(__name__)
@@ -67,6 +70,7 @@ _ROUTERS = (
     plugin_admin.router,
     deploy.router,
     async_calls.router,
+    jobs.router,
     job.router,
     job_logs.router,
     database_records.router,
@@ -159,6 +163,7 @@ def create_services(core: Core) -> LifecycleServices:
         records=RecordEditor(
             core.unit_of_work, deployments.deleter, users.passwords, tokens, core.clock
         ),
+        job_texts=JobTexts(make_pub_url(core.config)),
     )
 
 

@@ -12,6 +12,7 @@ from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import decide_job, has_global_scope, list_permitted_jobs
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.audit import AuditEventDto
+from lifecycle.domain.auth import Sight
 
 _OPEN = {"image_tag", "infrastructure_target", "latest", "table", "id"}
 """Properties that every caller may see."""
@@ -47,7 +48,7 @@ def _collect_readable(
     named = {(event.job_name or "", event.job_version or "") for event in events if event.job_name}
     if has_global_scope(uow, subject, AuthScope.READ_JOB):
         return named
-    present = uow.jobs.list_all()
+    present = uow.job_lists.list_summaries(Sight(AuthScope.READ_JOB, is_complete=True))
     permitted = list_permitted_jobs(uow, subject, AuthScope.READ_JOB, present)
     deleted = named - {(job.name, job.version) for job in present}
     families = {

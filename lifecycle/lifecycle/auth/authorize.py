@@ -26,7 +26,7 @@ from lifecycle.auth.permissions import (
     permits,
 )
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.domain.auth import PermissionDto
+from lifecycle.domain.auth import PermissionDto, Sight
 
 NO_TOKEN_DEMANDED = Rule("auth_required", Effect.ALLOW, "no token is demanded here: anybody may")
 _Item = TypeVar("_Item", JobDto, JobFamilyDto)
@@ -68,6 +68,11 @@ def has_scope(uow: UnitOfWork, subject: AuthSubject, scope: AuthScope) -> bool:
 def has_global_scope(uow: UnitOfWork, subject: AuthSubject, scope: AuthScope) -> bool:
     """Return whether the caller has the scope on everything."""
     return decide(_ask(uow, subject, Wanted(scope))).is_allowed
+
+
+def get_sight(uow: UnitOfWork, subject: AuthSubject, scope: AuthScope) -> Sight:
+    """Return the jobs on which the caller has the scope, as a condition for queries."""
+    return Sight(scope, has_global_scope(uow, subject, scope), subject.id)
 
 
 def check_job(
@@ -135,8 +140,8 @@ def list_visible_deployments(
     """Keep the deployments of the caller, and those of jobs that the caller may read."""
     if has_global_scope(uow, subject, AuthScope.READ_JOB):
         return deployments
-    permitted = list_permitted_jobs(uow, subject, AuthScope.READ_JOB, uow.jobs.list_all())
-    readable = {(job.name, job.version) for job in permitted}
+    seen = uow.job_lists.list_summaries(get_sight(uow, subject, AuthScope.READ_JOB))
+    readable = {(job.name, job.version) for job in seen}
     own = {deployment.id for deployment in list_own_deployments(uow, subject, deployments)}
     return [
         deployment

@@ -33,6 +33,7 @@ from lifecycle.database.repositories.instances import (
     InstanceSpecRepository,
     ProcessRepository,
 )
+from lifecycle.database.repositories.job_lists import JobListRepository
 from lifecycle.database.repositories.jobs import (
     FamilyRepository,
     JobRepository,
@@ -77,6 +78,7 @@ class UnitOfWork:
         self.records = RecordRepository(session)
         self.settings = SettingRepository(session)
         self.jobs = JobRepository(session)
+        self.job_lists = JobListRepository(session)
         self.deployments = DeploymentRepository(session)
         self.deployment_tasks = DeploymentTaskRepository(session)
         self.bundles = BundleRepository(session)

@@ -1,6 +1,7 @@
 """Users, external service consumers, auth subjects, and the tokens and permissions of those."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
@@ -113,3 +114,14 @@ class PermissionLimits(TypedDict, total=False):
     job_family_id: str | None
     job_id: str | None
     endpoint: str | None
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The jobs on which a caller has a scope."""
+
+    scope: str
+    is_complete: bool = False
+    """True if the caller has the scope on everything."""
+    holder_id: str | None = None
+    """The id of the auth subject whose permissions count; None if there is none."""

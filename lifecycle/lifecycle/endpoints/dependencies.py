@@ -32,6 +32,7 @@ from lifecycle.endpoints.route_threads import RouteThreads
 from lifecycle.event_stream.changes import ChangeFeed
 from lifecycle.event_stream.followed_logs import LogSources
 from lifecycle.infrastructure.registry import InfrastructureRegistry
+from lifecycle.job.job_texts import JobTexts
 from lifecycle.job.versions import find_job, require_found
 from lifecycle.maintenance import check_no_maintenance
 from lifecycle.metrics import LifecycleMetrics
@@ -57,6 +58,7 @@ class LifecycleServices:
     logs: LogSources
     deployments: DeploymentServices
     records: RecordEditor
+    job_texts: JobTexts
 
 
 async def get_services(request: Request) -> LifecycleServices:

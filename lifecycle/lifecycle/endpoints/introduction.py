@@ -6,6 +6,8 @@ The registry of jobs, with deployments, permissions and plugins: the API behind 
 - **Token**: press *Authorize* and paste the output of `racetrack get auth-token`; it is sent in the header `X-Racetrack-Auth`.
 - **Errors** are JSON with `error`, a text for people, and `type`. 401 means that the token is missing or not valid, or that its
   holder lacks a permission, which the text names.
+- **Lists** are whole unless `limit`, `offset`, `search` or a filter asks for a page; then `X-Total-Count` tells how many items
+  there are on all pages. An unchanged list is answered with 304 to a request with its `ETag` in `If-None-Match`.
 - **Times** are seconds since 1970.
 - Jobs themselves are called at PUB, not here. Staff finds tables, forms and the audit log in the [admin panel](admin/).
 """

@@ -1,20 +1,13 @@
-"""Routes of jobs and job families."""
+"""Routes of single jobs."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel
 from racetrack_client.entities import AuthScope
-from racetrack_commons.entities.dto import JobDto, JobFamilyDto
+from racetrack_commons.entities.dto import JobDto
 from starlette.concurrency import run_in_threadpool
 
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.auth.authorize import (
-    check_job,
-    has_global_scope,
-    list_permitted_families,
-    list_permitted_jobs,
-)
+from lifecycle.auth.authorize import check_job
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.endpoints.dependencies import (
     Administrator,
@@ -24,14 +17,11 @@ from lifecycle.endpoints.dependencies import (
     KnownSubject,
     NotInMaintenance,
     ReadableJob,
-    Reader,
     ReadingDep,
     ServicesDep,
     UnitOfWorkDep,
 )
 from lifecycle.endpoints.presenting import WarningsPayload, warn_of, with_pin, with_pub_url
-from lifecycle.job.graph import JobGraph, make_graph
-from lifecycle.job.portfolio import PortfolioJob, rate_jobs
 from lifecycle.job.version_pins import pin_version, release_pin
 from lifecycle.job.versions import LATEST, find_job
 
@@ -73,46 +63,10 @@ class ManifestPayload(BaseModel):
     manifest_yaml: str
 
 
-def list_readable_jobs(subject: Reader, services: ServicesDep, uow: ReadingDep) -> list[JobDto]:
-    """List the jobs that the caller may read: the newest first, or by name if the caller may not read all."""
-    jobs = list_permitted_jobs(uow, subject, AuthScope.READ_JOB, uow.jobs.list_all())
-    if not has_global_scope(uow, subject, AuthScope.READ_JOB):
-        jobs.sort(key=lambda job: (job.name, job.version))
-    pins = uow.version_pins.list_all()
-    return [with_pin(with_pub_url(job, services.config), pins) for job in jobs]
-
-
 def check_may_move_latest(uow: UnitOfWork, subject: AuthSubject, job: JobDto) -> None:
     """Refuse callers who may not deploy the version that `latest` means now: they would take its calls away."""
     present = find_job(uow, job.name, LATEST)
     check_job(uow, subject, job.name, present, AuthScope.DEPLOY_JOB)
-
-
-ReadableJobs = Annotated[list[JobDto], Depends(list_readable_jobs, scope="function")]
-
-
-@router.get("/job")
-def list_jobs(jobs: ReadableJobs) -> list[JobDto]:
-    """List the jobs that the caller may read."""
-    return jobs
-
-
-@router.get("/job/graph")
-def get_graph(jobs: ReadableJobs, uow: ReadingDep) -> JobGraph:
-    """Show which ESC and which job may call which job family."""
-    return make_graph(uow, jobs)
-
-
-@router.get("/job/portfolio")
-def get_portfolio(jobs: ReadableJobs, services: ServicesDep) -> list[PortfolioJob]:
-    """Rate the jobs by how much their removal is worth, the highest first."""
-    return rate_jobs(jobs, services.clock.now())
-
-
-@router.get("/job_family")
-def list_families(subject: Reader, uow: ReadingDep) -> list[JobFamilyDto]:
-    """List the families that the caller may read."""
-    return list_permitted_families(uow, subject, AuthScope.READ_JOB, uow.families.list_all())
 
 
 @router.post("/job/all/reconcile", dependencies=[NotInMaintenance])

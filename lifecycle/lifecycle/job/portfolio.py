@@ -1,11 +1,15 @@
 """Rating jobs by how much their removal would tidy up: each fault of a job adds to its score."""
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, Protocol, TypeVar
 
+from pydantic import BaseModel
 from racetrack_client.utils.semver import SemanticVersion
-from racetrack_commons.entities.dto import JobDto, JobStatus
+from racetrack_commons.entities.dto import JobStatus, ListedJob
 
 _SECONDS_A_DAY = 86400
 _LOST, _FAILING, _NOT_CALLED, _OUTDATED = 50, 20, 10, 5
@@ -13,8 +17,35 @@ _DAYS_UNTIL_FORGOTTEN = 30
 _NEWER_VERSIONS_UNTIL_OUTDATED = 5
 
 
-class PortfolioJob(JobDto):
-    """A job with its score, and the reasons to remove it."""
+class RateableJob(Protocol):
+    """The values of a job on which its rating depends."""
+
+    @property
+    def name(self) -> str:
+        """The name of its family."""
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+
+    @property
+    def status(self) -> str:
+        """Its `JobStatus`."""
+
+    @property
+    def update_time(self) -> int:
+        """When it was last deployed, in UNIX seconds."""
+
+    @property
+    def last_call_time(self) -> int | None:
+        """When it was last called, in UNIX seconds."""
+
+
+_Job = TypeVar("_Job", bound=RateableJob)
+
+
+class JobRating(BaseModel):
+    """The score of a job, and the reasons to remove it."""
 
     purge_score: float
     """The sum of the penalties, from 0 to 65."""
@@ -26,20 +57,33 @@ class PortfolioJob(JobDto):
     last_call_time_days_ago: float | None
 
 
-def rate_jobs(jobs: Iterable[JobDto], now: datetime) -> list[PortfolioJob]:
-    """Return the jobs with their scores, the highest score first; versions are compared among `jobs`."""
-    jobs = list(jobs)
+class PortfolioJob(ListedJob, JobRating):
+    """A job with its rating."""
+
+
+@dataclass(frozen=True)
+class RatedJob(Generic[_Job]):
+    """A job and its rating."""
+
+    job: _Job
+    rating: JobRating
+
+
+def rate_jobs(jobs: Sequence[_Job], now: datetime) -> list[RatedJob[_Job]]:
+    """Rate the jobs, the highest score first; versions are compared among `jobs`."""
     versions: dict[str, list[SemanticVersion]] = defaultdict(list)
     for job in jobs:
         if version := SemanticVersion.find(job.version):
             versions[job.name].append(version)
-    rated = [_rate(job, versions[job.name], now) for job in jobs]
-    return sorted(rated, key=lambda job: job.purge_score, reverse=True)
+    for of_family in versions.values():
+        of_family.sort()
+    rated = [RatedJob(job, _rate(job, versions[job.name], now)) for job in jobs]
+    return sorted(rated, key=lambda each: each.rating.purge_score, reverse=True)
 
 
-def _rate(job: JobDto, versions: list[SemanticVersion], now: datetime) -> PortfolioJob:
+def _rate(job: RateableJob, versions: Sequence[SemanticVersion], now: datetime) -> JobRating:
     version = SemanticVersion.find(job.version)
-    newer = sum(version < other for other in versions) if version else 0
+    newer = len(versions) - bisect_right(versions, version) if version else 0
     updated = _find_days_ago(job.update_time, now)
     called = _find_days_ago(job.last_call_time, now)
     penalties = [
@@ -47,8 +91,7 @@ def _rate(job: JobDto, versions: list[SemanticVersion], now: datetime) -> Portfo
         *_judge_calls(updated or 0, called),
         *_judge_newer_versions(newer),
     ]
-    return PortfolioJob(
-        **dict(job),
+    return JobRating(
         purge_score=sum(penalty for penalty, _ in penalties),
         purge_reasons="\n".join(reason for _, reason in penalties),
         purge_newer_versions=newer,
@@ -57,7 +100,7 @@ def _rate(job: JobDto, versions: list[SemanticVersion], now: datetime) -> Portfo
     )
 
 
-def _judge_status(job: JobDto) -> Iterator[tuple[float, str]]:
+def _judge_status(job: RateableJob) -> Iterator[tuple[float, str]]:
     if job.status == JobStatus.LOST:
         yield _LOST, "The job is lost: redeploy it, or remove it."
     elif job.status == JobStatus.ERROR:

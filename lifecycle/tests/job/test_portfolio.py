@@ -15,7 +15,7 @@ def days_ago(days: float) -> int:
 
 def rate(**values):
     (rated,) = rate_jobs([a_job(**values)], NOW)
-    return rated
+    return rated.rating
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,8 @@ def test_newer_versions_of_the_family_count_pre_releases_among_them():
     others = [a_job("other", "9.0.0")]
 
     rated = {
-        job.version: job for job in rate_jobs([a_job(version=v) for v in versions] + others, NOW)
+        each.job.version: each.rating
+        for each in rate_jobs([a_job(version=v) for v in versions] + others, NOW)
     }
 
     assert rated["1.0.0"].purge_newer_versions == 2
@@ -73,12 +74,12 @@ def test_newer_versions_of_the_family_count_pre_releases_among_them():
 def test_more_than_five_newer_versions_weigh_as_five():
     rated = rate_jobs([a_job(version=f"1.0.{patch}") for patch in range(8)], NOW)
 
-    assert [job.purge_score for job in rated] == [5, 5, 5, 4, 3, 2, 1, 0]
-    assert rated[0].purge_newer_versions == 7
+    assert [each.rating.purge_score for each in rated] == [5, 5, 5, 4, 3, 2, 1, 0]
+    assert rated[0].rating.purge_newer_versions == 7
 
 
 def test_the_example_of_the_manual():
     jobs = [a_job(version=v) for v in ("1.0.1", "1.0.2")]
     old = a_job(version="1.0.0", update_time=days_ago(40), last_call_time=days_ago(15))
 
-    assert rate_jobs([*jobs, old], NOW)[0].purge_score == 7
+    assert rate_jobs([*jobs, old], NOW)[0].rating.purge_score == 7

@@ -110,6 +110,9 @@ class Manifest(BaseModel):
     @property
     def origin_yaml_(self) -> str | None:
         """The YAML that the manifest was parsed from: merged, without nulls, keys in their original order."""
+        if self._origin_yaml is None and self._origin_dict is not None:
+            known = without_nulls(self._origin_dict)
+            self._origin_yaml = yaml.safe_dump(known, sort_keys=False, allow_unicode=True)
         return self._origin_yaml
 
     @property
@@ -120,7 +123,7 @@ class Manifest(BaseModel):
     def set_origin(self, data: dict[str, Any]) -> None:
         """Store the map that the manifest was parsed from; it is not part of the model's fields."""
         self._origin_dict = data
-        self._origin_yaml = yaml.safe_dump(without_nulls(data), sort_keys=False, allow_unicode=True)
+        self._origin_yaml = None  # Few ask for it, and writing YAML takes long.
 
     def get_jobtype(self) -> str:
         """Return the job type, `name:version`, from `jobtype` or its deprecated name."""

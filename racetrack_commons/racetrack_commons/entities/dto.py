@@ -88,6 +88,13 @@ class JobDto(RegistryDto):
         return f"{self.name} {self.version}"
 
 
+class ListedJob(JobDto):
+    """A job in a page of a list, which may leave the manifests out."""
+
+    owner_email: str | None = None
+    """The owner that the manifest names; whole lists leave it out."""
+
+
 class JobFamilyDto(RegistryDto):
     """A job family: all versions of a job, which share its name."""
 

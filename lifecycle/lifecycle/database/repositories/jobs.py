@@ -1,12 +1,9 @@
 """Jobs, job families, the secrets of jobs, and deleted jobs."""
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
-from racetrack_client.manifest import Manifest
-from racetrack_client.utils.datamodel import load_yaml_map
 from racetrack_commons.entities.dto import DeploymentStatus, JobDto, JobFamilyDto, JobStatus
 from sqlalchemy import Select, delete, exists, select, update
 from sqlalchemy.orm import Session
@@ -20,6 +17,7 @@ from lifecycle.database.tables.job import (
     TrashJobRow,
     VersionPinRow,
 )
+from lifecycle.domain.stored_manifest import parse_stored_manifest
 
 _COLUMNS_AS_IN_DTO = (
     "internal_name",
@@ -264,27 +262,9 @@ def _to_dto(row: JobRow) -> JobDto:
         create_time=row.create_time,
         update_time=row.update_time,
         last_call_time=row.last_call_time,
-        manifest=_find_manifest(row.manifest),
+        manifest=parse_stored_manifest(row.manifest),
         manifest_yaml=row.manifest,
     )
-
-
-def _find_manifest(manifest_yaml: str | None) -> Manifest | None:
-    if manifest_yaml is None:
-        return None
-    manifest = _parse_manifest(manifest_yaml)
-    return manifest.model_copy(deep=True) if manifest else None
-
-
-@lru_cache(maxsize=1024)  # Parsing YAML takes longer than all the rest of listing jobs.
-def _parse_manifest(manifest_yaml: str) -> Manifest | None:
-    try:
-        data = load_yaml_map(manifest_yaml)
-        manifest = Manifest.model_validate(data)
-    except ValueError:
-        return None  # Written by an older release, with other rules.
-    manifest.set_origin(data)
-    return manifest
 
 
 def _to_datetime(seconds: int) -> datetime:

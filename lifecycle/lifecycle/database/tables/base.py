@@ -89,6 +89,7 @@ Serial = Annotated[
 
 Str32 = Annotated[str, mapped_column(String(32))]
 Str36 = Annotated[str, mapped_column(String(36))]
+Str64 = Annotated[str, mapped_column(String(64))]
 Str256 = Annotated[str, mapped_column(String(256))]
 Str512 = Annotated[str, mapped_column(String(512))]
 LongText = Annotated[str, mapped_column(Text)]

@@ -3,10 +3,28 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, ForeignKey, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Float,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    delete,
+    event,
+    insert,
+    inspect,
+)
+from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
 
-from lifecycle.database.tables.base import Base, Id, LongText, Names, Str32, Str256, Str512
+from lifecycle.database.tables.base import Base, Id, LongText, Names, Str32, Str64, Str256, Str512
+from lifecycle.domain.listed_jobs import make_search_text, make_version_key
+from lifecycle.domain.stored_manifest import make_stored_manifest, parse_stored_manifest
+
+_InBytes = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that both databases sort by its bytes."""
 
 
 class JobFamilyRow(Base):
@@ -22,7 +40,21 @@ class JobRow(Base):
     """One version of a job family."""
 
     __tablename__ = "registry_job"
-    __table_args__ = (UniqueConstraint("name", "version"),)
+    __table_args__ = (
+        UniqueConstraint("name", "version"),
+        # SQLite finds the jobs of a page in it, and reads no manifests. PostgreSQL does not need it.
+        Index(
+            "job_list_idx",
+            *("update_time", "name", "version_key", "id", "family_id", "status"),
+            *(
+                "job_type_version",
+                "infrastructure_target",
+                "owner_email",
+                "search_text",
+                "revision",
+            ),
+        ).ddl_if(dialect="sqlite"),
+    )
 
     id: Mapped[Id]
     family_id: Mapped[str] = mapped_column(
@@ -44,8 +76,60 @@ class JobRow(Base):
     replica_internal_names: Mapped[Names]
     job_type_version: Mapped[Str256] = mapped_column(default="")
     infrastructure_stats: Mapped[dict[str, Any] | None]
+    owner_email: Mapped[Str256 | None]
+    """The owner that the manifest names; empty if it is no manifest by today's rules."""
+    version_key: Mapped[str | None] = mapped_column(_InBytes)
+    """A text that sorts like the version."""
+    search_text: Mapped[LongText | None]
+    """The texts of the job in which lists search; a migration or the session writes it, like the two above."""
+    revision: Mapped[Str32 | None]
+    """A random text that a trigger of the database replaces at each change: equal revisions mean equal rows."""
 
     family: Mapped[JobFamilyRow] = relationship(lazy="raise")
+
+
+class JobManifestRow(Base):
+    """The manifest of a job as JSON, which lists read faster than YAML."""
+
+    __tablename__ = "registry_jobmanifest"
+
+    job_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("registry_job.id", ondelete="CASCADE"), primary_key=True
+    )
+    digest: Mapped[Str64]
+    """The digest of the text that it was made of: one that differs from the job's manifest is outdated."""
+    content: Mapped[LongText]
+
+
+@event.listens_for(JobRow, "before_insert")
+@event.listens_for(JobRow, "before_update")
+def derive_columns(_mapper: Mapper[JobRow], _connection: Connection, row: JobRow) -> None:
+    """Set the columns that follow from others, whatever code changes the row."""
+    if row.owner_email is None or _has_new_manifest(row):
+        manifest = parse_stored_manifest(row.manifest)
+        row.owner_email = manifest.owner_email[:256] if manifest else ""
+    row.version_key = make_version_key(row.version)
+    row.search_text = make_search_text(
+        *(row.name, row.version, row.status, row.deployed_by),
+        *(row.job_type_version, row.infrastructure_target, row.owner_email),
+    )
+
+
+@event.listens_for(JobRow, "after_insert")
+@event.listens_for(JobRow, "after_update")
+def store_manifest(_mapper: Mapper[JobRow], connection: Connection, row: JobRow) -> None:
+    """Store a new manifest as JSON beside the job."""
+    if row.manifest is None or not _has_new_manifest(row):
+        return
+    stored = make_stored_manifest(row.manifest)
+    connection.execute(delete(JobManifestRow).where(JobManifestRow.job_id == row.id))
+    connection.execute(
+        insert(JobManifestRow).values(job_id=row.id, digest=stored.digest, content=stored.content)
+    )
+
+
+def _has_new_manifest(row: JobRow) -> bool:
+    return bool(inspect(row).attrs.manifest.history.has_changes())
 
 
 class VersionPinRow(Base):

@@ -1,7 +1,7 @@
 """Routes of external service consumers."""
 
-from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field, TypeAdapter
 
 from lifecycle.auth.holders import add_esc, ensure_holder, get_esc_holder, remove_esc
 from lifecycle.domain.auth import EscDto
@@ -13,9 +13,11 @@ from lifecycle.endpoints.dependencies import (
     StaffUser,
     UnitOfWorkDep,
 )
+from lifecycle.endpoints.lists.paging import ANSWERS, WantedPage, answer_models, cut_page
 
 router = APIRouter(prefix="/api/v1/escs", tags=["ESCs"], route_class=CommittingRoute)
 _UNREADABLE = "not readable: it was made with another SECRET_KEY. It is valid; make another one to see its text"
+_ESCS = TypeAdapter(list[EscDto])
 
 
 class NewEscPayload(BaseModel):
@@ -33,10 +35,11 @@ class EscAuthData(BaseModel):
     tokens: list[AuthTokenData]
 
 
-@router.get("")
-def list_escs(_: StaffUser, uow: ReadingDep) -> list[EscDto]:
+@router.get("", response_model=list[EscDto], responses=ANSWERS)
+def list_escs(_: StaffUser, wanted: WantedPage, uow: ReadingDep, request: Request) -> Response:
     """List all ESCs."""
-    return uow.escs.list_all()
+    page = cut_page(uow.escs.list_all(), wanted, lambda esc: [esc.id, esc.name])
+    return answer_models(request, _ESCS, *page)
 
 
 @router.post("")

@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field, TypeAdapter
 from racetrack_client.entities import AuthScope
 from racetrack_commons.auth.token import AuthSubjectType
 
@@ -26,6 +26,7 @@ from lifecycle.endpoints.dependencies import (
     ServicesDep,
     UnitOfWorkDep,
 )
+from lifecycle.endpoints.lists.paging import ANSWERS, WantedPage, answer_models, cut_page
 from lifecycle.job.versions import find_job, find_job_to_call
 
 _HIGHEST_ID = 2**63 - 1
@@ -54,6 +55,9 @@ class PermissionPayload(BaseModel):
     job_version: str | None
     endpoint: str | None
     description: str = Field(description="The same in words.")
+
+
+_PERMISSIONS = TypeAdapter(list[PermissionPayload])
 
 
 class RulePayload(BaseModel):
@@ -89,14 +93,19 @@ class ExplainQuery(BaseModel):
     scope: AuthScope = AuthScope.CALL_JOB
 
 
-@router.get("/permissions")
+@router.get("/permissions", response_model=list[PermissionPayload], responses=ANSWERS)
 def list_permissions(
-    caller: KnownSubject, uow: ReadingDep, subject: str | None = None
-) -> list[PermissionPayload]:
+    caller: KnownSubject,
+    wanted: WantedPage,
+    uow: ReadingDep,
+    request: Request,
+    subject: str | None = None,
+) -> Response:
     """List the permissions of the caller; administrators may ask about any subject."""
     holder = get_own_or_asked_holder(uow, caller, subject)
-    held = uow.permissions.list_of_subject(holder.id)
-    return [_to_payload(holder, permission) for permission in held]
+    held = [_to_payload(holder, each) for each in uow.permissions.list_of_subject(holder.id)]
+    page = cut_page(held, wanted, lambda permission: [permission.description])
+    return answer_models(request, _PERMISSIONS, *page)
 
 
 @router.post("/permissions")

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, TypeAdapter
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import UnixSeconds
 
@@ -25,6 +25,7 @@ from lifecycle.endpoints.dependencies import (
     UnitOfWorkDep,
     UserSubject,
 )
+from lifecycle.endpoints.lists.paging import ANSWERS, WantedPage, answer_models, cut_page
 
 router = APIRouter(
     prefix="/api/v1/users",
@@ -82,6 +83,9 @@ class AddedAccountPayload(AccountPayload):
 
     password: str | None
     """The generated password, which is told this once; null when one was given."""
+
+
+_ACCOUNTS = TypeAdapter(list[AccountPayload])
 
 
 class RightsPayload(BaseModel):
@@ -165,10 +169,12 @@ async def change_password(
     await services.threads.run_with_password(services.users.change_password, credentials, new)
 
 
-@router.get("")
-def list_accounts(_: StaffUser, uow: ReadingDep) -> list[AccountPayload]:
+@router.get("", response_model=list[AccountPayload], responses=ANSWERS)
+def list_accounts(_: StaffUser, wanted: WantedPage, uow: ReadingDep, request: Request) -> Response:
     """List the accounts of all users."""
-    return [_to_payload(user) for user in uow.users.list_all()]
+    accounts = [_to_payload(user) for user in uow.users.list_all()]
+    page = cut_page(accounts, wanted, lambda account: [account.username, account.email])
+    return answer_models(request, _ACCOUNTS, *page)
 
 
 @router.post("")

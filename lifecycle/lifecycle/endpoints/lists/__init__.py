@@ -1,0 +1,1 @@
+"""Routes of lists, and their pages."""
