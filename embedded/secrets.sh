@@ -24,7 +24,10 @@ with_secrets() { AUTH_KEY_FILE=$SECRETS_DIR/AUTH_KEY SECRET_KEY_FILE=$SECRETS_DI
 close_data() {
   # The builder's umask is that of files for jobs, so it finds its own directories made.
   mkdir -p "$PLUGINS_DIR" "$WORKSPACES_DIR" "$BUILD_LOGS_DIR"
-  chmod 0700 "$RACETRACK_DATA"
-  find "$RACETRACK_DATA" -mindepth 1 -maxdepth 1 -user "$(id -u)" ! -type l ! -name images ! -name environments -exec chmod go-rwx {} +
+  chmod "$(describe_mode)" "$RACETRACK_DATA"
+  find "$RACETRACK_DATA" -mindepth 1 -maxdepth 1 -user "$(id -u)" ! -type l ! -name images ! -name environments ! -name homes -exec chmod go-rwx {} +
   if [ -O "$root/.env.local" ]; then chmod go-rwx "$root/.env.local"; fi
 }
+
+# Root's jobs run as users of their own, who pass through here to what is theirs; they can't list it.
+describe_mode() { if [ "$(id -u)" = 0 ]; then echo 0711; else echo 0700; fi; }

@@ -38,6 +38,7 @@ BUNDLED_PLUGINS_DIR=$root/build/plugins
 IMAGES_DIR=$RACETRACK_DATA/images
 ENVIRONMENTS_DIR=$RACETRACK_DATA/environments
 WORKSPACES_DIR=$RACETRACK_DATA/workspaces
+JOB_HOMES_DIR=$RACETRACK_DATA/homes
 JOB_LOGS_DIR=$RACETRACK_DATA/logs/jobs
 BUILD_LOGS_DIR=$RACETRACK_DATA/logs/builds
 # What the infrastructure targets run: `BUILT_IN_TARGETS=process,docker make up` has images of both kinds.

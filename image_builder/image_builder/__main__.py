@@ -17,6 +17,7 @@ from racetrack_client.log.logs import configure_logs, get_logger
 from racetrack_commons.api.server import serve_app
 from racetrack_commons.closed_process import close_process
 from racetrack_commons.plugin.engine import PluginEngine
+from racetrack_commons.settings import SettingsError
 
 from image_builder.app import create_app
 from image_builder.config import ImageBuilderConfig
@@ -43,14 +44,15 @@ _INHERITED = (
 def serve() -> None:
     """Serve the Image Builder's API."""
     close_process()
-    config = ImageBuilderConfig.load()
-    configure_logs(config.log_level)
-    if warning := config.find_exposure(config.http_addr):
-        logger.warning(warning)
-    job_types = PluginJobTypes(config.plugins_dir)
-    serve_app(
-        create_app(config, job_types, inherited_environment()), config.http_addr, config.http_port
-    )
+    try:
+        config = ImageBuilderConfig.load()
+        configure_logs(config.log_level)
+        if warning := config.find_exposure(config.http_addr):
+            logger.warning(warning)
+        app = create_app(config, PluginJobTypes(config.plugins_dir), inherited_environment())
+    except SettingsError as error:
+        sys.exit(f"image_builder can't start: {error}")
+    serve_app(app, config.http_addr, config.http_port)
 
 
 @cli.command()

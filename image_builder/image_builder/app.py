@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -14,7 +15,9 @@ from racetrack_commons.api.metrics import create_registry
 from racetrack_commons.api.probes import ProbeAnswer, Probes
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobImage
+from racetrack_commons.os_users.user_range import UserRange
 from starlette.concurrency import run_in_threadpool
+from uv import find_uv_bin
 
 from image_builder import __version__
 from image_builder.config import ImageBuilderConfig
@@ -28,6 +31,7 @@ from image_builder.pipeline.builds import BuildLimits, Builds
 from image_builder.pipeline.pipeline import BuildPipeline, SourceFetcher
 from image_builder.pipeline.workspace import Workspaces
 from image_builder.process.process_backend import create_process_backend
+from image_builder.running.build_users import BuildUsers, find_build_users
 from image_builder.source.git import GitSource
 from image_builder.source.source_tree import SourceLimits
 
@@ -99,18 +103,25 @@ def create_builder(
 ) -> Builder:
     """Wire everything that builds. `environment` holds all variables of this process that git, uv and docker may see."""
     limits = SourceLimits(config.max_source_files, config.max_source_bytes)
-    disk = config.disk_space
-    git = GitSource(environment, config.git_protocols, config.git_timeout_seconds, limits, disk)
+    users = _find_users(config)
+    git = GitSource(
+        environment,
+        config.git_protocols,
+        config.git_timeout_seconds,
+        limits,
+        config.disk_space,
+        users,
+    )
     workspaces = Workspaces(config.workspaces_dir, config.clean_up_workspaces)
     metrics = BuilderMetrics(registry)
-    backends = _create_backends(config, job_types, environment, metrics)
+    backends = _create_backends(config, job_types, environment, metrics, users)
     pipeline = BuildPipeline(
         workspaces=workspaces,
         sources=SourceFetcher(git, limits),
         job_types=job_types,
         makers={kind: backend.maker for kind, backend in backends.items()},
         racetrack_version=config.docker_tag,
-        disk=disk,
+        disk=config.disk_space,
         verify_manifest_consistency=config.verify_manifest_consistency,
     )
     build_limits = BuildLimits(
@@ -120,15 +131,24 @@ def create_builder(
     return Builder(builds, workspaces, backends, config.image_retention_hours)
 
 
+def _find_users(config: ImageBuilderConfig) -> BuildUsers | None:
+    if not config.build_users:
+        return None
+    users = UserRange(config.first_build_user, config.last_build_user)
+    homes = config.workspaces_dir.absolute() / "homes"
+    return find_build_users(users, homes, (Path(find_uv_bin()),))
+
+
 def _create_backends(
     config: ImageBuilderConfig,
     job_types: JobTypeCatalog,
     environment: Mapping[str, str],
     metrics: BuilderMetrics,
+    users: BuildUsers | None,
 ) -> dict[ImageKind, ImageBackend]:
     backends: dict[ImageKind, ImageBackend] = {}
     if ImageKind.PROCESS in config.image_kinds:
-        backends[ImageKind.PROCESS] = create_process_backend(config, job_types, environment)
+        backends[ImageKind.PROCESS] = create_process_backend(config, job_types, environment, users)
     if ImageKind.DOCKER in config.image_kinds:
         backends[ImageKind.DOCKER] = create_docker_backend(config, environment, metrics)
     return backends

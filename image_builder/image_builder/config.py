@@ -62,7 +62,13 @@ class ImageBuilderConfig(Settings):
     build_timeout_seconds: float = 3600
     """Seconds after which one program of a build is stopped: an installation of requirements or a build of one image."""
     uv_cache_dir: Path | None = None
-    """Directory of downloaded packages; unset: the default of uv."""
+    """Directory of downloaded packages; unset: the default of uv, or `.cache` among the environments where builds have users."""
+    build_users: bool = True
+    """Run the programs of each build as a user of its own, where the service runs as root. False: as the service's user."""
+    first_build_user: int = 2_100_060_000
+    """First number of the users that builds run as. No user of the machine may be in the range."""
+    last_build_user: int = 2_100_069_999
+    """Last number of the users that builds run as."""
     index_timeout_seconds: int = 15
     """Seconds to wait for an answer of the package index before the packages are taken from the cache."""
 

@@ -76,7 +76,9 @@ class LocalBuilder:
     def build(self, payload: BuildPayload) -> BuiltImage:
         """Build a job and return its image; raises LocalBuildFailed when the build fails."""
         request = parse_request(payload)
-        config = self.config.model_copy(update={"image_kinds": (request.image_kind,)})
+        config = self.config.model_copy(
+            update={"image_kinds": (request.image_kind,), "build_users": False}
+        )
         builder = create_builder(config, self.job_types, self.environment, CollectorRegistry())
         builder.start()
         try:

@@ -45,6 +45,7 @@ def config(tmp_path) -> ImageBuilderConfig:
         workspaces_dir=tmp_path / "workspaces",
         build_logs_dir=tmp_path / "logs",
         max_concurrent_builds=2,
+        build_users=False,
     )
 
 

@@ -12,6 +12,7 @@ from racetrack_commons.api.server import serve_app
 from racetrack_commons.auth.token import internal_token
 from racetrack_commons.clock import Clock
 from racetrack_commons.closed_process import close_process
+from racetrack_commons.settings import SettingsError
 
 from lifecycle.app import create_app
 from lifecycle.config import Config
@@ -32,7 +33,7 @@ def serve() -> None:
     config = _load_config()
     try:
         app = create_app(config)
-    except ServiceUnavailable as e:
+    except (ServiceUnavailable, SettingsError) as e:
         sys.exit(f"lifecycle can't start: {e}")
     if warning := config.find_exposure(config.http_addr):
         logger.warning(warning)

@@ -124,6 +124,14 @@ class Config(Settings):
     """First port of this machine that jobs may listen on."""
     last_job_port: int = 7999
     """Last port of this machine that jobs may listen on. Deployments fail when no port of the range is free."""
+    job_users: bool = True
+    """Run each job family's processes as a user of its own, where the platform runs as root. False: as the platform's user."""
+    first_job_user: int = 2_100_000_000
+    """First number of the users that process jobs run as. No user of the machine may be in the range."""
+    last_job_user: int = 2_100_059_999
+    """Last number of the users that process jobs run as. Platforms on one machine need ranges of their own."""
+    job_homes_dir: Path = Path("data/homes")
+    """Directory of the home directories of process jobs that run as users of their own."""
     job_cgroups: bool = True
     """Hold process jobs to their limits by cgroups where Linux allows some. False: their memory is measured.
 

@@ -11,7 +11,11 @@ def test_no_file_of_the_platform_is_open_to_others(embedded_stack):
     data = embedded_stack.data
 
     assert stat.S_IMODE(data.stat().st_mode) & 0o066 == 0
-    assert {path.name for path in data.iterdir() if is_open(path)} <= {"images", "environments"}
+    assert {path.name for path in data.iterdir() if is_open(path)} <= {
+        "images",
+        "environments",
+        "homes",
+    }
     assert (data / "racetrack.sqlite3").is_file()
 
 

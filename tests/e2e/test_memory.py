@@ -46,9 +46,10 @@ def stack(embedded_stack):
 
 @pytest.mark.parametrize("cpus", [16, 64])
 def test_a_numerical_job_runs_in_the_default_memory_of_a_machine_of_many_cpus(
-    stack, job_directory, tmp_path, cpus
+    stack, job_directory, cpus
 ):
-    variables = simulate_cpus(compile_simulated_cpus(tmp_path), cpus)
+    # The job reaches what is in its own directory, as each user.
+    variables = simulate_cpus("./simulated_cpus.so", cpus)
     name = f"solver-{cpus}"
     extra = {
         "entrypoint_path": "job.py",
@@ -57,6 +58,7 @@ def test_a_numerical_job_runs_in_the_default_memory_of_a_machine_of_many_cpus(
     }
     directory = job_directory(name, SOLVER, runtime_env=variables, jobtype_extra=extra)
     (directory / "requirements.txt").write_text("numpy\n")
+    compile_simulated_cpus(directory)
     stack.racetrack("deploy", str(directory), "--build-context", "local")
 
     with ThreadPoolExecutor(CALLERS) as callers:

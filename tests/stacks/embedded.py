@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stacks.stack import PORTS, ROOT, Stack, free_ports
+from racetrack_commons.os_users.entrance import Entrance, hide_variables, list_python_places
+
+from stacks.stack import BIN, PORTS, ROOT, Stack, free_ports
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,8 @@ class EmbeddedStack(Stack):
     """Four processes under supervisord, with a data directory of their own."""
 
     data: Path
+    user_id: int | None = None
+    """The user that the services run as; None: that of the tests."""
     target = "process"
 
     def kill(self, service: str) -> None:
@@ -40,9 +44,15 @@ class EmbeddedStack(Stack):
         )
 
     def control(self, command: str) -> subprocess.CompletedProcess[str]:
+        arguments, environment = [str(ROOT / "embedded/stack"), command], self.environment
+        if self.user_id is not None:
+            places = [ROOT, self.data, *list_python_places(BIN / "python")]
+            arguments = Entrance(user_id=self.user_id, reach=places).make_command(arguments)
+            environment = hide_variables(environment)
         return subprocess.run(
-            [ROOT / "embedded/stack", command],
-            env=self.environment,
+            arguments,
+            cwd=ROOT,
+            env=environment,
             capture_output=True,
             text=True,
             timeout=120,
@@ -68,15 +78,21 @@ class EmbeddedStack(Stack):
         shutil.rmtree(self.data, ignore_errors=True)
 
 
-def start_embedded_stack(settings: Mapping[str, str] | None = None) -> EmbeddedStack:
+def start_embedded_stack(
+    settings: Mapping[str, str] | None = None, user_id: int | None = None
+) -> EmbeddedStack:
     data = Path(tempfile.mkdtemp(prefix="rt-"))
+    home = {}
+    if user_id is not None:
+        os.chown(data, user_id, user_id)
+        home = {"HOME": str(data)}
     own = {
         "RACETRACK_DATA": str(data),
         "RACETRACK_CONFIG": str(data / "client.yaml"),
         "READY_TIMEOUT": "110",
     }
-    environment = os.environ | free_ports(PORTS) | job_ports() | own | dict(settings or {})
-    stack = EmbeddedStack(environment=environment, data=data)
+    environment = os.environ | free_ports(PORTS) | job_ports() | own | home | dict(settings or {})
+    stack = EmbeddedStack(environment=environment, data=data, user_id=user_id)
     up = stack.control("up")
     if up.returncode:
         stack.control("down")

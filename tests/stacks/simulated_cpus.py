@@ -14,6 +14,6 @@ def compile_simulated_cpus(folder: Path) -> Path:
     return library
 
 
-def simulate_cpus(library: Path, cpus: int) -> dict[str, str]:
+def simulate_cpus(library: Path | str, cpus: int) -> dict[str, str]:
     """Return the variables of a program that believes in so many CPUs."""
     return {"LD_PRELOAD": str(library), "SIMULATED_CPUS": str(cpus)}

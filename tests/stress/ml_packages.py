@@ -155,6 +155,7 @@ def main() -> None:
     """Run what the arguments choose, and print a line for each job; exit with 1 when one failed."""
     arguments = parse_arguments()
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)  # Jobs may have users of their own.
         library = compile_simulated_cpus(Path(folder))
         packages = [each for each in PACKAGES if not arguments.only or each.name in arguments.only]
         if arguments.torch:

@@ -56,7 +56,9 @@ class ImageStore:
         directory = self.locate(image.job_name, image.image_tag)
         temporary = directory.with_name(f".{image.image_tag}-{secrets.token_hex(4)}")
         with self._locked():
-            temporary.mkdir(parents=True)
+            # Lifecycle opens the images of a job to the user of that job.
+            temporary.parent.mkdir(mode=0o700, exist_ok=True)
+            temporary.mkdir()
         try:
             shutil.move(source, temporary / SOURCE_DIRECTORY)
             (temporary / IMAGE_FILE).write_text(image.model_dump_json(indent=2), "utf-8")
@@ -82,6 +84,12 @@ class ImageStore:
         """Return the Python interpreters that the images use."""
         images = (_read_image(directory) for directory in self._list_directories())
         return {Path(image["python"]) for image in images if "python" in image}
+
+    def close_jobs(self) -> None:
+        """Close the images of jobs that earlier versions left open to all users; Lifecycle opens what it starts."""
+        for job in _list_visible(self.root):
+            if job.stat().st_mode & 0o007:
+                job.chmod(0o700)
 
     def remove_leftovers(self) -> None:
         """Remove the leftovers of builders that were killed while they added or removed an image."""

@@ -18,6 +18,7 @@ from image_builder.job_type.template import TemplateRenderer
 from image_builder.process.image_store import ImageStore
 from image_builder.process.process_image_maker import ProcessImageMaker
 from image_builder.process.virtual_environments import Environments
+from image_builder.running.build_users import BuildUsers
 from image_builder.running.programs import BuildCancelled, Cancellation
 from image_builder.running.progress import BuildLogFile, BuildProgress, EventHistory
 
@@ -110,6 +111,9 @@ class ProcessBackend:
         """Create the directories, and remove the leftovers of builders that were killed."""
         for directory in (self.maker.images.root, self.maker.environments.root):
             directory.mkdir(parents=True, exist_ok=True)
+            if self.maker.environments.users is not None:
+                directory.chmod(0o711)
+        self.maker.images.close_jobs()
         self.maker.images.remove_leftovers()
         self.maker.environments.remove_leftovers()
 
@@ -131,14 +135,19 @@ class ProcessBackend:
 
 
 def create_process_backend(
-    config: ImageBuilderConfig, job_types: JobTypeCatalog, environment: Mapping[str, str]
+    config: ImageBuilderConfig,
+    job_types: JobTypeCatalog,
+    environment: Mapping[str, str],
+    users: BuildUsers | None = None,
 ) -> ProcessBackend:
     """Wire the backend. `environment` holds all variables that uv inherits."""
     environments = Environments(
         root=config.environments_dir.absolute(),
         uv=Path(find_uv_bin()),
-        inherited={**_uv_variables(config), **environment},
+        inherited={**_uv_variables(config, has_users=users is not None), **environment},
         timeout_seconds=config.build_timeout_seconds,
+        users=users,
+        cache=config.uv_cache_dir and config.uv_cache_dir.absolute(),
     )
     images = ImageStore(config.images_dir.absolute())
     key = config.auth_key.get_secret_value().encode()
@@ -147,8 +156,11 @@ def create_process_backend(
     return ProcessBackend(maker, warmer, ProcessImagePruner(images, environments, warmer))
 
 
-def _uv_variables(config: ImageBuilderConfig) -> dict[str, str]:
+def _uv_variables(config: ImageBuilderConfig, *, has_users: bool) -> dict[str, str]:
     variables = {"UV_HTTP_TIMEOUT": str(config.index_timeout_seconds), "UV_HTTP_RETRIES": "1"}
-    if config.uv_cache_dir is not None:
+    if has_users:
+        # Jobs can't reach the home directory of root.
+        variables["UV_PYTHON_INSTALL_DIR"] = str(config.environments_dir.absolute() / ".pythons")
+    elif config.uv_cache_dir is not None:
         variables["UV_CACHE_DIR"] = str(config.uv_cache_dir.absolute())
     return variables

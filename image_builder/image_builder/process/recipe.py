@@ -80,19 +80,15 @@ def specify_job_environment(
         return spec
     request = inputs.request
     variables = {**(request.manifest.build_env or {}), **request.secret_build_env}
-    spec = replace(
+    path = recipe.requirements_path if has_own else None
+    return replace(
         spec,
         variables=_add_uv_names(variables),
         variables_digest=_sign(variables, digest_key) if variables else "",
+        requirements=resolve_inside(directory, path, "requirements_path") if path else None,
+        requirements_digest=digest_requirements(directory, path, variables.values()),
         refresh=request.tag if request.resolves_again else "",
         is_upgrade=request.upgrades and not request.no_cache,
-    )
-    if not has_own:
-        return spec
-    return replace(
-        spec,
-        requirements=resolve_inside(directory, recipe.requirements_path, "requirements_path"),
-        requirements_digest=digest_requirements(directory, recipe.requirements_path),
     )
 
 

@@ -13,18 +13,22 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from image_builder.process.environment_spec import EnvironmentSpec, MadeEnvironment, get_python
+from image_builder.process.separate_installation import SeparateInstallation
+from image_builder.running.build_users import BuildUsers
 from image_builder.running.programs import Command, CommandFailed
 from image_builder.running.progress import BuildProgress
 from image_builder.source.install_hints import describe_hint
+from image_builder.source.requirements import list_settings
 from image_builder.source.resolved_packages import (
     InstalledPackages,
     digest_installed,
@@ -66,6 +70,10 @@ class Environments:
     inherited: Mapping[str, str]
     """The variables that uv inherits from the service."""
     timeout_seconds: float
+    users: BuildUsers | None = None
+    """The users of builds; None: programs run as the service's own user."""
+    cache: Path | None = None
+    """The directory of the packages that builds with users share; None: one among the environments."""
 
     def make_or_reuse(
         self, spec: EnvironmentSpec, directory: Path, progress: BuildProgress
@@ -183,7 +191,12 @@ class Environments:
             if spec.is_upgrade and self._is_equal(earlier, content):
                 progress.log(f"there are no newer packages: environment {earlier} is used again")
                 return earlier
+            # The code of a requirement may have left something there, even a link to a file of the platform.
+            (temporary / _COMPLETE).unlink(missing_ok=True)
             (temporary / _COMPLETE).write_text(json.dumps(content))
+            if self.users is not None and (spec.requirements or spec.added):
+                # Lifecycle opens it to the job family that runs from it.
+                temporary.chmod(0o700)
             self._move_into_place(temporary, self.root / name)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -204,42 +217,60 @@ class Environments:
             "--quiet",
             "--no-project",
             "--relocatable",
+            # The settings in a job's directory are those of strangers.
+            *(["--no-config"] if self.users is not None else []),
             "--python",
             spec.python,
             str(path),
         ]
+        if self.users is not None:
+            # This runs as the service: variables of strangers would bring their code along.
+            spec = replace(spec, variables={})
         self._run_uv(arguments, spec, directory, progress)
 
     def _install(
         self, path: Path, spec: EnvironmentSpec, directory: Path, progress: BuildProgress
     ) -> None:
-        arguments = [
-            "pip",
-            "install",
-            "--python",
-            str(get_python(path)),
-            "--link-mode",
-            choose_link_mode(path),
-            "--no-progress",
-        ]
-        arguments += [
-            "--no-editable",
-            *([] if spec.requirements or spec.added else ["--compile-bytecode"]),
-        ]
-        arguments += ["--refresh"] if spec.refresh else []
-        arguments += [*map(str, spec.packages), *spec.added]
-        arguments += ["--requirements", str(spec.requirements)] if spec.requirements else []
         if not (spec.packages or spec.added or spec.requirements):
             return
+        options = self._choose_options(path, spec)
+        separate = self._separate(path, spec, directory, progress)
+        arguments = ["pip", "install", *options, *map(str, spec.packages), *spec.added]
+        arguments += ["--requirements", str(spec.requirements)] if spec.requirements else []
         try:
-            self._run_uv(arguments, spec, directory, progress)
+            if separate is not None:
+                separate.install(spec, options)
+            else:
+                self._run_uv(arguments, spec, directory, progress)
         except CommandFailed as error:
             if not _UNREACHABLE.search(str(error)):
                 hint = describe_hint(error.last_lines) or self._hint_at_python(
                     spec, directory, progress, error
                 )
                 raise _explain(spec, error, hint) from error
-            self._install_offline(arguments, spec, directory, progress, error)
+            install = partial(self._run_uv, [*arguments, "--offline"], spec, directory, progress)
+            if separate is not None:
+                install = partial(separate.install, spec, options, from_cache=True)
+            self._install_offline(install, spec, progress, error)
+
+    def _choose_options(self, path: Path, spec: EnvironmentSpec) -> list[str]:
+        options = ["--python", str(get_python(path)), "--link-mode", choose_link_mode(path)]
+        options += ["--no-progress", "--no-editable"]
+        is_compiled = self.users is None and not (spec.requirements or spec.added)
+        options += ["--compile-bytecode"] if is_compiled else []
+        return [*options, *(["--refresh"] if spec.refresh else [])]
+
+    def _separate(
+        self, path: Path, spec: EnvironmentSpec, directory: Path, progress: BuildProgress
+    ) -> SeparateInstallation | None:
+        if self.users is None:
+            return None
+
+        def make_command(arguments: list[str]) -> Command:
+            return self._make_command(arguments, spec, directory, self.timeout_seconds)
+
+        cache = self.cache or self.root / ".cache"
+        return SeparateInstallation(self.users, cache, path, directory, progress, make_command)
 
     def _hint_at_python(
         self, spec: EnvironmentSpec, directory: Path, progress: BuildProgress, cause: CommandFailed
@@ -254,21 +285,27 @@ class Environments:
             arguments = [*compiling, "--python-version", version, str(spec.requirements)]
             command = self._make_command(arguments, spec, directory, _HINT_SECONDS)
             with contextlib.suppress(CommandFailed):
-                progress.capture_output(command)
+                self._capture_output(command, progress)
                 return f"it can be for Python {version}: set `python_version: '{version}'` in jobtype_extra"
         return ""
 
+    def _capture_output(self, command: Command, progress: BuildProgress) -> None:
+        if self.users is None:
+            progress.capture_output(command)
+            return
+        with self.users.opened() as user:
+            progress.capture_output(user.run_as(command, command.directory or self.root, self.root))
+
     def _install_offline(
         self,
-        arguments: list[str],
+        install: Callable[[], None],
         spec: EnvironmentSpec,
-        directory: Path,
         progress: BuildProgress,
         cause: CommandFailed,
     ) -> None:
         progress.log("the package index does not answer; trying with what the cache holds")
         try:
-            self._run_uv([*arguments, "--offline"], spec, directory, progress)
+            install()
         except CommandFailed:
             raise _explain(spec, cause, "") from cause
         progress.warn(
@@ -284,7 +321,10 @@ class Environments:
         self, arguments: list[str], spec: EnvironmentSpec, directory: Path, seconds: float
     ) -> Command:
         environment = {**self.inherited, "NO_COLOR": "1", **spec.variables}
-        return Command([str(self.uv), *arguments], environment, directory, seconds)
+        # In the directories above, uv would find settings that the digest of the environment knows nothing of.
+        place = directory if list_settings(directory) else self.root
+        arguments = [str(self.uv), "--project", str(place), *arguments]
+        return Command(arguments, environment, directory, seconds)
 
     def _move_into_place(self, temporary: Path, environment: Path) -> None:
         if environment.exists():

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from racetrack_commons.os_users.entrance import Entrance, hide_variables
+
 _MAX_LINE_BYTES = 16 * 1024
 _CHECK_SECONDS = 0.5
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -80,9 +82,11 @@ class Command:
     directory: Path | None = None
     timeout_seconds: float = 3600
     remembered_lines: int = 20
+    """Number of lines from the end of its output that an error holds."""
     check: Callable[[], str | None] | None = None
     """Called about twice a second while the program runs; it is killed for the reason that this returns."""
-    """Number of lines from the end of its output that an error holds."""
+    entrance: Entrance | None = None
+    """The user that it runs as; None: the service's own."""
 
     @property
     def program(self) -> str:
@@ -180,10 +184,14 @@ class _Watch:
 
 def _start(command: Command) -> subprocess.Popen[bytes]:
     # A process group of its own, so that all processes that the program starts end with it.
+    arguments, environment = list(command.arguments), dict(command.environment)
+    if command.entrance is not None:
+        arguments = command.entrance.make_command(arguments)
+        environment = hide_variables(environment)
     return subprocess.Popen(
-        list(command.arguments),
+        arguments,
         cwd=command.directory,
-        env=dict(command.environment),
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import GitManifest
 from racetrack_commons.disk_space import DiskSpace
 
+from image_builder.running.build_users import BuildUsers
 from image_builder.running.programs import CommandFailed
 from image_builder.running.progress import BuildProgress
 from image_builder.source.git_parts import fetch_lfs_files, fetch_submodules
@@ -42,6 +43,8 @@ class GitSource:
     timeout_seconds: float
     limits: SourceLimits
     disk: DiskSpace = field(default_factory=lambda: DiskSpace((), 0))
+    users: BuildUsers | None = None
+    """The users of builds; None: git runs as the service's own user."""
 
     def clone(
         self,
@@ -52,13 +55,26 @@ class GitSource:
     ) -> Source:
         """Clone the repository into the workspace and return it; raises ValidationError when it fails or is too large."""
         self._check_remote(git.remote)
-        repository = workspace / "repository"
         environment = make_git_environment(
             self.environment, self.protocols, git.remote, credentials, workspace
         )
         program = GitProgram(
             environment, self.timeout_seconds, progress, lambda: self._find_excess(workspace)
         )
+        if self.users is None:
+            return self._clone_by(program, git, credentials, workspace)
+        with self.users.opened() as user, user.lent(workspace):
+            program = replace(program, run_as=lambda command: user.run_as(command, workspace))
+            return self._clone_by(program, git, credentials, workspace)
+
+    def _clone_by(
+        self,
+        program: GitProgram,
+        git: GitManifest,
+        credentials: Credentials | None,
+        workspace: Path,
+    ) -> Source:
+        repository, progress = workspace / "repository", program.progress
         if git.branch is not None:
             _check_branch(program, git.branch)
         progress.log(f"cloning {git.remote}" + (f", branch {git.branch}" if git.branch else ""))

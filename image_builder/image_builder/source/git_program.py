@@ -49,6 +49,8 @@ class GitProgram:
     progress: BuildProgress
     check: Callable[[], str | None] | None = None
     """Returns a reason to stop, such as that too much has been cloned."""
+    run_as: Callable[[Command], Command] | None = None
+    """Changes each command so that it runs as another user."""
 
     def run(self, *arguments: str) -> None:
         """Run a command; its output goes to the build's log."""
@@ -64,12 +66,13 @@ class GitProgram:
         return replace(self, environment={**self.environment, **turn})
 
     def _command(self, arguments: Sequence[str]) -> Command:
-        return Command(
+        command = Command(
             ["git", *_OPTIONS, *arguments],
             self.environment,
             timeout_seconds=self.timeout_seconds,
             check=self.check,
         )
+        return self.run_as(command) if self.run_as else command
 
 
 def make_git_environment(

@@ -6,11 +6,18 @@ import subprocess
 import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+from image_builder.process.environment_spec import EnvironmentSpec
+from image_builder.process.virtual_environments import Environments
+from image_builder.running.programs import Cancellation
+from image_builder.running.progress import BuildLogFile, BuildProgress, EventHistory
 from image_builder.testing.builders import ADDER, write_wheel
+from racetrack_commons.redaction import SecretRedactor
 from racetrack_commons.testing.builders import a_manifest_dict
 from racetrack_commons.testing.serving import free_port, wait_until
+from uv import find_uv_bin
 
 EXTRA = {
     "entrypoint_path": "adder.py",
@@ -279,6 +286,25 @@ Environments(root, pathlib.Path({str(slow_uv)!r}), {{"PATH": "/usr/bin:/bin"}}, 
     client = start()
     assert not leftover.exists()
     assert build(using=client).error is None
+
+
+def test_settings_above_the_directory_of_a_job_do_not_count(tmp_path, environment):
+    # They are not part of the digest, so they would reach other jobs with the same requirements.
+    job = tmp_path / "repository/job"
+    job.mkdir(parents=True)
+    (job.parent / "uv.toml").write_text('required-version = "==0.0.1"\n')
+    requirements = job / "requirements.txt"
+    requirements.write_text(f"./{write_wheel(job, 'flowers').name}\n")
+    spec = EnvironmentSpec(sys.executable, "x", [], requirements=requirements)
+    environments = Environments(tmp_path / "made", Path(find_uv_bin()), environment, 60)
+
+    with BuildLogFile(tmp_path / "log", 1000) as log:
+        progress = BuildProgress(
+            EventHistory(), log, SecretRedactor([]), Cancellation(), lambda *_: None
+        )
+        made = environments.make_or_reuse(spec, job, progress)
+
+    assert list(made.directory.rglob("flowers.py"))
 
 
 def test_no_environment_shares_files_with_another_or_with_the_cache(build, config, package_index):

@@ -1,7 +1,12 @@
 """The files that requirements include, and the digests of both."""
 
 import pytest
-from image_builder.source.requirements import digest_requirements, list_files, list_moving
+from image_builder.source.requirements import (
+    are_plain,
+    digest_requirements,
+    list_files,
+    list_moving,
+)
 from racetrack_client.log.errors import ValidationError
 
 
@@ -126,7 +131,13 @@ def test_a_constraint_fixes_a_requirement(write):
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("uv.toml", "x = 1"), ("pyproject.toml", "[[tool.uv.index]]\nurl = 'a'\n")]
+    ("name", "text"),
+    [
+        ("uv.toml", "x = 1"),
+        ("pyproject.toml", "[[tool.uv.index]]\nurl = 'a'\n"),
+        ("pyproject.toml", "[ tool . uv ]\nindex-url = 'a'\n"),
+        ("pyproject.toml", "of another [kind"),
+    ],
 )
 def test_settings_of_uv_count(write, name, text):
     directory = write({"requirements.txt": "flask\n", "pyproject.toml": "[project]\n"})
@@ -137,3 +148,60 @@ def test_settings_of_uv_count(write, name, text):
 
     assert digest_requirements(directory, "requirements.txt") != before
     assert list_files(directory, "requirements.txt") == ["requirements.txt", name]
+
+
+def test_settings_count_without_a_requirements_file_too(write):
+    directory = write({"job.py": "import flask"})
+    assert digest_requirements(directory, None, ["1", "https://index.example"]) == ""
+
+    write({"uv.toml": "x = 1"})
+
+    assert digest_requirements(directory, None) != ""
+
+
+def test_files_that_variables_name_count(write):
+    directory = write({"requirements.txt": "flask\n", "my.toml": "x = 1"})
+    variables = ["my.toml", "\0"]
+    before = digest_requirements(directory, "requirements.txt", variables)
+
+    write({"my.toml": "x = 2"})
+
+    assert digest_requirements(directory, "requirements.txt", variables) != before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "flask\nnumpy==2.1.0 # exact\r\n\n# a comment\nrequests[socks] >=2, <3; python_version > '3.9'\n",
+        "-r base.txt\n",
+        "flask==3.0.0 \\\n    --hash=sha256:0a \\\n    --hash=sha256:0b\n",
+    ],
+)
+def test_names_and_versions_are_plain(write, text):
+    files = {"requirements.txt": text, "base.txt": "flask\n"}
+
+    assert are_plain(write(files), "requirements.txt")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-e ./lib",
+        "./lib",
+        "lib.zip",
+        "lib @ file:///lib",
+        "git+https://example.com/lib.git",
+        "--index-url https://example.com\nflask",
+        "flask --config-settings x=y",
+        "-r base.txt",
+        "# hidden \\\n-e ./lib",
+        "flask # hidden \\\n-e lib",
+        "flask\r-e lib",
+        "a" * 100_000 + "!@",
+        " " * 100_000 + "@",
+    ],
+)
+def test_requirements_that_may_run_code_are_not_plain(write, text):
+    files = {"requirements.txt": f"{text}\n", "base.txt": "-e ./lib\n"}
+
+    assert not are_plain(write(files), "requirements.txt")

@@ -31,6 +31,7 @@ from lifecycle.database.repositories.installation import (
 from lifecycle.database.repositories.instances import (
     InstanceRepository,
     InstanceSpecRepository,
+    JobUserRepository,
     ProcessRepository,
 )
 from lifecycle.database.repositories.job_lists import JobListRepository
@@ -88,6 +89,7 @@ class UnitOfWork:
         self.changes = ChangeRepository(session)
         self.public_endpoints = PublicEndpointRepository(session)
         self.processes = ProcessRepository(session)
+        self.job_users = JobUserRepository(session)
         self.job_secrets = JobSecretRepository(session)
         self.trash = TrashRepository(session)
         self.version_pins = VersionPinRepository(session)

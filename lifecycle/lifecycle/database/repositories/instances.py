@@ -13,6 +13,7 @@ from lifecycle.database.tables.deployment import (
     InstanceSpecRow,
     JobInstanceRow,
     JobProcessRow,
+    JobUserRow,
 )
 from lifecycle.domain.instance import InstanceState, JobInstance, JobProcess, ProcessState
 
@@ -205,3 +206,24 @@ class ProcessRepository:
     def remove_of_instance(self, instance_id: str) -> None:
         """Delete the processes of an instance."""
         self._session.execute(delete(JobProcessRow).where(JobProcessRow.instance_id == instance_id))
+
+
+class JobUserRepository:
+    """The rows of `registry_jobuser`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def find(self, family: str) -> int | None:
+        """Return the number of the user that a job family has, or None."""
+        row = self._session.get(JobUserRow, family)
+        return row.user_id if row else None
+
+    def list_taken(self) -> set[int]:
+        """Return the numbers of all users that job families have."""
+        return set(self._session.scalars(select(JobUserRow.user_id)))
+
+    def add(self, family: str, user_id: int) -> None:
+        """Insert the user of a family; raises AlreadyExists when the family has one, or another family has this one."""
+        self._session.add(JobUserRow(family=family, user_id=user_id))
+        self._session.flush()

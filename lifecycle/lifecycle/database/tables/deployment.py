@@ -142,3 +142,12 @@ class JobProcessRow(Base):
     """The most memory that the replica has used, all its starts together."""
     memory_kill: Mapped[LongText | None]
     """A phrase that tells users of its last kill for want of memory."""
+
+
+class JobUserRow(Base):
+    """The user of the operating system that the processes of a job family run as; it stays when the jobs are gone."""
+
+    __tablename__ = "registry_jobuser"
+
+    family: Mapped[str] = mapped_column(String(512), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger, unique=True)

@@ -10,6 +10,7 @@ from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest import Manifest
 from racetrack_commons.clock import Clock
 from racetrack_commons.deploy.resource import job_resource_name
+from racetrack_commons.os_users.entrance import Entrance
 
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
@@ -20,6 +21,7 @@ from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer
 from lifecycle.infrastructure.memory_kill import MemoryKill
 from lifecycle.infrastructure.process.cgroups.job_groups import GroupLimits, JobGroup, JobGroups
+from lifecycle.infrastructure.process.job_users import JobUsers
 from lifecycle.infrastructure.process.listening import is_held_by_another
 from lifecycle.infrastructure.process.log_file import append_line, read_last_lines
 from lifecycle.infrastructure.process.os_processes import (
@@ -58,6 +60,7 @@ class ProcessDeployer(BuiltInDeployer):
         self.clock = clock
         self.groups = groups
         self.ports = JobPorts(config, uow)
+        self.users = JobUsers(config, uow)
 
     def check_manifest(self, manifest: Manifest) -> None:
         """Raise InstanceNotStarted when the manifest asks for more than the platform allows."""
@@ -161,11 +164,18 @@ class ProcessDeployer(BuiltInDeployer):
         """Start the process of a row and store its pid; raise InstanceNotStarted when that fails."""
         launch = self.read_launch(process)
         group = self._make_group(process, launch)
+        note_end = partial(self._note_end, process)
         try:
-            entries = group.entries if group else []
-            note_end = partial(self._note_end, process)
+            user = self.users.get(process.job_name)
+            entrance = Entrance(
+                cgroups=group.entries if group else [],
+                user_id=user.id if user else None,
+                reach=self.users.open_files(user, launch) if user else [],
+            )
+            if user is not None:
+                launch = launch.move_home(user.variables)
             with self.ports.occupied(process, launch) as port:
-                started = start_process(launch, port, Path(process.log_path), entries, note_end)
+                started = start_process(launch, port, Path(process.log_path), entrance, note_end)
         except OSError as error:
             raise InstanceNotStarted(
                 f"{process.job_name} {process.job_version} can't be started: {error}"

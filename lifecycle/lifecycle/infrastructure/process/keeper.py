@@ -139,6 +139,8 @@ class ProcessKeeper(TargetKeeper):
 
     def remove_old_logs(self) -> None:
         """Remove the logs of ended processes, `job_log_retention_days` after they were last written."""
+        if homes := self.deployer.users.remove_homes():
+            logger.info(f"removed {len(homes)} home directories of deleted jobs")
         config = self.deployer.config
         if not config.job_log_retention_days:
             return

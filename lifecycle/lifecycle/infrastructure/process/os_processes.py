@@ -3,9 +3,8 @@
 import os
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,9 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel
 from racetrack_client.entities import fill_places
+from racetrack_commons.os_users.entrance import Entrance, hide_variables
 
 from lifecycle.infrastructure.built_in_deployer import INSTANCE_VARIABLE
-from lifecycle.infrastructure.process.cgroups import enter_cgroup
 from lifecycle.infrastructure.process.log_file import open_log
 from lifecycle.infrastructure.process.plan import (
     DATA_VARIABLE,
@@ -24,6 +23,8 @@ from lifecycle.infrastructure.process.plan import (
 )
 from lifecycle.infrastructure.process.ports import OccupiedPort
 
+MARKS = (DATA_VARIABLE, INSTANCE_VARIABLE, PROCESS_VARIABLE)
+"""The variables by which the platform knows its processes."""
 KILL_ATTEMPTS = 5
 """Passes of a kill: each finds the processes that were started during the one before."""
 
@@ -39,22 +40,23 @@ def start_process(
     launch: Launch,
     port: OccupiedPort,
     log_path: Path,
-    cgroup_entries: Sequence[Path],
+    entrance: Entrance,
     note_end: Callable[[int], None],
 ) -> StartedProcess:
-    """Start a replica that appends its output to the log, in the cgroups of these `cgroup.procs`.
+    """Start a replica that appends its output to the log, with the groups and the user of its entrance.
 
     It inherits the socket of its port, if the platform holds one. It leads a session of its own, so it
     outlives the service that starts it. When it ends before that service, `note_end` gets its exit code, in another thread.
     """
+    command = fill_places(launch.command, port=port.number, fd=port.fd)
     with open_log(log_path) as log:
+        if entrance.user_id is not None:
+            # Programs open /dev/stdout again, as their own user.
+            os.fchown(log.fileno(), entrance.user_id, entrance.user_id)
         child = subprocess.Popen(
-            [
-                *_make_entrance(cgroup_entries),
-                *fill_places(launch.command, port=port.number, fd=port.fd),
-            ],
+            entrance.make_command(command),
             cwd=launch.workdir,
-            env=launch.environment,
+            env=hide_variables(launch.environment, MARKS),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -162,13 +164,6 @@ def _is_in_group(pid: int, group: int) -> bool:
 def _signal(group: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
-
-
-def _make_entrance(cgroup_entries: Sequence[Path]) -> list[str]:
-    """Return the beginning of a command that joins cgroups before it becomes the job's program."""
-    if not cgroup_entries:
-        return []
-    return [sys.executable, "-I", "-S", enter_cgroup.__file__, *map(str, cgroup_entries), "--"]
 
 
 def _create_time(pid: int) -> float:

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -46,6 +46,16 @@ class Launch(BaseModel):
     memory_bytes: int | None = None
     cpus: float | None = None
     """The CPUs that the replica may use; None when its manifest does not say."""
+
+    def move_home(self, variables: Mapping[str, str]) -> "Launch":
+        """Return the launch with variables of its user, unless the job's author has set them."""
+        inherited = os.environ  # noqa: TID251 - the job's are the author's where they differ
+        moved = {
+            name: value
+            for name, value in variables.items()
+            if self.environment.get(name) in (None, inherited.get(name))
+        }
+        return self.model_copy(update={"environment": self.environment | moved})
 
     @property
     def takes_socket(self) -> bool:

@@ -28,6 +28,8 @@ def process_config(tmp_path: Path) -> Config:
     port = free_port()
     return Config(
         images_dir=tmp_path / "images",
+        environments_dir=tmp_path / "environments",
+        job_homes_dir=tmp_path / "homes",
         job_logs_dir=tmp_path / "logs",
         first_job_port=port,
         last_job_port=port + 50,

@@ -24,7 +24,7 @@ import subprocess, sys, time
 code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 child = subprocess.Popen([sys.executable, "-c", code])
 time.sleep(0.3)
-open({pid_file!r}, "w").write(str(child.pid))
+print("child", child.pid, flush=True)
 time.sleep(600)
 """
 
@@ -197,11 +197,13 @@ def test_secrets_are_kept_encrypted(deployer, unit_of_work):
         assert b"tulip" not in (uow.job_secrets.find("adder", "0.0.1") or b"")
 
 
-def test_children_that_outlive_their_parent_are_killed_too(deployer, make_spec, tmp_path):
-    pid_file = tmp_path / "child.pid"
-    deployer.start_instance(make_spec("one", PARENT.format(pid_file=str(pid_file))))
-    wait_until(lambda: pid_file.exists() and pid_file.read_text())
-    child = int(pid_file.read_text())
+def test_children_that_outlive_their_parent_are_killed_too(deployer, make_spec, unit_of_work):
+    deployer.start_instance(make_spec("one", PARENT))
+    with unit_of_work.reading() as uow:
+        [process] = uow.processes.list_of_instance("one")
+    log = Path(process.log_path)
+    wait_until(lambda: log.read_text().startswith("child ") and log.read_text().endswith("\n"))
+    child = int(log.read_text().split()[1])
     deployer.stop_instance("one", grace_seconds=2)
     wait_until(
         lambda: (

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from lifecycle.infrastructure.process.cgroups import enter_cgroup
 from lifecycle.infrastructure.process.cgroups.cgroup_places import CgroupPlace, list_places
 from lifecycle.infrastructure.process.cgroups.job_groups import GroupLimits, JobGroups
+from racetrack_commons.os_users.entrance import Entrance, hide_variables
 from racetrack_commons.testing.serving import wait_until
 
 MEBI = 2**20
@@ -185,13 +185,12 @@ def test_the_next_place_is_taken_where_the_first_one_refuses(unified, tmp_path):
 
 
 def enter(entries, *command):
-    program = [sys.executable, "-I", "-S", enter_cgroup.__file__]
     return subprocess.run(
-        [*program, *map(str, entries), "--", *command],
+        Entrance(cgroups=entries).make_command(command),
         capture_output=True,
         text=True,
         check=False,
-        env={"dotted.name": "kept", "EMPTY": ""},
+        env=hide_variables({"dotted.name": "kept", "EMPTY": ""}),
     )
 
 
@@ -208,7 +207,7 @@ def test_a_program_that_can_not_join_its_group_does_not_run(tmp_path):
     done = enter([tmp_path / "gone/cgroup.procs"], "/bin/echo", "ran")
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert "the job can't be held to its limits" in done.stderr
+    assert "the program can't be held to its limits" in done.stderr
     assert "/nowhere can't be started" in enter([], "/nowhere").stderr
 
 
@@ -237,10 +236,8 @@ def test_a_group_of_this_machine_holds_kills_and_goes(of_machine):
         return
     group.make(LIMITS)
     code = "import os, time; os.setsid(); print(os.getpid(), flush=True); time.sleep(600)"
-    command = [sys.executable, "-I", "-S", enter_cgroup.__file__, *map(str, group.entries)]
-    child = subprocess.Popen(
-        [*command, "--", sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
-    )
+    command = Entrance(cgroups=group.entries).make_command([sys.executable, "-c", code])
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     with contextlib.closing(child.stdout):
         assert int(child.stdout.readline()) == child.pid
     assert group.list_pids() == [child.pid]

@@ -1,0 +1,1 @@
+"""Programs of strangers as users of their own: jobs, and what builds run."""
