@@ -93,10 +93,10 @@ registry-down: ## remove it with its images
 
 # --- Check ----------------------------------------------------------------------------------------------------------------
 
-.PHONY: check test test-unit test-contract test-e2e lint format typecheck
+.PHONY: check test test-unit test-contract test-browser test-e2e lint format typecheck
 check: lint typecheck test-unit ## format and lint, strict types, import contracts, unit tests on SQLite and PostgreSQL
 
-test: check test-contract test-e2e compose-test-e2e ## check, then contract and end-to-end tests, on Docker too where an engine answers
+test: check test-contract test-browser test-e2e compose-test-e2e ## check, then contract, browser and end-to-end tests, on Docker too where an engine answers
 
 lint: setup ## ruff, the import contracts, and the rules of CONTRIBUTING.md
 	$(BIN)/ruff format --check .
@@ -125,6 +125,9 @@ test-packages: setup ## answers of numpy, pandas, polars, pyarrow and scipy, in 
 
 test-contract: setup ## what older clients and plugins rely on; T=… for some
 	$(BIN)/pytest -q -x $(or $(T),tests/contract)
+
+test-browser: setup ## pages of jobs in Chromium, where this machine has it; T=… for some
+	$(BIN)/pytest -q -x -rs $(or $(T),tests/browser)
 
 test-e2e: setup ## user journeys on an embedded stack of their own; T=… for some
 	$(BIN)/pytest -q -x -m "not docker" $(or $(T),tests/e2e)

@@ -16,6 +16,7 @@ from racetrack_commons.api.asgi_layers import BoundedApp, LazyApp
 
 from lifecycle import __version__
 from lifecycle.auth.authenticate import Authenticator
+from lifecycle.auth.browser_sessions import BrowserSessions
 from lifecycle.auth.password_check import AttemptLimits, PasswordCheck
 from lifecycle.auth.passwords import Passwords
 from lifecycle.auth.tokens import Tokens
@@ -97,6 +98,7 @@ def create_app(config: Config) -> FastAPI:
             description=INTRODUCTION,
             groups=GROUPS,
             error_statuses=dict.fromkeys(_EXPLAINED_FAULTS, 500),
+            paths_without_cors=("/admin",),
             quiet_paths=frozenset((*async_calls.ROUTINE_PATHS, call_counts.REPORT_PATH)),
         ),
     )
@@ -146,6 +148,7 @@ def create_services(core: Core) -> LifecycleServices:
         unit_of_work=core.unit_of_work,
         secret_box=core.secret_box,
         authenticator=authenticator,
+        sessions=BrowserSessions(authenticator, timedelta(hours=core.config.browser_session_hours)),
         users=users,
         tokens=tokens,
         plugins=core.plugins,

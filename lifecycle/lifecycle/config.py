@@ -80,7 +80,9 @@ class Config(Settings):
     )
     """Addresses or networks of proxies, such as a dashboard, whose header `X-Forwarded-For` is believed."""
     enforce_secure_cookie: bool = False
-    """Make browsers send the auth cookie over HTTPS only."""
+    """Make browsers send cookies over HTTPS only, even if no external URL begins with `https`."""
+    browser_session_hours: float = Field(12, gt=0)
+    """Hours until a person who logged in with a browser has to log in again."""
 
     image_builder_url: str = "http://127.0.0.1:7201"
     """Address of the Image Builder."""

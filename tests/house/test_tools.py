@@ -56,7 +56,7 @@ def test_import_linter_reads_each_module_of_a_package(modules):
 
 
 def excuse_from_types(path):
-    if path.startswith(("sample/", "tests/contract/plugins/")):
+    if path.startswith(("sample/", "tests/contract/plugins/", "tests/browser/hostile/")):
         return USERS_CODE
     name = Path(path).name
     if "tests/" in path and (name.startswith("test_") or name == "conftest.py"):

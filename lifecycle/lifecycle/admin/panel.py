@@ -14,7 +14,7 @@ from starlette_admin.views import CustomView
 from starlette_admin.widgets import BaseWidget, Breakpoints, GridWidget, StatWidget
 
 from lifecycle.admin.audited_view import AuditedView, TransactionMiddleware
-from lifecycle.admin.panel_security import SecurityHeaders, StaffLogin
+from lifecycle.admin.panel_security import OwnPagesOnly, SecurityHeaders, StaffLogin
 from lifecycle.admin.people_views import AuthSubjectView, AuthTokenView, PermissionView, UserView
 from lifecycle.admin.registry_views import (
     AsyncJobCallView,
@@ -65,6 +65,7 @@ def create_panel(services: LifecycleServices) -> ASGIApp:
         panel.add_view(view)
     # The innermost middleware, because authentication stores the use of a token in its own transaction.
     panel.middlewares.append(Middleware(TransactionMiddleware, factory=services.unit_of_work))
+    panel.middlewares.insert(0, Middleware(OwnPagesOnly))
     panel.middlewares.insert(0, Middleware(SecurityHeaders))
     app = Starlette()
     panel.mount_to(app)

@@ -1,10 +1,10 @@
 """Log-in of staff users to the panel, and the security headers of its pages."""
 
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from racetrack_client.log.errors import TooManyRequests, UnauthorizedError
-from racetrack_commons.auth.token import AUTH_HEADER, AuthSubjectType
+from racetrack_commons.auth.cookies import PANEL_COOKIE, SAFE_METHODS, is_same_origin
+from racetrack_commons.auth.token import AuthSubjectType
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -15,11 +15,14 @@ from starlette_admin.auth import AdminUser, AuthProvider
 from starlette_admin.exceptions import LoginFailed
 from starlette_admin.helpers import index_url, safe_redirect_url
 
+from lifecycle.auth.browser_sessions import SessionPurpose
 from lifecycle.auth.password_check import LoginCredentials
-from lifecycle.endpoints.access.browser import (
-    delete_auth_cookie,
-    set_auth_cookie,
-    trace_client_address,
+from lifecycle.endpoints.access.browser import trace_client_address
+from lifecycle.endpoints.access.cookies import (
+    delete_cookies,
+    delete_panel_cookie,
+    set_login_cookies,
+    set_panel_cookie,
 )
 from lifecycle.endpoints.dependencies import LifecycleServices
 
@@ -28,8 +31,13 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:;"
     " object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
+    # Pages that open the panel in a window can't touch it.
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
 }
+
+_SHOWING_ROWS = ("text/html", "application/json")
 
 
 @dataclass
@@ -40,7 +48,7 @@ class PanelUser(AdminUser):
 
 
 class StaffLogin(AuthProvider):
-    """Admits active staff users; it uses the cookie that the platform's log-in sets."""
+    """Admits active staff users, by a session that is good for the panel only."""
 
     def __init__(self, services: LifecycleServices) -> None:
         super().__init__()
@@ -50,7 +58,7 @@ class StaffLogin(AuthProvider):
         self,
         username: str,
         password: str,
-        remember_me: bool,  # noqa: ARG002 - the cookie lives as long as that of the dashboard
+        remember_me: bool,  # noqa: ARG002 - all sessions last equally long
         request: Request,
     ) -> Response:
         """Check the password and return a redirect that sets the cookie; raises LoginFailed."""
@@ -60,19 +68,24 @@ class StaffLogin(AuthProvider):
         fallback = index_url(request)
         target = safe_redirect_url(request.query_params.get("next") or fallback, request, fallback)
         response = RedirectResponse(target, HTTP_303_SEE_OTHER)
-        set_auth_cookie(response, token, self._services.config)
+        await run_in_threadpool(self._set_cookies, request, response, token)
         return response
 
     async def logout(self, request: Request) -> Response:
-        """Return a redirect that deletes the cookie."""
+        """Return a redirect that deletes all sessions of the browser."""
         response = RedirectResponse(index_url(request), HTTP_303_SEE_OTHER)
-        delete_auth_cookie(response, self._services.config)
+        delete_cookies(response, self._services.config)
+        delete_panel_cookie(response)
         return response
 
     async def authenticate(self, request: Request) -> AdminUser | None:
-        """Return the staff user whose token is in the cookie, or None."""
-        token = unquote(request.cookies.get(AUTH_HEADER, ""))
-        return await run_in_threadpool(self._find_staff_user, token)
+        """Return the staff user whose session is in the cookie, or None."""
+        session = request.cookies.get(PANEL_COOKIE, "")
+        return await run_in_threadpool(self._find_staff_user, session)
+
+    def _set_cookies(self, request: Request, response: Response, token: str) -> None:
+        set_login_cookies(request, response, token, self._services)
+        set_panel_cookie(request, response, token, self._services)
 
     async def _log_in(self, credentials: LoginCredentials) -> str:
         run = self._services.threads.run_with_password
@@ -84,19 +97,31 @@ class StaffLogin(AuthProvider):
             raise LoginFailed(f"user {credentials.username} is not one of the staff: ask an admin")
         return profile.token
 
-    def _find_staff_user(self, token: str) -> PanelUser | None:
-        try:
-            subject = self._services.authenticator.authenticate(token)
-        except UnauthorizedError:
-            return None
+    def _find_staff_user(self, session: str) -> PanelUser | None:
         # The panel needs a user for the audit log even where authentication is switched off.
-        if subject.subject_type is not AuthSubjectType.USER or subject.is_anonymous:
+        subject = self._services.sessions.find_subject(session, SessionPurpose.PANEL)
+        if subject is None or subject.subject_type is not AuthSubjectType.USER:
             return None
         with self._services.unit_of_work.reading() as uow:
             user = uow.users.find(subject.name)
         if user is None or not (user.is_active and user.is_staff):
             return None
         return PanelUser(username=user.username, is_superuser=user.is_superuser)
+
+
+class OwnPagesOnly:
+    """Hides cookies of requests that pages of other origins have sent; they may only open a page of the panel."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http" and not _may_use_cookies(Request(scope)):
+            # Without cookies, the request is that of a stranger, and no form of it is accepted.
+            headers = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
+            scope = {**scope, "headers": headers}
+        await self._app(scope, receive, send)
 
 
 class SecurityHeaders:
@@ -113,6 +138,17 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                if headers.get("content-type", "").startswith(_SHOWING_ROWS):
+                    headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def _may_use_cookies(request: Request) -> bool:
+    told = request.headers.get
+    opens_page = told("sec-fetch-mode") == "navigate" and told("sec-fetch-dest") == "document"
+    if opens_page and request.method in SAFE_METHODS:
+        return True
+    hosts = (told("host"), told("x-forwarded-host"))
+    return is_same_origin(told("sec-fetch-site"), told("origin"), hosts)

@@ -22,6 +22,7 @@ from lifecycle.auth.authorize import (
     check_scope,
     is_gateway,
 )
+from lifecycle.auth.browser_sessions import BrowserSessions
 from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import Users
 from lifecycle.config import Config
@@ -48,6 +49,7 @@ class LifecycleServices:
     unit_of_work: UnitOfWorkFactory
     secret_box: SecretBox
     authenticator: Authenticator
+    sessions: BrowserSessions
     users: Users
     tokens: Tokens
     plugins: PluginEngine

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.routing import iter_route_contexts
+from lifecycle.auth.browser_sessions import SessionPurpose
 from racetrack_commons.testing.builders import a_manifest_dict
 
 TABLES = Path(__file__).parents[3] / "docs" / "access.md"
@@ -112,6 +113,7 @@ EXAMPLES = {
         {"old_password": "admin", "new_password": "weak"}, answer=400
     ),
     "POST /api/v1/users/login": Example({}, answer=422),
+    "POST /api/v1/users/job_session": Example({}, answer=422),
     "POST /api/v1/users/register": Example({"username": "anna", "password": ""}, answer=400),
     "GET /websocket/events": Example(answer=405),
     "WS /websocket/events": Example(answer=101),
@@ -182,6 +184,22 @@ def test_callers_get_what_the_tables_say(lifecycle, world, route):
             world.snapshot.restore()
 
     assert not wrong
+
+
+@pytest.mark.parametrize("purpose", SessionPurpose)
+def test_a_session_of_a_browser_passes_no_guard_but_that_of_calls(lifecycle, world, purpose):
+    token = world.headers["admin"]["X-Racetrack-Auth"]
+    headers = {"X-Racetrack-Auth": lifecycle.services.sessions.open(token, purpose)}
+    passed = []
+    for route, guard in GUARD_OF.items():
+        method, path = route.replace("MOUNT", "GET").split(" ")
+        example = EXAMPLES.get(route, Example())
+        body = b"" if example.body is None else json.dumps(example.body).encode()
+        answered = lifecycle.ask(method, fill_in(path, example), headers, body)
+        passed += [route] if guard != "open" and answered != 401 else []
+
+    asks = "GET /api/v1/auth/can-call-job/{job_name}/{job_version}"
+    assert passed == ([f"{asks}/{{endpoint:path}}", asks] if purpose == "jobs" else [])
 
 
 @pytest.mark.parametrize("route", GUARD_OF)

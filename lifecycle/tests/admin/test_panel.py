@@ -7,6 +7,12 @@ from lifecycle.database.tables.auth import AuthTokenRow, UserRow
 from lifecycle.domain.audit import AuditFilter
 from lifecycle.domain.auth import AuthTokenDto, UserRights
 from racetrack_client.log.errors import UnauthorizedError
+from racetrack_commons.auth.cookies import (
+    JOB_COOKIE,
+    MARK_COOKIE,
+    PANEL_COOKIE,
+    PANEL_FORM_COOKIE,
+)
 from racetrack_commons.testing.builders import a_job
 from sqlalchemy import select
 
@@ -15,7 +21,7 @@ CREDENTIALS = {"username": "admin", "password": "admin"}
 
 
 def csrf(client):
-    return {"csrftoken": client.cookies.get("starlette_admin_csrftoken", "")}
+    return {"csrftoken": client.cookies.get(PANEL_FORM_COOKIE, "")}
 
 
 @pytest.fixture
@@ -96,13 +102,68 @@ def test_a_user_who_is_not_staff_is_refused(visitor, app_uow):
     assert "not one of the staff" in answer.text
 
 
-def test_the_cookie_of_the_platform_opens_the_panel(client):
+def test_its_session_is_for_the_panel_alone(visitor):
+    answer = submit(visitor, "login", **CREDENTIALS)
+    *_, cookie = answer.headers.get_list("set-cookie")
+    assert cookie.startswith("racetrack_panel=")
+    # Without a path, a browser takes the directory of the log-in.
+    assert cookie.endswith("; HttpOnly; Max-Age=43200; SameSite=strict")
+    assert visitor.cookies.get("racetrack_panel", path=PANEL)
+    # PUB hands none of these to jobs, nor from them.
+    assert set(visitor.cookies) == {JOB_COOKIE, MARK_COOKIE, PANEL_COOKIE, PANEL_FORM_COOKIE}
+
+
+@pytest.mark.parametrize("name", ["racetrack_panel", "X-Racetrack-Auth"])
+def test_nothing_but_its_own_session_opens_the_panel(client, admin, name):
     client.post("/lifecycle/api/v1/users/login", json=CREDENTIALS)
-    assert client.get(f"{PANEL}/user/list", follow_redirects=False).status_code == 200
+    session = client.cookies["racetrack_jobs"]
+    for value in (session, admin["X-Racetrack-Auth"], "garbage"):
+        headers = {"Cookie": f"{name}={value}"}
+        answer = client.get(f"{PANEL}/user/list", headers=headers, follow_redirects=False)
+        assert answer.status_code == 303
+
+
+def test_pages_of_other_origins_read_nothing_of_the_panel(staff):
+    for path in ("", "/", "/user/list", "/login"):
+        answer = staff.get(f"{PANEL}{path}", headers={"Origin": "http://evil.example"})
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+FOREIGN = (
+    {"Origin": "http://testserver:7205"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "cross-site", "Origin": "http://testserver"},
+    {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+)
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_pages_of_other_origins_neither_read_nor_write_with_the_cookie(staff, app_uow, headers):
+    url = f"{PANEL}/esc"
+    read = staff.get(f"{url}/list", headers=headers, follow_redirects=False)
+    form = {"name": "spy"} | csrf(staff)  # Any page of the host can make a valid token.
+    written = staff.post(f"{url}/create", data=form, headers=headers, follow_redirects=False)
+
+    assert (read.status_code, written.status_code) == (303, 403)
+    with app_uow.reading() as uow:
+        assert uow.escs.list_all() == []
+
+
+def test_a_link_of_another_page_opens_the_panel(staff):
+    headers = {
+        "Sec-Fetch-Site": "same-site",
+        "Sec-Fetch-Mode": "navigate",
+        "Sec-Fetch-Dest": "document",
+    }
+    page = staff.get(f"{PANEL}/esc/list", headers=headers, follow_redirects=False)
+    assert page.status_code == 200
+    assert page.headers["cross-origin-opener-policy"] == "same-origin"
+    assert page.headers["cache-control"] == "no-store"
 
 
 def test_logging_out_closes_it(staff):
     assert submit(staff, "logout").status_code == 303
+    assert "racetrack_panel" not in staff.cookies
     assert staff.get(f"{PANEL}/user/list", follow_redirects=False).status_code == 303
 
 

@@ -5,13 +5,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from racetrack_commons.auth.cookies import SAFE_METHODS
 from racetrack_commons.entities.async_calls import AsyncJobCallDto, decode_body
 
 from pub.config import PubConfig
 from pub.metrics import PubMetrics
 from pub.proxy.connect import Connected, JobConnector
 from pub.proxy.errors import CallFailed
-from pub.proxy.forward import SAFE_METHODS
 from pub.proxy.headers import HeaderRules
 from pub.proxy.upstream import UpstreamClient, UpstreamError, UpstreamRequest, UpstreamResponse
 from pub.routing.route import JobPath, Route, RouteQuery

@@ -22,8 +22,9 @@ from pub.async_calls.attempt import fold
 from pub.async_calls.runner import AsyncCallRunner
 from pub.config import PubConfig
 from pub.metrics import PubMetrics
-from pub.proxy.call import Call, read_header
+from pub.proxy.call import Call
 from pub.proxy.connect import JobConnector
+from pub.proxy.cookies import read_header
 from pub.proxy.errors import CallFailed
 from pub.proxy.headers import HeaderRules, job_target
 from pub.routing.route import Route

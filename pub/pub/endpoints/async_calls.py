@@ -24,7 +24,7 @@ from pub.endpoints.async_call_responses import (
 )
 from pub.metrics import PubMetrics
 from pub.proxy.call import Call, read_call
-from pub.proxy.errors import CallFailed, overloaded
+from pub.proxy.errors import CallFailed, explain, overloaded
 
 _NEW = "/async/new"
 _OF_JOB = ("job_name", "job_version")
@@ -103,7 +103,7 @@ class AsyncCallRoutes:
                 raise overloaded()
             kept = await self._starter.start(call)
         except CallFailed as failure:
-            return self._refuse(call, failure, request)
+            return self._refuse(call, explain(failure, call), request)
         finally:
             self._at_once -= 1
         headers = {call.tracing_header: call.tracing_id}

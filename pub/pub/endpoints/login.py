@@ -1,8 +1,10 @@
-"""The route behind the log-in page: Lifecycle checks the password, and the browser gets the cookie of this gateway's host."""
+"""The routes behind the log-in page: Lifecycle checks the password, and the browser gets a session of this gateway's host."""
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
+from racetrack_commons.auth.cookies import JOB_COOKIE, MARK_COOKIE, PANEL_COOKIE, PANEL_PATHS
+from racetrack_commons.entities.job_session import JobSession
 from racetrack_commons.entities.lifecycle_client import (
     LifecycleClient,
     LifecycleError,
@@ -10,7 +12,14 @@ from racetrack_commons.entities.lifecycle_client import (
 )
 from starlette.responses import HTMLResponse, Response
 
-from pub.proxy.login_page import PAGE_HEADERS, LoginPage, find_job_link, render_message
+from pub.proxy.cookies import may_use_cookies
+from pub.proxy.login_page import (
+    PAGE_HEADERS,
+    LoginPage,
+    find_job_link,
+    render_logout,
+    render_message,
+)
 
 _LONGEST_FORM = 64 * 1024
 
@@ -26,6 +35,8 @@ class LoginRoutes:
         router = APIRouter(include_in_schema=False)
         router.add_api_route("/login", self.show, methods=["GET"], response_model=None)
         router.add_api_route("/login", self.log_in, methods=["POST"], response_model=None)
+        router.add_api_route("/logout", self.show_logout, methods=["GET"], response_model=None)
+        router.add_api_route("/logout", self.log_out, methods=["POST"], response_model=None)
         return router
 
     async def show(self) -> Response:
@@ -34,12 +45,13 @@ class LoginRoutes:
 
     async def log_in(self, request: Request) -> Response:
         """Check the password; on success, set the cookie and go to the job."""
-        if not _is_of_our_page(request):
+        # Pages of other hosts must not log a browser in as someone else.
+        if not may_use_cookies(request.scope):
             return _answer(render_message("Open the job in this browser, and log in there."), 403)
         form = await _read_form(request)
         link = find_job_link(form.get("next", "")) or ""
         try:
-            cookie = await self._lifecycle.log_in(
+            session = await self._lifecycle.open_job_session(
                 form.get("username", ""), form.get("password", ""), _trace_clients(request)
             )
         except LifecycleError as error:
@@ -47,25 +59,43 @@ class LoginRoutes:
         except LifecycleUnreachable:
             return _answer(LoginPage("Lifecycle does not answer now.", link=link).render(), 503)
         if not link:
-            response = _answer(render_message("You are logged in: open the URL of a job."), 200)
+            response = _answer(render_logout("You are logged in: open the URL of a job."), 200)
         else:
             response = Response(status_code=303, headers={"Location": link})
-        response.headers["Set-Cookie"] = cookie
+        _set_cookie(request, response, session)
         return response
+
+    async def show_logout(self) -> Response:
+        """Return a page with a button that logs out."""
+        return _answer(render_logout("Log out of all jobs in this browser."), 200)
+
+    async def log_out(self, request: Request) -> Response:
+        """Delete every cookie that a log-in may have set for this host."""
+        if not may_use_cookies(request.scope):
+            return _answer(render_message("Open this page in this browser to log out."), 403)
+        response = _answer(render_message("You are logged out."), 200)
+        response.set_cookie(JOB_COOKIE, max_age=0, path=None, httponly=True, samesite="lax")
+        response.delete_cookie(MARK_COOKIE, samesite="lax")
+        for path in PANEL_PATHS:
+            response.delete_cookie(PANEL_COOKIE, path=path, httponly=True, samesite="strict")
+        return response
+
+
+def _set_cookie(request: Request, response: Response, session: JobSession) -> None:
+    forwarded = request.headers.get("x-forwarded-proto", "").strip().lower()
+    response.set_cookie(
+        JOB_COOKIE,
+        session.session,
+        max_age=session.lifetime_seconds,
+        path=None,  # Browsers take the directory of the log-in, whatever path a proxy gives to the gateway.
+        httponly=True,
+        samesite="lax",
+        secure=session.is_secure or "https" in (request.url.scheme, forwarded),
+    )
 
 
 def _answer(page: bytes, status: int) -> Response:
     return HTMLResponse(page, status, headers=PAGE_HEADERS)
-
-
-def _is_of_our_page(request: Request) -> bool:
-    """Return whether the form was on a page of this host: other sites must not log a browser in as someone else."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    origin = request.headers.get("origin")
-    hosts = [request.headers.get(name) for name in ("host", "x-forwarded-host")]
-    return origin is None or urlsplit(origin).netloc in hosts
 
 
 async def _read_form(request: Request) -> dict[str, str]:

@@ -3,19 +3,15 @@
 import random
 import re
 import uuid
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote
 
 from starlette.types import Receive, Scope, Send
 
 from pub.config import PubConfig
+from pub.proxy.cookies import Headers, read_header, read_token
 from pub.routing.route import JobPath, RouteQuery, parse_job_path
 
-AUTH_NAMES = ("x-racetrack-auth", "x-racetrack-esc-auth", "x-racetrack-user-auth")
-Headers = Sequence[tuple[bytes, bytes]]
-"""The headers of an ASGI scope: their names are in lower case."""
-_BROKEN_ESCAPE = re.compile("%(?![0-9a-fA-F]{2})")
 _TRACING_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -73,36 +69,12 @@ def read_call(scope: Scope, receive: Receive, send: Send, config: PubConfig) -> 
     tracing_id = read_header(headers, config.request_tracing_header.lower().encode())
     if not _TRACING_ID.fullmatch(tracing_id):
         tracing_id = _make_tracing_id()
-    token = read_token(headers)
+    token = read_token(scope)
     if not token and _is_preflight(scope):
         token = config.lifecycle_auth_token.get_secret_value()
     return Call(
         scope, receive, send, job, raw_path, tracing_id, token, config.request_tracing_header
     )
-
-
-def read_token(headers: Headers) -> str:
-    """Return the first token of the headers and cookies, in the contract's order of names; empty without a token."""
-    for name in AUTH_NAMES:
-        token = read_header(headers, name.encode()) or _read_cookie(headers, name)
-        if token:
-            # Other characters can't be part of a token, and must never get into the head of another request.
-            return token if token.isascii() and token.isprintable() else ""
-    return ""
-
-
-def read_header(headers: Headers, name: bytes) -> str:
-    """Return the value of a header by its lower-case name; empty when it is absent."""
-    for key, value in headers:
-        if key == name:
-            return value.decode("latin-1")
-    return ""
-
-
-def remove_auth_cookies(cookie: bytes) -> bytes:
-    """Return the cookie header without the cookies that hold tokens."""
-    kept = [part for part in cookie.split(b";") if _cookie_name(part) not in AUTH_NAMES]
-    return b";".join(kept).strip()
 
 
 def _make_tracing_id() -> str:
@@ -126,21 +98,3 @@ def _is_preflight(scope: Scope) -> bool:
         and not read_header(headers, b"content-length")
         and not read_header(headers, b"transfer-encoding")
     )
-
-
-def _read_cookie(headers: Headers, name: str) -> str:
-    for part in _list_cookies(headers):
-        if _cookie_name(part) == name:
-            value = part.partition(b"=")[2].strip().decode("latin-1")
-            return "" if _BROKEN_ESCAPE.search(value) else unquote_plus(value)
-    return ""
-
-
-def _list_cookies(headers: Headers) -> Iterator[bytes]:
-    for key, value in headers:
-        if key == b"cookie":
-            yield from value.split(b";")
-
-
-def _cookie_name(part: bytes) -> str:
-    return part.partition(b"=")[0].strip().lower().decode("latin-1")

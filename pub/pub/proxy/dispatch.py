@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pub.config import PubConfig
 from pub.metrics import PubMetrics
 from pub.proxy.call import Call, read_call
-from pub.proxy.errors import CallFailed, Headers, broken, overloaded
+from pub.proxy.errors import CallFailed, Headers, broken, explain, overloaded
 from pub.proxy.forward import HttpForwarder
 from pub.proxy.login_page import is_for_browser, render_failure
 from pub.proxy.websocket import WebSocketForwarder
@@ -53,7 +53,7 @@ class Proxy:
             forwarder = self._http if call.scope["type"] == "http" else self._websocket
             await forwarder.forward(call)
         except CallFailed as failure:
-            await self._fail(call, failure)
+            await self._fail(call, explain(failure, call))
         except Exception:
             self._metrics.count("pub_panic_errors")
             logger.exception(f"{call} failed", extra={"id": call.tracing_id})

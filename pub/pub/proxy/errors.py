@@ -3,10 +3,12 @@
 import json
 from dataclasses import dataclass, field
 
+from racetrack_commons.auth.token import AUTH_HEADER
 from racetrack_commons.entities.dto import JobStatus
 from racetrack_commons.entities.lifecycle_client import LifecycleError
 
-from pub.proxy.call import Call, read_header
+from pub.proxy.call import Call
+from pub.proxy.cookies import has_foreign_cookie, read_header
 from pub.proxy.upstream import ConnectionTimedOut, Misdirected, ResponseTimedOut, UpstreamError
 from pub.routing.route import Route
 
@@ -55,6 +57,16 @@ def refused(error: LifecycleError, *, is_debug: bool) -> CallFailed:
         return CallFailed(503, f"Proxy request error: {cause}", retry_after=5)
     status = error.status if error.status == 400 else 500
     return CallFailed(status, f"Proxy request error: Getting job details: {cause}")
+
+
+def explain(failure: CallFailed, call: Call) -> CallFailed:
+    """Return the failure of a call; if only its cookie did not count, with the reason why."""
+    if failure.status != 401 or call.token or not has_foreign_cookie(call.scope):
+        return failure
+    hint = (
+        "log-in cookies count only in requests of this host's own pages, send a token in the header"
+    )
+    return CallFailed(401, f"{failure.error}: {hint} {AUTH_HEADER}")
 
 
 def unknown() -> CallFailed:

@@ -4,17 +4,18 @@ import time
 from dataclasses import dataclass, field
 
 from racetrack_client.log.logs import get_logger
+from racetrack_commons.auth.cookies import SAFE_METHODS
 
 from pub.metrics import PubMetrics
-from pub.proxy.call import Call, read_header
+from pub.proxy.call import Call
 from pub.proxy.caller import CallerBody, CallerDisconnected, DisconnectWatcher
 from pub.proxy.connect import Connected, JobConnector
+from pub.proxy.cookies import read_header
 from pub.proxy.headers import HeaderRules, job_target
 from pub.proxy.upstream import UpstreamClient, UpstreamError, UpstreamRequest, UpstreamResponse
 from pub.routing.route import Route
 
 logger = get_logger(__name__)
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 
 @dataclass(frozen=True)

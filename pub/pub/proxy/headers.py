@@ -9,7 +9,14 @@ from racetrack_commons.auth.instance_proof import (
     SERVICE_HEADER,
 )
 
-from pub.proxy.call import AUTH_NAMES, Call, Headers, read_header, remove_auth_cookies
+from pub.proxy.call import Call
+from pub.proxy.cookies import (
+    AUTH_NAMES,
+    Headers,
+    confine_job_cookie,
+    read_header,
+    remove_auth_cookies,
+)
 from pub.proxy.upstream import JOB_HEADER, UpstreamResponse
 from pub.routing.route import Route
 
@@ -44,8 +51,23 @@ _NEVER_TO_JOBS = (
     }
     | _OF_PROOFS
 )
+# By these, a page of one job would decide about all pages of the host: those of other jobs, and perhaps the admin panel.
+_OF_WHOLE_HOSTS = {
+    b"accept-ch",
+    b"alt-svc",
+    b"clear-site-data",
+    b"expect-ct",
+    b"nel",
+    b"origin-agent-cluster",
+    b"public-key-pins",
+    b"public-key-pins-report-only",
+    b"report-to",
+    b"service-worker-allowed",
+    b"set-login",
+    b"strict-transport-security",
+}
 # The ASGI server sets the date of each answer itself.
-_NEVER_TO_CALLERS = _HOP_BY_HOP | _OF_PROOFS | {b"date"}
+_NEVER_TO_CALLERS = _HOP_BY_HOP | _OF_PROOFS | _OF_WHOLE_HOSTS | {b"date"}
 _BODILESS = {204, 304}
 
 
@@ -89,17 +111,25 @@ class HeaderRules:
     def to_caller(
         self, response: UpstreamResponse, address: str, tracing_id: str
     ) -> list[tuple[bytes, bytes]]:
-        """Make the headers of the answer to the caller; redirects to the job's own address become relative."""
+        """Make the headers of the answer to the caller.
+
+        Redirects to the job's own address become relative; what concerns the whole host is dropped.
+        """
         headers = [(name.lower(), value) for name, value in response.headers]
         left_out = self._never_to_callers | _named_by_connection(headers)
         if response.status in _BODILESS:
             # Such an answer tells the length of another one, but the server would insist on that many bytes.
             left_out |= {b"content-length"}
-        passed = [
-            (name, _relative(value, address) if name == b"location" else value)
-            for name, value in headers
-            if name not in left_out
-        ]
+        passed = []
+        for name, value in headers:
+            if name in left_out:
+                continue
+            if name == b"location":
+                passed.append((name, _relative(value, address)))
+            elif name != b"set-cookie":
+                passed.append((name, value))
+            elif kept := confine_job_cookie(value):
+                passed.append((name, kept))
         passed.append((self._tracing_name, tracing_id.encode()))
         return passed
 

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from html import escape
 
-from pub.proxy.call import Call, read_header
+from pub.proxy.call import Call
+from pub.proxy.cookies import read_header
 from pub.proxy.errors import CallFailed, Headers
 from pub.routing.route import parse_job_path
 
@@ -30,6 +31,10 @@ _FORM = """<form method="post" action="{action}">
 <label>User<input name="username" autocomplete="username" required autofocus></label>
 <label>Password<input name="password" type="password" autocomplete="current-password" required></label>
 <button>Log in</button>
+</form>
+"""
+_LOGOUT = """<form method="post" action="logout">
+<button>Log out</button>
 </form>
 """
 _PAGE = """<!doctype html>
@@ -75,6 +80,11 @@ class LoginPage:
 def render_message(message: str) -> bytes:
     """Return a page without a form."""
     return _render("Log in to Racetrack", message, "")
+
+
+def render_logout(message: str) -> bytes:
+    """Return a page with a form that logs out."""
+    return _render("Log out of Racetrack", message, _LOGOUT)
 
 
 def is_for_browser(call: Call) -> bool:

@@ -47,6 +47,8 @@ class FakeLifecycle:
         self.is_revoked = False
         self.valid_seconds: float | None = None
         """The seconds until the caller's token expires; None if it does not."""
+        self.is_secure = False
+        """True if sessions of browsers are for HTTPS only."""
         self.refused_reports = 0
         """The number of reports of calls to answer with the status of refusal."""
         self.refusal = 503
@@ -69,7 +71,7 @@ class FakeLifecycle:
                 ),
                 Route("/lifecycle/api/v1/events", self._stream_changes),
                 Route("/lifecycle/api/v1/calls", self._take_report, methods=["POST"]),
-                Route("/lifecycle/api/v1/users/login", self._log_in, methods=["POST"]),
+                Route("/lifecycle/api/v1/users/job_session", self._log_in, methods=["POST"]),
             ]
         )
 
@@ -134,9 +136,8 @@ class FakeLifecycle:
         self.asked.append(dict(request.headers))
         if await request.json() != {"username": "alice", "password": "of & alice"}:
             return JSONResponse({"error": "wrong password", "type": "WrongCredentials"}, 401)
-        response = JSONResponse({"username": "alice"})
-        response.set_cookie("X-Racetrack-Auth", "a.good.z", samesite="lax")
-        return response
+        session = {"session": "a.good.z", "lifetime_seconds": 60, "is_secure": self.is_secure}
+        return JSONResponse(session)
 
     async def _stream_changes(self, request: Request) -> Response:
         if not self.is_streaming:

@@ -36,7 +36,8 @@ def test_a_browser_logs_in_and_gets_the_job(pub, job, lifecycle, url):
 
     assert logged_in.status_code == 303
     assert urljoin(str(logged_in.url), logged_in.headers["location"]) == f"{pub.base_url}{url}"
-    assert logged_in.headers["set-cookie"] == "X-Racetrack-Auth=a.good.z; Path=/; SameSite=lax"
+    cookie = "racetrack_jobs=a.good.z; HttpOnly; Max-Age=60; SameSite=lax"
+    assert logged_in.headers["set-cookie"] == cookie
     assert pub.get(url, headers=BROWSER).status_code == 200  # The client keeps the cookie.
     assert lifecycle.asked[1]["x-forwarded-for"] == "127.0.0.1"
     assert lifecycle.asked[1]["x-racetrack-auth"] == "a.internal.z"
@@ -140,3 +141,30 @@ def test_the_page_of_a_starting_job_says_when_to_try_again(pub, lifecycle):
 
 def test_the_page_can_be_opened_without_a_job(pub, lifecycle):
     assert read_form(pub.get("/pub/login")) == (f"{pub.base_url}/pub/login", "")
+
+
+@pytest.mark.parametrize(
+    ("is_secure", "headers"), [(True, {}), (False, {"X-Forwarded-Proto": "https"})]
+)
+def test_the_session_is_for_https_wherever_browsers_use_it(pub, lifecycle, is_secure, headers):
+    lifecycle.is_secure = is_secure
+    form = {"username": "alice", "password": "of & alice"}
+    answer = pub.post("/pub/login", data=form, headers=BROWSER | headers)
+    assert "; Secure" in answer.headers["set-cookie"]
+
+
+def test_a_browser_logs_out(pub, job):
+    log_in(pub, pub.get(URL, headers=BROWSER))
+    page = pub.get("/pub/logout", headers=BROWSER)
+    [action] = re.findall(r'action="([^"]*)"', page.text)
+    url = urljoin(str(page.url), action)
+
+    foreign = pub.post(url, headers=BROWSER | {"Sec-Fetch-Site": "same-site"})
+    assert (foreign.status_code, "set-cookie" in foreign.headers) == (403, False)
+    assert pub.get(URL, headers=BROWSER).status_code == 200
+
+    left = pub.post(url, headers=BROWSER)
+    assert "You are logged out." in left.text
+    deleted = {each.partition("=")[0] for each in left.headers.get_list("set-cookie")}
+    assert deleted == {"racetrack_jobs", "X-Racetrack-Auth", "racetrack_panel"}
+    assert pub.get(URL, headers=BROWSER).status_code == 401

@@ -1,7 +1,7 @@
 import socket
 
 import pytest
-from pub.proxy.call import read_token, remove_auth_cookies
+from pub.proxy.cookies import confine_job_cookie, read_token, remove_auth_cookies
 
 URL = "/pub/job/adder/latest"
 
@@ -161,15 +161,90 @@ def read_all(connection: socket.socket) -> bytes:
         ([(b"cookie", b"theme=dark"), (b"cookie", b"a=b; X-Racetrack-Auth=x%2Fy+z")], "x/y z"),
         ([(b"cookie", b"X-Racetrack-Auth=x%2")], ""),
         ([(b"authorization", b"Bearer a")], ""),
+        ([(b"cookie", b"racetrack_jobs=s; X-Racetrack-Auth=logged-in")], "s"),
+        ([(b"cookie", b"racetrack_jobs=s; X-Racetrack-Auth=x")], "x"),
+        ([(b"x-racetrack-esc-auth", b"b"), (b"cookie", b"racetrack_jobs=s")], "b"),
+        ([(b"cookie", b"X-Racetrack-Auth=logged-in; racetrack_panel=p")], ""),
         ([(b"x-racetrack-auth", b"a\tb")], ""),
         ([(b"cookie", b"X-Racetrack-Auth=a%0D%0AX-Other:%201")], ""),
     ],
 )
 def test_the_first_token_in_the_order_of_the_contract_counts(headers, token):
-    assert read_token(headers) == token
+    assert read_token(a_request(headers)) == token
+
+
+def a_request(headers, method="GET", kind="http"):
+    return {"type": kind, "method": method, "headers": headers}
 
 
 def test_cookies_that_hold_tokens_are_removed():
     cookie = b"X-Racetrack-Auth=a; theme=dark; x-racetrack-user-auth=b; x=X-Racetrack-Auth"
     assert remove_auth_cookies(cookie) == b"theme=dark; x=X-Racetrack-Auth"
+    assert (
+        remove_auth_cookies(
+            b"racetrack_jobs=a; racetrack_panel=b; starlette_admin_csrftoken=c; c=d"
+        )
+        == b"c=d"
+    )
     assert remove_auth_cookies(b"X-Racetrack-Esc-Auth=a") == b""
+
+
+OWN = [(b"host", b"pub:7205"), (b"origin", b"http://pub:7205")]
+FOREIGN = [(b"host", b"pub:7205"), (b"origin", b"http://pub:7202")]
+
+
+@pytest.mark.parametrize("name", [b"racetrack_jobs", b"x-racetrack-auth"])
+@pytest.mark.parametrize(
+    ("headers", "get", "post", "websocket"),
+    [
+        ([(b"host", b"pub:7205")], True, True, True),  # a program
+        (OWN, True, True, True),
+        ([(b"x-forwarded-host", b"pub:7205"), (b"host", b"a"), OWN[1]], True, True, True),
+        (FOREIGN, False, False, False),
+        ([(b"origin", b"null")], False, False, False),
+        ([(b"sec-fetch-site", b"same-origin")], True, True, True),
+        ([(b"sec-fetch-site", b"none")], True, True, True),
+        ([(b"sec-fetch-site", b"same-site")], False, False, False),
+        ([(b"sec-fetch-site", b"cross-site"), *OWN], False, False, False),
+        ([(b"sec-fetch-site", b"same-site"), (b"sec-fetch-mode", b"navigate")], True, False, False),
+    ],
+)
+def test_cookies_count_only_in_requests_of_own_pages(name, headers, get, post, websocket):
+    shown = [*headers, (b"cookie", name + b"=s")]
+    requests = (
+        a_request(shown),
+        a_request(shown, "POST"),
+        a_request(shown, kind="websocket"),
+    )
+    assert [read_token(each) == "s" for each in requests] == [get, post, websocket]
+    # A header is no matter of the browser's: whatever sends it knows the token.
+    assert read_token(a_request([*headers, (b"x-racetrack-auth", b"t")], "POST")) == "t"
+
+
+@pytest.mark.parametrize("path", ["/pub/job/adder/latest/x", "/pub/async/new/job/adder/latest/x"])
+def test_a_page_of_another_origin_is_told_that_cookies_do_not_count(pub, job, path):
+    headers = {"X-Racetrack-Auth": "", "Cookie": "racetrack_jobs=a.good.z", "Origin": "http://evil"}
+    refused = pub.post(path, headers=headers)
+    assert refused.status_code == 401
+    assert "cookies count only in requests of this host's own pages" in refused.json()["error"]
+    assert job.calls == 0
+    del headers["Origin"]
+    assert pub.post(path, headers=headers).status_code != 401
+
+
+@pytest.mark.parametrize(
+    ("cookie", "kept"),
+    [
+        (b"session=1; Path=/; HttpOnly", b"session=1; Path=/; HttpOnly"),
+        (b"a=1; Domain=example.com; Path=/", b"a=1; Path=/"),
+        (b"a=1; DOMAIN = example.com", b"a=1"),
+        (b"X-Racetrack-Auth=stolen; Path=/", b""),
+        (b" x-racetrack-esc-auth =x", b""),
+        (b"racetrack_jobs=x; Max-Age=0", b""),
+        (b"racetrack_panel=x; Path=/lifecycle/admin", b""),
+        (b"=racetrack_jobs=x", b""),
+        (b"racetrack_jobs", b""),
+    ],
+)
+def test_jobs_set_no_cookie_of_the_platform_nor_of_other_hosts(cookie, kept):
+    assert confine_job_cookie(cookie) == kept

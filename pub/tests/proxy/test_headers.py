@@ -132,3 +132,34 @@ def answering(answer):
             connection.sendall(answer)
 
     return serve
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Clear-Site-Data",
+        "Service-Worker-Allowed",
+        "Strict-Transport-Security",
+        "Report-To",
+        "NEL",
+        "Alt-Svc",
+    ],
+)
+def test_a_job_decides_nothing_for_the_whole_host(pub, start_raw_job, name):
+    start_raw_job(answering(an_answer(f"{name}: *", "X-Of-Job: 1")))
+    answer = pub.get(URL)
+    assert (answer.headers.get("x-of-job"), name in answer.headers) == ("1", False)
+
+
+def test_a_job_sets_cookies_of_its_own_only(pub, start_raw_job):
+    cookies = (
+        "a=1; Domain=example.com",
+        "X-Racetrack-Auth=x; Path=/",
+        "racetrack_jobs=; Max-Age=0",
+    )
+    start_raw_job(answering(an_answer(*(f"Set-Cookie: {each}" for each in cookies))))
+    assert pub.get(URL).headers.get_list("set-cookie") == ["a=1"]
+
+
+def an_answer(*lines):
+    return "\r\n".join(["HTTP/1.1 200 OK", "Content-Length: 0", *lines, "", ""]).encode()

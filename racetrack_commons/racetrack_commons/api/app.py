@@ -10,9 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
-from racetrack_commons.api.asgi_layers import AccessLogMiddleware, BasePathMiddleware
+from racetrack_commons.api.asgi_layers import AccessLogMiddleware, BasePathMiddleware, OpenCors
 from racetrack_commons.api.errors import (
     STATUSES,
     ErrorMiddleware,
@@ -40,6 +39,8 @@ class ApiOptions:
     """The statuses of the service's own errors, whose texts callers may see."""
     max_body_bytes: int = 1024**2
     """The largest body of a request, if its route sets no other limit; a larger one is refused with 413."""
+    paths_without_cors: tuple[str, ...] = ()
+    """Paths with all that is below them that pages of other origins may not read."""
     quiet_paths: frozenset[str] = frozenset()
     """Paths that are called all the time: like probes, they are logged only when the answer is not 200."""
 
@@ -83,7 +84,9 @@ def create_api_app(
                 base_path=base_path.rstrip("/"),
                 quiet_paths=PROBE_PATHS | options.quiet_paths,
             ),
-            *_inner_middleware(base_path.rstrip("/"), metrics, statuses),
+            *_inner_middleware(
+                base_path.rstrip("/"), options.paths_without_cors, metrics, statuses
+            ),
         ],
         exception_handlers={
             RequestValidationError: answer_invalid_request,
@@ -98,17 +101,14 @@ def create_api_app(
 
 
 def _inner_middleware(
-    base_path: str, metrics: CommonsMetrics, statuses: Mapping[type[Exception], int]
+    base_path: str,
+    paths_without_cors: tuple[str, ...],
+    metrics: CommonsMetrics,
+    statuses: Mapping[type[Exception], int],
 ) -> list[Middleware]:
     """Return the layers, the outermost first: faults are answered inside CORS, so that browsers can read them."""
     layers = [
-        Middleware(
-            CORSMiddleware,
-            allow_origins=["*"],
-            allow_credentials=True,
-            allow_methods=["*"],
-            allow_headers=["*"],
-        ),
+        Middleware(OpenCors, base_path=base_path, closed=paths_without_cors),
         Middleware(ErrorMiddleware, metrics=metrics, statuses=statuses),
     ]
     if base_path:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 
 from racetrack_client.log.logs import get_logger
 from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -88,6 +89,24 @@ class BasePathMiddleware:
         if path.startswith(f"{self._base_path}/"):
             scope = {**scope, "root_path": scope.get("root_path", "") + self._base_path}
         await self._app(scope, receive, send)
+
+
+class OpenCors:
+    """Lets pages of all origins call the service with tokens, never with cookies; `closed` paths stay unreadable to them."""
+
+    def __init__(self, app: ASGIApp, base_path: str, closed: Collection[str]) -> None:
+        self._app = app
+        self._open = CORSMiddleware(
+            app, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"]
+        )
+        self._base_path = base_path
+        self._closed = tuple(f"{path}/" for path in closed)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection, as ASGI defines it."""
+        path = f"{scope.get('path', '').removeprefix(self._base_path)}/"
+        app = self._app if path.startswith(self._closed) else self._open
+        await app(scope, receive, send)
 
 
 class LazyApp:

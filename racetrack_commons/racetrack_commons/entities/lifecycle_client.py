@@ -30,6 +30,7 @@ from racetrack_commons.entities.async_calls import (
     NewAsyncCall,
 )
 from racetrack_commons.entities.dto import ChangeEvent, JobCallAuthData
+from racetrack_commons.entities.job_session import JobSession
 from racetrack_commons.entities.server_sent_events import EventReader, ServerSentEvent
 
 _ESCAPED_SLASH = re.compile("%2F", re.IGNORECASE)
@@ -84,8 +85,10 @@ class LifecycleClient:
                 f"what answers at {self.url} is not Lifecycle: {error}"
             ) from error
 
-    async def log_in(self, username: str, password: str, forwarded_for: str) -> str:
-        """Return the cookie of a user with this password, as Lifecycle sets it; LifecycleError carries 401 or 429."""
+    async def open_job_session(
+        self, username: str, password: str, forwarded_for: str
+    ) -> JobSession:
+        """Return a session of the user with this password, which calls jobs only; LifecycleError carries 401 or 429."""
         # The token of the service makes Lifecycle count failures for the address of the browser, not of the gateway.
         headers = {
             AUTH_HEADER: self.token,
@@ -93,8 +96,9 @@ class LifecycleClient:
             "X-Forwarded-For": forwarded_for,
         }
         content = json.dumps({"username": username, "password": password}).encode()
-        response = await self._send("POST", f"{self.url}/api/v1/users/login", headers, content)
-        return str(response.headers.get("set-cookie", ""))
+        url = f"{self.url}/api/v1/users/job_session"
+        response = await self._send("POST", url, headers, content)
+        return JobSession.model_validate_json(response.content)
 
     async def request(self, method: str, path: str, body: BaseModel | None = None) -> bytes:
         """Send a request to a path of the API with the service's token; return the body of the answer."""

@@ -26,6 +26,11 @@ class AuthTokenRepository:
         row = self._session.scalars(query).first()
         return AuthTokenDto.model_validate(row) if row else None
 
+    def find_by_id(self, token_id: str) -> AuthTokenDto | None:
+        """Return the stored token with an id, or None."""
+        row = self._session.get(AuthTokenRow, token_id)
+        return AuthTokenDto.model_validate(row) if row else None
+
     def list_of_subject(self, subject_id: str) -> list[AuthTokenDto]:
         """List the tokens of a subject, the newest first."""
         query = (

@@ -1,4 +1,4 @@
-"""The client of a request: its address, and the cookie by which a browser calls jobs."""
+"""The client of a request: its address, and whether a trusted proxy stands in between."""
 
 from collections.abc import Sequence
 from ipaddress import (
@@ -9,34 +9,12 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
-from urllib.parse import quote
 
-from fastapi import Request, Response
-from racetrack_commons.auth.token import AUTH_HEADER
-
-from lifecycle.config import Config
+from fastapi import Request
 
 Network = IPv4Network | IPv6Network
-_MONTH_SECONDS = 31 * 24 * 3600
 _SITE_PREFIX = 64
 """The network of an IPv6 site counts as one address, because each attempt could use another of its addresses."""
-
-
-def set_auth_cookie(response: Response, token: str, config: Config) -> None:
-    """Set the cookie that holds the token; scripts of the page may read it."""
-    response.set_cookie(
-        AUTH_HEADER,
-        quote(token, safe=""),
-        max_age=_MONTH_SECONDS,
-        samesite="lax",
-        secure=config.enforce_secure_cookie,
-        domain=_find_domain(config),
-    )
-
-
-def delete_auth_cookie(response: Response, config: Config) -> None:
-    """Delete the cookie that holds the token."""
-    response.delete_cookie(AUTH_HEADER, samesite="lax", domain=_find_domain(config))
 
 
 def trace_client_address(
@@ -59,8 +37,9 @@ def trace_client_address(
     return _describe(address)
 
 
-def _find_domain(config: Config) -> str | None:
-    return f"{config.racetrack_subdomain}.{config.cluster_fqdn}" if config.cluster_fqdn else None
+def is_from_trusted_proxy(request: Request, trusted_proxies: Sequence[Network]) -> bool:
+    """Return whether a trusted proxy has sent the request, whose headers about its client are believed."""
+    return _is_trusted(request.client.host if request.client else "", trusted_proxies)
 
 
 def _is_trusted(address: str, trusted_proxies: Sequence[Network]) -> bool:

@@ -151,7 +151,7 @@ def _require_permitted_caller(
 ) -> AuthSubject:
     # Not inside the unit of work of the route: a thread that holds one connection and waits
     # for another can wait forever for threads that do the same.
-    subject = services.authenticator.authenticate(token)
+    subject = services.sessions.authenticate_caller(token)
     with services.unit_of_work.reading() as uow:
         check_allowed(decide_endpoint(uow, subject, AuthScope.CALL_JOB, job, path))
     return subject

@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from racetrack_commons.auth.token import AuthSubjectType
 from racetrack_commons.entities.dto import UnixSeconds
 
 from lifecycle.auth.holders import ensure_holder, get_esc_holder
 from lifecycle.domain.auth import AuthTokenDto
-from lifecycle.endpoints.access.browser import set_auth_cookie
+from lifecycle.endpoints.access.cookies import set_login_cookies
 from lifecycle.endpoints.dependencies import (
     Administrator,
     AuthToken,
@@ -113,12 +113,13 @@ def revoke_own_token(
 
 @router.post("/token/user/regenerate")
 def regenerate_own_tokens(
-    user: UserSubject, services: ServicesDep, uow: UnitOfWorkDep, response: Response
+    user: UserSubject, services: ServicesDep, request: Request, response: Response
 ) -> ReplacementTokenPayload:
     """Replace all tokens of the calling user."""
-    holder = uow.auth_subjects.get(user.id or "")
-    token = services.tokens.regenerate(uow, holder, user)
-    set_auth_cookie(response, token, services.config)
+    with services.unit_of_work() as uow:
+        holder = uow.auth_subjects.get(user.id or "")
+        token = services.tokens.regenerate(uow, holder, user)
+    set_login_cookies(request, response, token, services)
     return ReplacementTokenPayload(new_token=token)
 
 

@@ -6,15 +6,19 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field, SecretStr, TypeAdapter
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import UnixSeconds
+from racetrack_commons.entities.job_session import JobSession
+from starlette.concurrency import run_in_threadpool
 
 from lifecycle.auth.authorize import NotPermitted
+from lifecycle.auth.browser_sessions import SessionPurpose
 from lifecycle.auth.password_check import LoginCredentials
 from lifecycle.auth.users import RightsChange, change_rights, check_may_set_password
 from lifecycle.domain.auth import UserDto
-from lifecycle.endpoints.access.browser import (
-    delete_auth_cookie,
-    set_auth_cookie,
-    trace_client_address,
+from lifecycle.endpoints.access.browser import trace_client_address
+from lifecycle.endpoints.access.cookies import (
+    are_jobs_over_https,
+    delete_cookies,
+    set_login_cookies,
 )
 from lifecycle.endpoints.dependencies import (
     AuthToken,
@@ -114,6 +118,14 @@ def read_client_address(request: Request, token: AuthToken, services: ServicesDe
 ClientAddress = Annotated[str, Depends(read_client_address)]
 
 
+def read_credentials(payload: CredentialsPayload, address: ClientAddress) -> LoginCredentials:
+    """Return the name and password of a log-in, and the address that it comes from."""
+    return LoginCredentials(payload.username, payload.password.get_secret_value(), address)
+
+
+Credentials = Annotated[LoginCredentials, Depends(read_credentials)]
+
+
 @router.get("/validate_user_auth")
 def validate_user_auth(user: UserSubject, token: AuthToken, uow: ReadingDep) -> UserProfileDto:
     """Check the token and show its user."""
@@ -125,21 +137,30 @@ def validate_user_auth(user: UserSubject, token: AuthToken, uow: ReadingDep) -> 
 
 @router.post("/login")
 async def log_in(
-    payload: CredentialsPayload, address: ClientAddress, services: ServicesDep, response: Response
+    credentials: Credentials, services: ServicesDep, request: Request, response: Response
 ) -> UserProfileDto:
     """Log in with name and password."""
-    password = payload.password.get_secret_value()
-    credentials = LoginCredentials(payload.username, password, address)
     profile = await services.threads.run_with_password(services.users.log_in, credentials)
-    set_auth_cookie(response, profile.token, services.config)
+    await run_in_threadpool(set_login_cookies, request, response, profile.token, services)
     return UserProfileDto(username=profile.username, token=profile.token, is_staff=profile.is_staff)
+
+
+@router.post("/job_session")
+async def open_job_session(credentials: Credentials, services: ServicesDep) -> JobSession:
+    """Log in with name and password to call jobs, and for nothing else: the log-in page of PUB."""
+    profile = await services.threads.run_with_password(services.users.log_in, credentials)
+    return JobSession(
+        session=await run_in_threadpool(services.sessions.open, profile.token, SessionPurpose.JOBS),
+        lifetime_seconds=services.sessions.lifetime_seconds,
+        is_secure=are_jobs_over_https(services.config),
+    )
 
 
 @router.get("/logout", response_class=Response)
 def log_out(services: ServicesDep) -> Response:
-    """Delete the token from the browser."""
+    """Delete all sessions from the browser."""
     response = Response()
-    delete_auth_cookie(response, services.config)
+    delete_cookies(response, services.config)
     return response
 
 

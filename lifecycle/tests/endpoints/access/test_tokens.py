@@ -8,7 +8,8 @@ API = "/lifecycle/api/v1"
 def test_regenerating_replaces_the_own_token_at_once(client, admin):
     answer = client.post(f"{API}/auth/token/user/regenerate", headers=admin)
     new = {"X-Racetrack-Auth": answer.json()["new_token"]}
-    assert new["X-Racetrack-Auth"] in answer.headers["set-cookie"]
+    assert new["X-Racetrack-Auth"] not in answer.headers["set-cookie"]
+    assert "racetrack_jobs=" in answer.headers["set-cookie"]
     profile = f"{API}/users/validate_user_auth"
     assert client.get(profile, headers=admin).status_code == 401
     assert client.get(profile, headers=new).status_code == 200

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from fastapi.testclient import TestClient
 from lifecycle.app import create_app
@@ -14,12 +16,12 @@ def test_logging_in_gives_a_token_and_a_cookie(client, admin):
         "token": admin["X-Racetrack-Auth"],
         "is_staff": True,
     }
-    cookie = answer.headers["set-cookie"]
-    assert cookie.startswith(f"X-Racetrack-Auth={admin['X-Racetrack-Auth']}; ")
-    assert "Max-Age=2678400" in cookie
-    assert "Path=/" in cookie
-    assert "httponly" not in cookie.lower()
-    assert "secure" not in cookie.lower()
+    mark, session = answer.headers.get_list("set-cookie")
+    # Older dashboards look for this name, so it is there; it gives no access.
+    assert mark == "X-Racetrack-Auth=logged-in; Max-Age=2678400; Path=/; SameSite=lax"
+    assert session.startswith("racetrack_jobs=")
+    assert session.endswith("; HttpOnly; Max-Age=43200; Path=/pub; SameSite=lax")
+    assert admin["X-Racetrack-Auth"] not in session
 
 
 def test_wrong_credentials_are_refused(client):
@@ -44,8 +46,45 @@ def test_the_cookie_is_for_the_domain_of_the_cluster_and_for_https_when_told(con
         answer = client.post(f"{API}/login", json=ADMIN)
     cookie = answer.headers["set-cookie"]
     assert "Domain=racetrack.c1.example.com" in cookie
-    assert "Secure" in cookie
-    assert "SameSite=lax" in cookie
+    assert cookie.count("Secure") == 2
+    assert cookie.count("SameSite=lax") == 2
+
+
+HTTPS = {"X-Forwarded-Proto": "https"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers", "secure"),
+    [
+        ({}, {}, []),
+        ({}, HTTPS, ["X-Racetrack-Auth", "racetrack_jobs"]),
+        ({"trusted_proxies": ()}, HTTPS, []),
+        ({"external_lifecycle_url": "https://a/lifecycle"}, {}, ["X-Racetrack-Auth", "racetrack_jobs"]),
+        ({"external_pub_url": "https://jobs.a/pub"}, {}, ["racetrack_jobs"]),
+        ({"cluster_fqdn": "a.example"}, {}, ["X-Racetrack-Auth", "racetrack_jobs"]),
+        ({"enforce_secure_cookie": True}, {}, ["X-Racetrack-Auth", "racetrack_jobs"]),
+    ],
+)  # fmt: skip
+def test_cookies_are_for_https_wherever_browsers_use_it(config, settings, headers, secure):
+    app = create_app(config.model_copy(update=settings))
+    with TestClient(app, client=("127.0.0.1", 1)) as client:
+        answer = client.post(f"{API}/login", json=ADMIN, headers=headers)
+        opened = client.post(f"{API}/job_session", json=ADMIN).json()
+    cookies = answer.headers.get_list("set-cookie")
+    assert [each.partition("=")[0] for each in cookies if "; Secure" in each] == secure
+    assert opened["is_secure"] is (
+        bool(secure)
+        and not headers
+        and settings != {"external_lifecycle_url": "https://a/lifecycle"}
+    )
+
+
+def test_no_cookie_is_what_the_log_in_page_of_pub_gets(client):
+    answer = client.post(f"{API}/job_session", json=ADMIN)
+    assert (answer.status_code, answer.json()["lifetime_seconds"]) == (200, 43200)
+    assert "set-cookie" not in answer.headers
+    wrong = client.post(f"{API}/job_session", json=ADMIN | {"password": "hunter2"})
+    assert (wrong.status_code, wrong.json()["type"]) == (401, "WrongCredentials")
 
 
 def test_the_profile_shows_the_token_that_asked(client, admin, app_uow):
@@ -62,10 +101,20 @@ def test_a_malformed_login_does_not_repeat_the_password(client):
     assert answer.status_code == 422
 
 
-def test_logging_out_clears_the_cookie(client):
+def test_logging_out_deletes_every_cookie(client):
     answer = client.get(f"{API}/logout")
     assert (answer.status_code, answer.content) == (200, b"")
-    assert "Max-Age=0" in answer.headers["set-cookie"]
+    deleted = [
+        (each.partition("=")[0], re.search("Path=([^;]*)", each)[1])
+        for each in answer.headers.get_list("set-cookie")
+        if "Max-Age=0" in each
+    ]
+    assert deleted == [
+        ("X-Racetrack-Auth", "/"),
+        ("racetrack_jobs", "/pub"),
+        ("racetrack_panel", "/lifecycle/admin"),
+        ("racetrack_panel", "/admin"),
+    ]
 
 
 def test_a_token_can_be_validated(client, admin):
