@@ -9,6 +9,26 @@ from racetrack_commons.os_users import enter
 
 
 @dataclass(frozen=True)
+class Confinement:
+    """What Landlock leaves to a program: everything else is out of its reach, whatever its user may do."""
+
+    readable: Sequence[Path]
+    """The files and directories that it reads, and runs programs from; those that do not exist are skipped."""
+    writable: Sequence[Path]
+    """The files and directories that it also changes."""
+    ports: Sequence[int] = (0,)
+    """The TCP ports that it listens on; 0 stands for one that the kernel chooses."""
+
+    def list_options(self) -> list[str]:
+        """List the options of `enter.py`."""
+        return [
+            *(f"read={path}" for path in self.readable),
+            *(f"write={path}" for path in self.writable),
+            *(f"port={port}" for port in self.ports),
+        ]
+
+
+@dataclass(frozen=True)
 class Entrance:
     """The way into a program: the groups that it joins, the user that it becomes, and what that user must reach."""
 
@@ -18,6 +38,7 @@ class Entrance:
     """The number of user and group; None: those of the service."""
     reach: Sequence[Path] = ()
     """Absolute paths that the user reaches although a directory above them is closed."""
+    confinement: Confinement | None = None
 
     def make_command(self, command: Sequence[str]) -> list[str]:
         """Return the command that leads to another one; it has to be started with `hide_variables`."""
@@ -25,6 +46,8 @@ class Entrance:
         if self.user_id is not None:
             options += [f"reach={path}" for path in self.reach if is_behind_closed(path)]
             options.append(f"user={self.user_id}")
+        if self.confinement is not None:
+            options += self.confinement.list_options()
         return [sys.executable, "-I", "-S", enter.__file__, *options, "--", *command]
 
 
