@@ -134,6 +134,13 @@ class Config(Settings):
     """Last number of the users that process jobs run as. Platforms on one machine need ranges of their own."""
     job_homes_dir: Path = Path("data/homes")
     """Directory of the home directories of process jobs that run as users of their own."""
+    job_sandbox: bool = False
+    """Hold process jobs to their own files and ports by Landlock, whichever user they run as. It takes Linux 6.12.
+
+    The log names the gaps that an older kernel leaves.
+    """
+    job_sandbox_paths: CommaSeparated[Path] = ()
+    """Further files and directories that jobs in a sandbox read, such as `/data/models`."""
     job_cgroups: bool = True
     """Hold process jobs to their limits by cgroups where Linux allows some. False: their memory is measured.
 

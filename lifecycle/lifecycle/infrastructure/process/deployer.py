@@ -2,6 +2,7 @@
 
 import signal
 import uuid
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer
 from lifecycle.infrastructure.memory_kill import MemoryKill
 from lifecycle.infrastructure.process.cgroups.job_groups import GroupLimits, JobGroup, JobGroups
-from lifecycle.infrastructure.process.job_users import JobUsers
+from lifecycle.infrastructure.process.job_users import JobUser, JobUsers
 from lifecycle.infrastructure.process.listening import is_held_by_another
 from lifecycle.infrastructure.process.log_file import append_line, read_last_lines
 from lifecycle.infrastructure.process.os_processes import (
@@ -36,6 +37,7 @@ from lifecycle.infrastructure.process.os_processes import (
 )
 from lifecycle.infrastructure.process.plan import Launch, make_data_mark, make_launch
 from lifecycle.infrastructure.process.ports import JobPorts
+from lifecycle.infrastructure.process.sandbox import JobSandbox
 from lifecycle.monitor.health import AddressTaken
 
 logger = get_logger(__name__)
@@ -61,6 +63,7 @@ class ProcessDeployer(BuiltInDeployer):
         self.groups = groups
         self.ports = JobPorts(config, uow)
         self.users = JobUsers(config, uow)
+        self.sandbox = JobSandbox(config, has_users=self.users.are_separate)
 
     def check_manifest(self, manifest: Manifest) -> None:
         """Raise InstanceNotStarted when the manifest asks for more than the platform allows."""
@@ -166,15 +169,11 @@ class ProcessDeployer(BuiltInDeployer):
         group = self._make_group(process, launch)
         note_end = partial(self._note_end, process)
         try:
-            user = self.users.get(process.job_name)
-            entrance = Entrance(
-                cgroups=group.entries if group else [],
-                user_id=user.id if user else None,
-                reach=self.users.open_files(user, launch) if user else [],
-            )
-            if user is not None:
-                launch = launch.move_home(user.variables)
+            entrance = Entrance(cgroups=group.entries if group else [])
             with self.ports.occupied(process, launch) as port:
+                if user := self.users.get(process.job_name):
+                    entrance = self._make_entrance(process, launch, user, entrance)
+                    launch = launch.move_home(user.variables)
                 started = start_process(launch, port, Path(process.log_path), entrance, note_end)
         except OSError as error:
             raise InstanceNotStarted(
@@ -249,6 +248,15 @@ class ProcessDeployer(BuiltInDeployer):
             group.remove()
             return None
         return group
+
+    def _make_entrance(
+        self, process: JobProcess, launch: Launch, user: JobUser, entrance: Entrance
+    ) -> Entrance:
+        reach = self.users.open_files(user, launch)
+        # A program that takes no socket opens its port itself.
+        ports = [] if launch.takes_socket else [process.port]
+        confinement = self.sandbox.confine(user, reach, ports)
+        return replace(entrance, user_id=user.id, reach=reach, confinement=confinement)
 
     def _adopt(self, process: JobProcess) -> bool:
         """Take over a process whose service was killed after it started the process, before it stored the pid."""

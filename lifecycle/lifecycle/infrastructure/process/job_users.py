@@ -30,7 +30,8 @@ _TEMPORARY = "tmp"
 class JobUser:
     """The user of a job family; its group has the same number."""
 
-    id: int
+    id: int | None
+    """Its number; None for the platform's own user."""
     home: Path
 
     @property
@@ -50,39 +51,39 @@ class JobUsers:
         self.are_separate = self._can_separate()
 
     def get(self, family: str) -> JobUser | None:
-        """Return the user of a job family, with its home directory; None where jobs run as the platform's user.
+        """Return the user of a job family, with its home directory.
 
-        Raises InstanceNotStarted when all users of the range are taken.
+        None where jobs run as the platform's user, in its home. Raises InstanceNotStarted when all users of the range are taken.
         """
-        if not self.are_separate:
+        homes = self._config.job_homes_dir.resolve()
+        if self.are_separate:
+            number = self._find(family) or self._add(family)
+            user = JobUser(number, homes / str(number))
+        elif self._config.job_sandbox:
+            user = JobUser(None, homes / _name_shared_home(family))
+        else:
             return None
-        number = self._find(family) or self._add(family)
-        user = JobUser(number, self._config.job_homes_dir.resolve() / str(number))
-        _make_passable(user.home.parent)
+        _make_passable(homes)
         for directory in (user.home, user.home / _TEMPORARY):
             directory.mkdir(mode=0o700, exist_ok=True)
-            os.chown(directory, number, number, follow_symlinks=False)
+            if user.id is not None:
+                os.chown(directory, user.id, user.id, follow_symlinks=False)
         return user
 
     def open_files(self, user: JobUser, launch: Launch) -> list[Path]:
         """Let the user read the image and the environment of its job, and no other job; return what it must reach."""
         workdir, python = Path(launch.workdir), Path(launch.command[0])
-        images, environments = self._config.images_dir, self._config.environments_dir
-        _make_passable(images.resolve())
-        if job := _find_child(images.resolve(), workdir):
-            _open_to_group(job, user.id)
         reach = [workdir, user.home]
         if python.is_absolute() and python.exists():
             reach += list_python_places(python)
-            _make_passable(environments.absolute())
-            environment = _find_child(environments.absolute(), python)
-            if environment is not None:
-                _open_environment(environment, user.id)
+        if user.id is not None:
+            self._open_image(workdir, user.id)
+            self._open_environment_of(python, user.id)
         return reach
 
     def remove_homes(self) -> list[str]:
         """Remove the home directories of families that have no jobs and no processes; return the families."""
-        if not self.are_separate or not self._config.job_homes_dir.is_dir():
+        if not self._config.job_homes_dir.is_dir():
             return []
         # Listed first: a row of a process is older than the home that it gets.
         homes = list(self._config.job_homes_dir.iterdir())
@@ -90,10 +91,24 @@ class JobUsers:
             families = {each.name for each in uow.jobs.list_all()}
             families |= {each.job_name for each in uow.processes.list_all()}
             kept = {str(uow.job_users.find(family)) for family in families}
+            kept |= {_name_shared_home(family) for family in families}
         homes = [home for home in homes if home.name not in kept]
         for home in homes:
             shutil.rmtree(home, ignore_errors=True)
         return [home.name for home in homes]
+
+    def _open_image(self, workdir: Path, user_id: int) -> None:
+        images = self._config.images_dir.resolve()
+        _make_passable(images)
+        if job := _find_child(images, workdir):
+            _open_to_group(job, user_id)
+
+    def _open_environment_of(self, python: Path, user_id: int) -> None:
+        environments = self._config.environments_dir.absolute()
+        environment = _find_child(environments, python)
+        if environment is not None and python.exists():
+            _make_passable(environments)
+            _open_environment(environment, user_id)
 
     def _can_separate(self) -> bool:
         if not self._config.job_users:
@@ -137,6 +152,11 @@ class JobUsers:
         start = int.from_bytes(digest[:8], "big") % len(numbers)
         yield from numbers[start:]
         yield from numbers[:start]
+
+
+def _name_shared_home(family: str) -> str:
+    """Return the name of the home directory of a family whose jobs run as the platform's user."""
+    return f"family-{family}"
 
 
 def _make_passable(directory: Path) -> None:
