@@ -65,7 +65,7 @@ def find_closed_parent(path: str) -> "str | None":
     return None
 
 
-def find_landlock_version() -> int:
+def read_landlock_version() -> int:
     """Return the version of Landlock that the kernel has: 4 knows ports, 6 knows signals; 0 when there is none."""
     if not sys.platform.startswith("linux"):
         return 0
@@ -127,7 +127,7 @@ def _confine(options: "list[tuple[str, str]]") -> None:
     allowed = [(kind, value) for kind, value in options if kind in _CONFINEMENT]
     if not allowed:
         return
-    version = find_landlock_version()
+    version = read_landlock_version()
     if not version:
         raise OSError("the kernel has no Landlock")
     rights = 2 ** _FILE_RIGHTS[min(version, len(_FILE_RIGHTS)) - 1] - 1

@@ -10,7 +10,7 @@ from racetrack_commons.os_users import enter
 
 @dataclass(frozen=True)
 class Confinement:
-    """What Landlock leaves to a program: everything else is out of its reach, whatever its user may do."""
+    """The files and ports that Landlock leaves to a program: all others are out of its reach, whatever its user may do."""
 
     readable: Sequence[Path]
     """The files and directories that it reads, and runs programs from; those that do not exist are skipped."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from racetrack_commons.os_users.enter import find_landlock_version
+from racetrack_commons.os_users.enter import read_landlock_version
 from racetrack_commons.os_users.entrance import (
     Confinement,
     Entrance,
@@ -22,7 +22,7 @@ USER = 2_100_059_001 if os.geteuid() == 0 else None
 SYSTEM = [Path(each) for each in ("/usr", "/bin", "/lib", "/lib64", "/etc", "/proc", "/nowhere")]
 
 pytestmark = pytest.mark.skipif(
-    find_landlock_version() < 6, reason="the kernel has no Landlock that knows signals (Linux 6.12)"
+    read_landlock_version() < 6, reason="the kernel has no Landlock that knows signals (Linux 6.12)"
 )
 
 

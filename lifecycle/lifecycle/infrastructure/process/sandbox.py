@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from racetrack_client.log.logs import get_logger
-from racetrack_commons.os_users.enter import find_landlock_version
+from racetrack_commons.os_users.enter import read_landlock_version
 from racetrack_commons.os_users.entrance import Confinement
 from racetrack_commons.settings import SettingsError
 
@@ -36,7 +36,7 @@ class JobSandbox:
         self._extra = config.job_sandbox_paths
         self.is_on = config.job_sandbox
         if self.is_on:
-            _check_kernel(find_landlock_version(), has_users=has_users)
+            _check_kernel(read_landlock_version(), has_users=has_users)
 
     def confine(
         self, user: JobUser, needed: Iterable[Path], ports: Iterable[int]

@@ -9,11 +9,11 @@ import pytest
 from lifecycle.infrastructure.process.deployer import ProcessDeployer
 from lifecycle.infrastructure.process.job_users import JobUser
 from lifecycle.infrastructure.process.sandbox import JobSandbox
-from racetrack_commons.os_users.enter import find_landlock_version
+from racetrack_commons.os_users.enter import read_landlock_version
 from racetrack_commons.testing.serving import wait_until
 
 with_landlock = pytest.mark.skipif(
-    find_landlock_version() < 6, reason="the kernel has no Landlock that knows signals (Linux 6.12)"
+    read_landlock_version() < 6, reason="the kernel has no Landlock that knows signals (Linux 6.12)"
 )
 SPY = """
 import http.server, json, os, pathlib, socket, sys, tempfile
