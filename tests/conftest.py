@@ -42,7 +42,7 @@ def job_directory(tmp_path: Path) -> Callable[..., Path]:
 
     def write(name: str, code: str, **manifest: object) -> Path:
         directory = tmp_path / name
-        directory.mkdir()
+        directory.mkdir(exist_ok=True)
         (directory / "job.py").write_text(code)
         usual = {
             "git": {"remote": "https://github.com/TheRacetrack/racetrack"},

@@ -50,6 +50,7 @@ from lifecycle.endpoints.route_threads import RouteThreads
 from lifecycle.endpoints.service_state import HealthProbes
 from lifecycle.event_stream.changes import ChangeFeed, JobEvents
 from lifecycle.event_stream.followed_logs import LogSources
+from lifecycle.event_stream.gateways import GatewayStreams
 from lifecycle.job.job_texts import JobTexts
 from lifecycle.record_editor import RecordEditor
 
@@ -142,6 +143,7 @@ def create_services(core: Core) -> LifecycleServices:
     )
     users = create_users(core, tokens)
     deployments = create_deployments(core)
+    changes = ChangeFeed(core.unit_of_work)
     return LifecycleServices(
         config=core.config,
         clock=core.clock,
@@ -155,7 +157,8 @@ def create_services(core: Core) -> LifecycleServices:
         infrastructure=core.infrastructure,
         metrics=core.metrics,
         threads=RouteThreads(core.clock),
-        changes=ChangeFeed(core.unit_of_work),
+        changes=changes,
+        gateways=GatewayStreams(changes, core.unit_of_work, core.clock),
         logs=LogSources(
             core.unit_of_work,
             core.infrastructure,
@@ -220,6 +223,7 @@ async def _work_in_background(core: Core, services: LifecycleServices) -> AsyncI
     if threads is not None:
         to_thread.current_default_thread_limiter().total_tokens = threads
     services.changes.start()
+    services.gateways.start()
     services.deployments.start()
     try:
         yield

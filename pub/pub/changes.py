@@ -12,7 +12,8 @@ from pub.routing.resolver import RouteResolver
 
 logger = get_logger(__name__)
 FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 0.5
+"""Short, because clients learn of the end of a deployment once the gateways are back."""
 
 
 class ChangeFollower:

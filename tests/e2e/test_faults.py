@@ -36,6 +36,7 @@ def test_a_deployment_survives_the_kill_of_a_service(
     stack.racetrack("deploy", str(directory), "--build-context", "local")
     with Caller(stack, f"{name}/latest/api/v1/perform", {"x": 3}) as caller:
         wait_until(lambda: caller.calls > 3)
+        job_directory(name, SLOW.replace("return x", "return -x"))
         command = stack.start_racetrack(
             "deploy", str(directory), "--force", "--build-context", "local"
         )
@@ -45,7 +46,8 @@ def test_a_deployment_survives_the_kill_of_a_service(
         output, _ = command.communicate(timeout=100)
     assert command.returncode == 0, output + stack.log_tails()
     assert caller.failures == [], stack.log_tails()
-    assert stack.call(f"{name}/latest/api/v1/perform", {"x": 4}).json() == 4
+    # A deployment has ended for the client when calls go to what it led to.
+    assert stack.call(f"{name}/latest/api/v1/perform", {"x": 4}).json() == -4
 
 
 def deployment_started(stack, name):

@@ -32,6 +32,7 @@ from lifecycle.domain.secrets import SecretBox
 from lifecycle.endpoints.route_threads import RouteThreads
 from lifecycle.event_stream.changes import ChangeFeed
 from lifecycle.event_stream.followed_logs import LogSources
+from lifecycle.event_stream.gateways import GatewayStreams
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.job.job_texts import JobTexts
 from lifecycle.job.versions import find_job, require_found
@@ -57,6 +58,7 @@ class LifecycleServices:
     metrics: LifecycleMetrics
     threads: RouteThreads
     changes: ChangeFeed
+    gateways: GatewayStreams
     logs: LogSources
     deployments: DeploymentServices
     records: RecordEditor

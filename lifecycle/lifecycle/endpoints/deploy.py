@@ -102,7 +102,11 @@ ReadableDeployment = Annotated[
 def get_deployment(
     deployment: ReadableDeployment, services: ServicesDep, uow: ReadingDep
 ) -> DeploymentDto:
-    """Show a deployment; one that is done includes its job."""
+    """Show a deployment; one that is done includes its job, and is shown so once calls go to it."""
+    if deployment.status == DeploymentStatus.DONE and not services.gateways.have_heard(
+        uow, deployment
+    ):
+        return deployment.model_copy(update={"status": DeploymentStatus.IN_PROGRESS})
     if deployment.status == DeploymentStatus.DONE:
         job = uow.jobs.find(deployment.job_name, deployment.job_version)
         deployment.job = with_pub_url(job, services.config) if job else None

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 from racetrack_client.entities import AuthScope
-from racetrack_commons.entities.dto import JobDto
+from racetrack_commons.entities.dto import DeploymentDto, JobDto
 from starlette.concurrency import run_in_threadpool
 
 from lifecycle.auth.authenticate import AuthSubject
@@ -15,6 +15,7 @@ from lifecycle.endpoints.dependencies import (
     DeletableJob,
     DeployableJob,
     KnownSubject,
+    LifecycleServices,
     NotInMaintenance,
     ReadableJob,
     ReadingDep,
@@ -94,7 +95,7 @@ async def redeploy(
     """Build and deploy a job again from the same source, and wait until it serves."""
     begin = services.deployments.existing_jobs.redeploy
     started = await run_in_threadpool(begin, job, subject)
-    return warn_of(await services.deployments.waiter.wait(started))
+    return warn_of(await wait_until_called(started, services))
 
 
 @router.post("/job/{job_name}/{job_version}/reprovision", dependencies=[NotInMaintenance])
@@ -104,7 +105,7 @@ async def reprovision(
     """Start the image of a job again, and wait until it serves."""
     begin = services.deployments.existing_jobs.reprovision
     started = await run_in_threadpool(begin, job, subject)
-    return warn_of(await services.deployments.waiter.wait(started))
+    return warn_of(await wait_until_called(started, services))
 
 
 @router.post("/job/{job_name}/{job_version}/move", dependencies=[NotInMaintenance])
@@ -114,7 +115,7 @@ async def move(
     """Move a job to another infrastructure target, and wait until it serves there."""
     begin, target = services.deployments.existing_jobs.move, payload.infrastructure_target
     started = await run_in_threadpool(begin, job, target, subject)
-    return warn_of(await services.deployments.waiter.wait(started))
+    return warn_of(await wait_until_called(started, services))
 
 
 @router.post("/job/{job_name}/{job_version}/rollback", dependencies=[NotInMaintenance])
@@ -128,8 +129,14 @@ async def roll_back(
     wanted = payload.deployment_id if payload else None
     begin = services.deployments.rollback.roll_back
     started = await run_in_threadpool(begin, job, subject, wanted)
-    await services.deployments.waiter.wait(started.deployment_id)
+    await wait_until_called(started.deployment_id, services)
     return RollbackResult.model_validate(started, from_attributes=True)
+
+
+async def wait_until_called(deployment_id: str, services: LifecycleServices) -> DeploymentDto:
+    """Return the deployment once it is done, and calls go to what it led to."""
+    done = await services.deployments.waiter.wait(deployment_id)
+    return await services.gateways.wait_until_heard(done)
 
 
 @router.put("/job/{job_name}/{job_version}/latest", dependencies=[NotInMaintenance])

@@ -1,8 +1,5 @@
 """The state of the service: version and addresses, probes, maintenance mode, and the stream of changes."""
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
@@ -23,10 +20,8 @@ from lifecycle.endpoints.dependencies import (
     ServicesDep,
     UnitOfWorkDep,
 )
-from lifecycle.event_stream.changes import ChangeFeed
 from lifecycle.maintenance import is_maintenance_mode, set_maintenance_mode
 
-KEEP_ALIVE_SECONDS = 15
 _SERVICE = "lifecycle"
 router = APIRouter(prefix="/api/v1", tags=["platform"], route_class=CommittingRoute)
 
@@ -90,23 +85,10 @@ def switch_maintenance(
 async def follow_changes(_: GatewaySubject, services: ServicesDep) -> StreamingResponse:
     """Stream changes of jobs and permissions to services of the platform, as server-sent events."""
     return StreamingResponse(
-        stream_changes(services.changes),
+        services.gateways.stream_changes(),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
-
-
-async def stream_changes(feed: ChangeFeed) -> AsyncIterator[str]:
-    """Yield `hello` with the newest id, then each change; comments between them keep the connection alive."""
-    with feed.subscribe() as queue:
-        yield f"event: hello\ndata: {json.dumps({'id': feed.newest_id})}\n\n"
-        while True:
-            try:
-                change = await asyncio.wait_for(queue.get(), KEEP_ALIVE_SECONDS)
-            except TimeoutError:
-                yield ": alive\n\n"
-                continue
-            yield f"event: change\nid: {change.id}\ndata: {change.model_dump_json()}\n\n"
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,11 @@ class ChangeRepository:
         """Return the id of the newest change; 0 when there was none."""
         return self._session.scalar(select(func.max(ChangeRow.id))) or 0
 
+    def find_newest_id_of_job(self, job_name: str) -> int | None:
+        """Return the id of the newest change of a job family, or None."""
+        is_of_job = (ChangeRow.kind == ChangeKind.JOB) & (ChangeRow.subject == job_name)
+        return self._session.scalar(select(func.max(ChangeRow.id)).where(is_of_job))
+
     def list_after(self, change_id: int) -> list[ChangeEvent]:
         """List the changes with a higher id, the oldest first."""
         query = select(ChangeRow).where(ChangeRow.id > change_id).order_by(ChangeRow.id)
