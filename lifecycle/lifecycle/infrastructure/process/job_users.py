@@ -6,6 +6,7 @@ Images and environments belong to the platform, and each can be read by the jobs
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -101,6 +102,8 @@ class JobUsers:
         images = self._config.images_dir.resolve()
         _make_passable(images)
         if job := _find_child(images, workdir):
+            if job.stat().st_gid != user_id:
+                _open_former_files(job)
             _open_to_group(job, user_id)
 
     def _open_environment_of(self, python: Path, user_id: int) -> None:
@@ -182,6 +185,16 @@ def _open_environment(directory: Path, group: int) -> None:
         _open_to_group(directory, group)
     else:
         directory.chmod(0o755)
+
+
+def _open_former_files(job: Path) -> None:
+    """Let others read all of a job that is going to be open to its own group: jobs of earlier versions wrote there as root."""
+    for path in job.rglob("*"):
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            path.chmod(stat.S_IMODE(mode) | 0o055)
+        elif stat.S_ISREG(mode):
+            path.chmod(stat.S_IMODE(mode) | 0o044)
 
 
 def _open_to_group(directory: Path, group: int) -> None:

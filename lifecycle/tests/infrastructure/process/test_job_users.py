@@ -76,6 +76,20 @@ def test_the_image_and_the_environment_are_opened_to_the_family_alone(users, pro
 
 
 @as_root
+def test_what_jobs_of_earlier_versions_wrote_as_root_can_be_read(users, process_config):
+    workdir = process_config.images_dir / "adder/tag/source"
+    written = workdir / "__pycache__/adder.pyc"
+    written.parent.mkdir(parents=True)
+    written.touch()
+    written.chmod(0o600)
+    written.parent.chmod(0o700)
+
+    users.open_files(users.get("adder"), make_launch(workdir, "/python"))
+
+    assert (get_access(written.parent)[0], get_access(written)[0]) == (0o755, 0o644)
+
+
+@as_root
 def test_homes_of_deleted_jobs_are_removed(users, process_config):
     users.get("gone")
 
