@@ -23,6 +23,7 @@ from image_builder.app import create_app
 from image_builder.config import ImageBuilderConfig
 from image_builder.job_type.catalog import PluginJobTypes
 from image_builder.local import LocalBuild, LocalBuilder
+from image_builder.running.build_users import CERTIFICATE_VARIABLES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The checkout of Racetrack, when the package is used from it: `make setup` puts the bundled plugins there."""
@@ -34,7 +35,7 @@ _INHERITED = (
     *("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
-    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO"),
+    *CERTIFICATE_VARIABLES,
     *("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT"),
 )
 """Variables that programs of builds inherit from the service. Its secrets are not among them: builds run untrusted code."""

@@ -103,7 +103,7 @@ def create_builder(
 ) -> Builder:
     """Wire everything that builds. `environment` holds all variables of this process that git, uv and docker may see."""
     limits = SourceLimits(config.max_source_files, config.max_source_bytes)
-    users = _find_users(config)
+    users = _find_users(config, environment)
     git = GitSource(
         environment,
         config.git_protocols,
@@ -131,12 +131,12 @@ def create_builder(
     return Builder(builds, workspaces, backends, config.image_retention_hours)
 
 
-def _find_users(config: ImageBuilderConfig) -> BuildUsers | None:
+def _find_users(config: ImageBuilderConfig, environment: Mapping[str, str]) -> BuildUsers | None:
     if not config.build_users:
         return None
     users = UserRange(config.first_build_user, config.last_build_user)
     homes = config.workspaces_dir.absolute() / "homes"
-    return find_build_users(users, homes, (Path(find_uv_bin()),))
+    return find_build_users(users, homes, (Path(find_uv_bin()),), environment)
 
 
 def _create_backends(

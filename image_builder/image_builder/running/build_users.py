@@ -12,7 +12,7 @@ import signal
 import stat
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,8 @@ from racetrack_commons.os_users.user_range import UserRange
 from image_builder.running.programs import Command, CommandFailed
 
 logger = get_logger(__name__)
+CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO")
+"""Variables that name the certificates of the authorities that programs trust."""
 KILL_ATTEMPTS = 20
 """Passes of a kill: each finds the processes that were started during the one before."""
 
@@ -140,11 +142,12 @@ class BuildUsers:
 
 
 def find_build_users(
-    users: UserRange, homes: Path, programs: tuple[Path, ...]
+    users: UserRange, homes: Path, programs: tuple[Path, ...], variables: Mapping[str, str]
 ) -> BuildUsers | None:
     """Return the users of builds; None where programs run as the service's own user.
 
-    Raises SettingsError when users of this machine are in the range.
+    They reach the certificates that `variables` name, which all programs of builds inherit. Raises SettingsError when users
+    of this machine are in the range.
     """
     if os.geteuid() != 0:
         return None
@@ -152,7 +155,19 @@ def find_build_users(
     if obstacle := users.find_obstacle(homes, *programs):
         logger.warning(f"builds run as the platform's own user: {obstacle}")
         return None
-    return BuildUsers(users, homes, (*list_python_places(Path(sys.executable)), *programs))
+    places = (*list_python_places(Path(sys.executable)), *programs, *_list_certificates(variables))
+    return BuildUsers(users, homes, places)
+
+
+def _list_certificates(variables: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the files of certificates; warn of those that only the service may read."""
+    for name in CERTIFICATE_VARIABLES:
+        path = Path(variables.get(name, "")).absolute()
+        if not variables.get(name) or not path.exists():
+            continue
+        if not path.stat().st_mode & 0o004:
+            logger.warning(f"builds can't read {path}, which {name} names: let all users read it")
+        yield path
 
 
 def _list_pids(user: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 import sys
 import threading
 import zipfile
@@ -10,8 +11,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import psutil
 import pytest
-from image_builder.running.build_users import BuildUsers
+from image_builder.running.build_users import BuildUsers, find_build_users
+from image_builder.running.programs import Command
 from image_builder.testing.builders import ADDER, write_wheel
+from racetrack_commons.os_users.entrance import hide_variables
 from racetrack_commons.os_users.user_range import UserRange
 from racetrack_commons.testing.builders import a_manifest_dict
 
@@ -221,6 +224,33 @@ def test_builds_at_the_same_time_have_different_users(tmp_path):
         numbers = {one.id, other.id, third.id}
 
     assert numbers == {2_100_060_001, 2_100_060_002, 2_100_060_003}
+
+
+def test_builds_reach_the_certificates_that_variables_name(tmp_path, caplog):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    certificate, own = closed / "authorities.pem", closed / "own.pem"
+    for path, mode in ((certificate, 0o644), (own, 0o600)):
+        path.write_text("trusted")
+        path.chmod(mode)
+    variables = {
+        "GIT_SSL_CAINFO": str(certificate),
+        "SSL_CERT_FILE": str(own),
+        "SSL_CERT_DIR": "/nowhere",
+    }
+
+    users = find_build_users(
+        UserRange(2_100_060_000, 2_100_060_003), tmp_path / "homes", (), variables
+    )
+
+    with users.opened() as user:
+        entrance = user.run_as(Command(["cat", str(certificate)], {})).entrance
+        command = entrance.make_command(["cat", str(certificate)])
+        env = hide_variables({"PATH": os.defpath})
+        assert subprocess.check_output(command, env=env, text=True) == "trusted"
+    assert [each.message for each in caplog.records] == [
+        f"builds can't read {own}, which SSL_CERT_FILE names: let all users read it"
+    ]
 
 
 def has_ended(pid):
