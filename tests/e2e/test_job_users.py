@@ -4,6 +4,7 @@ import os
 import sys
 
 import pytest
+from racetrack_commons.os_users.enter import read_landlock_version
 from stacks.embedded import start_embedded_stack
 
 pytestmark = pytest.mark.skipif(
@@ -159,3 +160,39 @@ def test_a_platform_of_an_ordinary_user_runs_jobs_and_says_whom_it_trusts(
         in (data / "logs/lifecycle.log").read_text()
     )
     assert seen["read"] == {database: "done"}
+
+
+@pytest.fixture
+def sandbox_stack():
+    """A platform that an ordinary user of the machine has started, with a sandbox for jobs."""
+    stack = start_embedded_stack({"JOB_SANDBOX": "true"}, user_id=ORDINARY_USER)
+    yield stack
+    stack.stop()
+
+
+@pytest.mark.skipif(
+    read_landlock_version() < 6, reason="the kernel has no Landlock that knows signals (Linux 6.12)"
+)
+def test_a_sandbox_keeps_a_job_from_the_platform_though_both_have_one_user(
+    sandbox_stack, job_directory
+):
+    stack, data = sandbox_stack, sandbox_stack.data
+    stack.racetrack("deploy", str(job_directory("spy", SPY)))
+    services = ("lifecycle", "lifecycle-supervisor", "image-builder", "pub")
+    closed = [
+        *(data / name for name in (".", "racetrack.sqlite3", "secrets", "logs", "images")),
+        *(f"/proc/{stack.service_pid(name)}/environ" for name in services),
+    ]
+
+    seen = stack.call(
+        "spy/latest/api/v1/perform", {"paths": list(map(str, closed)), "address": "127.0.0.1:9"}
+    ).json()
+
+    assert seen["status"]["Uid"].split() == [str(ORDINARY_USER)] * 4
+    assert set(seen["read"].values()) == {"PermissionError"}
+    assert "done" not in [*seen["changed"].values(), *seen["writes"], *seen["ports"]]
+
+    worked = stack.call("spy/latest/api/v1/work", {}).json()
+    home = data / "homes/family-spy"
+    assert (worked["squares"], worked["home"], worked["tmp"]) == ([9], str(home), str(home / "tmp"))
+    assert "written to /dev/stdout" in stack.racetrack("logs", "spy").stdout
