@@ -8,6 +8,7 @@ services gained, and the connections that are left. The exit code says whether t
 import argparse
 import multiprocessing
 import os
+import resource
 import secrets
 import socket
 import sys
@@ -25,8 +26,8 @@ from stacks.embedded import EmbeddedStack, start_embedded_stack
 SERVICES = {
     "lifecycle": "LIFECYCLE_PORT",
     "pub": "PUB_PORT",
-    "image_builder": "IMAGE_BUILDER_PORT",
-    "supervisor": "SUPERVISOR_PORT",
+    "image-builder": "IMAGE_BUILDER_PORT",
+    "lifecycle-supervisor": "SUPERVISOR_PORT",
 }
 MEBI = 2**20
 MOST_RATIO = 2.0
@@ -139,6 +140,8 @@ def send_slow_heads(ports: Ports) -> None:
 
 def hold_connections(ports: Ports, count: int, begun: bytes) -> None:
     """Open connections to each service, send the beginning, and then now and then a byte."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     for port in ports.values():
         threading.Thread(target=hold_some, args=(port, count, begun), daemon=True).start()
     time.sleep(600)
