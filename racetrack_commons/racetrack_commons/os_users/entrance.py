@@ -16,7 +16,7 @@ class Confinement:
     """The files and directories that it reads, and runs programs from; those that do not exist are skipped."""
     writable: Sequence[Path]
     """The files and directories that it also changes."""
-    ports: Sequence[int] = (0,)
+    ports: Sequence[int]
     """The TCP ports that it listens on; 0 stands for one that the kernel chooses."""
 
     def list_options(self) -> list[str]:
@@ -39,6 +39,7 @@ class Entrance:
     reach: Sequence[Path] = ()
     """Absolute paths that the user reaches although a directory above them is closed."""
     confinement: Confinement | None = None
+    """The files and ports that Landlock leaves to it; None: those that its user has."""
 
     def make_command(self, command: Sequence[str]) -> list[str]:
         """Return the command that leads to another one; it has to be started with `hide_variables`."""

@@ -117,10 +117,8 @@ def get_portfolio(
     rated = rate_jobs(services.job_texts.list_all(uow, sight), services.clock.now())
     total = None
     if query.is_given:
-        page, found = (
-            read_page(query.limit, query.offset),
-            uow.job_lists.list_ids(query.read(), sight),
-        )
+        page = read_page(query.limit, query.offset)
+        found = uow.job_lists.list_ids(query.read(), sight)
         rated = [each for each in rated if each.job.id in found]
         total, rated = len(rated), rated[page.offset : page.offset + page.limit]
     texts = [_write_rated(each, query) for each in rated]

@@ -6,10 +6,12 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from lifecycle.infrastructure.process import sandbox
 from lifecycle.infrastructure.process.deployer import ProcessDeployer
 from lifecycle.infrastructure.process.job_users import JobUser
 from lifecycle.infrastructure.process.sandbox import JobSandbox
 from racetrack_commons.os_users.enter import read_landlock_version
+from racetrack_commons.settings import SettingsError
 from racetrack_commons.testing.serving import wait_until
 
 with_landlock = pytest.mark.skipif(
@@ -104,3 +106,29 @@ def test_further_files_are_read_where_the_platform_says_so(process_config, tmp_p
 
     assert models in told.readable
     assert models not in told.writable
+
+
+@with_landlock
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's rights are beyond Landlock")
+def test_there_is_no_sandbox_for_jobs_that_run_as_root(process_config):
+    with pytest.raises(SettingsError, match="let JOB_USERS be true"):
+        JobSandbox(process_config, has_users=False)
+
+
+@pytest.mark.parametrize(("version", "gaps"), [(3, ["port", "signal"]), (5, ["signal"]), (6, [])])
+def test_an_older_kernel_leaves_gaps_that_the_log_names(
+    process_config, monkeypatch, caplog, version, gaps
+):
+    monkeypatch.setattr(sandbox, "read_landlock_version", lambda: version)
+
+    JobSandbox(process_config, has_users=True)
+
+    told = [each.message for each in caplog.records]
+    assert [gap in line for gap, line in zip(gaps, told, strict=True)] == [True] * len(gaps)
+
+
+def test_a_kernel_without_landlock_is_refused(process_config, monkeypatch):
+    monkeypatch.setattr(sandbox, "read_landlock_version", lambda: 0)
+
+    with pytest.raises(SettingsError, match="no Landlock"):
+        JobSandbox(process_config, has_users=True)
