@@ -40,7 +40,7 @@ from lifecycle.endpoints import (
     plugins,
     service_state,
 )
-from lifecycle.endpoints.access import calls, escs, permissions, tokens, users
+from lifecycle.endpoints.access import calls, escs, permissions, sessions, tokens, users
 from lifecycle.endpoints.dependencies import LifecycleServices
 from lifecycle.endpoints.introduction import GROUPS, INTRODUCTION
 from lifecycle.endpoints.lists import jobs
@@ -61,6 +61,7 @@ _LOG_SOCKET = "lifecycle.event_stream.log_socket"
 _MOST_LOG_CONNECTIONS = 500
 _ROUTERS = (
     service_state.router,
+    sessions.router,
     users.router,
     calls.router,
     permissions.router,
@@ -141,6 +142,9 @@ def create_services(core: Core) -> LifecycleServices:
         writing=core.unit_of_work,
         auth_required=core.config.auth_required,
     )
+    browser_sessions = BrowserSessions(
+        authenticator, timedelta(hours=core.config.browser_session_hours)
+    )
     users = create_users(core, tokens)
     deployments = create_deployments(core)
     changes = ChangeFeed(core.unit_of_work)
@@ -150,7 +154,7 @@ def create_services(core: Core) -> LifecycleServices:
         unit_of_work=core.unit_of_work,
         secret_box=core.secret_box,
         authenticator=authenticator,
-        sessions=BrowserSessions(authenticator, timedelta(hours=core.config.browser_session_hours)),
+        sessions=browser_sessions,
         users=users,
         tokens=tokens,
         plugins=core.plugins,
@@ -162,7 +166,7 @@ def create_services(core: Core) -> LifecycleServices:
         logs=LogSources(
             core.unit_of_work,
             core.infrastructure,
-            authenticator,
+            browser_sessions,
             allow_anonymous=core.config.allow_anonymous_log_following,
         ),
         deployments=deployments,

@@ -121,8 +121,8 @@ class TransactionMiddleware(BaseHTTPMiddleware):
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         """Commit the unit of work after a successful response, and roll it back after others."""
         is_reading = request.method in _READING
-        if not is_reading and request.url.path.endswith("/login"):
-            # Log-in counts attempts in transactions of its own, which would wait for this one forever.
+        if not is_reading and request.url.path.endswith(("/login", "/logout")):
+            # They write in transactions of their own, which would wait for this one forever.
             return await call_next(request)
         opened = self._factory.reading() if is_reading else self._factory()
         uow = await run_in_threadpool(opened.__enter__)

@@ -21,7 +21,8 @@ from lifecycle.endpoints.access.browser import trace_client_address
 from lifecycle.endpoints.access.cookies import (
     delete_cookies,
     delete_panel_cookie,
-    set_login_cookies,
+    list_shown_sessions,
+    set_job_cookies,
     set_panel_cookie,
 )
 from lifecycle.endpoints.dependencies import LifecycleServices
@@ -72,7 +73,8 @@ class StaffLogin(AuthProvider):
         return response
 
     async def logout(self, request: Request) -> Response:
-        """Return a redirect that deletes all sessions of the browser."""
+        """End what the log-in has opened; return a redirect that deletes all sessions of the browser."""
+        await run_in_threadpool(self._services.sessions.end, list_shown_sessions(request))
         response = RedirectResponse(index_url(request), HTTP_303_SEE_OTHER)
         delete_cookies(response, self._services.config)
         delete_panel_cookie(response)
@@ -84,8 +86,9 @@ class StaffLogin(AuthProvider):
         return await run_in_threadpool(self._find_staff_user, session)
 
     def _set_cookies(self, request: Request, response: Response, token: str) -> None:
-        set_login_cookies(request, response, token, self._services)
-        set_panel_cookie(request, response, token, self._services)
+        opened = self._services.sessions.open(token, [SessionPurpose.JOBS, SessionPurpose.PANEL])
+        set_job_cookies(request, response, opened[SessionPurpose.JOBS], self._services)
+        set_panel_cookie(request, response, opened[SessionPurpose.PANEL], self._services)
 
     async def _log_in(self, credentials: LoginCredentials) -> str:
         run = self._services.threads.run_with_password

@@ -44,6 +44,10 @@ class AuthSubject:
     """The request carries no valid token, and the settings demand none."""
     is_unlimited: bool = False
     """The settings demand no token, so the caller may do everything."""
+    token_id: str | None = None
+    """The id of the stored token that the caller has shown, or that its session was opened by."""
+    session_id: str | None = None
+    """The id of the session that the caller has shown; None if it has shown a token."""
     expires_at: datetime | None = None
     """When the token expires that the caller has shown; None if it does not."""
 
@@ -150,7 +154,7 @@ def require_subject(uow: UnitOfWork, stored: AuthTokenDto | None, now: datetime)
     if fault is not None:
         raise InvalidToken(f"{fault}: ask an admin to activate it")
     # Not the name in the token: its holder may have been renamed, and another user have the name now.
-    return replace(make_subject(holder), expires_at=stored.expiry_time)
+    return replace(make_subject(holder), token_id=stored.id, expires_at=stored.expiry_time)
 
 
 def find_token_fault(stored: AuthTokenDto, now: datetime) -> str | None:

@@ -70,6 +70,12 @@ def has_global_scope(uow: UnitOfWork, subject: AuthSubject, scope: AuthScope) ->
     return decide(_ask(uow, subject, Wanted(scope))).is_allowed
 
 
+def list_global_scopes(uow: UnitOfWork, subject: AuthSubject) -> list[AuthScope]:
+    """List the scopes that the caller has on everything."""
+    permissions = _list_permissions(uow, subject)
+    return [scope for scope in AuthScope if _may(subject, permissions, Wanted(scope))]
+
+
 def get_sight(uow: UnitOfWork, subject: AuthSubject, scope: AuthScope) -> Sight:
     """Return the jobs on which the caller has the scope, as a condition for queries."""
     return Sight(scope, has_global_scope(uow, subject, scope), subject.id)

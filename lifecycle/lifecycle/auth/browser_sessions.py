@@ -1,20 +1,24 @@
-"""Sessions of browsers: cookies hold them instead of tokens, and each is good for one purpose.
+"""Sessions of browsers: people who log in get them instead of tokens, and each is good for one purpose.
 
-A session is signed, and names the stored token by which its user logged in: it ends with that token.
+A session is a signed text. It names a row, which ends at a log-out, and with the stored token by which its user logged in.
+All sessions of one log-in name the same row, so they end together.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
 import jwt
 import pydantic
 from pydantic import BaseModel, ConfigDict
+from racetrack_commons.entities.dto import ChangeKind
 
 from lifecycle.auth.authenticate import Authenticator, AuthSubject, InvalidToken, require_subject
-from lifecycle.domain.auth import AuthTokenDto
+from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.domain.auth import AuthTokenDto, BrowserSessionDto
 
 _ALGORITHM = "HS256"
 
@@ -26,21 +30,20 @@ class SessionPurpose(StrEnum):
     """Calls of jobs, through PUB."""
     PANEL = "panel"
     """The admin panel."""
+    DASHBOARD = "dashboard"
+    """The API of Lifecycle, which the dashboard calls for its visitor."""
 
 
 class _Claims(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    id: str
     purpose: SessionPurpose
-    token_id: str
-    opened_at: float
-    """Seconds since 1970; a token that was replaced later is another one, although it keeps its id."""
-    ends_at: float
 
 
 @dataclass(frozen=True)
 class BrowserSessions:
-    """Opens sessions, and finds the subjects that they belong to."""
+    """Opens and ends sessions, and finds the subjects that they belong to."""
 
     authenticator: Authenticator
     lifetime: timedelta
@@ -50,41 +53,50 @@ class BrowserSessions:
         """The seconds after which a session ends."""
         return int(self.lifetime.total_seconds())
 
-    def open(self, token: str, purpose: SessionPurpose) -> str:
-        """Return a new session of the holder of a stored token; raises InvalidToken."""
+    def open(self, token: str, purposes: Iterable[SessionPurpose]) -> dict[SessionPurpose, str]:
+        """Return new sessions of the holder of a stored token, one for each purpose; raises InvalidToken."""
         now = self.authenticator.clock.now()
-        with self.authenticator.reading() as uow:
+        with self.authenticator.writing() as uow:
             stored = uow.auth_tokens.find(token)
-            require_subject(uow, stored, now)
-        claims = _Claims(
-            purpose=purpose,
-            token_id=stored.id if stored else "",
-            opened_at=now.timestamp(),
-            ends_at=(now + self.lifetime).timestamp(),
-        )
-        return jwt.encode(claims.model_dump(mode="json"), self._key, algorithm=_ALGORITHM)
+            subject = require_subject(uow, stored, now)
+            row = uow.browser_sessions.add(subject.token_id or "", now, now + self.lifetime)
+        return {purpose: self._sign(_Claims(id=row.id, purpose=purpose)) for purpose in purposes}
+
+    def end(self, sessions: Iterable[str]) -> None:
+        """End sessions, with all others of the same log-in; ended ones, and texts that are none, are ignored."""
+        ids = [claims.id for claims in map(self._read, sessions) if claims is not None]
+        if not ids:
+            return
+        with self.authenticator.writing() as uow:
+            if uow.browser_sessions.remove(ids):
+                uow.record_change(ChangeKind.AUTH)  # PUB remembers whom it has admitted.
+
+    def keep(self, uow: UnitOfWork, subject: AuthSubject) -> None:
+        """Let the session of a caller outlive the replacement of its token, which the caller has asked for."""
+        if subject.session_id is not None:
+            uow.browser_sessions.reopen(subject.session_id, self.authenticator.clock.now())
 
     def find_subject(self, session: str, purpose: SessionPurpose) -> AuthSubject | None:
         """Return the subject of a session, or None when it has ended, or is for another purpose, or none at all."""
         claims = self._read(session)
-        now = self.authenticator.clock.now()
-        if claims is None or claims.purpose is not purpose or claims.ends_at <= now.timestamp():
+        if claims is None or claims.purpose is not purpose:
             return None
+        now = self.authenticator.clock.now()
         with self.authenticator.reading() as uow:
-            stored = uow.auth_tokens.find_by_id(claims.token_id)
-            if stored is None or not _is_of(stored, claims):
+            row = uow.browser_sessions.find(claims.id)
+            stored = uow.auth_tokens.find_by_id(row.token_id) if row else None
+            if row is None or row.ends_at <= now or not _is_of(stored, row):
                 return None
             try:
                 subject = require_subject(uow, stored, now)
             except InvalidToken:
                 return None
-        ends_at = datetime.fromtimestamp(claims.ends_at, UTC)
-        expires_at = min(ends_at, subject.expires_at or ends_at)
-        return replace(subject, expires_at=expires_at)
+        expires_at = min(row.ends_at, subject.expires_at or row.ends_at)
+        return replace(subject, expires_at=expires_at, session_id=row.id)
 
-    def authenticate_caller(self, shown: str | None) -> AuthSubject:
-        """Return the subject that calls a job, by a token or by a session for jobs; raises InvalidToken."""
-        subject = self.find_subject(shown, SessionPurpose.JOBS) if shown else None
+    def authenticate(self, shown: str | None, purpose: SessionPurpose) -> AuthSubject:
+        """Return the caller, by a token or by a session for the purpose; raises InvalidToken."""
+        subject = self.find_subject(shown, purpose) if shown else None
         if subject is None:
             return self.authenticator.authenticate(shown)
         return replace(subject, is_unlimited=not self.authenticator.auth_required)
@@ -95,6 +107,9 @@ class BrowserSessions:
         key = self.authenticator.auth_key.get_secret_value()
         return hashlib.sha256(f"browser sessions {key}".encode()).hexdigest()
 
+    def _sign(self, claims: _Claims) -> str:
+        return jwt.encode(claims.model_dump(mode="json"), self._key, algorithm=_ALGORITHM)
+
     def _read(self, session: str) -> _Claims | None:
         try:
             claims: dict[str, Any] = jwt.decode(session, self._key, algorithms=[_ALGORITHM])
@@ -103,5 +118,8 @@ class BrowserSessions:
             return None
 
 
-def _is_of(stored: AuthTokenDto, claims: _Claims) -> bool:
-    return stored.create_time is None or stored.create_time.timestamp() <= claims.opened_at
+def _is_of(stored: AuthTokenDto | None, row: BrowserSessionDto) -> bool:
+    """Return whether the token is still the one that the session was opened by."""
+    return stored is not None and (
+        stored.create_time is None or stored.create_time <= row.opened_at
+    )

@@ -41,6 +41,7 @@ class UserProfile:
     username: str
     token: str
     is_staff: bool
+    is_superuser: bool
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Users:
         except DiskFull:  # The user may be the one who frees the disk.
             with self.unit_of_work.reading() as uow:
                 token = self._ensure_token(uow, user.id)
-        return UserProfile(user.username, token, user.is_staff)
+        return UserProfile(user.username, token, user.is_staff, user.is_superuser)
 
     def _ensure_token(self, uow: UnitOfWork, user_id: int) -> str:
         return self.tokens.ensure_valid(uow, uow.auth_subjects.get_or_add_of_user(user_id))

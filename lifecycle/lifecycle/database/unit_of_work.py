@@ -15,6 +15,7 @@ from lifecycle.database.repositories.async_calls import (
 )
 from lifecycle.database.repositories.authentication import (
     AuthTokenRepository,
+    BrowserSessionRepository,
     LoginAttemptRepository,
 )
 from lifecycle.database.repositories.calls import CallRepository
@@ -71,6 +72,7 @@ class UnitOfWork:
         self.users = UserRepository(session)
         self.auth_subjects = AuthSubjectRepository(session)
         self.auth_tokens = AuthTokenRepository(session)
+        self.browser_sessions = BrowserSessionRepository(session)
         self.login_attempts = LoginAttemptRepository(session)
         self.permissions = PermissionRepository(session)
         self.escs = EscRepository(session)

@@ -77,6 +77,15 @@ class AuthTokenDto(RowDto):
         return self.active and (self.expiry_time is None or self.expiry_time > now)
 
 
+class BrowserSessionDto(RowDto):
+    """A log-in with a browser, which the sessions that it has opened name."""
+
+    id: str
+    token_id: str
+    opened_at: datetime
+    ends_at: datetime
+
+
 class TokenText(RowDto):
     """The text of a token with its forms for the database."""
 

@@ -22,7 +22,7 @@ from lifecycle.auth.authorize import (
     check_scope,
     is_gateway,
 )
-from lifecycle.auth.browser_sessions import BrowserSessions
+from lifecycle.auth.browser_sessions import BrowserSessions, SessionPurpose
 from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import Users
 from lifecycle.config import Config
@@ -128,7 +128,7 @@ AuthToken = Annotated[str | None, Depends(read_auth_token)]
 
 def authenticate(token: AuthToken, services: ServicesDep) -> AuthSubject:
     """Return the caller; raises InvalidToken."""
-    return services.authenticator.authenticate(token)
+    return services.sessions.authenticate(token, SessionPurpose.DASHBOARD)
 
 
 KnownSubject = Annotated[AuthSubject, Depends(authenticate)]

@@ -13,8 +13,8 @@ from racetrack_commons.entities.dto import DeploymentDto, JobDto
 from lifecycle.auth.authorize import check_job, list_own_deployments
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.endpoints.dependencies import (
-    AuthToken,
     Count,
+    KnownSubject,
     LifecycleServices,
     ReadableJob,
     ServicesDep,
@@ -29,10 +29,9 @@ router = APIRouter(prefix="/api/v1/job/{job_name}/{job_version}", tags=["jobs"])
 
 
 def read_build_logs(
-    job_name: str, job_version: str, token: AuthToken, services: ServicesDep
+    job_name: str, job_version: str, subject: KnownSubject, services: ServicesDep
 ) -> str:
     """Return the log of the newest build, also of a job whose first deployment failed."""
-    subject = services.authenticator.authenticate(token)
     with services.unit_of_work.reading() as uow:
         job = find_job(uow, job_name, job_version)
         newest = None if job else _find_newest_deployment(uow, job_name, job_version)

@@ -14,8 +14,9 @@ from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable, ValidationError
 from racetrack_commons.entities.dto import JobDto
 
-from lifecycle.auth.authenticate import Authenticator, AuthSubject, InvalidToken
+from lifecycle.auth.authenticate import AuthSubject, InvalidToken
 from lifecycle.auth.authorize import check_job
+from lifecycle.auth.browser_sessions import BrowserSessions, SessionPurpose
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.job.versions import find_job, require_found
@@ -55,7 +56,7 @@ class LogSources:
 
     unit_of_work: UnitOfWorkFactory
     infrastructure: InfrastructureRegistry
-    authenticator: Authenticator
+    sessions: BrowserSessions
     allow_anonymous: bool
     """Readers without a token are accepted, because older clients send none when they follow a log."""
 
@@ -97,8 +98,8 @@ class LogSources:
 
     def _find_reader(self, token: str | None) -> AuthSubject | None:
         """Return the reader that the token belongs to; None where readers need no token."""
-        if token or not self.authenticator.auth_required:
-            return self.authenticator.authenticate(token)
+        if token or not self.sessions.authenticator.auth_required:
+            return self.sessions.authenticate(token, SessionPurpose.DASHBOARD)
         if self.allow_anonymous:
             return None
         raise InvalidToken(

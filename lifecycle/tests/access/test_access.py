@@ -114,6 +114,9 @@ EXAMPLES = {
     ),
     "POST /api/v1/users/login": Example({}, answer=422),
     "POST /api/v1/users/job_session": Example({}, answer=422),
+    "DELETE /api/v1/users/job_session": Example({"session": "gone"}, answer=204),
+    "POST /api/v1/users/dashboard_session": Example({}, answer=422),
+    "DELETE /api/v1/users/dashboard_session": Example(answer=204),
     "POST /api/v1/users/register": Example({"username": "anna", "password": ""}, answer=400),
     "GET /websocket/events": Example(answer=405),
     "WS /websocket/events": Example(answer=101),
@@ -186,20 +189,34 @@ def test_callers_get_what_the_tables_say(lifecycle, world, route):
     assert not wrong
 
 
+ASKS = "GET /api/v1/auth/can-call-job/{job_name}/{job_version}"
+PASSED = {
+    SessionPurpose.JOBS: {f"{ASKS}/{{endpoint:path}}", ASKS},
+    SessionPurpose.PANEL: set(),
+    SessionPurpose.DASHBOARD: {
+        route
+        for route, guard in GUARD_OF.items()
+        if WHO_MAY["admin"][guard] == "yes" and guard != "open" and not route.startswith(ASKS)
+    },
+}
+
+
 @pytest.mark.parametrize("purpose", SessionPurpose)
-def test_a_session_of_a_browser_passes_no_guard_but_that_of_calls(lifecycle, world, purpose):
+def test_a_session_of_a_browser_passes_the_guards_of_its_purpose(lifecycle, world, purpose):
     token = world.headers["admin"]["X-Racetrack-Auth"]
-    headers = {"X-Racetrack-Auth": lifecycle.services.sessions.open(token, purpose)}
-    passed = []
+    passed = set()
     for route, guard in GUARD_OF.items():
+        session = lifecycle.services.sessions.open(token, [purpose])[purpose]
+        headers = {"X-Racetrack-Auth": session}
         method, path = route.replace("MOUNT", "GET").split(" ")
         example = EXAMPLES.get(route, Example())
         body = b"" if example.body is None else json.dumps(example.body).encode()
         answered = lifecycle.ask(method, fill_in(path, example), headers, body)
-        passed += [route] if guard != "open" and answered != 401 else []
+        passed |= {route} if guard != "open" and answered != 401 else set()
+        if method != "GET" and answered < 400:
+            world.snapshot.restore()
 
-    asks = "GET /api/v1/auth/can-call-job/{job_name}/{job_version}"
-    assert passed == ([f"{asks}/{{endpoint:path}}", asks] if purpose == "jobs" else [])
+    assert passed == PASSED[purpose]
 
 
 @pytest.mark.parametrize("route", GUARD_OF)

@@ -161,10 +161,13 @@ def test_a_link_of_another_page_opens_the_panel(staff):
     assert page.headers["cache-control"] == "no-store"
 
 
-def test_logging_out_closes_it(staff):
+def test_logging_out_closes_it_also_for_a_copy_of_the_session(staff):
+    copy = {"Cookie": f"racetrack_panel={staff.cookies['racetrack_panel']}"}
     assert submit(staff, "logout").status_code == 303
     assert "racetrack_panel" not in staff.cookies
-    assert staff.get(f"{PANEL}/user/list", follow_redirects=False).status_code == 303
+    for headers in ({}, copy):
+        page = staff.get(f"{PANEL}/user/list", headers=headers, follow_redirects=False)
+        assert page.status_code == 303
 
 
 def test_a_form_without_the_token_against_forgery_is_refused(staff):

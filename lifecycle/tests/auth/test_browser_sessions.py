@@ -9,10 +9,11 @@ from lifecycle.database.tables.auth import AuthTokenRow, UserRow
 from lifecycle.domain.auth import TokenText
 from lifecycle.domain.secrets import SecretBox
 from pydantic import SecretStr
+from racetrack_commons.entities.dto import ChangeKind
 
 KEY = SecretStr("a key for tests, long enough for HS256")
 BOX = SecretBox(SecretStr("a key of stored secrets"))
-JOBS, PANEL = SessionPurpose.JOBS, SessionPurpose.PANEL
+JOBS, PANEL, DASHBOARD = SessionPurpose.JOBS, SessionPurpose.PANEL, SessionPurpose.DASHBOARD
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def token(unit_of_work, tokens, clock) -> str:
 
 @pytest.mark.parametrize("purpose", SessionPurpose)
 def test_a_session_is_good_for_its_purpose_only(sessions, authenticator, token, purpose):
-    session = sessions.open(token, purpose)
+    session = sessions.open(token, [purpose])[purpose]
 
     holders = {each: sessions.find_subject(session, each) for each in SessionPurpose}
 
@@ -52,15 +53,16 @@ def test_a_session_is_good_for_its_purpose_only(sessions, authenticator, token, 
 
 
 def test_jobs_are_called_by_a_token_or_a_session_for_jobs(sessions, token):
-    for shown in (token, sessions.open(token, JOBS)):
-        assert sessions.authenticate_caller(shown).caller == "User anna@example.com"
-    for shown in (None, "", "garbage", sessions.open(token, PANEL)):
+    opened = sessions.open(token, SessionPurpose)
+    for shown in (token, opened[JOBS]):
+        assert sessions.authenticate(shown, JOBS).caller == "User anna@example.com"
+    for shown in (None, "", "garbage", opened[PANEL], opened[DASHBOARD]):
         with pytest.raises(InvalidToken):
-            sessions.authenticate_caller(shown)
+            sessions.authenticate(shown, JOBS)
 
 
 def test_a_session_ends_in_time(sessions, token, clock):
-    session = sessions.open(token, JOBS)
+    session = sessions.open(token, [JOBS])[JOBS]
     clock.advance(12 * 3600 - 1)
     # PUB keeps Lifecycle's decision no longer than that.
     assert sessions.find_subject(session, JOBS).expires_at == clock.now() + timedelta(seconds=1)
@@ -72,7 +74,7 @@ def test_a_session_ends_in_time(sessions, token, clock):
 def test_a_session_ends_with_the_token_it_was_opened_by(
     sessions, tokens, token, unit_of_work, clock, how
 ):
-    session = sessions.open(token, JOBS)
+    session = sessions.open(token, [JOBS])[JOBS]
     clock.advance(1)
     with unit_of_work() as uow:
         row = uow.session.query(AuthTokenRow).one()
@@ -95,11 +97,45 @@ def test_no_session_is_opened_by_an_invalid_token(sessions, token, unit_of_work)
         uow.session.query(AuthTokenRow).update({"active": False})
     for text in (token, "garbage"):
         with pytest.raises(InvalidToken):
-            sessions.open(text, JOBS)
+            sessions.open(text, [JOBS])
 
 
 def test_a_session_can_not_be_forged_with_the_key_of_tokens(sessions, token):
-    claims = jwt.decode(sessions.open(token, JOBS), options={"verify_signature": False})
+    claims = jwt.decode(sessions.open(token, [JOBS])[JOBS], options={"verify_signature": False})
     forged = jwt.encode(claims, KEY.get_secret_value(), algorithm="HS256")
     assert sessions.find_subject(forged, JOBS) is None
     assert token not in str(claims)
+
+
+def test_the_sessions_of_a_log_in_end_together_and_pub_is_told(sessions, token, unit_of_work):
+    first, second = (sessions.open(token, SessionPurpose) for _ in range(2))
+    with unit_of_work.reading() as uow:
+        newest = uow.changes.get_newest_id()
+
+    sessions.end([first[JOBS], "garbage", ""])
+
+    assert not any(sessions.find_subject(text, purpose) for purpose, text in first.items())
+    assert all(sessions.find_subject(text, purpose) for purpose, text in second.items())
+    with unit_of_work.reading() as uow:
+        assert [change.kind for change in uow.changes.list_after(newest)] == [ChangeKind.AUTH]
+        newest = uow.changes.get_newest_id()
+    sessions.end([first[JOBS]])
+    with unit_of_work.reading() as uow:
+        assert uow.changes.list_after(newest) == []
+
+
+def test_a_session_outlives_the_token_that_it_has_replaced(
+    sessions, tokens, token, unit_of_work, clock
+):
+    kept, other = (sessions.open(token, [DASHBOARD, JOBS]) for _ in range(2))
+    clock.advance(1)
+    by = sessions.authenticate(kept[DASHBOARD], DASHBOARD)
+    with unit_of_work() as uow:
+        new = tokens.regenerate(uow, uow.auth_subjects.get(by.id), by)
+        sessions.keep(uow, by)
+
+    assert all(sessions.find_subject(text, purpose) for purpose, text in kept.items())
+    assert not any(sessions.find_subject(text, purpose) for purpose, text in other.items())
+    with pytest.raises(InvalidToken):
+        sessions.authenticate(token, DASHBOARD)
+    assert sessions.authenticate(new, DASHBOARD).session_id is None

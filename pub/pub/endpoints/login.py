@@ -4,12 +4,12 @@ from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from racetrack_commons.auth.cookies import JOB_COOKIE, MARK_COOKIE, PANEL_COOKIE, PANEL_PATHS
-from racetrack_commons.entities.job_session import JobSession
 from racetrack_commons.entities.lifecycle_client import (
     LifecycleClient,
     LifecycleError,
     LifecycleUnreachable,
 )
+from racetrack_commons.entities.sessions import JobSession
 from starlette.responses import HTMLResponse, Response
 
 from pub.proxy.cookies import may_use_cookies
@@ -70,15 +70,25 @@ class LoginRoutes:
         return _answer(render_logout("Log out of all jobs in this browser."), 200)
 
     async def log_out(self, request: Request) -> Response:
-        """Delete every cookie that a log-in may have set for this host."""
+        """End the session, and delete every cookie that a log-in may have set for this host."""
         if not may_use_cookies(request.scope):
             return _answer(render_message("Open this page in this browser to log out."), 403)
-        response = _answer(render_message("You are logged out."), 200)
+        message = await self._end_session(request.cookies.get(JOB_COOKIE))
+        response = _answer(render_message(message), 200)
         response.set_cookie(JOB_COOKIE, max_age=0, path=None, httponly=True, samesite="lax")
         response.delete_cookie(MARK_COOKIE, samesite="lax")
         for path in PANEL_PATHS:
             response.delete_cookie(PANEL_COOKIE, path=path, httponly=True, samesite="strict")
         return response
+
+    async def _end_session(self, session: str | None) -> str:
+        """End a session at Lifecycle; return what to tell its user."""
+        try:
+            if session:
+                await self._lifecycle.end_job_session(session)
+        except (LifecycleError, LifecycleUnreachable) as error:
+            return f"You are logged out in this browser, but a copy of the session stays valid: {error}."
+        return "You are logged out."
 
 
 def _set_cookie(request: Request, response: Response, session: JobSession) -> None:

@@ -49,6 +49,7 @@ class FakeLifecycle:
         """The seconds until the caller's token expires; None if it does not."""
         self.is_secure = False
         """True if sessions of browsers are for HTTPS only."""
+        self.ended_sessions: list[str] = []
         self.refused_reports = 0
         """The number of reports of calls to answer with the status of refusal."""
         self.refusal = 503
@@ -72,6 +73,7 @@ class FakeLifecycle:
                 Route("/lifecycle/api/v1/events", self._stream_changes),
                 Route("/lifecycle/api/v1/calls", self._take_report, methods=["POST"]),
                 Route("/lifecycle/api/v1/users/job_session", self._log_in, methods=["POST"]),
+                Route("/lifecycle/api/v1/users/job_session", self._log_out, methods=["DELETE"]),
             ]
         )
 
@@ -138,6 +140,12 @@ class FakeLifecycle:
             return JSONResponse({"error": "wrong password", "type": "WrongCredentials"}, 401)
         session = {"session": "a.good.z", "lifetime_seconds": 60, "is_secure": self.is_secure}
         return JSONResponse(session)
+
+    async def _log_out(self, request: Request) -> Response:
+        if self.status != 200:
+            return JSONResponse({"error": "told to fail"}, self.status)
+        self.ended_sessions.append((await request.json())["session"])
+        return Response(status_code=204)
 
     async def _stream_changes(self, request: Request) -> Response:
         if not self.is_streaming:

@@ -153,7 +153,7 @@ def test_the_session_is_for_https_wherever_browsers_use_it(pub, lifecycle, is_se
     assert "; Secure" in answer.headers["set-cookie"]
 
 
-def test_a_browser_logs_out(pub, job):
+def test_a_browser_logs_out(pub, job, lifecycle):
     log_in(pub, pub.get(URL, headers=BROWSER))
     page = pub.get("/pub/logout", headers=BROWSER)
     [action] = re.findall(r'action="([^"]*)"', page.text)
@@ -165,6 +165,17 @@ def test_a_browser_logs_out(pub, job):
 
     left = pub.post(url, headers=BROWSER)
     assert "You are logged out." in left.text
+    assert lifecycle.ended_sessions == ["a.good.z"]
     deleted = {each.partition("=")[0] for each in left.headers.get_list("set-cookie")}
     assert deleted == {"racetrack_jobs", "X-Racetrack-Auth", "racetrack_panel"}
     assert pub.get(URL, headers=BROWSER).status_code == 401
+
+
+def test_a_browser_logs_out_while_lifecycle_is_away(pub, job, lifecycle):
+    log_in(pub, pub.get(URL, headers=BROWSER))
+    lifecycle.status = 503
+
+    left = pub.post("/pub/logout", headers=BROWSER)
+
+    assert "a copy of the session stays valid: told to fail." in left.text
+    assert "racetrack_jobs" not in pub.cookies

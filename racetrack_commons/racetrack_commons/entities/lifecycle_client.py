@@ -30,8 +30,8 @@ from racetrack_commons.entities.async_calls import (
     NewAsyncCall,
 )
 from racetrack_commons.entities.dto import ChangeEvent, JobCallAuthData
-from racetrack_commons.entities.job_session import JobSession
 from racetrack_commons.entities.server_sent_events import EventReader, ServerSentEvent
+from racetrack_commons.entities.sessions import EndedJobSession, JobSession
 
 _ESCAPED_SLASH = re.compile("%2F", re.IGNORECASE)
 WRITERS_AT_ONCE = 8
@@ -99,6 +99,10 @@ class LifecycleClient:
         url = f"{self.url}/api/v1/users/job_session"
         response = await self._send("POST", url, headers, content)
         return JobSession.model_validate_json(response.content)
+
+    async def end_job_session(self, session: str) -> None:
+        """End a session; one that has ended already is no fault."""
+        await self.request("DELETE", "users/job_session", EndedJobSession(session=session))
 
     async def request(self, method: str, path: str, body: BaseModel | None = None) -> bytes:
         """Send a request to a path of the API with the service's token; return the body of the answer."""

@@ -1,5 +1,6 @@
-"""Stored tokens, and log-ins that did not succeed."""
+"""Stored tokens, sessions of browsers, and log-ins that did not succeed."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from racetrack_client.log.errors import EntityNotFound
@@ -7,8 +8,8 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting, require_found
-from lifecycle.database.tables.auth import AuthTokenRow, LoginAttemptRow
-from lifecycle.domain.auth import AuthTokenDto, TokenText
+from lifecycle.database.tables.auth import AuthTokenRow, BrowserSessionRow, LoginAttemptRow
+from lifecycle.domain.auth import AuthTokenDto, BrowserSessionDto, TokenText
 
 _LOCK = 7202_0003
 
@@ -88,6 +89,40 @@ class AuthTokenRepository:
         return require_found(
             self._session.get(AuthTokenRow, token_id), f"there is no token with the id {token_id}"
         )
+
+
+class BrowserSessionRepository:
+    """The rows of `registry_browsersession`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def find(self, session_id: str) -> BrowserSessionDto | None:
+        """Return the session with an id, or None when it was ended or forgotten."""
+        row = self._session.get(BrowserSessionRow, session_id)
+        return BrowserSessionDto.model_validate(row) if row else None
+
+    def add(self, token_id: str, opened_at: datetime, ends_at: datetime) -> BrowserSessionDto:
+        """Store a new session."""
+        row = BrowserSessionRow(token_id=token_id, opened_at=opened_at, ends_at=ends_at)
+        self._session.add(row)
+        self._session.flush()
+        return BrowserSessionDto.model_validate(row)
+
+    def reopen(self, session_id: str, now: datetime) -> None:
+        """Let a session outlive the token that was replaced; raises EntityNotFound."""
+        row = require_found(self._session.get(BrowserSessionRow, session_id), "the session is over")
+        row.opened_at = now
+
+    def remove(self, session_ids: Collection[str]) -> int:
+        """Delete sessions; return the number of those that there were."""
+        statement = delete(BrowserSessionRow).where(BrowserSessionRow.id.in_(session_ids))
+        return execute_counting(self._session, statement)
+
+    def remove_ended(self, now: datetime) -> None:
+        """Delete the sessions that have ended."""
+        statement = delete(BrowserSessionRow).where(BrowserSessionRow.ends_at <= now)
+        execute_counting(self._session, statement)
 
 
 class LoginAttemptRepository:

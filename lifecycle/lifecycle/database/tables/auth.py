@@ -1,4 +1,4 @@
-"""Tables of users, external service consumers, auth subjects, tokens, permissions and failed log-ins."""
+"""Tables of users, external service consumers, auth subjects, tokens, sessions, permissions and failed log-ins."""
 
 from datetime import datetime
 
@@ -88,6 +88,20 @@ class AuthTokenRow(Base):
     """None for tokens of older releases, which did not store it."""
 
     auth_subject: Mapped[AuthSubjectRow] = relationship(lazy="raise")
+
+
+class BrowserSessionRow(Base):
+    """A log-in with a browser, which the sessions that it has opened name; it ends with its token."""
+
+    __tablename__ = "registry_browsersession"
+
+    id: Mapped[Id]
+    token_id: Mapped[str] = mapped_column(
+        ForeignKey("registry_authtoken.id", ondelete="CASCADE"), index=True
+    )
+    opened_at: Mapped[datetime]
+    """A token that was replaced later is another one, although it keeps its id."""
+    ends_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class PermissionRow(Base):

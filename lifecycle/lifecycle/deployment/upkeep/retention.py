@@ -58,7 +58,7 @@ class Retention:
 
 
 def forget_old_rows(uow: UnitOfWork, now: datetime, retention: Retention) -> None:
-    """Forget secrets and sources that no rollback can use, and old calls, events, log-ins and changes."""
+    """Forget secrets and sources that no rollback can use, and old calls, events, sessions, log-ins and changes."""
     forgotten = {
         "secrets": uow.deployment_tasks.delete_secrets_beyond(
             retention.restorable_deployments, RECONCILER
@@ -73,6 +73,7 @@ def forget_old_rows(uow: UnitOfWork, now: datetime, retention: Retention) -> Non
     if retention.unused_accounts is not None:
         forgotten["unused accounts"] = uow.users.remove_unused(now - retention.unused_accounts)
     uow.changes.remove_before(now - _CHANGES_ARE_KEPT)
+    uow.browser_sessions.remove_ended(now)
     uow.login_attempts.remove_before(now - retention.login_attempts)
     if told := [f"{count} {what}" for what, count in forgotten.items() if count]:
         logger.info(f"forgot rows that are no longer needed: {', '.join(told)}")

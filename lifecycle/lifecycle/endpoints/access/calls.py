@@ -17,6 +17,7 @@ from lifecycle.auth.authorize import (
     decide_wanted,
     decide_without_caller,
 )
+from lifecycle.auth.browser_sessions import SessionPurpose
 from lifecycle.auth.permissions import Effect, Wanted, normalize_endpoint
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.instance import JobInstance
@@ -137,7 +138,7 @@ def _answer_with_status(
     services: LifecycleServices,
 ) -> Response:
     try:
-        subject = services.authenticator.authenticate(token)
+        subject = services.sessions.authenticate(token, SessionPurpose.DASHBOARD)
         job = find_job(uow, asked.job_name, asked.job_version)
         wanted = Wanted(asked.scope, asked.job_name, job, endpoint)
         check_allowed(decide_wanted(uow, subject, wanted))
@@ -151,7 +152,7 @@ def _require_permitted_caller(
 ) -> AuthSubject:
     # Not inside the unit of work of the route: a thread that holds one connection and waits
     # for another can wait forever for threads that do the same.
-    subject = services.sessions.authenticate_caller(token)
+    subject = services.sessions.authenticate(token, SessionPurpose.JOBS)
     with services.unit_of_work.reading() as uow:
         check_allowed(decide_endpoint(uow, subject, AuthScope.CALL_JOB, job, path))
     return subject

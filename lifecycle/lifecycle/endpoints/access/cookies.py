@@ -1,14 +1,17 @@
-"""The cookies of browsers: a log-in sets them, a log-out deletes all of them. The API itself reads none."""
+"""The cookies of browsers: a log-in sets them, a log-out ends their sessions and deletes them. Other routes read none."""
 
+import contextlib
 from urllib.parse import urlsplit
 
 from fastapi import Request, Response
+from racetrack_client.log.errors import DiskFull
 from racetrack_commons.auth.cookies import (
     JOB_COOKIE,
     MARK,
     MARK_COOKIE,
     PANEL_COOKIE,
     PANEL_PATHS,
+    is_same_origin,
 )
 
 from lifecycle.auth.browser_sessions import SessionPurpose
@@ -23,6 +26,16 @@ _MONTH_SECONDS = 31 * 24 * 3600
 def set_login_cookies(
     request: Request, response: Response, token: str, services: LifecycleServices
 ) -> None:
+    """Set a session that calls jobs, and the mark that older dashboards look for."""
+    # Programs that log in need no session, also to free a full disk.
+    with contextlib.suppress(DiskFull):
+        opened = services.sessions.open(token, [SessionPurpose.JOBS])
+        set_job_cookies(request, response, opened[SessionPurpose.JOBS], services)
+
+
+def set_job_cookies(
+    request: Request, response: Response, session: str, services: LifecycleServices
+) -> None:
     """Set the session that calls jobs, and the mark that older dashboards look for."""
     config = services.config
     is_https = is_over_https(request, config)
@@ -36,7 +49,7 @@ def set_login_cookies(
     )
     response.set_cookie(
         JOB_COOKIE,
-        services.sessions.open(token, SessionPurpose.JOBS),
+        session,
         max_age=services.sessions.lifetime_seconds,
         path=_job_path(config),
         httponly=True,
@@ -46,12 +59,12 @@ def set_login_cookies(
 
 
 def set_panel_cookie(
-    request: Request, response: Response, token: str, services: LifecycleServices
+    request: Request, response: Response, session: str, services: LifecycleServices
 ) -> None:
     """Set the session of the admin panel, on a response of the panel's log-in."""
     response.set_cookie(
         PANEL_COOKIE,
-        services.sessions.open(token, SessionPurpose.PANEL),
+        session,
         max_age=services.sessions.lifetime_seconds,
         path=None,  # Browsers take the directory of the log-in, whatever path a proxy gives to the panel.
         httponly=True,
@@ -71,6 +84,15 @@ def delete_cookies(response: Response, config: Config) -> None:
     response.delete_cookie(JOB_COOKIE, path=_job_path(config), httponly=True, samesite="lax")
     for path in PANEL_PATHS:
         response.delete_cookie(PANEL_COOKIE, path=path, httponly=True, samesite="strict")
+
+
+def list_shown_sessions(request: Request) -> list[str]:
+    """List the sessions in the cookies of a request; none if a page of another origin has sent it."""
+    told = request.headers.get
+    if not is_same_origin(told("sec-fetch-site"), told("origin"), [told("host")]):
+        return []
+    names = (JOB_COOKIE, PANEL_COOKIE)
+    return [request.cookies[name] for name in names if name in request.cookies]
 
 
 def is_over_https(request: Request, config: Config) -> bool:

@@ -12,7 +12,6 @@ from lifecycle.domain.auth import AuthTokenDto
 from lifecycle.endpoints.access.cookies import set_login_cookies
 from lifecycle.endpoints.dependencies import (
     Administrator,
-    AuthToken,
     CommittingRoute,
     ReadingDep,
     ServicesDep,
@@ -59,7 +58,9 @@ class OwnTokenData(BaseModel):
 
     id: str
     token_end: str = Field(description="The end of its text, to recognize it by.")
-    is_current: bool = Field(description="It is the one that this request shows.")
+    is_current: bool = Field(
+        description="It is the one that this request shows, or that its session was opened by."
+    )
     expiry_time: UnixSeconds | None
     active: bool
     last_use_time: UnixSeconds | None
@@ -79,13 +80,12 @@ class ReplacementTokenPayload(BaseModel):
 
 
 @router.get("/token/user")
-def list_own_tokens(user: UserSubject, shown: AuthToken, uow: ReadingDep) -> list[OwnTokenData]:
+def list_own_tokens(user: UserSubject, uow: ReadingDep) -> list[OwnTokenData]:
     """List the tokens of the calling user."""
-    current = uow.auth_tokens.find(shown) if shown else None
     return [
         OwnTokenData(
             token_end=token.token_end or "",
-            is_current=current is not None and current.id == token.id,
+            is_current=token.id == user.token_id,
             **token.model_dump(exclude={"sealed", "token_end", "auth_subject_id"}),
         )
         for token in uow.auth_tokens.list_of_subject(user.id or "")
@@ -111,15 +111,27 @@ def revoke_own_token(
     services.tokens.revoke(uow, uow.auth_subjects.get(user.id or ""), token_id, user)
 
 
+@router.post("/token/user/reveal")
+def reveal_own_token(
+    user: UserSubject, services: ServicesDep, uow: UnitOfWorkDep, response: Response
+) -> TokenPayload:
+    """Show the token that the calling user logs in with on the command line; it is made if there is none."""
+    response.headers["Cache-Control"] = "no-store"
+    holder = uow.auth_subjects.get(user.id or "")
+    return TokenPayload(token=services.tokens.ensure_valid(uow, holder))
+
+
 @router.post("/token/user/regenerate")
 def regenerate_own_tokens(
     user: UserSubject, services: ServicesDep, request: Request, response: Response
 ) -> ReplacementTokenPayload:
-    """Replace all tokens of the calling user."""
+    """Replace all tokens of the calling user, which ends all sessions but one that asks for it."""
     with services.unit_of_work() as uow:
         holder = uow.auth_subjects.get(user.id or "")
         token = services.tokens.regenerate(uow, holder, user)
-    set_login_cookies(request, response, token, services)
+        services.sessions.keep(uow, user)
+    if user.session_id is None:
+        set_login_cookies(request, response, token, services)
     return ReplacementTokenPayload(new_token=token)
 
 

@@ -1,27 +1,19 @@
-"""Routes of people: login, logout, registration, passwords, and accounts as staff manages them."""
+"""Routes of accounts: registration, passwords, and what staff manages."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, Field, SecretStr, TypeAdapter
-from racetrack_client.entities import AuthScope
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, TypeAdapter
 from racetrack_commons.entities.dto import UnixSeconds
-from racetrack_commons.entities.job_session import JobSession
-from starlette.concurrency import run_in_threadpool
 
 from lifecycle.auth.authorize import NotPermitted
-from lifecycle.auth.browser_sessions import SessionPurpose
 from lifecycle.auth.password_check import LoginCredentials
 from lifecycle.auth.users import RightsChange, change_rights, check_may_set_password
 from lifecycle.domain.auth import UserDto
-from lifecycle.endpoints.access.browser import trace_client_address
-from lifecycle.endpoints.access.cookies import (
-    are_jobs_over_https,
-    delete_cookies,
-    set_login_cookies,
+from lifecycle.endpoints.access.sessions import (
+    ClientAddress,
+    CredentialsPayload,
+    PasswordText,
 )
 from lifecycle.endpoints.dependencies import (
-    AuthToken,
     CommittingRoute,
     ReadingDep,
     ServicesDep,
@@ -37,15 +29,6 @@ router = APIRouter(
     route_class=CommittingRoute,
     max_body_size=64 * 1024,  # Strangers may send these.
 )
-PasswordText = Annotated[SecretStr, Field(max_length=4096)]
-"""Longer than any password that is accepted; hashing megabytes would delay other requests."""
-
-
-class CredentialsPayload(BaseModel):
-    """Name and password."""
-
-    username: str
-    password: PasswordText
 
 
 class ChangePasswordPayload(BaseModel):
@@ -53,14 +36,6 @@ class ChangePasswordPayload(BaseModel):
 
     old_password: PasswordText
     new_password: PasswordText
-
-
-class UserProfileDto(BaseModel):
-    """The user who is logged in."""
-
-    username: str
-    token: str
-    is_staff: bool
 
 
 class AccountPayload(BaseModel):
@@ -104,64 +79,6 @@ class PasswordPayload(BaseModel):
     """A new password."""
 
     new_password: PasswordText
-
-
-def read_client_address(request: Request, token: AuthToken, services: ServicesDep) -> str:
-    """Return the address of the client, which a service such as PUB forwards."""
-    return trace_client_address(
-        request,
-        services.config.trusted_proxies,
-        is_sender_trusted=services.authenticator.is_of_service(token, AuthScope.CALL_JOB),
-    )
-
-
-ClientAddress = Annotated[str, Depends(read_client_address)]
-
-
-def read_credentials(payload: CredentialsPayload, address: ClientAddress) -> LoginCredentials:
-    """Return the name and password of a log-in, and the address that it comes from."""
-    return LoginCredentials(payload.username, payload.password.get_secret_value(), address)
-
-
-Credentials = Annotated[LoginCredentials, Depends(read_credentials)]
-
-
-@router.get("/validate_user_auth")
-def validate_user_auth(user: UserSubject, token: AuthToken, uow: ReadingDep) -> UserProfileDto:
-    """Check the token and show its user."""
-    if user.is_anonymous:
-        return UserProfileDto(username=user.name, token="", is_staff=True)
-    is_staff = uow.users.get(user.name).is_staff
-    return UserProfileDto(username=user.name, token=token or "", is_staff=is_staff)
-
-
-@router.post("/login")
-async def log_in(
-    credentials: Credentials, services: ServicesDep, request: Request, response: Response
-) -> UserProfileDto:
-    """Log in with name and password."""
-    profile = await services.threads.run_with_password(services.users.log_in, credentials)
-    await run_in_threadpool(set_login_cookies, request, response, profile.token, services)
-    return UserProfileDto(username=profile.username, token=profile.token, is_staff=profile.is_staff)
-
-
-@router.post("/job_session")
-async def open_job_session(credentials: Credentials, services: ServicesDep) -> JobSession:
-    """Log in with name and password to call jobs, and for nothing else: the log-in page of PUB."""
-    profile = await services.threads.run_with_password(services.users.log_in, credentials)
-    return JobSession(
-        session=await run_in_threadpool(services.sessions.open, profile.token, SessionPurpose.JOBS),
-        lifetime_seconds=services.sessions.lifetime_seconds,
-        is_secure=are_jobs_over_https(services.config),
-    )
-
-
-@router.get("/logout", response_class=Response)
-def log_out(services: ServicesDep) -> Response:
-    """Delete all sessions from the browser."""
-    response = Response()
-    delete_cookies(response, services.config)
-    return response
 
 
 @router.post("/register")

@@ -9,6 +9,7 @@ from lifecycle.deployment.upkeep.retention import (
     forget_old_deployments,
     forget_old_rows,
 )
+from lifecycle.domain.auth import TokenText
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, JobStatus
 from racetrack_commons.testing.builders import a_deployment, a_job, a_manifest_yaml
 
@@ -206,6 +207,23 @@ def test_many_are_forgotten_in_small_steps(platform, monkeypatch, wait_a_month):
     with pytest.raises(KeyboardInterrupt):
         end_half_way()
     assert len(list_ids(platform)) == 3
+
+
+def test_sessions_that_have_ended_are_forgotten(platform, forget):
+    now = platform.clock.now()
+    with platform.unit_of_work() as uow:
+        family = uow.families.get_or_add("adder")
+        subject = uow.auth_subjects.get_or_add_of_family(family.id)
+        token = uow.auth_tokens.add(subject.id, TokenText(text="a token"))
+        ends = [now + timedelta(seconds=seconds) for seconds in (10, 11)]
+        ended, open_one = (uow.browser_sessions.add(token.id, now, end).id for end in ends)
+    platform.clock.advance(10)
+
+    forget()
+
+    with platform.unit_of_work.reading() as uow:
+        assert uow.browser_sessions.find(ended) is None
+        assert uow.browser_sessions.find(open_one)
 
 
 def test_audit_events_stay_unless_a_setting_says_otherwise(platform, forget):
