@@ -1,4 +1,4 @@
-# The images of the services, one target each: lifecycle (the Supervisor and the migration run from it, too), image-builder, pub.
+# The images of the services, one target each: lifecycle (the Supervisor and the migration run from it, too), image-builder, pub, dashboard.
 # What changes rarely comes first and is shared: the system, the libraries of all, those of one service; our own code comes last.
 
 FROM python:3.13-slim-trixie AS system
@@ -44,7 +44,8 @@ COPY lifecycle lifecycle
 COPY lifecycle_supervisor lifecycle_supervisor
 COPY image_builder image_builder
 COPY pub pub
-RUN for package in racetrack_client racetrack_commons lifecycle lifecycle_supervisor image_builder pub; do \
+COPY dashboard dashboard
+RUN for package in racetrack_client racetrack_commons lifecycle lifecycle_supervisor image_builder pub dashboard; do \
     uv build --wheel --out-dir /wheels/$package $package || exit 1; done
 
 # --- Lifecycle and its Supervisor -------------------------------------------------------------------------------------------
@@ -111,3 +112,23 @@ CMD ["python", "-m", "pub"]
 ARG GIT_VERSION=dev DOCKER_TAG=
 ENV GIT_VERSION=$GIT_VERSION DOCKER_TAG=$DOCKER_TAG
 LABEL racetrack-component=pub git-version=$GIT_VERSION
+
+# --- Dashboard --------------------------------------------------------------------------------------------------------------
+
+FROM libraries AS dashboard
+RUN --mount=type=bind,from=tools,source=/tools,target=/tools \
+  --mount=type=cache,target=/root/.cache/uv \
+  --mount=type=bind,source=dashboard/pyproject.toml,target=/src/dashboard/pyproject.toml \
+  /tools/install-libraries /src/*/pyproject.toml
+RUN --mount=type=bind,from=tools,source=/tools,target=/tools \
+  --mount=type=bind,from=packages,source=/wheels/racetrack_client,target=/wheels/racetrack_client \
+  --mount=type=bind,from=packages,source=/wheels/racetrack_commons,target=/wheels/racetrack_commons \
+  --mount=type=bind,from=packages,source=/wheels/dashboard,target=/wheels/dashboard \
+  /tools/uv pip install --no-cache --compile-bytecode --no-deps /wheels/*/*.whl
+COPY docs /opt/racetrack/docs
+USER 100000:100000
+ENV DOCS_DIR=/opt/racetrack/docs
+CMD ["python", "-m", "dashboard"]
+ARG GIT_VERSION=dev DOCKER_TAG=
+ENV GIT_VERSION=$GIT_VERSION DOCKER_TAG=$DOCKER_TAG
+LABEL racetrack-component=dashboard git-version=$GIT_VERSION

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 import racetrack_job_wrapper
 
+import dashboard
 import image_builder
 import lifecycle
 import lifecycle_supervisor
@@ -15,6 +16,7 @@ import racetrack_client
 import racetrack_commons
 
 __all__ = [
+    "dashboard",
     "image_builder",
     "lifecycle",
     "lifecycle_supervisor",

@@ -10,6 +10,7 @@ DOCKER_SOCKET=${DOCKER_SOCKET:-/var/run/docker.sock}
 DOCKER_GID=${DOCKER_GID:-$(stat -c %g "$DOCKER_SOCKET" 2>/dev/null || echo 0)}
 GIT_VERSION=${GIT_VERSION:-$(git -C "$root" describe --long --tags --dirty --always 2>/dev/null || echo dev)}
 LIFECYCLE_PORT=${LIFECYCLE_PORT:-7102}
+DASHBOARD_PORT=${DASHBOARD_PORT:-7103}
 PUB_PORT=${PUB_PORT:-7105}
 SUPERVISOR_PORT=${SUPERVISOR_PORT:-7106}
 IMAGE_BUILDER_PORT=${IMAGE_BUILDER_PORT:-7101}

@@ -10,6 +10,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
+from dashboard.config import DashboardConfig
 from image_builder.config import ImageBuilderConfig
 from lifecycle.config import Config as LifecycleConfig
 from lifecycle_supervisor.config import SupervisorConfig
@@ -29,6 +30,7 @@ SECTIONS: tuple[tuple[str, type[Settings], type[BaseModel]], ...] = (
     ("Supervisor only", SupervisorConfig, LifecycleConfig),
     ("Image Builder", ImageBuilderConfig, Settings),
     ("PUB", PubConfig, Settings),
+    ("Dashboard", DashboardConfig, Settings),
 )
 MODELS = (
     (Manifest, BaseModel),

@@ -21,7 +21,7 @@ def main() -> None:
     if taken:
         sys.exit(
             f"Port {', '.join(taken)} is taken by another program (perhaps a Racetrack of another checkout). Stop it, or choose"
-            " others with IMAGE_BUILDER_PORT, LIFECYCLE_PORT, PUB_PORT and SUPERVISOR_PORT."
+            " others with DASHBOARD_PORT, IMAGE_BUILDER_PORT, LIFECYCLE_PORT, PUB_PORT and SUPERVISOR_PORT."
         )
 
 

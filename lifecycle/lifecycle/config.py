@@ -92,6 +92,8 @@ class Config(Settings):
     """Address at which callers of jobs reach PUB."""
     external_lifecycle_url: str | None = None
     """Address at which clients reach Lifecycle. Unset: the address that a request was sent to."""
+    external_dashboard_url: str = "http://127.0.0.1:7203/dashboard"
+    """Address at which people reach the dashboard; empty without one."""
     external_grafana_url: str = "http://127.0.0.1:3000"
     """Address at which people reach Grafana."""
     cluster_fqdn: str | None = None

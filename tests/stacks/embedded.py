@@ -17,7 +17,7 @@ from stacks.stack import BIN, PORTS, ROOT, Stack, free_ports
 
 @dataclass(frozen=True)
 class EmbeddedStack(Stack):
-    """Four processes under supervisord, with a data directory of their own."""
+    """The services as processes under supervisord, with a data directory of their own."""
 
     data: Path
     user_id: int | None = None

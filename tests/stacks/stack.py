@@ -11,7 +11,13 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / "venv/bin"
-PORTS = ("IMAGE_BUILDER_PORT", "LIFECYCLE_PORT", "PUB_PORT", "SUPERVISOR_PORT")
+PORTS = (
+    "DASHBOARD_PORT",
+    "IMAGE_BUILDER_PORT",
+    "LIFECYCLE_PORT",
+    "PUB_PORT",
+    "SUPERVISOR_PORT",
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,10 @@ class Stack(ABC):
     @property
     def pub_url(self) -> str:
         return f"http://{self.host}:{self.environment['PUB_PORT']}/pub"
+
+    @property
+    def dashboard_url(self) -> str:
+        return f"http://{self.host}:{self.environment['DASHBOARD_PORT']}/dashboard"
 
     @property
     def admin_token(self) -> str:

@@ -36,6 +36,8 @@ class InfoPayload(BaseModel):
     external_pub_url: str
     lifecycle_url: str
     grafana_url: str
+    dashboard_url: str
+    """Empty without a dashboard."""
 
 
 class MaintenancePayload(BaseModel):
@@ -59,6 +61,7 @@ def get_info(request: Request, services: ServicesDep) -> InfoPayload:
         external_pub_url=f"{cluster}/pub" if cluster else config.external_pub_url,
         lifecycle_url=f"{cluster}/lifecycle" if cluster else own_url,
         grafana_url=f"{cluster}/grafana" if cluster else config.external_grafana_url,
+        dashboard_url=f"{cluster}/dashboard" if cluster else config.external_dashboard_url,
     )
 
 

@@ -35,6 +35,7 @@ def test_info_says_where_the_platform_is(client):
         "external_pub_url": "http://127.0.0.1:7205/pub",
         "lifecycle_url": "http://testserver/lifecycle",
         "grafana_url": "http://127.0.0.1:3000",
+        "dashboard_url": "http://127.0.0.1:7203/dashboard",
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import unquote_plus
 
 from racetrack_commons.auth.cookies import (
+    DASHBOARD_COOKIE,
     JOB_COOKIE,
     MARK,
     PANEL_COOKIE,
@@ -17,7 +18,9 @@ from starlette.types import Scope
 Headers = Sequence[tuple[bytes, bytes]]
 """The headers of an ASGI scope: their names are in lower case."""
 AUTH_NAMES = ("x-racetrack-auth", "x-racetrack-esc-auth", "x-racetrack-user-auth")
-_PLATFORM_COOKIES = frozenset({*AUTH_NAMES, JOB_COOKIE, PANEL_COOKIE, PANEL_FORM_COOKIE})
+_PLATFORM_COOKIES = frozenset(
+    {*AUTH_NAMES, JOB_COOKIE, PANEL_COOKIE, PANEL_FORM_COOKIE, DASHBOARD_COOKIE}
+)
 _BROKEN_ESCAPE = re.compile("%(?![0-9a-fA-F]{2})")
 
 

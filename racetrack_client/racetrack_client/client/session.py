@@ -123,6 +123,16 @@ class Session:
             )
         return url.rstrip("/")
 
+    @property
+    def dashboard_url(self) -> str:
+        """The URL of the dashboard; raises EntityNotFound when Lifecycle does not tell one."""
+        url = str(self.info.get("dashboard_url") or "")
+        if not url:
+            raise EntityNotFound(
+                "the remote does not tell the URL of a dashboard; its operator sets EXTERNAL_DASHBOARD_URL"
+            )
+        return url.rstrip("/") + "/"
+
     def check_answers(self) -> None:
         """Raise EntityNotFound or RequestError when no Lifecycle answers at the remote."""
         _ = self.info

@@ -42,6 +42,7 @@ COMMANDS = {
     "auth": "racetrack_client.commands.access.auth",
     "user": "racetrack_client.commands.access.users",
     "plugin": "racetrack_client.commands.plugins",
+    "dashboard": "racetrack_client.commands.status",
     "version": "racetrack_client.commands.settings",
 }
 """Module of each command."""

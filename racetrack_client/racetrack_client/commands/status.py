@@ -1,4 +1,4 @@
-"""`racetrack status` and `open`: one job."""
+"""`racetrack status` and `open`: one job; `racetrack dashboard`: all of them in a browser."""
 
 import sys
 import time
@@ -59,6 +59,16 @@ def open_page(
     url = job.get("pub_url")
     if not url:
         raise EntityNotFound(f"job {name} {job['version']} has no page: it has no URL yet")
+    _show_in_browser(url, output)
+
+
+@app.command("dashboard")
+def open_dashboard(remote: Remote = None, output: OutputOption = Output.TEXT) -> None:
+    """Open the dashboard of the platform in a browser, and print its URL."""
+    _show_in_browser(open_session(remote).dashboard_url, output)
+
+
+def _show_in_browser(url: str, output: Output) -> None:
     print_data({"url": url}, output, url)
     sys.stdout.flush()
     if not webbrowser.open(url):

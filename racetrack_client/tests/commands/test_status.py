@@ -44,6 +44,23 @@ def test_the_page_of_a_job_is_opened(logged_in, lifecycle, answer):
     assert "open the URL in one" in logged_in("open", "adder", BROWSER="/bin/false %s").stderr
 
 
+def test_the_dashboard_is_opened(logged_in, lifecycle, answer):
+    lifecycle.on("GET info", answer({"dashboard_url": "http://dashboard:7203/dashboard"}))
+
+    done = logged_in("dashboard", BROWSER="/bin/true %s")
+
+    assert (done.stdout, done.returncode) == ("http://dashboard:7203/dashboard/\n", 0)
+
+
+def test_a_platform_without_a_dashboard_says_so(logged_in, lifecycle, answer):
+    lifecycle.on("GET info", answer({"service": "lifecycle"}))
+
+    done = logged_in("dashboard")
+
+    assert done.returncode == 70
+    assert "EXTERNAL_DASHBOARD_URL" in done.stderr
+
+
 def test_an_unknown_job_names_the_one_that_is_meant(logged_in, lifecycle, answer):
     lifecycle.on("GET job/ader/latest", answer({"error": "there is no job ader latest"}, 404))
     lifecycle.on("GET job", answer([{"name": "adder", "version": "0.0.2"}]))

@@ -11,7 +11,12 @@ from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from racetrack_commons.api.asgi_layers import AccessLogMiddleware, BasePathMiddleware, OpenCors
+from racetrack_commons.api.asgi_layers import (
+    AccessLogMiddleware,
+    BasePathMiddleware,
+    OpenCors,
+    QuietPaths,
+)
 from racetrack_commons.api.errors import (
     STATUSES,
     ErrorMiddleware,
@@ -43,6 +48,10 @@ class ApiOptions:
     """Paths with all that is below them that pages of other origins may not read."""
     quiet_paths: frozenset[str] = frozenset()
     """Paths that are called all the time: like probes, they are logged only when the answer is not 200."""
+    has_docs: bool = True
+    """True if the documentation of the API is at the root; False if the root has pages for people."""
+    quiet_prefixes: tuple[str, ...] = ()
+    """The same for all paths that begin with one of these texts, also when the client has the file already (304)."""
 
 
 def create_api_app(
@@ -82,7 +91,7 @@ def create_api_app(
                 AccessLogMiddleware,
                 metrics=metrics,
                 base_path=base_path.rstrip("/"),
-                quiet_paths=PROBE_PATHS | options.quiet_paths,
+                quiet=QuietPaths(PROBE_PATHS | options.quiet_paths, options.quiet_prefixes),
             ),
             *_inner_middleware(
                 base_path.rstrip("/"), options.paths_without_cors, metrics, statuses
@@ -96,7 +105,8 @@ def create_api_app(
     app.error_statuses = sorted(set(statuses.values()))
     app.include_router(probes_router(probes or Probes(title.lower())))
     app.include_router(metrics_router(registry))
-    add_docs(app)
+    if options.has_docs:
+        add_docs(app)
     return app
 
 

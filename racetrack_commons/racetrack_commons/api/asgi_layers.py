@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 from racetrack_client.log.logs import get_logger
 from starlette.datastructures import Headers
@@ -23,14 +24,29 @@ _LONGEST_ID = 128
 _ROUTING = ("router", "app_root_path", "endpoint", "path_params")
 
 
+@dataclass(frozen=True)
+class QuietPaths:
+    """The paths whose requests are logged only when they fail."""
+
+    paths: Collection[str]
+    prefixes: tuple[str, ...] = ()
+    """Each begins the paths of files; 304 is as good as 200 there."""
+
+    def contain(self, path: str, status: int | None) -> bool:
+        """Return whether a request of this path with this status is not logged."""
+        if status == 200 and path in self.paths:
+            return True
+        return status in (200, 304) and path.startswith(self.prefixes)
+
+
 class AccessLogMiddleware:
-    """Counts and logs requests, except those of quiet paths that were answered with 200."""
+    """Counts and logs requests, except those of quiet paths."""
 
     def __init__(
-        self, app: ASGIApp, metrics: CommonsMetrics, base_path: str, quiet_paths: Collection[str]
+        self, app: ASGIApp, metrics: CommonsMetrics, base_path: str, quiet: QuietPaths
     ) -> None:
         self._app = app
-        self._quiet_paths = quiet_paths
+        self._quiet = quiet
         self._metrics = metrics
         self._base_path = base_path
         self._tracing_header = get_tracing_header_name()
@@ -61,7 +77,7 @@ class AccessLogMiddleware:
             current_tracing_id.reset(token)
 
     def _log(self, scope: Scope, status: int | None) -> None:
-        if status == 200 and scope["path"].removeprefix(self._base_path) in self._quiet_paths:
+        if self._quiet.contain(scope["path"].removeprefix(self._base_path), status):
             return
         extra = {
             "tracing_id": current_tracing_id.get(),

@@ -12,6 +12,8 @@ JOB_COOKIE = "racetrack_jobs"
 """The session that calls jobs."""
 PANEL_COOKIE = "racetrack_panel"
 """The session of the admin panel."""
+DASHBOARD_COOKIE = "racetrack_dashboard"
+"""The session of the dashboard."""
 MARK_COOKIE = AUTH_HEADER
 """Older dashboards look whether this cookie is there; programs may put a token into it, as they did before."""
 MARK = "logged-in"

@@ -12,7 +12,7 @@ from stacks.engine import Engine, find_engine_program
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
-SERVICES = ("lifecycle", "lifecycle-supervisor", "image-builder", "pub", "postgres")
+SERVICES = ("lifecycle", "lifecycle-supervisor", "image-builder", "pub", "dashboard", "postgres")
 BASE_IMAGE = "python:3.13-slim-trixie"
 DOCKERFILE = f"""
 FROM {BASE_IMAGE}

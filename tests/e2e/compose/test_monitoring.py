@@ -5,7 +5,7 @@ import pytest
 
 pytestmark = pytest.mark.docker
 
-SERVICES = {"lifecycle", "lifecycle-supervisor", "image-builder", "pub"}
+SERVICES = {"lifecycle", "lifecycle-supervisor", "image-builder", "pub", "dashboard"}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from stacks.compose import docker
 
 pytestmark = pytest.mark.docker
 
-SERVICES = ("lifecycle", "lifecycle-supervisor", "image-builder", "pub")
+SERVICES = ("lifecycle", "lifecycle-supervisor", "image-builder", "pub", "dashboard")
 
 
 def test_all_services_are_healthy_and_the_migration_ended(compose_stack):
@@ -79,7 +79,13 @@ def test_images_hold_no_secret(compose_stack):
 
 
 def test_the_probes_answer_from_outside(compose_stack):
-    for name in ("LIFECYCLE_PORT", "PUB_PORT", "SUPERVISOR_PORT", "IMAGE_BUILDER_PORT"):
+    for name in (
+        "LIFECYCLE_PORT",
+        "DASHBOARD_PORT",
+        "PUB_PORT",
+        "SUPERVISOR_PORT",
+        "IMAGE_BUILDER_PORT",
+    ):
         url = f"http://127.0.0.1:{compose_stack.environment[name]}"
         assert [
             httpx.get(f"{url}/{probe}", timeout=10).status_code

@@ -1,0 +1,3 @@
+"""The web pages of the platform."""
+
+__version__ = "3.0.0"

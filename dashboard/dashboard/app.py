@@ -1,0 +1,135 @@
+"""The composition root of the dashboard: from its settings to one ASGI app, with the stream of changes beside it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import httpx
+from fastapi import APIRouter
+from nicegui import ui
+from prometheus_client import Gauge
+from racetrack_commons.api.app import ApiOptions, create_api_app
+from racetrack_commons.api.metrics import create_registry
+from racetrack_commons.api.probes import ProbeAnswer, Probes
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from dashboard.client.api import LifecycleApi
+from dashboard.client.changes import ChangeStream
+from dashboard.config import DashboardConfig
+from dashboard.site import Site
+from dashboard.visit import SharedServices
+from dashboard.web.login import SessionRoutes
+from dashboard.web.proxy import LifecycleProxy
+from dashboard.web.security import SameOriginOnly
+from dashboard.web.session import BASE_PATH, SessionCookies
+
+_STATIC = Path(__file__).parent / "static"
+_MOST_UPSTREAM = 200
+
+
+def create_app(config: DashboardConfig) -> ASGIApp:
+    """Make the ASGI app of the dashboard. Its pages' library has one app for each process: call this once."""
+    shared = _create_shared(config)
+    registry = create_registry()
+    connected = Gauge(
+        "dashboard_lifecycle_connected",
+        "1 while the stream of changes from Lifecycle is connected",
+        registry=registry,
+    )
+    connected.set_function(lambda: float(shared.feed.is_connected))
+    api = create_api_app(
+        title="Dashboard",
+        base_path=BASE_PATH,
+        probes=create_probes(shared),
+        registry=registry,
+        lifespan=lambda _: _work_in_background(shared),
+        options=ApiOptions(
+            paths_without_cors=("",), has_docs=False, quiet_prefixes=("/_nicegui", "/static")
+        ),
+    )
+    api.include_router(_status_router(shared))
+    api.include_router(SessionRoutes(shared.api, SessionCookies(config.get_pub_url())).router())
+    api.include_router(LifecycleProxy(shared.http, config.lifecycle_url).router())
+    api.mount("/static", StaticFiles(directory=_STATIC))
+    Site(shared).add_pages()
+    ui.run_with(
+        api,
+        tailwind=False,
+        language="en-US",
+        show_welcome_message=False,
+        reconnect_timeout=20,
+    )
+    return SameOriginOnly(api)
+
+
+def create_probes(shared: SharedServices) -> Probes:
+    """Make the probes; the dashboard is ready while Lifecycle is."""
+
+    async def ready() -> ProbeAnswer:
+        is_ready = await _is_lifecycle_ready(shared)
+        body = {"service": "dashboard", "ready": is_ready}
+        return ProbeAnswer(body, 200 if is_ready else 503)
+
+    async def health() -> ProbeAnswer:
+        return ProbeAnswer(await _describe(shared))
+
+    return Probes("dashboard", None, ready, health)
+
+
+def _create_shared(config: DashboardConfig) -> SharedServices:
+    http = httpx.AsyncClient(
+        timeout=httpx.Timeout(config.lifecycle_timeout_seconds, connect=5),
+        limits=httpx.Limits(max_connections=_MOST_UPSTREAM, max_keepalive_connections=20),
+        trust_env=False,
+    )
+    url = config.lifecycle_url.rstrip("/")
+    return SharedServices(config, http, LifecycleApi(http, url), ChangeStream(url))
+
+
+def _status_router(shared: SharedServices) -> APIRouter:
+    router = APIRouter(tags=["platform"])
+
+    @router.get("/api/status")
+    async def get_status() -> dict[str, object]:
+        """Show version and addresses of the platform."""
+        config = shared.config
+        return {
+            **(await _describe(shared)),
+            "lifecycle_url": config.get_lifecycle_url(),
+            "external_pub_url": config.get_pub_url(),
+            "grafana_url": config.find_grafana_url(),
+            "site_name": config.site_name,
+        }
+
+    return router
+
+
+async def _describe(shared: SharedServices) -> dict[str, object]:
+    return {
+        "service": "dashboard",
+        "live": True,
+        "ready": await _is_lifecycle_ready(shared),
+        "git_version": shared.config.git_version,
+        "docker_tag": shared.config.docker_tag,
+    }
+
+
+async def _is_lifecycle_ready(shared: SharedServices) -> bool:
+    try:
+        answer = await shared.http.get(f"{shared.api.url}/ready", timeout=5)
+    except httpx.RequestError:
+        return False
+    return answer.is_success
+
+
+@asynccontextmanager
+async def _work_in_background(shared: SharedServices) -> AsyncIterator[None]:
+    """Follow the changes while the app serves; then close the connections."""
+    following = asyncio.create_task(shared.feed.follow())
+    yield
+    following.cancel()
+    with suppress(asyncio.CancelledError):
+        await following
+    await shared.http.aclose()

@@ -1,0 +1,100 @@
+"""The site: which page is at which path, and what a browser gets before it has a session."""
+
+from collections.abc import Callable
+from typing import Any
+
+from nicegui import Client, ui
+from racetrack_commons.entities.sessions import CurrentUser
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from dashboard.client.api import ApiError, LifecycleAway, LoggedOut
+from dashboard.pages.account import show_login, show_register, show_reset_password
+from dashboard.pages.jobs import show_jobs
+from dashboard.shell import THEME_COOKIE, Shell, add_head, make_title
+from dashboard.visit import SharedServices, Visit, make_path
+from dashboard.web.session import BASE_PATH, read_job_session, read_session
+
+PageBuilder = Callable[..., Any]
+PAGES: dict[str, PageBuilder] = {
+    "/": show_jobs,
+    "/jobs": show_jobs,
+}
+"""The pages of visitors who are logged in, by the pattern of their paths below `/dashboard`."""
+PUBLIC_PAGES: dict[str, Callable[[SharedServices, Request], None]] = {
+    "/login": show_login,
+    "/register": show_register,
+    "/reset-password": show_reset_password,
+}
+"""The pages that need no session."""
+_OLD_PREFIX = "/ui"
+_PAGE_SECONDS = 15
+
+
+class Site:
+    """All pages of the dashboard."""
+
+    def __init__(self, shared: SharedServices) -> None:
+        self._shared = shared
+
+    def add_pages(self) -> None:
+        """Register the pages with their library."""
+        page = ui.page("/{_:path}", response_timeout=_PAGE_SECONDS)
+        page(self._show)
+
+    async def _show(self, request: Request, client: Client) -> Response | None:
+        path = request.url.path.removeprefix(BASE_PATH).rstrip("/") or "/"
+        if moved := _find_move(request, path):
+            return RedirectResponse(moved, status_code=307)
+        add_head(request.cookies.get(THEME_COOKIE, ""), make_title(self._shared.config.site_name))
+        if path in PUBLIC_PAGES:
+            PUBLIC_PAGES[path](self._shared, request)
+            return None
+        return await self._show_to_visitor(request, client)
+
+    async def _show_to_visitor(self, request: Request, client: Client) -> Response | None:
+        try:
+            visit = await self._open_visit(request, client)
+        except LoggedOut:
+            wanted = request.url.path.removeprefix(BASE_PATH) or "/"
+            query = f"?{request.url.query}" if request.url.query else ""
+            return RedirectResponse(make_path("login", next=f"{wanted}{query}"), status_code=303)
+        except (ApiError, LifecycleAway) as error:
+            _show_failure(str(error))
+            return None
+        client.on_exception(visit.handle_failure)
+        shell = Shell(visit, PAGES)
+        with visit.reporting("The state of the platform is unknown"):
+            await shell.load()
+        shell.mark_page(request.url.path)
+        client.sub_pages_router.on_path_changed(shell.mark_page)
+        ui.sub_pages(PAGES, data={"visit": visit}).classes("w-full").props("id=main")
+        return None
+
+    async def _open_visit(self, request: Request, client: Client) -> Visit:
+        session = read_session(request)
+        if not session:
+            raise LoggedOut(401, "log in first")
+        api = self._shared.api.with_session(session)
+        user = CurrentUser.model_validate(await api.get("users/me"))
+        return Visit(self._shared, api, user, read_job_session(request), client)
+
+
+def _find_move(request: Request, path: str) -> str | None:
+    """Return where a page is now, or None if it is here: pages have one address, below the base path."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    if path == _OLD_PREFIX or path.startswith(f"{_OLD_PREFIX}/"):
+        return f"{BASE_PATH}{path.removeprefix(_OLD_PREFIX) or '/'}{query}"
+    if request.scope.get("root_path", "") != BASE_PATH:
+        return f"{BASE_PATH}{path}{query}"
+    return None
+
+
+def _show_failure(text: str) -> None:
+    with ui.column().classes("rt-card rt-login"):
+        ui.label("The dashboard waits for Lifecycle").classes("text-h6").props(
+            "role=heading aria-level=1"
+        )
+        ui.label(text).props("role=alert")
+        ui.button("Try again", on_click=ui.navigate.reload).props("unelevated no-caps")
+    ui.timer(3, ui.navigate.reload, once=True)
