@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from dashboard.client.api import ApiError, LifecycleAway, LoggedOut
+from dashboard.pages.access.profile import show_change_password, show_profile
 from dashboard.pages.account import show_login, show_register, show_reset_password
 from dashboard.pages.jobs import show_jobs
 from dashboard.shell import THEME_COOKIE, Shell, add_head, make_title
@@ -19,6 +20,8 @@ PageBuilder = Callable[..., Any]
 PAGES: dict[str, PageBuilder] = {
     "/": show_jobs,
     "/jobs": show_jobs,
+    "/profile": show_profile,
+    "/change-password": show_change_password,
 }
 """The pages of visitors who are logged in, by the pattern of their paths below `/dashboard`."""
 PUBLIC_PAGES: dict[str, Callable[[SharedServices, Request], None]] = {

@@ -39,4 +39,24 @@
       search.select();
     }
   });
+
+  const copyByHand = (text, place) => {
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.style.position = "fixed";
+    area.style.opacity = "0";
+    place.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  };
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    const text = button.dataset.copy;
+    // Browsers offer the clipboard to pages over HTTPS and on this machine only.
+    if (navigator.clipboard) await navigator.clipboard.writeText(text);
+    else copyByHand(text, button.parentElement);
+    Quasar.Notify.create({message: "Copied", position: "bottom", timeout: 1200, group: "copied"});
+  });
 })();

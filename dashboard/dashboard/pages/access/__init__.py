@@ -1,0 +1,1 @@
+"""The pages of people, programs, and what they may do."""
