@@ -48,7 +48,7 @@ from lifecycle.endpoints.plugin_admin import PluginActionFailed
 from lifecycle.endpoints.presenting import make_pub_url
 from lifecycle.endpoints.route_threads import RouteThreads
 from lifecycle.endpoints.service_state import HealthProbes
-from lifecycle.event_stream.changes import ChangeFeed, JobEvents
+from lifecycle.event_stream.changes import ChangeFeed, ChangeSockets
 from lifecycle.event_stream.followed_logs import LogSources
 from lifecycle.event_stream.gateways import GatewayStreams
 from lifecycle.job.job_texts import JobTexts
@@ -107,7 +107,7 @@ def create_app(config: Config) -> FastAPI:
     app.state.services = services
     for router in _ROUTERS:
         app.include_router(router)
-    app.include_router(JobEvents(services.changes, services.metrics).router())
+    app.include_router(ChangeSockets(services.changes, services.metrics).router())
     add_lazy_apps(app, services)
     return app
 

@@ -1,10 +1,10 @@
-"""The session of a unit of work, which detects the changes that other services are told of, and helpers of queries.
+"""The session of a unit of work, which detects the changes that services and pages are told of, and helpers of queries.
 
 Use cases, the admin panel and the record editor all write these rows. If the callers had to report changes themselves, one
 forgotten report would leave a revoked token valid in PUB.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from racetrack_client.log.errors import EntityNotFound
@@ -22,7 +22,8 @@ from lifecycle.database.tables.auth import (
     UserRow,
 )
 from lifecycle.database.tables.base import Base
-from lifecycle.database.tables.installation import SettingRow
+from lifecycle.database.tables.deployment import DeploymentRow
+from lifecycle.database.tables.installation import AuditLogEventRow, SettingRow
 from lifecycle.database.tables.job import JobFamilyRow, PublicEndpointRow
 
 _UNREPORTED_COLUMNS: dict[type[Base], set[str]] = {
@@ -39,15 +40,34 @@ _UNREPORTED_COLUMNS: dict[type[Base], set[str]] = {
     SettingRow: set(),
 }
 """The rows whose changes are reported, with the columns that no other service caches."""
+_SHOWN_KINDS: dict[type[Base], ChangeKind] = {
+    UserRow: ChangeKind.USER,
+    EscRow: ChangeKind.ESC,
+    AuthTokenRow: ChangeKind.TOKEN,
+    PermissionRow: ChangeKind.PERMISSION,
+    PublicEndpointRow: ChangeKind.PUBLIC_ENDPOINT,
+    DeploymentRow: ChangeKind.DEPLOYMENT,
+    AuditLogEventRow: ChangeKind.AUDIT,
+}
+"""The rows that pages show, with the kinds of their changes."""
+_SILENT_COLUMNS: dict[type[Base], set[str]] = {
+    UserRow: {"password", "last_login"},
+    AuthTokenRow: {"last_use_time"},
+}
+"""The columns whose changes alone are not worth to read a page again."""
+SILENTLY = {"tells_nothing": True}
+"""Execution options of bulk statements of which pages are not told, such as each line of a build log."""
+_SHOWN_TABLES = {row.__tablename__: kind for row, kind in _SHOWN_KINDS.items()}
 _TABLES = {row.__tablename__: row for row in _UNREPORTED_COLUMNS}
 _REPORTED_WHEN_NEW = (PermissionRow, SettingRow, PublicEndpointRow)
 """The rows of which new ones, too, change what other services cache."""
 
 _Found = TypeVar("_Found")
+_Key = TypeVar("_Key")
 
 
 class WatchingSession(Session):
-    """A session that collects in `changes` the kinds of changes that other services must be told of."""
+    """A session that collects in `changes` the kinds of changes that services and pages must be told of."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -56,17 +76,21 @@ class WatchingSession(Session):
     def flush(self, objects: Sequence[Any] | None = None) -> None:
         """Collect the kinds of changes that are about to be written, and write them."""
         rows = [row for row in self.new if _is_reported_when_new(row)]
-        rows += [row for row in self.dirty if _has_reported_change(row)]
+        rows += [row for row in self.dirty if _has_changed(row, _UNREPORTED_COLUMNS)]
         rows += list(self.deleted)
         self.changes.update(_kind(type(row)) for row in rows if type(row) in _UNREPORTED_COLUMNS)
+        dirty = [row for row in self.dirty if type(row) in _SHOWN_KINDS]
+        shown = [row for row in dirty if _has_changed(row, _SILENT_COLUMNS)]
+        for row in (*self.new, *self.deleted, *shown):
+            self.changes.update(_list_shown(_SHOWN_KINDS, type(row)))
         super().flush(objects)
 
     def execute(self, statement: Any, *args: Any, **options: Any) -> Any:
-        """Execute a statement; a bulk update or delete of a reported table counts as a change."""
-        if isinstance(statement, UpdateBase) and not _inserts_unreported(statement):
-            table = _TABLES.get(getattr(statement.table, "name", ""))
-            self.changes.update([_kind(table)] if table else [])
-        return super().execute(statement, *args, **options)
+        """Execute a statement; a bulk update or delete that affects rows counts as a change."""
+        result = super().execute(statement, *args, **options)
+        if isinstance(statement, UpdateBase) and cast("CursorResult[Any]", result).rowcount != 0:
+            self.changes.update(_list_kinds(statement))
+        return result
 
 
 def require_found(value: _Found | None, missing: str) -> _Found:
@@ -103,16 +127,25 @@ def _is_reported_when_new(row: Any) -> bool:
     return type(row) in _REPORTED_WHEN_NEW
 
 
-def _inserts_unreported(statement: UpdateBase) -> bool:
+def _list_kinds(statement: UpdateBase) -> list[ChangeKind]:
+    """List the kinds of the changes that a bulk statement makes."""
     name = getattr(statement.table, "name", "")
-    return statement.is_insert and _TABLES.get(name) not in _REPORTED_WHEN_NEW
+    table = _TABLES.get(name)
+    is_reported = table is not None and (not statement.is_insert or table in _REPORTED_WHEN_NEW)
+    kinds = [_kind(table)] if table is not None and is_reported else []
+    is_silent = "tells_nothing" in statement.get_execution_options()
+    return kinds if is_silent else [*kinds, *_list_shown(_SHOWN_TABLES, name)]
 
 
-def _has_reported_change(row: Any) -> bool:
+def _list_shown(kinds: Mapping[_Key, ChangeKind], key: _Key) -> list[ChangeKind]:
+    return [kinds[key]] if key in kinds else []
+
+
+def _has_changed(row: Any, ignored: Mapping[type[Base], Collection[str]]) -> bool:
     state: InstanceState[Any] = inspect(row)
-    ignored = _UNREPORTED_COLUMNS.get(type(row), ())
+    columns = ignored.get(type(row), ())
     return any(
-        attribute.history.has_changes() for attribute in state.attrs if attribute.key not in ignored
+        attribute.history.has_changes() for attribute in state.attrs if attribute.key not in columns
     )
 
 

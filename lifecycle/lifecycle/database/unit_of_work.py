@@ -102,7 +102,7 @@ class UnitOfWork:
     def record_change(self, kind: ChangeKind, subject: str | None = None) -> None:
         """Record a change, of which readers of the event stream are told after the commit.
 
-        Changes of tokens, permissions and the maintenance mode are recorded by the session.
+        Changes of rows that `session.py` names are recorded by the session.
         """
         self.change_rows.append(
             ChangeRow(kind=kind, subject=subject, create_time=datetime.now(UTC))

@@ -9,6 +9,7 @@ from racetrack_client.log.context_error import ContextError, get_root_cause
 from racetrack_client.plugin.plugin_manifest import PluginManifest
 from racetrack_commons.api.errors import STATUSES
 from racetrack_commons.api.guard_first import LARGE_BODY_BYTES
+from racetrack_commons.entities.dto import ChangeKind
 from racetrack_commons.plugin.core import PluginCore
 from starlette.concurrency import run_in_threadpool
 
@@ -161,3 +162,4 @@ def _write_audit(
     event = AuditEvent(event_type, executor=staff.name, properties=properties)
     with services.unit_of_work() as uow:
         write_event(uow, event, services.clock.now())
+        uow.record_change(ChangeKind.PLUGIN)

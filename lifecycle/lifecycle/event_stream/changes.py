@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -18,8 +18,13 @@ logger = get_logger(__name__)
 POLL_SECONDS = 0.2
 STOP_SECONDS = 2
 MOST_READERS = 500
+PAUSE_SECONDS = 0.1
+"""The time after a message in which changes are collected for the next one."""
+KEEP_ALIVE_SECONDS = 15
 _TRY_AGAIN_LATER = 1013
 _JOBS_CHANGED = {"event": "job_models_changed"}
+_Changes = asyncio.Queue[ChangeEvent]
+_Tell = Callable[[WebSocket, _Changes], Awaitable[None]]
 
 
 class ChangeFeed:
@@ -87,8 +92,8 @@ class ChangeFeed:
             self._newest_id = change.id
 
 
-class JobEvents:
-    """Tells dashboards by WebSocket that jobs changed: one message for all changes since the last one."""
+class ChangeSockets:
+    """Tells pages by WebSocket what changed, never whose: one message for all changes since the last one."""
 
     def __init__(self, feed: ChangeFeed, metrics: LifecycleMetrics) -> None:
         self._feed = feed
@@ -96,35 +101,45 @@ class JobEvents:
         self._readers = 0
 
     def router(self) -> APIRouter:
-        """Return the router of the WebSocket."""
+        """Return the router of the WebSockets."""
         router = APIRouter()
-        router.add_api_websocket_route("/websocket/events", self.follow)
-        router.add_api_route(
-            "/websocket/events", self.refuse, methods=["GET"], include_in_schema=False
-        )
+        for path, follow in (
+            ("/websocket/events", self.follow_jobs),
+            ("/websocket/changes", self.follow_kinds),
+        ):
+            router.add_api_websocket_route(path, follow)
+            router.add_api_route(path, self.refuse, methods=["GET"], include_in_schema=False)
         return router
 
-    async def follow(self, socket: WebSocket) -> None:
+    async def follow_jobs(self, socket: WebSocket) -> None:
+        """Tell that jobs changed, in the words that older dashboards know."""
+        await self._follow(socket, _tell_of_jobs)
+
+    async def follow_kinds(self, socket: WebSocket) -> None:
+        """Tell the kinds of what changed; a message without kinds shows that the connection is alive."""
+        await self._follow(socket, _tell_kinds)
+
+    async def refuse(self) -> JSONResponse:
+        """Refuse requests that open no WebSocket."""
+        return JSONResponse({"title": "405 Method Not Allowed"}, status_code=405)
+
+    async def _follow(self, socket: WebSocket, tell: _Tell) -> None:
         """Send messages until the reader disconnects; its own messages are ignored. Anyone may read, but not all at once."""
         if self._readers >= MOST_READERS:
             await socket.close(_TRY_AGAIN_LATER)
             return
         self._readers += 1
         try:
-            await self._follow(socket)
+            await self._serve(socket, tell)
         finally:
             self._readers -= 1
 
-    async def refuse(self) -> JSONResponse:
-        """Refuse requests that open no WebSocket."""
-        return JSONResponse({"title": "405 Method Not Allowed"}, status_code=405)
-
-    async def _follow(self, socket: WebSocket) -> None:
+    async def _serve(self, socket: WebSocket, tell: _Tell) -> None:
         await socket.accept()
         self._metrics.event_stream_client_connected.inc()
         try:
             with self._feed.subscribe() as changes:
-                sending = asyncio.create_task(self._send(socket, changes))
+                sending = asyncio.create_task(_send(socket, tell, changes))
                 try:
                     await self._wait_until_it_leaves(socket)
                 finally:
@@ -132,20 +147,38 @@ class JobEvents:
         finally:
             self._metrics.event_stream_client_disconnected.inc()
 
-    async def _send(self, socket: WebSocket, changes: asyncio.Queue[ChangeEvent]) -> None:
-        with contextlib.suppress(WebSocketDisconnect):
-            while True:
-                await socket.send_json(await self._wait_for_jobs(changes))
-
-    async def _wait_for_jobs(self, changes: asyncio.Queue[ChangeEvent]) -> dict[str, str]:
-        while True:
-            kinds = {(await changes.get()).kind}
-            while not changes.empty():
-                kinds.add(changes.get_nowait().kind)
-            if ChangeKind.JOB in kinds:
-                return _JOBS_CHANGED
-
     async def _wait_until_it_leaves(self, socket: WebSocket) -> None:
         with contextlib.suppress(WebSocketDisconnect):
             while True:
                 await socket.receive_text()
+
+
+async def _send(socket: WebSocket, tell: _Tell, changes: _Changes) -> None:
+    with contextlib.suppress(WebSocketDisconnect):
+        await tell(socket, changes)
+
+
+async def _tell_of_jobs(socket: WebSocket, changes: _Changes) -> None:
+    while True:
+        if ChangeKind.JOB in await _wait_for_kinds(changes):
+            await socket.send_json(_JOBS_CHANGED)
+
+
+async def _tell_kinds(socket: WebSocket, changes: _Changes) -> None:
+    while True:
+        try:
+            kinds = await asyncio.wait_for(_wait_for_kinds(changes), KEEP_ALIVE_SECONDS)
+        except TimeoutError:
+            await socket.send_json({"kinds": []})
+            continue
+        if told := sorted(kinds - {ChangeKind.AUTH}):
+            await socket.send_json({"kinds": told})
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _wait_for_kinds(changes: _Changes) -> set[ChangeKind]:
+    """Wait for a change; return its kind with those of all others that have come meanwhile."""
+    kinds = {(await changes.get()).kind}
+    while not changes.empty():
+        kinds.add(changes.get_nowait().kind)
+    return kinds

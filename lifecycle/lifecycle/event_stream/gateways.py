@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from racetrack_commons.clock import Clock
-from racetrack_commons.entities.dto import DeploymentDto
+from racetrack_commons.entities.dto import GATEWAY_KINDS, DeploymentDto
 
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.event_stream.changes import ChangeFeed
@@ -52,7 +52,8 @@ class GatewayStreams:
                     except TimeoutError:
                         yield ": alive\n\n"
                         continue
-                    yield f"event: change\nid: {change.id}\ndata: {change.model_dump_json()}\n\n"
+                    if change.kind in GATEWAY_KINDS:
+                        yield f"event: change\nid: {change.id}\ndata: {change.model_dump_json()}\n\n"
                     self._sent[stream] = change.id
             finally:
                 del self._sent[stream]
@@ -69,8 +70,7 @@ class GatewayStreams:
         if age > LONGEST_HOLD_SECONDS:
             return True
         sent = list(self._sent.values())
-        newest = uow.changes.find_newest_id_of_job(deployment.job_name) if sent else None
-        return newest is None or min(sent) >= newest
+        return not sent or not uow.changes.has_job_changed_after(min(sent), deployment.job_name)
 
     async def wait_until_heard(self, deployment: DeploymentDto) -> DeploymentDto:
         """Wait until the gateways have heard of what the deployment led to, and return it."""

@@ -120,6 +120,8 @@ EXAMPLES = {
     "POST /api/v1/users/register": Example({"username": "anna", "password": ""}, answer=400),
     "GET /websocket/events": Example(answer=405),
     "WS /websocket/events": Example(answer=101),
+    "GET /websocket/changes": Example(answer=405),
+    "WS /websocket/changes": Example(answer=101),
     "MOUNT /static-offline-docs": Example(answer=307),
     # They have logins of their own.
     "MOUNT /admin": Example(answer=307),

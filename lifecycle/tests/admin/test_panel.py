@@ -287,7 +287,7 @@ def test_a_token_that_is_switched_off_lets_nobody_in(staff, app_uow):
         staff.app.state.services.authenticator.authenticate(text)
 
 
-def test_a_granted_permission_is_told_to_the_gateway(staff, app_uow):
+def test_a_granted_permission_is_told_to_gateways_and_pages(staff, app_uow):
     with app_uow.reading() as uow:
         subject = uow.auth_subjects.find_of_user(uow.users.find("admin").id)
         newest = uow.changes.get_newest_id()
@@ -295,7 +295,8 @@ def test_a_granted_permission_is_told_to_the_gateway(staff, app_uow):
     submit(staff, "permission/create", auth_subject=subject.id, scope="call_job")
 
     with app_uow.reading() as uow:
-        assert [change.kind for change in uow.changes.list_after(newest)] == ["auth"]
+        told = [change.kind for change in uow.changes.list_after(newest)]
+    assert told == ["audit", "auth", "permission"]
 
 
 def test_the_audit_log_can_only_be_read(staff, app_uow):

@@ -2,8 +2,10 @@
 
 import contextlib
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.database.tables.auth import (
     AuthSubjectRow,
     AuthTokenRow,
@@ -16,13 +18,15 @@ from lifecycle.database.tables.job import JobFamilyRow, PublicEndpointRow
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.domain.auth import TokenText
 from racetrack_client.entities import AuthScope
-from racetrack_commons.entities.dto import ChangeKind
-from racetrack_commons.testing.builders import a_job
+from racetrack_commons.entities.dto import GATEWAY_KINDS, ChangeKind, DeploymentStatus
+from racetrack_commons.testing.builders import a_deployment, a_job
 from sqlalchemy import select, update
 
 Change = Callable[[UnitOfWork], object]
 
 TOKEN = TokenText(text="token")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+A_DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -48,6 +52,16 @@ def make_change(row_type: type, **values: object) -> Change:
     return change
 
 
+def list_told(uow: UnitOfWork, after: int = 0) -> list[ChangeKind]:
+    """List the kinds of changes that gateways are told."""
+    return [each.kind for each in uow.changes.list_after(after) if each.kind in GATEWAY_KINDS]
+
+
+def list_shown(uow: UnitOfWork, after: int) -> list[ChangeKind]:
+    """List the kinds of changes that only pages are told."""
+    return [each.kind for each in uow.changes.list_after(after) if each.kind not in GATEWAY_KINDS]
+
+
 def remove(row_type: type) -> Change:
     return lambda uow: uow.session.delete(uow.session.scalars(select(row_type)).first())
 
@@ -59,8 +73,7 @@ def point_to_a_family(uow: UnitOfWork) -> None:
 
 def test_writing_it_told_only_of_the_permission_and_the_setting(written, unit_of_work):
     with unit_of_work.reading() as uow:
-        kinds = [change.kind for change in uow.changes.list_after(0)]
-    assert kinds == [ChangeKind.AUTH, ChangeKind.MAINTENANCE]
+        assert list_told(uow) == [ChangeKind.AUTH, ChangeKind.MAINTENANCE]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +112,49 @@ def test_each_way_to_change_who_may_what_is_told(
         before = uow.changes.get_newest_id()
         change(uow)
     with unit_of_work.reading() as uow:
-        assert [change.kind for change in uow.changes.list_after(before)] == expected
+        assert list_told(uow, before) == expected
+
+
+def deploy(uow: UnitOfWork) -> None:
+    uow.deployments.add(a_deployment("one"), NOW)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda uow: uow.users.add("ben", "hash", NOW), [ChangeKind.USER]),
+        (make_change(UserRow, is_staff=True), [ChangeKind.USER]),
+        (remove(UserRow), [ChangeKind.USER]),
+        (lambda uow: uow.escs.add("bank", None), [ChangeKind.ESC]),
+        (make_change(EscRow, name="other"), [ChangeKind.ESC]),
+        (make_change(AuthTokenRow, active=False), [ChangeKind.TOKEN]),
+        (remove(PermissionRow), [ChangeKind.PERMISSION]),
+        (make_change(PublicEndpointRow, active=True), [ChangeKind.PUBLIC_ENDPOINT]),
+        (
+            lambda uow: write_event(uow, AuditEvent(AuditEventType.JOB_MOVED, "anna"), NOW),
+            [ChangeKind.AUDIT],
+        ),
+        (deploy, [ChangeKind.DEPLOYMENT]),
+        (lambda uow: uow.deployments.set_phase("old", "building", NOW), [ChangeKind.DEPLOYMENT]),
+        (
+            lambda uow: uow.deployments.fail_interrupted(NOW + A_DAY, "gone", NOW),
+            [ChangeKind.DEPLOYMENT],
+        ),
+        (lambda uow: uow.deployments.append_build_logs("old", "a line"), []),
+        (lambda uow: uow.deployments.lock_job("adder", "0.0.2"), []),
+        (lambda uow: uow.audit.remove_before(NOW - A_DAY), []),
+    ],
+)
+def test_each_change_that_pages_show_is_told_to_them(
+    written, unit_of_work: UnitOfWorkFactory, change: Change, expected
+):
+    with unit_of_work() as uow:
+        uow.deployments.add(a_deployment("old", status=DeploymentStatus.IN_PROGRESS), NOW)
+    with unit_of_work() as uow:
+        before = uow.changes.get_newest_id()
+        change(uow)
+    with unit_of_work.reading() as uow:
+        assert list_shown(uow, before) == expected
 
 
 def test_noting_the_use_of_a_token_or_a_log_in_tells_nothing(written, unit_of_work, clock):

@@ -178,7 +178,7 @@ def test_what_runs_of_a_removed_job_is_stopped(client, staff, app_uow, table):
     assert "job_deleted" in events
 
 
-def test_a_changed_job_is_told_to_pub(staff, app_uow):
+def test_a_changed_job_is_told_to_pub_and_to_pages(staff, app_uow):
     with app_uow() as uow:
         job = uow.jobs.save(a_job())
         before = uow.changes.get_newest_id()
@@ -187,7 +187,7 @@ def test_a_changed_job_is_told_to_pub(staff, app_uow):
 
     with app_uow.reading() as uow:
         kinds = [change.kind for change in uow.changes.list_after(before)]
-    assert kinds == [ChangeKind.JOB]
+    assert kinds == [ChangeKind.JOB, ChangeKind.AUDIT]
 
 
 @pytest.mark.parametrize(
@@ -222,4 +222,5 @@ def test_what_is_changed_about_people_reaches_pub(staff, app_uow):
     assert staff.change("auth_user", user.id, username="--everything").status_code == 400
     assert staff.change("auth_user", user.id, username="boss").json() is None
     with app_uow.reading() as uow:
-        assert [change.kind for change in uow.changes.list_after(before)] == ["auth"]
+        told = [change.kind for change in uow.changes.list_after(before)]
+    assert told == ["audit", "auth", "user"]

@@ -1,9 +1,16 @@
+import time
+from datetime import UTC, datetime
+
 import pytest
+from lifecycle.database.connections import connect
+from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.event_stream import changes
 from racetrack_commons.entities.dto import ChangeKind
+from racetrack_commons.testing.builders import a_deployment
 from starlette.websockets import WebSocketDisconnect
 
 PATH = "/lifecycle/websocket/events"
+KINDS_PATH = "/lifecycle/websocket/changes"
 
 
 def change(app_uow, kind=ChangeKind.JOB):
@@ -23,7 +30,7 @@ def test_readers_hear_that_jobs_changed(client, app_uow):
 def test_readers_are_limited(client, monkeypatch):
     monkeypatch.setattr(changes, "MOST_READERS", 1)
     with (
-        client.websocket_connect(PATH),
+        client.websocket_connect(KINDS_PATH),
         pytest.raises(WebSocketDisconnect),
         client.websocket_connect(PATH),
     ):
@@ -53,3 +60,54 @@ def test_a_plain_request_is_told_that_this_is_a_websocket(client):
     answer = client.get(PATH)
 
     assert (answer.status_code, answer.json()) == (405, {"title": "405 Method Not Allowed"})
+
+
+def test_pages_hear_the_kinds_of_all_changes_and_no_names(client, app_uow, admin):
+    with client.websocket_connect(KINDS_PATH) as page:
+        change(app_uow)
+        assert page.receive_json() == {"kinds": ["job"]}
+
+        client.post("/lifecycle/api/v1/escs", json={"name": "shop"}, headers=admin)
+        assert page.receive_json() == {"kinds": ["audit", "esc", "token"]}
+
+
+def test_changes_soon_after_each_other_are_one_message(client, app_uow, monkeypatch):
+    monkeypatch.setattr(changes, "PAUSE_SECONDS", 0.3)
+    with client.websocket_connect(KINDS_PATH) as page:
+        change(app_uow)
+        assert page.receive_json() == {"kinds": ["job"]}
+        told_at = time.monotonic()
+        with app_uow() as uow:
+            for kind in (ChangeKind.DEPLOYMENT, ChangeKind.AUDIT, ChangeKind.DEPLOYMENT):
+                uow.record_change(kind)
+        assert page.receive_json() == {"kinds": ["audit", "deployment"]}
+        assert time.monotonic() - told_at > 0.2
+
+
+def test_pages_are_told_that_the_connection_is_alive_but_not_of_permissions_of_services(
+    client, app_uow, monkeypatch
+):
+    monkeypatch.setattr(changes, "KEEP_ALIVE_SECONDS", 0.05)
+    with client.websocket_connect(KINDS_PATH) as page:
+        change(app_uow, ChangeKind.AUTH)
+        assert page.receive_json() == {"kinds": []}
+
+
+def test_phases_of_deployments_are_told_but_are_no_changes_of_jobs(client, app_uow):
+    with app_uow() as uow:
+        uow.deployments.add(a_deployment("one"), datetime.now(UTC))
+    with client.websocket_connect(PATH) as older, client.websocket_connect(KINDS_PATH) as page:
+        with app_uow() as uow:
+            uow.deployments.set_phase("one", "building image", datetime.now(UTC))
+        assert page.receive_json() == {"kinds": ["deployment"]}
+        change(app_uow)
+        assert older.receive_json() == {"event": "job_models_changed"}
+        assert page.receive_json() == {"kinds": ["job"]}
+
+
+def test_a_change_by_another_process_is_told(client, config):
+    other = UnitOfWorkFactory(connect(config))
+    with client.websocket_connect(KINDS_PATH) as page:
+        change(other, ChangeKind.DEPLOYMENT)
+        assert page.receive_json() == {"kinds": ["deployment"]}
+    other.engine.dispose()

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -80,6 +81,18 @@ def test_an_end_is_told_when_each_gateway_was_sent_the_switch(streams, heard, un
             return states
 
     assert asyncio.run(follow()) == [False, False, False, False, True]
+
+
+def test_gateways_are_sent_the_kinds_that_all_releases_know(streams, unit_of_work):
+    async def follow():
+        async with a_gateway(streams) as stream:
+            with unit_of_work() as uow:
+                for kind in ChangeKind:
+                    uow.record_change(kind)
+            return [json.loads((await anext(stream)).partition("data: ")[2]) for _ in range(4)]
+
+    told = [change["kind"] for change in asyncio.run(follow())]
+    assert told == ["job", "auth", "maintenance", "async_call"]
 
 
 def test_changes_of_other_jobs_are_not_waited_for(streams, heard, unit_of_work, clock):

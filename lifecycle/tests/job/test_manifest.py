@@ -20,7 +20,8 @@ def test_an_edit_keeps_what_was_written_and_tells_pub(unit_of_work, clock):
         edit(uow, clock, job)
     with unit_of_work.reading() as uow:
         assert uow.jobs.get("adder", "0.0.1").manifest_yaml == TEXT
-        assert [change.kind for change in uow.changes.list_after(before)] == [ChangeKind.JOB]
+        told = [change.kind for change in uow.changes.list_after(before)]
+    assert told == [ChangeKind.JOB, ChangeKind.AUDIT]
 
 
 def test_a_manifest_of_another_job_is_refused(uow, clock):

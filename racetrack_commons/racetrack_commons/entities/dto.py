@@ -193,7 +193,7 @@ class BuildEventKind(StrEnum):
 
 
 class ChangeKind(StrEnum):
-    """The kind of a change event; see Lifecycle's `GET /api/v1/events`."""
+    """The kind of a change; gateways are sent the first four by `GET /api/v1/events`, pages are told all but `auth`."""
 
     JOB = "job"
     """A job was added, switched, changed its status, or is gone; subject: its name."""
@@ -203,6 +203,21 @@ class ChangeKind(StrEnum):
     """Maintenance mode went on or off; subject: null."""
     ASYNC_CALL = "async_call"
     """An async call ended; subject: its id."""
+    DEPLOYMENT = "deployment"
+    """A deployment was added, changed its status or phase, or is gone."""
+    AUDIT = "audit"
+    USER = "user"
+    ESC = "esc"
+    TOKEN = "token"  # noqa: S105 - the kind of a row
+    PERMISSION = "permission"
+    PUBLIC_ENDPOINT = "public_endpoint"
+    PLUGIN = "plugin"
+
+
+GATEWAY_KINDS = frozenset(
+    {ChangeKind.JOB, ChangeKind.AUTH, ChangeKind.MAINTENANCE, ChangeKind.ASYNC_CALL}
+)
+"""The kinds that gateways know; to those of other releases, any other kind means that anything may have changed."""
 
 
 class ChangeEvent(BaseModel):

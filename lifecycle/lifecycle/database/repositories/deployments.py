@@ -11,6 +11,7 @@ from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, JobI
 from sqlalchemy import (
     CompoundSelect,
     Select,
+    Update,
     delete,
     exists,
     false,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased, defer
 
 from lifecycle.database.repositories.deployment_tasks import open_or_restorable_condition
-from lifecycle.database.session import execute_counting, require_found
+from lifecycle.database.session import SILENTLY, execute_counting, require_found
 from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow, JobInstanceRow
 from lifecycle.database.tables.job import JobRow
 from lifecycle.domain.deployment import TaskStep, is_cancellation
@@ -120,7 +121,7 @@ class DeploymentRepository:
 
     def set_image(self, deployment_id: str, image_name: str) -> None:
         """Store the name of the image that was built."""
-        self._update(deployment_id, image_name=image_name)
+        self._update_silently(deployment_id, image_name=image_name)
 
     def fail_interrupted(self, before: datetime, error: str, now: datetime) -> int:
         """Mark as failed the deployments without an open task that last changed before `before`; return how many."""
@@ -160,11 +161,11 @@ class DeploymentRepository:
 
     def set_build_logs(self, deployment_id: str, logs: str) -> None:
         """Replace the build log of the deployment."""
-        self._update(deployment_id, build_logs=logs)
+        self._update_silently(deployment_id, build_logs=logs)
 
     def append_build_logs(self, deployment_id: str, logs: str) -> None:
         """Append text to the build log of the deployment."""
-        self._update(
+        self._update_silently(
             deployment_id, build_logs=func.coalesce(DeploymentRow.build_logs, "").concat(logs)
         )
 
@@ -186,7 +187,15 @@ class DeploymentRepository:
         return self._session.scalars(query.limit(1)).first()
 
     def _update(self, deployment_id: str, **values: object) -> None:
-        statement = update(DeploymentRow).where(DeploymentRow.id == deployment_id).values(**values)
+        statement = update(DeploymentRow).where(DeploymentRow.id == deployment_id)
+        self._execute_update(deployment_id, statement.values(**values))
+
+    def _update_silently(self, deployment_id: str, **values: object) -> None:
+        statement = update(DeploymentRow).where(DeploymentRow.id == deployment_id)
+        silent = statement.values(**values).execution_options(**SILENTLY)
+        self._execute_update(deployment_id, silent)
+
+    def _execute_update(self, deployment_id: str, statement: Update) -> None:
         if not execute_counting(self._session, statement):
             raise EntityNotFound(f"there is no deployment {deployment_id}")
 

@@ -39,10 +39,11 @@ class ChangeRepository:
         """Return the id of the newest change; 0 when there was none."""
         return self._session.scalar(select(func.max(ChangeRow.id))) or 0
 
-    def find_newest_id_of_job(self, job_name: str) -> int | None:
-        """Return the id of the newest change of a job family, or None."""
+    def has_job_changed_after(self, change_id: int, job_name: str) -> bool:
+        """Return whether a job family changed after the change of that id."""
         is_of_job = (ChangeRow.kind == ChangeKind.JOB) & (ChangeRow.subject == job_name)
-        return self._session.scalar(select(func.max(ChangeRow.id)).where(is_of_job))
+        query = select(ChangeRow.id).where(ChangeRow.id > change_id, is_of_job)
+        return self._session.scalar(query.limit(1)) is not None
 
     def list_after(self, change_id: int) -> list[ChangeEvent]:
         """List the changes with a higher id, the oldest first."""
