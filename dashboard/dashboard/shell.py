@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from nicegui import ui
 
+from dashboard.links import PageLink
 from dashboard.visit import Visit, make_path
 from dashboard.web.session import BASE_PATH
 
@@ -61,7 +62,7 @@ class Shell:
     def __init__(self, visit: Visit, paths: Collection[str]) -> None:
         self._visit = visit
         self._shown = [each for each in NAVIGATION if f"/{each.page}" in paths]
-        self._links: dict[str, ui.link] = {}
+        self._links: dict[str, PageLink] = {}
         self._add_header()
         self._add_drawer()
         with ui.column().classes("w-full").props("role=status"):
@@ -98,10 +99,10 @@ class Shell:
         site = self._visit.shared.config.site_name
         with ui.header().classes("rt-header items-center") as header:
             header.style(f"--rt-site: {_SITE_COLOURS.get(site.lower(), 'var(--rt-accent)')}")
-            ui.link("Skip to the page", "#main").classes("rt-skip")
+            PageLink("Skip to the page", "#main").classes("rt-skip")
             self._menu = ui.button(icon="menu")
             self._menu.props("flat round dense color=inherit aria-label=Navigation")
-            ui.link(make_title(site), make_path()).classes("rt-title")
+            PageLink(make_title(site), make_path()).classes("rt-title")
             ui.space()
             theme = ui.button(icon="contrast", on_click=_switch_theme)
             theme.props('flat round dense color=inherit aria-label="Switch between dark and light"')
@@ -147,8 +148,8 @@ class Shell:
             ui.label(f"Racetrack {version}").classes("rt-soft q-px-md text-caption")
 
 
-def _add_link(link: NavigationLink) -> ui.link:
-    with ui.link(target=make_path(link.page)).classes("rt-link") as element:
+def _add_link(link: NavigationLink) -> PageLink:
+    with PageLink("", make_path(link.page)).classes("rt-link") as element:
         ui.icon(link.icon, size="20px").props("aria-hidden=true")
         ui.label(link.label)
     return element

@@ -4,6 +4,7 @@ from nicegui import ui
 from starlette.requests import Request
 
 from dashboard.client.api import ApiError, LifecycleAway
+from dashboard.links import PageLink
 from dashboard.shell import make_title
 from dashboard.visit import SharedServices, make_path
 from dashboard.web.login import FAILURES, trace_clients
@@ -33,8 +34,8 @@ def show_login(shared: SharedServices, request: Request) -> None:
             ui.element("input").props("type=hidden name=next").props["value"] = next_page
             ui.button("Log in").props("type=submit unelevated no-caps").classes("full-width")
         with ui.row().classes("w-full justify-between"):
-            ui.link("Ask for an account", make_path("register"))
-            ui.link("Forgot the password?", make_path("reset-password"))
+            PageLink("Ask for an account", make_path("register"))
+            PageLink("Forgot the password?", make_path("reset-password"))
 
 
 def show_register(shared: SharedServices, request: Request) -> None:
@@ -61,7 +62,7 @@ def show_register(shared: SharedServices, request: Request) -> None:
                 ui.navigate.to(make_path("login", registered="yes")[len(BASE_PATH) :])
 
         ui.button("Ask for it", on_click=register).props("unelevated no-caps").classes("full-width")
-        ui.link("Back to the log-in", make_path("login"))
+        PageLink("Back to the log-in", make_path("login"))
 
 
 def show_reset_password(_: SharedServices, __: Request) -> None:
@@ -71,7 +72,7 @@ def show_reset_password(_: SharedServices, __: Request) -> None:
         ui.label(
             "Ask an admin of this platform: staff can set another one for you (`racetrack user password NAME`)."
         )
-        ui.link("Back to the log-in", make_path("login"))
+        PageLink("Back to the log-in", make_path("login"))
 
 
 async def _register(shared: SharedServices, request: Request, fields: tuple[str, str, str]) -> str:
