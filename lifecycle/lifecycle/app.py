@@ -43,6 +43,7 @@ from lifecycle.endpoints import (
 from lifecycle.endpoints.access import calls, escs, permissions, sessions, tokens, users
 from lifecycle.endpoints.dependencies import LifecycleServices
 from lifecycle.endpoints.introduction import GROUPS, INTRODUCTION
+from lifecycle.endpoints.lists import deployments as deployment_lists
 from lifecycle.endpoints.lists import jobs
 from lifecycle.endpoints.plugin_admin import PluginActionFailed
 from lifecycle.endpoints.presenting import make_pub_url
@@ -72,6 +73,7 @@ _ROUTERS = (
     plugins.router,
     plugin_admin.router,
     deploy.router,
+    deployment_lists.router,
     async_calls.router,
     jobs.router,
     job.router,

@@ -3,16 +3,16 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from racetrack_client.entities import AuthScope
 
 from lifecycle.audit import AuditEventType
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.auth.authorize import decide_job, has_global_scope, list_permitted_jobs
+from lifecycle.auth.authorize import decide_job, get_sight, has_global_scope
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.audit import AuditEventDto
-from lifecycle.domain.auth import Sight
 
 _OPEN = {"image_tag", "infrastructure_target", "latest", "table", "id"}
 """Properties that every caller may see."""
@@ -46,18 +46,17 @@ def _collect_readable(
 ) -> set[tuple[str, str]]:
     """Return name and version of the events' jobs that the caller may read, deleted ones by a permission on their family."""
     named = {(event.job_name or "", event.job_version or "") for event in events if event.job_name}
-    if has_global_scope(uow, subject, AuthScope.READ_JOB):
+    sight = get_sight(uow, subject, AuthScope.READ_JOB)
+    if sight.is_complete:
         return named
-    present = uow.job_lists.list_summaries(Sight(AuthScope.READ_JOB, is_complete=True))
-    permitted = list_permitted_jobs(uow, subject, AuthScope.READ_JOB, present)
-    deleted = named - {(job.name, job.version) for job in present}
+    names = {name for name, _ in named}
+    permitted = uow.job_lists.list_named(names, sight)
+    deleted = named - uow.job_lists.list_named(names, replace(sight, is_complete=True))
     families = {
         name: decide_job(uow, subject, AuthScope.READ_JOB, name, None).is_allowed
         for name, _ in deleted
     }
-    return {(job.name, job.version) for job in permitted} | {
-        each for each in deleted if families[each[0]]
-    }
+    return permitted | {each for each in deleted if families[each[0]]}
 
 
 def _hide(event: AuditEventDto, *, is_admin: bool) -> AuditEventDto:

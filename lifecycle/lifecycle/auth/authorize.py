@@ -144,16 +144,11 @@ def list_visible_deployments(
     uow: UnitOfWork, subject: AuthSubject, deployments: list[DeploymentDto]
 ) -> list[DeploymentDto]:
     """Keep the deployments of the caller, and those of jobs that the caller may read."""
-    if has_global_scope(uow, subject, AuthScope.READ_JOB):
+    sight = get_sight(uow, subject, AuthScope.READ_JOB)
+    if sight.is_complete:
         return deployments
-    seen = uow.job_lists.list_summaries(get_sight(uow, subject, AuthScope.READ_JOB))
-    readable = {(job.name, job.version) for job in seen}
-    own = {deployment.id for deployment in list_own_deployments(uow, subject, deployments)}
-    return [
-        deployment
-        for deployment in deployments
-        if deployment.id in own or (deployment.job_name, deployment.job_version) in readable
-    ]
+    seen = uow.deployment_lists.list_seen([deployment.id for deployment in deployments], sight)
+    return [deployment for deployment in deployments if deployment.id in seen]
 
 
 def list_own_deployments(

@@ -19,6 +19,7 @@ from lifecycle.database.repositories.authentication import (
     LoginAttemptRepository,
 )
 from lifecycle.database.repositories.calls import CallRepository
+from lifecycle.database.repositories.deployment_lists import DeploymentListRepository
 from lifecycle.database.repositories.deployment_tasks import (
     BundleRepository,
     DeploymentTaskRepository,
@@ -83,6 +84,7 @@ class UnitOfWork:
         self.jobs = JobRepository(session)
         self.job_lists = JobListRepository(session)
         self.deployments = DeploymentRepository(session)
+        self.deployment_lists = DeploymentListRepository(session)
         self.deployment_tasks = DeploymentTaskRepository(session)
         self.bundles = BundleRepository(session)
         self.images = ImageRepository(session)

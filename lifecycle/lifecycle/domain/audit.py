@@ -29,9 +29,16 @@ class AuditFilter:
 
     job_name: str = ""
     job_version: str = ""
-    username: str | None = None
-    """The user who acted or was affected."""
-    event_type: str = ""
+    usernames: tuple[str, ...] = ()
+    """Users of whom each acted or was affected."""
+    event_types: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    """Texts of which each must be in the job's name or version, the type, or the name of a user."""
+    since: datetime | None = None
+    until: datetime | None = None
+    """The moment before which the events were."""
+    is_reversed: bool = False
+    """True if the oldest come first."""
     limit: int = 100
     offset: int = 0
-    """The number of newest events to leave out."""
+    """The number of events to leave out at the beginning."""

@@ -12,7 +12,6 @@ from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 from lifecycle.auth.authorize import (
     NotPermitted,
     check_job,
-    check_reads_family,
     list_own_deployments,
     list_visible_deployments,
 )
@@ -32,7 +31,6 @@ from lifecycle.endpoints.presenting import (
     WarningsPayload,
     keep_tail,
     strip_colours,
-    with_kinds,
     with_pub_url,
 )
 
@@ -63,22 +61,6 @@ def deploy(payload: DeployPayload, subject: CurrentSubject, services: ServicesDe
 def build(payload: DeployPayload, subject: CurrentSubject, services: ServicesDep) -> DeploymentId:
     """Begin to build the image of a job, without deploying it."""
     return DeploymentId(id=services.deployments.submitter.build(payload, subject))
-
-
-@router.get("/deploy")
-def list_deployments(
-    subject: CurrentSubject,
-    uow: ReadingDep,
-    limit: Count = 100,
-    job_name: str = "",
-    job_version: str = "",
-) -> list[DeploymentDto]:
-    """List the deployments that the caller may see, of one job or of all jobs, the last changed first."""
-    newest = uow.deployments.list_newest(limit, job_name, job_version)
-    visible = list_visible_deployments(uow, subject, newest)
-    if job_name and not visible:
-        check_reads_family(uow, subject, job_name)
-    return with_kinds(uow, visible)
 
 
 def require_readable_deployment(

@@ -120,5 +120,5 @@ def test_nor_does_it_make_a_master_less(uow: UnitOfWork, shop, helper, master, c
 def test_users_and_families_can_hold_permissions_too(uow, shop, helper, master, clock):
     for name in ("helper@example.com", "job_family:adder"):
         grant(uow, get_holder(uow, name), Grant(CALL, "adder"), master, clock.now())
-    [event, *_] = uow.audit.list_newest(AuditFilter(username="adder"))
+    [event, *_] = uow.audit.list_newest(AuditFilter(usernames=("adder",)))
     assert event.event_type == AuditEventType.PERMISSION_GRANTED

@@ -83,6 +83,40 @@ def test_events_are_filtered_by_their_type(client, admin):
     assert event["event_type"] == "job_deployed"
 
 
+@pytest.mark.parametrize(
+    ("query", "expected", "total"),
+    [
+        ("limit=1&offset=1", ["racetrack"], 4),
+        ("search=adder+ANNA", ["racetrack"], 1),
+        ("user=anna", ["racetrack", "anna", "anna"], 3),
+        ("user=anna&related_to_me=1", [], 0),
+        ("event_type=job_deployed&event_type=plugin_installed", ["admin", "anna"], 2),
+        ("sort=-newest&limit=1", ["anna"], 4),
+        ("from=0&until=1", [], 0),
+        ("from=1", ["admin", "racetrack", "anna", "anna"], 4),
+    ],
+)
+def test_a_page_of_the_activity_tells_the_total(client, admin, query, expected, total):
+    answer = client.get(f"{API}/activity?{query}", headers=admin)
+    assert [event["username_executor"] for event in answer.json()["events"]] == expected
+    assert answer.headers["X-Total-Count"] == str(total)
+
+
+def test_an_activity_that_the_client_has_is_not_sent_again(client, admin, app_uow):
+    url = f"{API}/activity?limit=2"
+    known = admin | {"If-None-Match": client.get(url, headers=admin).headers["ETag"]}
+    assert client.get(url, headers=known).status_code == 304
+    with app_uow() as uow:
+        write_event(uow, _EVENTS[0], Clock().now())
+    assert client.get(url, headers=known).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["sort=size", "from=yesterday"])
+def test_wrong_conditions_on_the_activity_are_refused(client, admin, query):
+    answer = client.get(f"{API}/activity?{query}", headers=admin)
+    assert answer.status_code in (400, 422)
+
+
 _EVENTS = [
     AuditEvent(AuditEventType.JOB_DEPLOYED, "admin", job_name="adder", job_version="0.0.1"),
     AuditEvent(

@@ -60,7 +60,7 @@ class DeploymentRepository:
         """Return the deployment of that id, or None."""
         query = self._query().where(DeploymentRow.id == deployment_id)
         row = self._session.scalars(query.execution_options(populate_existing=True)).one_or_none()
-        return _to_dto(row) if row else None
+        return read_deployment(row) if row else None
 
     def get(self, deployment_id: str) -> DeploymentDto:
         """Return the deployment of that id; raises EntityNotFound."""
@@ -76,7 +76,7 @@ class DeploymentRepository:
         if job_version:
             query = query.where(DeploymentRow.job_version == job_version)
         rows = self._session.scalars(query.limit(limit) if limit else query)
-        return [_to_dto(row) for row in rows]
+        return [read_deployment(row) for row in rows]
 
     def list_begun_by(self, auth_subject_id: str, deployment_ids: Collection[str]) -> set[str]:
         """List the ids of those of these deployments that the subject began."""
@@ -98,7 +98,7 @@ class DeploymentRepository:
             )
         )
         row = self._session.scalars(query.limit(1)).first()
-        return _to_dto(row) if row else None
+        return read_deployment(row) if row else None
 
     def lock_job(self, job_name: str, job_version: str) -> None:
         """Block other transactions from adding a deployment of this job until this transaction ends."""
@@ -267,13 +267,14 @@ def _surplus(newest: int) -> Select[str]:
     return select(ranked.c.id).where(ranked.c.rank > newest)
 
 
-def _to_dto(row: DeploymentRow) -> DeploymentDto:
+def read_deployment(row: DeploymentRow, *, with_manifest: bool = True) -> DeploymentDto:
+    """Return a row as a deployment; its build log is not read, and its manifest only if it is wanted."""
     return DeploymentDto(
         id=row.id,
         status=DeploymentStatus(row.status),
         create_time=row.create_time,
         update_time=row.update_time,
-        manifest_yaml=row.manifest,
+        manifest_yaml=row.manifest if with_manifest else "",
         job_name=row.job_name,
         job_version=row.job_version,
         error=row.error,

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from racetrack_commons.entities.dto import ChangeEvent, ChangeKind
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting
@@ -79,24 +79,51 @@ class AuditRepository:
         return execute_counting(self._session, statement)
 
     def list_newest(self, wanted: AuditFilter) -> list[AuditEventDto]:
-        """List the events that match the filter, the newest first."""
+        """List the events that match the filter, the newest first unless it says otherwise."""
         table = AuditLogEventRow
-        query = select(table).order_by(table.timestamp.desc(), table.id)
-        if wanted.job_name:
-            query = query.where(table.job_name == wanted.job_name)
-        if wanted.job_version:
-            query = query.where(table.job_version == wanted.job_version)
-        if wanted.event_type:
-            query = query.where(table.event_type == wanted.event_type)
-        if wanted.username:
-            query = query.where(
-                or_(
-                    table.username_executor == wanted.username,
-                    table.username_subject == wanted.username,
-                )
-            )
-        page = query.limit(wanted.limit).offset(wanted.offset)
-        return [_to_dto(row) for row in self._session.scalars(page)]
+        moment = table.timestamp.asc() if wanted.is_reversed else table.timestamp.desc()
+        query = select(table.id).where(*_make_conditions(wanted)).order_by(moment, table.id)
+        ids = list(self._session.scalars(query.limit(wanted.limit).offset(wanted.offset)))
+        rows = {
+            row.id: row for row in self._session.scalars(select(table).where(table.id.in_(ids)))
+        }
+        return [_to_dto(rows[each]) for each in ids]
+
+    def count(self, wanted: AuditFilter) -> int:
+        """Return the number of events that match the filter, whatever its limit."""
+        query = select(func.count()).select_from(AuditLogEventRow)
+        return self._session.scalar(query.where(*_make_conditions(wanted))) or 0
+
+
+def _make_conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
+    table = AuditLogEventRow
+    conditions = [_searched().icontains(word, autoescape=True) for word in wanted.words]
+    for username in wanted.usernames:
+        conditions.append(
+            or_(table.username_executor == username, table.username_subject == username)
+        )
+    if wanted.job_name:
+        conditions.append(table.job_name == wanted.job_name)
+    if wanted.job_version:
+        conditions.append(table.job_version == wanted.job_version)
+    if wanted.event_types:
+        conditions.append(table.event_type.in_(wanted.event_types))
+    if wanted.since:
+        conditions.append(table.timestamp >= wanted.since)
+    if wanted.until:
+        conditions.append(table.timestamp < wanted.until)
+    return conditions
+
+
+def _searched() -> SQLColumnExpression[str]:
+    table = AuditLogEventRow
+    text: SQLColumnExpression[str] = table.event_type
+    for column in (
+        *(table.job_name, table.job_version),
+        *(table.username_executor, table.username_subject),
+    ):
+        text = text.concat("\n").concat(func.coalesce(column, ""))
+    return text
 
 
 def _to_dto(row: AuditLogEventRow) -> AuditEventDto:

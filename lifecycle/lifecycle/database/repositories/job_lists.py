@@ -1,7 +1,7 @@
 """Lists of jobs: all of them as the database returns them, and pages that are found and sorted there."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,6 +71,12 @@ class JobListRepository:
         names = [name for name in _COLUMNS if name != "manifest"]
         rows = self._session.execute(_select(names).where(seen_jobs_condition(sight)))
         return [_read_job(row._asdict()) for row in rows]
+
+    def list_named(self, names: Collection[str], sight: Sight) -> set[tuple[str, str]]:
+        """Return name and version of the jobs with one of these names that the caller may see."""
+        query = select(JobRow.name, JobRow.version).where(JobRow.name.in_(names))
+        found = self._session.execute(query.where(seen_jobs_condition(sight)))
+        return {(name, version) for name, version in found}
 
     def count(self, wanted: WantedJobs, sight: Sight) -> int:
         """Return how many of the wanted jobs the caller may see."""

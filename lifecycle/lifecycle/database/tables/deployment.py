@@ -25,6 +25,12 @@ class DeploymentRow(Base):
     __table_args__ = (
         Index("update_time_idx", "update_time"),
         Index(None, "job_name", "job_version"),
+        # SQLite finds the deployments of a page in it, and reads no manifests and logs.
+        Index(
+            "deployment_list_idx",
+            *("update_time", "job_name", "job_version", "status", "deployed_by"),
+            *("infrastructure_target", "auth_subject_id", "id"),
+        ).ddl_if(dialect="sqlite"),
     )
 
     id: Mapped[Id]

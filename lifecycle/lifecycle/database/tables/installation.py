@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lifecycle.database.tables.base import (
@@ -44,6 +44,14 @@ class AuditLogEventRow(Base):
     """One event of the audit log."""
 
     __tablename__ = "registry_auditlogevent"
+    __table_args__ = (
+        # SQLite finds the events of a page in it, and reads no properties.
+        Index(
+            "audit_list_idx",
+            *("timestamp", "job_name", "job_version", "event_type"),
+            *("username_executor", "username_subject", "id"),
+        ).ddl_if(dialect="sqlite"),
+    )
 
     id: Mapped[Id]
     version: Mapped[int] = mapped_column(default=1)

@@ -53,7 +53,7 @@ def read_secrets(platform, deployment_id) -> dict[str, str]:
 
 def find_events(platform) -> list[str]:
     with platform.unit_of_work.reading() as uow:
-        events = uow.audit.list_newest(AuditFilter(event_type="secrets_left_out"))
+        events = uow.audit.list_newest(AuditFilter(event_types=("secrets_left_out",)))
     return [event.properties["reason"] for event in events]
 
 

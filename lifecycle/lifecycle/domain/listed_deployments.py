@@ -1,0 +1,29 @@
+"""Lists of deployments: what is asked for."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class DeploymentOrder(StrEnum):
+    """The orders of a list of deployments."""
+
+    LATEST = "latest"
+    """The deployment that was last changed first."""
+    NAME = "name"
+    """By name and version of the job; of equal jobs, the last changed first."""
+    STATUS = "status"
+    """Those at work first, then failed ones, then those that are done."""
+
+
+@dataclass(frozen=True)
+class WantedDeployments:
+    """The deployments that a list has, and their order; a filter without values lets all pass."""
+
+    words: tuple[str, ...] = ()
+    """Texts of which each must be in the job's name or version, the status, the deployer or the target."""
+    job_name: str = ""
+    job_version: str = ""
+    statuses: tuple[str, ...] = ()
+    deployers: tuple[str, ...] = ()
+    order: DeploymentOrder = DeploymentOrder.LATEST
+    is_reversed: bool = False
