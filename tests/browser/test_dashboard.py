@@ -72,3 +72,15 @@ def test_pages_have_no_barriers(page, stack, theme):
         page.goto(f"{stack.dashboard_url}/{path}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         assert {path: list_barriers(page)} == {path: []}
+
+
+def test_lifecycle_that_is_away_is_told_until_it_is_back(page, stack, job_directory):
+    away = page.get_by_text("Lifecycle does not answer")
+    expect(away).to_be_hidden()
+
+    stack.kill("lifecycle")
+
+    expect(away).to_be_visible()
+    expect(away).to_be_hidden(timeout=60_000)
+    stack.racetrack("deploy", str(job_directory("after-the-kill", JOB.format(factor=3))))
+    expect(page.get_by_role("link", name="after-the-kill")).to_be_visible()

@@ -15,6 +15,7 @@ from dashboard.visit import Visit
 Row = dict[str, Any]
 PAGE_SIZES = [10, 25, 50, 100, 200]
 _SIZE = 50
+_LOADING = '<q-inner-loading showing role="status" label="Loading" />'
 _OWN_PARAMETERS = ("search", "sort", "page", "size")
 
 
@@ -190,7 +191,7 @@ class ServerTable:
             await self.change(replace(self._query, search=(event.value or "").strip(), page=1))
 
         box = ui.input(self._source.search_label, value=self._query.search, on_change=search)
-        box.props("outlined dense clearable debounce=200 type=search").classes("rt-search")
+        box.props("outlined dense clearable debounce=100 type=search").classes("rt-search")
         box.props('input-class="rt-search-input"')
         with box.add_slot("prepend"):
             ui.icon("search")
@@ -228,6 +229,7 @@ class ServerTable:
             if column.template:
                 cell = f'<q-td :props="props">{column.template}</q-td>'
                 table.add_slot(f"body-cell-{column.name}", cell)
+        table.add_slot("loading", _LOADING)
         with table.add_slot("no-data"), ui.row().classes("rt-empty items-center"):
             ui.icon("inbox", size="md")
             ui.label(self._source.empty_text)
