@@ -34,6 +34,8 @@ class WantedJobs:
     job_types: tuple[str, ...] = ()
     """Job types, each with its version (`python3:3.1.0`) or without (`python3`)."""
     targets: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
+    """Names of job families."""
     owners: tuple[str, ...] = ()
     """E-mail addresses of manifests."""
     order: JobOrder = JobOrder.LATEST_JOB

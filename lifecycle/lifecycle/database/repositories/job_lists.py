@@ -186,6 +186,8 @@ def _make_conditions(wanted: WantedJobs, sight: Sight) -> list[ColumnElement[boo
         conditions.append(JobRow.status.in_(wanted.statuses))
     if wanted.targets:
         conditions.append(JobRow.infrastructure_target.in_(wanted.targets))
+    if wanted.families:
+        conditions.append(JobRow.name.in_(wanted.families))
     if wanted.owners:
         owners = [owner.lower() for owner in wanted.owners]
         conditions.append(func.lower(JobRow.owner_email).in_(owners))

@@ -46,6 +46,7 @@ class JobFilter(BaseModel):
     status: list[str] = Field([], description=f"Any of {', '.join(_STATUSES)}.")
     job_type: list[str] = Field([], description="`python3:3.1.0`, or `python3` for all versions.")
     target: list[str] = Field([], description="Infrastructure targets.")
+    family: list[str] = Field([], description="Job families, by their whole names.")
     owner: list[str] = Field([], description="Owners, as the manifests name them.")
     manifests: bool = Field(True, description="False leaves the manifests out: both are null.")
 
@@ -62,6 +63,7 @@ class JobFilter(BaseModel):
             statuses=read_choices("status", self.status, _STATUSES),
             job_types=tuple(self.job_type),
             targets=tuple(self.target),
+            families=tuple(self.family),
             owners=tuple(self.owner),
             order=JobOrder(order.removeprefix("-")),
             is_reversed=order.startswith("-"),

@@ -76,6 +76,7 @@ def test_jobs_are_filtered_by_any_of_the_values(uow: UnitOfWork):
     assert filter_by(job_types=("python",)) == []
     assert filter_by(targets=("docker",)) == ["b"]
     assert filter_by(owners=("anna@EXAMPLE.com",)) == ["c"]
+    assert filter_by(families=("a", "c", "ab")) == ["a", "c"]
     assert filter_by(statuses=("running",), job_types=("go",)) == []
 
 
