@@ -4,7 +4,9 @@ import time
 
 from racetrack_commons.entities.call_counts import CallCount
 
-_PROBES = {"/live", "/ready", "/health", "/metrics"}
+_PROBES = {"/live", "/ready", "/health"}
+_LOOKS = {"/metrics", "/openapi.json"}
+"""The paths at which monitors and dashboards look at a job, also with a token."""
 _MOST_CALLERS = 10_000
 """The most callers and jobs that are told apart between two reports; further callers are counted without their names."""
 
@@ -26,8 +28,8 @@ class CallTally:
         self._counts: dict[tuple[str, str, str], _Count] = {}
 
     def note(self, name: str, version: str, caller: str | None, path: str) -> None:
-        """Count a call of a job; a probe without a token, such as that of a load balancer, is none."""
-        if caller is None and path in _PROBES:
+        """Count a call of a job; neither a look at it nor a probe without a token, such as that of a load balancer, is one."""
+        if path in _LOOKS or (caller is None and path in _PROBES):
             return
         count = self._counts.get((name, version, caller or ""))
         if count is None:

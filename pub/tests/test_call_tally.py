@@ -24,6 +24,13 @@ def test_probes_without_a_token_are_no_calls():
     assert show(tally.take()) == [("adder", "1.0.0", "User anna", 1)]
 
 
+def test_looks_at_a_job_are_no_calls():
+    tally = CallTally()
+    for path in ("/metrics", "/openapi.json"):
+        tally.note("adder", "1.0.0", "User anna", path)
+    assert tally.take() == []
+
+
 def test_what_could_not_be_reported_is_added_to_what_came_meanwhile():
     tally = CallTally()
     tally.note("adder", "1.0.0", "User anna", "/")
