@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
 import httpx
@@ -83,6 +84,8 @@ def _create_shared(config: DashboardConfig) -> SharedServices:
         timeout=httpx.Timeout(config.lifecycle_timeout_seconds, connect=5),
         limits=httpx.Limits(max_connections=_MOST_UPSTREAM, max_keepalive_connections=20),
         trust_env=False,
+        # All visitors share this client: what a job sets for one of them must not reach another one.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     )
     url = config.lifecycle_url.rstrip("/")
     return SharedServices(config, http, LifecycleApi(http, url), ChangeStream(url))

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from dashboard.client.api import ApiError, LifecycleAway, LoggedOut
 from dashboard.pages.access.profile import show_change_password, show_profile
 from dashboard.pages.account import show_login, show_register, show_reset_password
+from dashboard.pages.job.page import show_job
 from dashboard.pages.jobs import show_jobs
 from dashboard.shell import THEME_COOKIE, Shell, add_head, make_title
 from dashboard.visit import SharedServices, Visit, make_path
@@ -22,6 +23,7 @@ PAGES: dict[str, PageBuilder] = {
     "/jobs": show_jobs,
     "/profile": show_profile,
     "/change-password": show_change_password,
+    "/jobs/{name}/{version}": show_job,
 }
 """The pages of visitors who are logged in, by the pattern of their paths below `/dashboard`."""
 PUBLIC_PAGES: dict[str, Callable[[SharedServices, Request], None]] = {

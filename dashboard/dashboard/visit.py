@@ -86,6 +86,8 @@ class Visit:
             self.go_to_login()
         elif isinstance(error, ApiError | LifecycleAway):
             self.warn(str(error))
+        elif isinstance(error, TimeoutError):  # A slow browser did not tell in time how it looks.
+            logger.info(f"a browser does not answer: {error}")
         else:
             self.warn("Something failed here; the log of the dashboard has the details.")
 

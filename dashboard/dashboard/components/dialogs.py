@@ -8,8 +8,10 @@ from nicegui import ui
 from dashboard.components.parts import add_copyable, add_heading
 
 
-async def confirm(question: str, action: str, consequence: str = "") -> bool:
-    """Ask whether to do something that can't be undone; return True if the visitor says so.
+async def confirm(
+    question: str, action: str, consequence: str = "", *, is_destructive: bool = True
+) -> bool:
+    """Ask whether to do something that can't be undone, or that takes long; return True if the visitor says so.
 
     `action` is the text of the button that does it: "Delete 3 jobs".
     """
@@ -22,12 +24,31 @@ async def confirm(question: str, action: str, consequence: str = "") -> bool:
                 "flat no-caps autofocus"
             )
             ui.button(action, on_click=lambda: dialog.submit(True)).props(
-                "unelevated no-caps color=negative"
+                f"unelevated no-caps {'color=negative' if is_destructive else ''}"
             )
     dialog.props["aria-label"] = question
     answer = await dialog
     dialog.delete()
     return bool(answer)
+
+
+async def ask_choice(
+    question: str, action: str, explanation: str, choices: dict[str, str]
+) -> str | None:
+    """Return the chosen value, or None if the visitor wants nothing."""
+    with ui.dialog() as dialog, ui.card().classes("rt-dialog"):
+        add_heading(question, 2)
+        ui.label(explanation).classes("rt-wrap")
+        box = ui.select(choices, label="Choice", value=next(iter(choices))).classes("w-full")
+        box.props("outlined dense")
+        with ui.row().classes("w-full justify-end"):
+            ui.button("Cancel", on_click=dialog.close).props("flat no-caps")
+            button = ui.button(action, on_click=lambda: dialog.submit(box.value))
+            button.props("unelevated no-caps")
+    dialog.props["aria-label"] = question
+    answer = await dialog
+    dialog.delete()
+    return str(answer) if answer else None
 
 
 @contextmanager

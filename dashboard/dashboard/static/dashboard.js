@@ -18,16 +18,49 @@
   };
   const showAll = () => document.querySelectorAll("time.rt-ago").forEach(show);
   setInterval(showAll, 10000);
+
+  // Elements <time class="rt-elapsed" data-from="SECONDS" data-to="SECONDS or 0"> get a duration, which runs while there is no end.
+  const describeDuration = (seconds) => {
+    const whole = Math.max(0, Math.round(seconds));
+    if (whole < 60) return `${whole} s`;
+    if (whole < 3600) return `${Math.trunc(whole / 60)} min ${whole % 60} s`;
+    return `${Math.trunc(whole / 3600)} h ${Math.trunc(whole / 60) % 60} min`;
+  };
+  const showElapsed = (element) => {
+    const text = describeDuration((Number(element.dataset.to) || Date.now() / 1000) - Number(element.dataset.from));
+    if (element.textContent !== text) element.textContent = text;
+  };
+  setInterval(() => document.querySelectorAll("time.rt-elapsed").forEach(showElapsed), 1000);
+
+  // Editors of code have no label of their own.
+  const nameEditor = (element) => {
+    const label = element.closest("[data-label]")?.dataset.label;
+    if (label) element.setAttribute("aria-label", label);
+  };
+  const kinds = {"time.rt-ago": show, "time.rt-elapsed": showElapsed, ".cm-content": nameEditor};
+  const fill = (node) => {
+    for (const [selector, fillOne] of Object.entries(kinds)) {
+      if (node.matches(selector)) fillOne(node);
+      node.querySelectorAll(selector).forEach(fillOne);
+    }
+  };
   new MutationObserver((changes) => {
     for (const change of changes) {
-      if (change.type === "attributes") show(change.target);
-      else for (const node of change.addedNodes) {
-        if (node.nodeType !== 1) continue;
-        if (node.matches("time.rt-ago")) show(node);
-        node.querySelectorAll("time.rt-ago").forEach(show);
-      }
+      if (change.type === "attributes") fill(change.target);
+      else for (const node of change.addedNodes) if (node.nodeType === 1) fill(node);
     }
-  }).observe(document.documentElement, {childList: true, subtree: true, attributes: true, attributeFilter: ["data-at"]});
+  }).observe(document.documentElement, {childList: true, subtree: true, attributes: true, attributeFilter: ["data-at", "data-from", "data-to"]});
+
+  const hasUnsaved = () => document.querySelector("[data-unsaved]") !== null;
+  window.addEventListener("beforeunload", (event) => {
+    if (hasUnsaved()) event.preventDefault();
+  });
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href]");
+    if (!link || link.target === "_blank" || !hasUnsaved() || confirm("Leave the page? Changes that are not saved are lost.")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }, true);
 
   const isTyping = (element) => element?.closest?.("input, textarea, select, [contenteditable=true], .cm-editor");
   document.addEventListener("keydown", (event) => {

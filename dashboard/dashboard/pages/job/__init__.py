@@ -1,0 +1,1 @@
+"""The page of one job, with a tab for each thing that people do with it."""
