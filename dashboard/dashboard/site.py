@@ -11,6 +11,9 @@ from starlette.responses import RedirectResponse, Response
 from dashboard.client.api import ApiError, LifecycleAway, LoggedOut
 from dashboard.pages.access.profile import show_change_password, show_profile
 from dashboard.pages.account import show_login, show_register, show_reset_password
+from dashboard.pages.deployments.form import show_deploy_form
+from dashboard.pages.deployments.listed import show_deployments
+from dashboard.pages.deployments.shown import show_deployment
 from dashboard.pages.job.page import show_job
 from dashboard.pages.jobs import show_jobs
 from dashboard.shell import THEME_COOKIE, Shell, add_head, make_title
@@ -21,9 +24,12 @@ PageBuilder = Callable[..., Any]
 PAGES: dict[str, PageBuilder] = {
     "/": show_jobs,
     "/jobs": show_jobs,
+    "/jobs/deploy": show_deploy_form,
     "/profile": show_profile,
     "/change-password": show_change_password,
     "/jobs/{name}/{version}": show_job,
+    "/deployments": show_deployments,
+    "/deployments/{deployment_id}": show_deployment,
 }
 """The pages of visitors who are logged in, by the pattern of their paths below `/dashboard`."""
 PUBLIC_PAGES: dict[str, Callable[[SharedServices, Request], None]] = {

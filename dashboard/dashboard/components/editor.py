@@ -11,7 +11,9 @@ def add_editor(label: str, text: str, language: Literal["YAML", "JSON"]) -> ui.c
     frame = ui.element().classes("rt-editor w-full")
     frame.props["data-label"] = label
     with frame:
-        return ui.codemirror(text, language=language, indent="  ", line_wrapping=True)
+        return ui.codemirror(
+            text, language=language, theme="githubLight", indent="  ", line_wrapping=True
+        )
 
 
 def set_unsaved(element: ui.element, *, is_unsaved: bool) -> None:

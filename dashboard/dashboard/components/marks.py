@@ -10,6 +10,7 @@ _KINDS = {
     "error": "bad",
     "failed": "bad",
     "lost": "bad",
+    "cancelled": "soft",
     "created": "wait",
     "starting": "wait",
     "in_progress": "wait",

@@ -1,31 +1,23 @@
 """The log of the newest build of a job."""
 
-from nicegui import PageArguments, ui
+from nicegui import PageArguments
 
-from dashboard.client.api import ApiError, LoggedOut
-from dashboard.components.log_view import LogView
+from dashboard.client.api import Params
+from dashboard.pages.deployments.growing_log import GrowingLog
 from dashboard.pages.job.opened import OpenedJob
 
 
 async def show_build_log(job: OpenedJob, _: PageArguments) -> None:
-    """Show the log, and its end while a build goes on."""
-    state = ui.label().classes("rt-soft").props("role=status")
-    view = LogView(f"Build log of {job.name} {job.version}", f"{job.name}-{job.version}-build.log")
-    shown = 0
+    """Show the log, and follow it while a build goes on."""
+    name = f"{job.name}-{job.version}-build.log"
+    label = f"Build log of {job.name} {job.version}"
+    log = GrowingLog(job.visit, f"{job.api_path}/build-logs/plain", label, name)
 
     async def refresh() -> None:
-        nonlocal shown
-        try:
-            text = await job.visit.api.get_text(f"{job.api_path}/build-logs/plain")
-        except LoggedOut:
-            raise
-        except ApiError as error:
-            state.set_text(str(error))
-            return
-        state.set_text("" if text.strip() else "The newest build has logged nothing.")
-        if hash(text) != shown:
-            shown = hash(text)
-            view.replace(text.splitlines())
+        params: Params = {"job_name": job.name, "job_version": job.version, "limit": 1}
+        found = await job.visit.api.get("deploy", params)
+        log.is_growing = bool(found) and found[0]["status"] == "in_progress"
+        await log.refresh()
 
     await refresh()
     job.visit.on_change({"deployment"}, refresh)

@@ -8,24 +8,8 @@ from dashboard.client.api import Params
 from dashboard.components.failure import split_failure
 from dashboard.components.marks import add_elapsed, set_elapsed
 from dashboard.links import PageLink
+from dashboard.pages.deployments.rows import name_kind
 from dashboard.visit import Visit, make_path
-
-KINDS = {
-    "deploy": "Deployment",
-    "redeploy": "Redeployment",
-    "reprovision": "Reprovisioning",
-    "move": "Move",
-    "rollback": "Rollback",
-    "restart": "Restart",
-    "build": "Build",
-}
-"""The names of deployments by what began them."""
-
-
-def name_kind(deployment: dict[str, Any]) -> str:
-    """Return the name of a deployment's kind."""
-    kind = str(deployment.get("kind") or "deploy")
-    return KINDS.get(kind, kind.capitalize())
 
 
 class ProgressLine:

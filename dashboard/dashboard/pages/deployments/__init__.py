@@ -1,0 +1,1 @@
+"""The pages of deployments: the list, one deployment, and the form that begins one."""

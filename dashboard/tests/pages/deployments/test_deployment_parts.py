@@ -1,0 +1,90 @@
+import pytest
+from dashboard.pages.deployments.phases import STEPS, mark_steps
+from dashboard.pages.deployments.rows import make_deployment_row
+from dashboard.pages.deployments.secrets import read_variables
+from dashboard.pages.manifest_text import read_manifest
+
+MANIFEST = """name: adder
+owner_email: sample@example.com
+jobtype: python3:latest
+"""
+
+
+def make_deployment(**facts: object) -> dict[str, object]:
+    return {
+        "id": "d1",
+        "status": "done",
+        "kind": "redeploy",
+        "phase": None,
+        "error": None,
+        "deployed_by": "anna",
+        "create_time": 100,
+        "update_time": 107,
+        "is_serving": False,
+        "is_restorable": True,
+        "is_cancelled": False,
+        **facts,
+    }
+
+
+@pytest.mark.parametrize(
+    ("phase", "status", "marks"),
+    [
+        ("", "in_progress", ["now", "open", "open", "open", "open"]),
+        ("preparing job type builder", "in_progress", ["now", "open", "open", "open", "open"]),
+        ("starting Job server", "in_progress", ["done", "done", "now", "open", "open"]),
+        ("post-deploy hooks", "in_progress", ["done", "done", "done", "done", "now"]),
+        ("initializing Job entrypoint", "failed", ["done", "done", "done", "failed", "open"]),
+        ("", "done", ["done"] * len(STEPS)),
+    ],
+)
+def test_each_step_of_a_deployment_is_marked(phase, status, marks):
+    assert mark_steps(phase, status) == marks
+
+
+def test_a_row_tells_the_time_that_a_deployment_took():
+    row = make_deployment_row(make_deployment())
+
+    assert (row["deployment"], row["begun"], row["ended"]) == ("Redeployment", 100, 107)
+    assert row["href"] == "/dashboard/deployments/d1"
+
+
+def test_a_row_of_a_deployment_that_goes_on_has_its_phase_and_no_end():
+    row = make_deployment_row(make_deployment(status="in_progress", phase="building image"))
+
+    assert (row["status"], row["note"], row["ended"]) == ("in progress", "building image", 0)
+
+
+def test_a_row_of_a_failure_has_its_cause():
+    error = "the job failed to start\nLast log lines:\n  boom"
+
+    row = make_deployment_row(make_deployment(status="failed", error=error))
+
+    assert row["cause"] == "the job failed to start"
+
+
+def test_what_serves_is_not_offered_as_the_way_back():
+    assert make_deployment_row(make_deployment())["is_restorable"]
+    assert not make_deployment_row(make_deployment(is_serving=True))["is_restorable"]
+
+
+def test_secret_variables_are_read_from_lines():
+    text = "# a comment\n\nKEY=a=b\nexport OTHER = ' spaced '\nEMPTY=\n"
+
+    assert read_variables("secrets", text) == {"KEY": "a=b", "OTHER": " spaced ", "EMPTY": ""}
+
+
+@pytest.mark.parametrize("text", ["just-the-secret", "1A=secret", "A B=secret", "A=x\nA=secret"])
+def test_wrong_secret_variables_are_refused_without_their_values(text):
+    with pytest.raises(ValueError, match=r"Line 1 of the variables|twice") as caught:
+        read_variables("variables", text)
+
+    assert "secret" not in str(caught.value)
+
+
+def test_a_manifest_is_checked_as_lifecycle_checks_it():
+    assert read_manifest(MANIFEST).errors == ""
+    assert "version" in read_manifest(MANIFEST + "version: x").errors
+    assert "no_such_key" in read_manifest(MANIFEST + "no_such_key: 1").errors
+    assert read_manifest("- a list").content is None
+    assert read_manifest("a: [").errors
