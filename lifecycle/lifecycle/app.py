@@ -36,11 +36,12 @@ from lifecycle.endpoints import (
     deploy,
     job,
     job_logs,
+    manifests,
     plugin_admin,
     plugins,
     service_state,
 )
-from lifecycle.endpoints.access import calls, escs, permissions, sessions, tokens, users
+from lifecycle.endpoints.access import callers, calls, escs, permissions, sessions, tokens, users
 from lifecycle.endpoints.dependencies import LifecycleServices
 from lifecycle.endpoints.introduction import GROUPS, INTRODUCTION
 from lifecycle.endpoints.lists import deployments as deployment_lists
@@ -77,7 +78,9 @@ _ROUTERS = (
     async_calls.router,
     jobs.router,
     job.router,
+    callers.router,
     job_logs.router,
+    manifests.router,
     database_records.router,
 )
 

@@ -39,6 +39,7 @@ class AuditEventType(StrEnum):
     TOKEN_REVOKED = "token_revoked"  # noqa: S105
     TOKENS_REGENERATED = "tokens_regenerated"
     ESC_CREATED = "esc_created"
+    ESC_RENAMED = "esc_renamed"
     ESC_DELETED = "esc_deleted"
     PERMISSION_GRANTED = "permission_granted"
     PERMISSION_REVOKED = "permission_revoked"
@@ -139,6 +140,7 @@ _SENTENCES: dict[str, str] = {
     AuditEventType.TOKEN_REVOKED: "{executor} took a token from {holder}",
     AuditEventType.TOKENS_REGENERATED: "{executor} replaced the tokens of {holder}",
     AuditEventType.ESC_CREATED: "{executor} added ESC {esc}",
+    AuditEventType.ESC_RENAMED: "{executor} renamed ESC {esc}: {changes}",
     AuditEventType.ESC_DELETED: "{executor} removed ESC {esc}",
     AuditEventType.PERMISSION_GRANTED: "{executor} granted {holder} {permission}",
     AuditEventType.PERMISSION_REVOKED: "{executor} took {permission} from {holder}",

@@ -8,7 +8,7 @@ from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_commons.auth.token import AuthSubjectType
 from racetrack_commons.entities.dto import JobFamilyDto
 
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import check_scope
 from lifecycle.auth.tokens import Tokens
@@ -81,6 +81,18 @@ def add_esc(
     tokens.create(uow, uow.auth_subjects.get_or_add_of_esc(esc.id))
     _write_event(uow, AuditEventType.ESC_CREATED, esc, by, tokens.clock.now())
     return esc
+
+
+def rename_esc(uow: UnitOfWork, esc_id: str, name: str, by: AuthSubject, now: datetime) -> EscDto:
+    """Give an ESC another name, which changes nothing else: tokens and permissions know its id."""
+    esc = uow.escs.get(esc_id)
+    change = describe_change({"name": esc.name}, {"name": name})
+    if not change:
+        return esc
+    properties = {"esc": esc.name, "id": esc.id, **change}
+    event = AuditEvent(AuditEventType.ESC_RENAMED, by.name, owner=esc.id, properties=properties)
+    write_event(uow, event, now)
+    return uow.escs.rename(esc_id, name)
 
 
 def remove_esc(uow: UnitOfWork, esc_id: str, by: AuthSubject, now: datetime) -> None:

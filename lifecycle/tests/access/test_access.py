@@ -61,6 +61,8 @@ EXAMPLES = {
     "PUT /api/v1/deploy/{deploy_id}/phase": Example({"phase": "building image"}),
     "PUT /api/v1/deploy/{deploy_id}/warnings": Example({"warnings": "careful"}),
     "POST /api/v1/escs": Example({"name": "another"}),
+    "PUT /api/v1/escs/{esc_id}": Example({"name": "another"}),
+    "POST /api/v1/manifest/check": Example({"manifest_yaml": ""}),
     "POST /api/v1/escs/{esc_id}/auth_token": Example({"expiry_time": None}),
     "DELETE /api/v1/escs/{esc_id}/auth_token/{token_id}": Example(answer=404),
     "POST /api/v1/job/async/call": Example({}, answer=422),

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from lifecycle.database.tables.auth import AuthSubjectRow, PermissionRow
@@ -37,6 +37,15 @@ class PermissionRepository:
         for permission in self._list(PermissionRow.scope.in_(scopes)):
             by_subject.setdefault(permission.auth_subject_id, []).append(permission)
         return by_subject
+
+    def list_on_job(
+        self, scopes: Collection[AuthScope], job_name: str, job_version: str
+    ) -> list[PermissionDto]:
+        """List the permissions of these scopes, of all subjects, that are not limited to other jobs."""
+        on_family = or_(PermissionRow.job_family_id.is_(None), JobFamilyRow.name == job_name)
+        is_this = and_(JobRow.name == job_name, JobRow.version == job_version)
+        on_job = or_(PermissionRow.job_id.is_(None), is_this)
+        return self._list(and_(PermissionRow.scope.in_(scopes), on_family, on_job))
 
     def find(
         self, subject_id: str, scope: str, **limits: Unpack[PermissionLimits]

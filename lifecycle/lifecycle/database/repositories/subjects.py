@@ -1,5 +1,6 @@
 """Users, external service consumers, and the auth subjects that stand for them and for job families."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from racetrack_client.log.errors import AlreadyExists, EntityNotFound
@@ -10,6 +11,8 @@ from sqlalchemy.orm import Session, joinedload
 from lifecycle.database.session import execute_counting, require_found
 from lifecycle.database.tables.auth import AuthSubjectRow, EscRow, UserRow
 from lifecycle.domain.auth import AuthSubjectDto, EscDto, UserDto, UserRights
+
+_AT_ONCE = 500
 
 
 class UserRepository:
@@ -122,6 +125,14 @@ class EscRepository:
         self._session.flush()
         return EscDto.model_validate(row)
 
+    def rename(self, esc_id: str, name: str) -> EscDto:
+        """Give an ESC another name; raises EntityNotFound."""
+        row = require_found(
+            self._session.get(EscRow, esc_id), f"there is no ESC with the id {esc_id}"
+        )
+        row.name = name
+        return EscDto.model_validate(row)
+
     def remove(self, esc_id: str) -> None:
         """Delete an ESC; the database deletes its tokens and permissions with it."""
         self._session.delete(self._session.get_one(EscRow, esc_id))
@@ -139,6 +150,15 @@ class AuthSubjectRepository:
         return require_found(
             self._find(AuthSubjectRow.id == subject_id), "the holder of this token is gone"
         )
+
+    def list_by_ids(self, subject_ids: Sequence[str]) -> list[AuthSubjectDto]:
+        """List the subjects with these ids, in any order."""
+        found: list[AuthSubjectDto] = []
+        for start in range(0, len(subject_ids), _AT_ONCE):
+            ids = subject_ids[start : start + _AT_ONCE]
+            rows = self._session.scalars(_select().where(AuthSubjectRow.id.in_(ids)))
+            found += [_to_dto(row) for row in rows]
+        return found
 
     def find_of_user(self, user_id: int) -> AuthSubjectDto | None:
         """Return the subject of a user, or None."""

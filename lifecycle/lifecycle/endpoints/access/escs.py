@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter
 
-from lifecycle.auth.holders import add_esc, ensure_holder, get_esc_holder, remove_esc
+from lifecycle.auth.holders import add_esc, ensure_holder, get_esc_holder, remove_esc, rename_esc
 from lifecycle.domain.auth import EscDto
 from lifecycle.endpoints.access.tokens import AuthTokenData, NewTokenPayload, to_token_data
 from lifecycle.endpoints.dependencies import (
@@ -27,6 +27,12 @@ class NewEscPayload(BaseModel):
     id: str | None = Field(None, min_length=1, max_length=36)
 
 
+class EscNamePayload(BaseModel):
+    """Another name of an ESC."""
+
+    name: str = Field(min_length=1, max_length=512)
+
+
 class EscAuthData(BaseModel):
     """An ESC with its tokens."""
 
@@ -48,6 +54,18 @@ def create_esc(
 ) -> EscDto:
     """Add an ESC with a token."""
     return add_esc(uow, payload.name, payload.id, services.tokens, staff)
+
+
+@router.put("/{esc_id}")
+def change_esc(
+    esc_id: str,
+    payload: EscNamePayload,
+    staff: StaffUser,
+    services: ServicesDep,
+    uow: UnitOfWorkDep,
+) -> EscDto:
+    """Rename an ESC."""
+    return rename_esc(uow, esc_id, payload.name, staff, services.clock.now())
 
 
 @router.delete("/{esc_id}")
