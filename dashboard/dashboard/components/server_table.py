@@ -171,10 +171,19 @@ class ServerTable:
         if query == self._query:
             return
         self._query, self._tag = query, ""
-        url = urlencode({**self._kept, **query.to_url()})
-        ui.navigate.history.replace(f"{self._url_path}?{url}" if url else self._url_path)
+        self._write_url()
         with self._visit.reporting("The list could not be fetched"):
             await self.load()
+
+    def keep_in_url(self, name: str, value: str) -> None:
+        """Keep a value of the page in the URL, beside those of the table."""
+        self._kept[name] = value
+        self._write_url()
+
+    def _write_url(self) -> None:
+        given = {name: value for name, value in self._kept.items() if value}
+        url = urlencode({**given, **self._query.to_url()})
+        ui.navigate.history.replace(f"{self._url_path}?{url}" if url else self._url_path)
 
     def _show(self, page: ListPage) -> None:
         self._tag, self._total = page.tag, page.total

@@ -92,4 +92,17 @@
     else copyByHand(text, button.parentElement);
     Quasar.Notify.create({message: "Copied", position: "bottom", timeout: 1200, group: "copied"});
   });
+
+  // The arrows lead from the search to the rows and from row to row; Enter opens the row in focus.
+  document.addEventListener("keydown", (event) => {
+    const isInSearch = event.target.matches?.("input.rt-search-input");
+    const rows = Array.from(document.querySelectorAll(".rt-table tbody :is(a[href], button.rt-family)"));
+    const here = rows.indexOf(event.target);
+    if ((!isInSearch && here < 0) || !rows.length) return;
+    const step = {ArrowDown: 1, ArrowUp: -1, Enter: isInSearch ? 1 : 0}[event.key];
+    if (!step) return;
+    event.preventDefault();
+    if (here + step >= 0) rows[Math.min(here + step, rows.length - 1)].focus();
+    else document.querySelector("input.rt-search-input")?.focus();
+  });
 })();
