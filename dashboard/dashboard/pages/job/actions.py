@@ -12,6 +12,9 @@ from dashboard.pages.job.opened import OpenedJob
 from dashboard.visit import Visit
 
 _LONGEST_SECONDS = 2 * 3600
+_AWAY = (
+    "Lifecycle does not answer now. What has begun there goes on; the deployments show how it ends."
+)
 _NO_RIGHT = "You may not do this here: it needs the scope {scope} on the job."
 
 
@@ -123,15 +126,21 @@ def begin_deployment(
     async def wait() -> None:
         try:
             await visit.api.send("POST", path, json=payload, timeout=_LONGEST_SECONDS)
-        except (ApiError, LifecycleAway) as error:
-            if visit.client.has_socket_connection:
-                visit.warn(f"{name} failed: {error}")
+        except ApiError as error:
+            _tell_if_open(visit.warn, visit, f"{name} failed: {error}")
+        except LifecycleAway:
+            _tell_if_open(visit.warn, visit, f"{name}: {_AWAY}")
         else:
-            if visit.client.has_socket_connection:
-                visit.tell(f"{name} is done.")
+            _tell_if_open(visit.tell, visit, f"{name} is done.")
 
     background_tasks.create(wait(), name=name)
     ui.notify(f"{name} has begun.", position="top-right", timeout=3000)
+
+
+def _tell_if_open(tell: Callable[[str], None], visit: Visit, text: str) -> None:
+    """Show a notice, unless the visitor has closed the page meanwhile."""
+    if visit.client.has_socket_connection:
+        tell(text)
 
 
 def _limit(element: Any, job: OpenedJob, scope: AuthScope) -> None:

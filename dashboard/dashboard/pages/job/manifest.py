@@ -1,7 +1,5 @@
 """The manifest of a job: an editor that checks it, and shows what changes before it is saved."""
 
-import asyncio
-
 from nicegui import PageArguments, ui
 from racetrack_client.entities import AuthScope
 
@@ -39,7 +37,7 @@ class ManifestForm:
                 self._save = ui.button("Save …", icon="save", on_click=self._ask)
                 self._save.props("unelevated no-caps")
                 self._undo = ui.button("Undo changes", on_click=self._reset).props("flat no-caps")
-                add_copy_button(text, "Copy the manifest")
+                self._copy = add_copy_button(text, "Copy the saved manifest")
         self._editor.on_value_change(self._show_state)
         if not may_save:
             self._editor.disable()
@@ -50,11 +48,7 @@ class ManifestForm:
         is_changed = text != self._stored
         checked = read_manifest(text)
         self._check.set_text(checked.errors or checked.warnings or "The manifest is valid.")
-        self._check.classes(
-            toggle="",
-            add="rt-error" if checked.errors else "",
-            remove="" if checked.errors else "rt-error",
-        )
+        self._check.classes(replace="rt-wrap rt-error" if checked.errors else "rt-wrap")
         self._save.set_enabled(is_changed and not checked.errors)
         self._undo.set_enabled(is_changed)
         set_unsaved(self._frame, is_unsaved=is_changed)
@@ -85,10 +79,10 @@ class ManifestForm:
         with job.visit.reporting("The manifest was not saved"):
             answer = await job.visit.api.put(f"{job.api_path}/manifest", {"manifest_yaml": text})
             self._stored = text
+            self._copy.props["data-copy"] = text
             self._show_state()
             warning = (answer or {}).get("warnings")
             job.visit.tell(f"The manifest is saved. {warning or ''}".strip())
             if is_redeployed:
                 name = f"Redeployment of {job.name} {job.version}"
                 begin_deployment(job.visit, f"{job.api_path}/redeploy", name)
-                await asyncio.sleep(0)

@@ -1,7 +1,8 @@
 """The job that a page is about, what the visitor may do with it, and how its calls are made."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -37,6 +38,8 @@ class OpenedJob:
     """The version that `latest` means, or None if it means none."""
     versions: list[JobVersion]
     """The versions of the family, the highest first."""
+    followers: list[Callable[[], None]] = field(default_factory=list)
+    """Functions that are called after the job was fetched again."""
 
     @property
     def name(self) -> str:
@@ -78,6 +81,8 @@ class OpenedJob:
         self.latest, self.versions = await asyncio.gather(
             _find_latest(self.visit.api, self.name), _list_versions(self.visit.api, self.name)
         )
+        for follow in self.followers:
+            follow()
 
 
 async def open_job(visit: Visit, name: str, version: str) -> OpenedJob:

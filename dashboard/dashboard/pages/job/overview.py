@@ -40,14 +40,12 @@ async def show_overview(job: OpenedJob, _: PageArguments) -> None:
             add_heading("Call it", 2)
             snippets = ui.column().classes("w-full")
 
-    async def refresh() -> None:
-        await job.load()
+    def show() -> None:
         state.show()
         failure.show(job.facts["error"])
 
-    state.show()
-    failure.show(job.facts["error"])
-    job.visit.on_change({"job"}, refresh)
+    show()
+    job.followers.append(show)
     await charts.sample()
     operation = await _choose_operation(job)
     with snippets:

@@ -1,4 +1,5 @@
 from dashboard.client.job_calls import JobAnswer
+from dashboard.pages.job.access import make_caller_row
 from dashboard.pages.job.overview import describe_use
 from dashboard.pages.job.try_it import describe_body
 
@@ -35,3 +36,15 @@ def test_the_use_of_a_job_is_described_in_words():
     stats = {"number_of_restarts": 2, "memory_bytes": 21 * 1024**2, "own_value": "x"}
 
     assert describe_use(stats) == {"Restarts": "2", "Memory": "21 MiB", "Own value": "x"}
+
+
+def test_each_reason_of_a_caller_is_named_once():
+    reasons = [
+        {"description": text} for text in ("call_job on adder", "full_access", "full_access")
+    ]
+    caller = {"kind": "esc", "name": "1", "display_name": "billing", "reasons": reasons}
+
+    row = make_caller_row(caller)
+
+    assert (row["caller"], row["kind"]) == ("billing", "external consumer")
+    assert row["why"] == "call_job on adder; full_access"
