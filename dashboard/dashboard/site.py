@@ -16,6 +16,8 @@ from dashboard.pages.deployments.listed import show_deployments
 from dashboard.pages.deployments.shown import show_deployment
 from dashboard.pages.job.page import show_job
 from dashboard.pages.jobs import show_jobs
+from dashboard.pages.survey.activity import show_activity
+from dashboard.pages.survey.portfolio import show_portfolio
 from dashboard.shell import THEME_COOKIE, Shell, add_head, make_title
 from dashboard.visit import SharedServices, Visit, make_path
 from dashboard.web.session import BASE_PATH, read_job_session, read_session
@@ -30,6 +32,8 @@ PAGES: dict[str, PageBuilder] = {
     "/jobs/{name}/{version}": show_job,
     "/deployments": show_deployments,
     "/deployments/{deployment_id}": show_deployment,
+    "/portfolio": show_portfolio,
+    "/activity": show_activity,
 }
 """The pages of visitors who are logged in, by the pattern of their paths below `/dashboard`."""
 PUBLIC_PAGES: dict[str, Callable[[SharedServices, Request], None]] = {

@@ -16,6 +16,8 @@ Row = dict[str, Any]
 PAGE_SIZES = [10, 25, 50, 100, 200]
 _SIZE = 50
 _LOADING = '<q-inner-loading showing role="status" label="Loading" />'
+_LARGEST_PAGE = 1000
+"""The most items that Lifecycle puts on a page."""
 _OWN_PARAMETERS = ("search", "sort", "page", "size")
 
 
@@ -166,6 +168,18 @@ class ServerTable:
         if page is not None:
             self._show(page)
 
+    async def collect_items(self) -> list[dict[str, Any]]:
+        """Return the items of all pages that match the present search and filters."""
+        params = {**self._query.to_params(), **self._source.params, "limit": _LARGEST_PAGE}
+        items: list[dict[str, Any]] = []
+        while True:
+            page = await self._visit.api.find_page(
+                self._source.path, {**params, "offset": len(items)}
+            )
+            items += page.items if page else []
+            if not page or not page.items or len(items) >= page.total:
+                return items
+
     async def change(self, query: ListQuery) -> None:
         """Show another part of the list, and keep the URL in step."""
         if query == self._query:
@@ -239,6 +253,9 @@ class ServerTable:
                 cell = f'<q-td :props="props">{column.template}</q-td>'
                 table.add_slot(f"body-cell-{column.name}", cell)
         table.add_slot("loading", _LOADING)
+        if selection:
+            table.add_slot("header-selection", _make_checkbox("'Select all on this page'"))
+            table.add_slot("body-selection", _make_checkbox("'Select ' + (props.row.label || props.key)"))
         with table.add_slot("no-data"), ui.row().classes("rt-empty items-center"):
             ui.icon("inbox", size="md")
             ui.label(self._source.empty_text)
@@ -270,6 +287,10 @@ class ServerTable:
             "sortBy": column,
             "descending": self._query.sort.startswith("-"),
         }
+
+
+def _make_checkbox(label: str) -> str:
+    return f"""<q-checkbox v-model="props.selected" dense :aria-label="{label}" />"""
 
 
 def _read_number(text: str) -> int | None:
