@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from dashboard.client.api import ApiError, LifecycleAway, LoggedOut
+from dashboard.pages.access.permissions import show_permissions
 from dashboard.pages.access.profile import show_change_password, show_profile
 from dashboard.pages.account import show_login, show_register, show_reset_password
 from dashboard.pages.deployments.form import show_deploy_form
@@ -17,6 +18,7 @@ from dashboard.pages.deployments.shown import show_deployment
 from dashboard.pages.job.page import show_job
 from dashboard.pages.jobs import show_jobs
 from dashboard.pages.survey.activity import show_activity
+from dashboard.pages.survey.graph import show_graph
 from dashboard.pages.survey.portfolio import show_portfolio
 from dashboard.shell import THEME_COOKIE, Shell, add_head, make_title
 from dashboard.visit import SharedServices, Visit, make_path
@@ -34,6 +36,8 @@ PAGES: dict[str, PageBuilder] = {
     "/deployments/{deployment_id}": show_deployment,
     "/portfolio": show_portfolio,
     "/activity": show_activity,
+    "/graph": show_graph,
+    "/permissions": show_permissions,
 }
 """The pages of visitors who are logged in, by the pattern of their paths below `/dashboard`."""
 PUBLIC_PAGES: dict[str, Callable[[SharedServices, Request], None]] = {

@@ -255,7 +255,9 @@ class ServerTable:
         table.add_slot("loading", _LOADING)
         if selection:
             table.add_slot("header-selection", _make_checkbox("'Select all on this page'"))
-            table.add_slot("body-selection", _make_checkbox("'Select ' + (props.row.label || props.key)"))
+            table.add_slot(
+                "body-selection", _make_checkbox("'Select ' + (props.row.label || props.key)")
+            )
         with table.add_slot("no-data"), ui.row().classes("rt-empty items-center"):
             ui.icon("inbox", size="md")
             ui.label(self._source.empty_text)

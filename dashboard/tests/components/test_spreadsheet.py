@@ -2,7 +2,6 @@ import csv
 import io
 
 import pytest
-
 from dashboard.components.spreadsheet import write_csv
 
 
@@ -11,7 +10,9 @@ def read(content: bytes) -> list[list[str]]:
 
 
 def test_a_file_has_the_headings_and_the_wanted_columns():
-    content = write_csv({"name": "Name", "score": "Score"}, [{"name": "ä, b", "score": -1.5, "x": 1}])
+    content = write_csv(
+        {"name": "Name", "score": "Score"}, [{"name": "ä, b", "score": -1.5, "x": 1}]
+    )
 
     assert read(content) == [["Name", "Score"], ["ä, b", "-1.5"]]
 

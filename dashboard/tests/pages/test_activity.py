@@ -1,7 +1,6 @@
 import pytest
-from starlette.datastructures import QueryParams
-
 from dashboard.pages.survey.activity import ActivityQuery, find_midnight, list_changed_keys
+from starlette.datastructures import QueryParams
 
 
 def test_the_url_holds_the_query():
@@ -14,7 +13,7 @@ def test_the_url_holds_the_query():
 def test_days_are_whole():
     params = ActivityQuery({"since": "2026-11-27", "until": "2026-11-27"}).to_params(51, 0)
 
-    assert params["until"] - params["since"] == 24 * 3600
+    assert params["until"] - params["from"] == 24 * 3600
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "9999-12-31"])

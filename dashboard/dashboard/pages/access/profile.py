@@ -139,7 +139,7 @@ class OwnTokens:
         ]
         self._table = PlainTable(columns, "You have no token.", "Your tokens")
         self._table.on_action("revoke", self._revoke)
-        visit.on_change({"auth"}, self.load)
+        visit.on_change({"token"}, self.load)
 
     async def load(self) -> None:
         """Fetch the tokens."""

@@ -13,6 +13,7 @@ from dashboard.components.marks import add_time
 from dashboard.components.parts import add_facts, add_heading
 from dashboard.components.spreadsheet import format_time, write_csv
 from dashboard.components.value_diff import add_diff, write_value
+from dashboard.links import PageLink
 from dashboard.visit import Visit, make_path
 
 _PAGE = 50
@@ -92,7 +93,7 @@ class ActivityQuery:
             "job_version": self.filters.get("job_version", ""),
             "event_type": self.filters.get("event_type", ""),
             "user": self.filters.get("user", ""),
-            "since": find_midnight(self.filters.get("since", ""), 0),
+            "from": find_midnight(self.filters.get("since", ""), 0),
             "until": find_midnight(self.filters.get("until", ""), 1),
             "related_to_me": "1" if self.filters.get("mine") else "",
             "limit": limit,
@@ -152,7 +153,7 @@ class ActivityPage:
             self._older = ui.button("Older", on_click=lambda: self._turn(1))
             for button in (self._newer, self._older):
                 button.props("outline no-caps")
-        self._visit.on_change({"job", "auth", "maintenance", "plugin", "audit"}, self.load)
+        self._visit.on_change({"audit"}, self.load)
 
     async def load(self) -> None:
         """Fetch the events; a list that has not changed stays as it is."""
@@ -188,7 +189,7 @@ class ActivityPage:
                         ui.label(event["event_type"].replace("_", " "))
                         add_time(event["timestamp"])
                         if event["job_name"] and event["job_version"]:
-                            ui.link(
+                            PageLink(
                                 f"{event['job_name']} {event['job_version']}",
                                 make_path("jobs", event["job_name"], event["job_version"]),
                             )

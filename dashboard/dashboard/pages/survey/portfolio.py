@@ -113,7 +113,9 @@ class PortfolioPage:
 
     def _report(self, deleted: int, failures: Sequence[str]) -> None:
         if deleted:
-            self._visit.tell(f"{deleted} jobs were deleted." if deleted > 1 else "1 job was deleted.")
+            self._visit.tell(
+                f"{deleted} jobs were deleted." if deleted > 1 else "1 job was deleted."
+            )
         if failures:
             self._visit.warn("Not deleted: " + "; ".join(failures[:5]))
 
