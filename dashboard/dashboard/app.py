@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from dashboard.client.api import LifecycleApi
 from dashboard.client.changes import ChangeStream
 from dashboard.config import DashboardConfig
+from dashboard.pages.platform.manual import IMAGES_PATH, SOURCE_DOCS
 from dashboard.site import Site
 from dashboard.visit import SharedServices
 from dashboard.web.login import SessionRoutes
@@ -54,6 +55,8 @@ def create_app(config: DashboardConfig) -> ASGIApp:
     api.include_router(SessionRoutes(shared.api, SessionCookies(config.get_pub_url())).router())
     api.include_router(LifecycleProxy(shared.http, config.lifecycle_url).router())
     api.mount("/static", StaticFiles(directory=_STATIC))
+    images = Path(config.docs_dir or SOURCE_DOCS) / "images"
+    api.mount(IMAGES_PATH, StaticFiles(directory=images, check_dir=False))
     Site(shared).add_pages()
     ui.run_with(
         api,

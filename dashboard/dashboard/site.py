@@ -9,14 +9,19 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from dashboard.client.api import ApiError, LifecycleAway, LoggedOut
+from dashboard.pages.access.consumers import show_consumer, show_consumers
 from dashboard.pages.access.permissions import show_permissions
 from dashboard.pages.access.profile import show_change_password, show_profile
+from dashboard.pages.access.users import show_users
 from dashboard.pages.account import show_login, show_register, show_reset_password
 from dashboard.pages.deployments.form import show_deploy_form
 from dashboard.pages.deployments.listed import show_deployments
 from dashboard.pages.deployments.shown import show_deployment
 from dashboard.pages.job.page import show_job
 from dashboard.pages.jobs import show_jobs
+from dashboard.pages.platform.administration import show_administration
+from dashboard.pages.platform.docs import show_docs, show_docs_page, show_plugin_docs
+from dashboard.pages.platform.plugins import show_plugin_config, show_plugins
 from dashboard.pages.survey.activity import show_activity
 from dashboard.pages.survey.graph import show_graph
 from dashboard.pages.survey.portfolio import show_portfolio
@@ -38,6 +43,15 @@ PAGES: dict[str, PageBuilder] = {
     "/activity": show_activity,
     "/graph": show_graph,
     "/permissions": show_permissions,
+    "/consumers": show_consumers,
+    "/consumers/{consumer_id}": show_consumer,
+    "/users": show_users,
+    "/plugins": show_plugins,
+    "/plugins/{plugin_name}/{plugin_version}/config": show_plugin_config,
+    "/administration": show_administration,
+    "/docs": show_docs,
+    "/docs/{page}": show_docs_page,
+    "/docs/plugin/{plugin_name}": show_plugin_docs,
 }
 """The pages of visitors who are logged in, by the pattern of their paths below `/dashboard`."""
 PUBLIC_PAGES: dict[str, Callable[[SharedServices, Request], None]] = {

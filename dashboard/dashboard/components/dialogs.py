@@ -74,7 +74,7 @@ def form_dialog(
     dialog.open()
 
 
-def show_once(title: str, secret: str) -> None:
+def show_once(title: str, secret: str, note: str = "It is shown this once. Copy it now.") -> None:
     """Show a secret in a dialog that stays until it is closed, also when the one that made it closes."""
     with (
         ui.context.client,
@@ -82,7 +82,7 @@ def show_once(title: str, secret: str) -> None:
         ui.card().classes("rt-dialog"),
     ):
         add_heading(title, 2)
-        ui.label("It is shown this once. Copy it now.")
+        ui.label(note)
         add_copyable(secret, "Copy it")
         with ui.row().classes("w-full justify-end"):
             ui.button("Done", on_click=dialog.close).props("unelevated no-caps")

@@ -1,5 +1,10 @@
 import pytest
-from dashboard.pages.survey.activity import ActivityQuery, find_midnight, list_changed_keys
+from dashboard.pages.survey.activity import (
+    ActivityQuery,
+    find_midnight,
+    list_changed_keys,
+    write_value,
+)
 from starlette.datastructures import QueryParams
 
 
@@ -26,3 +31,9 @@ def test_changed_keys_are_those_of_both_sides():
     assert list_changed_keys(None, {"b": 2}) == ["b"]
     assert list_changed_keys(None, "text") == ["change"]
     assert list_changed_keys(None, None) == []
+
+
+def test_values_are_read_as_people_write_them():
+    assert write_value("a: b") == "a: b"
+    assert write_value(None) == ""
+    assert write_value({"ä": True}) == '{\n  "ä": true\n}'

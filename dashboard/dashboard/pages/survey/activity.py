@@ -1,5 +1,6 @@
 """The activity: what people and services did, with the values that they changed."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -9,10 +10,10 @@ from urllib.parse import urlencode
 from nicegui import PageArguments, ui
 from starlette.datastructures import QueryParams
 
+from dashboard.components.editor import add_differences
 from dashboard.components.marks import add_time
 from dashboard.components.parts import add_facts, add_heading
 from dashboard.components.spreadsheet import format_time, write_csv
-from dashboard.components.value_diff import add_diff, write_value
 from dashboard.links import PageLink
 from dashboard.visit import Visit, make_path
 
@@ -261,7 +262,7 @@ def _show_details(place: ui.column, properties: Mapping[str, Any]) -> None:
         )
         for key in list_changed_keys(before, after):
             add_heading(key.replace("_", " "), 3)
-            add_diff(_pick(before, key), _pick(after, key))
+            add_differences(_pick(before, key), _pick(after, key))
 
 
 def list_changed_keys(before: Any, after: Any) -> list[str]:
@@ -269,6 +270,13 @@ def list_changed_keys(before: Any, after: Any) -> list[str]:
     if isinstance(before, Mapping) or isinstance(after, Mapping):
         return list(dict.fromkeys([*(before or {}), *(after or {})]))
     return ["change"] if before is not None or after is not None else []
+
+
+def write_value(value: Any) -> str:
+    """Return a value of JSON as a text that people read: texts as they are, everything else indented."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _pick(values: Any, key: str) -> str:
