@@ -22,6 +22,8 @@ from dashboard.pages.jobs import show_jobs
 from dashboard.pages.platform.administration import show_administration
 from dashboard.pages.platform.docs import show_docs, show_docs_page, show_plugin_docs
 from dashboard.pages.platform.plugins import show_plugin_config, show_plugins
+from dashboard.pages.platform.record_form import show_new_record, show_record
+from dashboard.pages.platform.record_pages import show_records, show_tables
 from dashboard.pages.survey.activity import show_activity
 from dashboard.pages.survey.graph import show_graph
 from dashboard.pages.survey.portfolio import show_portfolio
@@ -49,6 +51,10 @@ PAGES: dict[str, PageBuilder] = {
     "/plugins": show_plugins,
     "/plugins/{plugin_name}/{plugin_version}/config": show_plugin_config,
     "/administration": show_administration,
+    "/records": show_tables,
+    "/records/{table}": show_records,
+    "/records/{table}/new": show_new_record,
+    "/records/{table}/{record_id}": show_record,
     "/docs": show_docs,
     "/docs/{page}": show_docs_page,
     "/docs/plugin/{plugin_name}": show_plugin_docs,

@@ -74,10 +74,12 @@ class PluginsPage:
 
     def _add_upload(self) -> None:
         with ui.row().classes("rt-toolbar items-center w-full"):
+            self._progress = ui.spinner().props('role=status aria-label="Uploading"')
+            self._progress.set_visibility(False)
             upload = ui.upload(
                 auto_upload=True,
                 max_file_size=_LARGEST_BUNDLE,
-                on_begin_upload=lambda: self._progress.set_visibility(True),
+                on_begin_upload=self._show_progress,
                 on_upload=self._install,
                 on_rejected=lambda: self._visit.warn("A plugin is a zip file of at most 256 MiB."),
             )
@@ -86,8 +88,9 @@ class PluginsPage:
                 "Upload a plugin", icon="upload", on_click=lambda: upload.run_method("pickFiles")
             ).props("unelevated no-caps")
             self._replace = ui.checkbox("Replace other versions")
-            self._progress = ui.spinner().props('role=status aria-label="Uploading"')
-            self._progress.set_visibility(False)
+
+    def _show_progress(self) -> None:
+        self._progress.set_visibility(True)
 
     async def _install(self, upload: events.UploadEventArguments) -> None:
         with self._visit.reporting("The plugin was not installed"):
