@@ -254,9 +254,9 @@ class ServerTable:
                 table.add_slot(f"body-cell-{column.name}", cell)
         table.add_slot("loading", _LOADING)
         if selection:
-            table.add_slot("header-selection", _make_checkbox("'Select all on this page'"))
+            table.add_slot("header-selection", make_checkbox("'Select all on this page'"))
             table.add_slot(
-                "body-selection", _make_checkbox("'Select ' + (props.row.label || props.key)")
+                "body-selection", make_checkbox("'Select ' + (props.row.label || props.key)")
             )
         with table.add_slot("no-data"), ui.row().classes("rt-empty items-center"):
             ui.icon("inbox", size="md")
@@ -291,7 +291,8 @@ class ServerTable:
         }
 
 
-def _make_checkbox(label: str) -> str:
+def make_checkbox(label: str) -> str:
+    """Return the checkbox of a row that can be selected; the label is an expression in Vue's language."""
     return f"""<q-checkbox v-model="props.selected" dense :aria-label="{label}" />"""
 
 

@@ -10,7 +10,7 @@ from nicegui import PageArguments, ui
 from dashboard.components.dialogs import confirm
 from dashboard.components.parts import add_heading, refuse_non_staff
 from dashboard.components.plain_table import PlainTable
-from dashboard.components.server_table import TableColumn
+from dashboard.components.server_table import TableColumn, make_checkbox
 from dashboard.links import PageLink
 from dashboard.pages.platform.record_fields import SECURITY_TABLES, make_cell
 from dashboard.visit import Visit, make_path
@@ -123,6 +123,8 @@ class RecordsPage:
         self._table.table.props("hide-pagination")
         self._table.table.pagination = {"rowsPerPage": 0}
         self._table.table.set_selection("multiple")
+        for slot, label in (("header", "'Select all'"), ("body", "'Select ' + props.row.label")):
+            self._table.table.add_slot(f"{slot}-selection", make_checkbox(label))
         with ui.row().classes("w-full justify-end items-center"):
             self._range = ui.label().classes("rt-soft")
             self._back = ui.button("Previous", on_click=lambda: self._turn(-1))

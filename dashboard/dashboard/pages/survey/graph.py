@@ -153,13 +153,12 @@ def _make_options(graph: CallGraph) -> dict[str, Any]:
         "series": [
             {
                 "type": "graph",
-                "layout": "force",
+                "layout": "circular",
                 "roam": True,
                 "draggable": True,
                 "categories": categories,
                 "edgeSymbol": ["none", "arrow"],
                 "edgeSymbolSize": 8,
-                "force": {"repulsion": 180, "edgeLength": 90},
                 "label": {"show": True, "position": "bottom", "color": "#8a91a3"},
                 "lineStyle": {"color": "#8a91a3", "curveness": 0.1},
                 "emphasis": {"focus": "adjacency"},
