@@ -1,6 +1,6 @@
 import pytest
 from dashboard.pages.survey.activity import (
-    ActivityQuery,
+    EventsQuery,
     find_midnight,
     list_changed_keys,
     write_value,
@@ -9,14 +9,14 @@ from starlette.datastructures import QueryParams
 
 
 def test_the_url_holds_the_query():
-    query = ActivityQuery.read(QueryParams("job_name=a%26b&mine=1&page=3&other=x"))
+    query = EventsQuery.read(QueryParams("job_name=a%26b&mine=1&page=3&other=x"))
 
-    assert query == ActivityQuery({"job_name": "a&b", "mine": "1"}, 3)
+    assert query == EventsQuery({"job_name": "a&b", "mine": "1"}, 3)
     assert query.to_url() == "/dashboard/activity?job_name=a%26b&mine=1&page=3"
 
 
 def test_days_are_whole():
-    params = ActivityQuery({"since": "2026-11-27", "until": "2026-11-27"}).to_params(51, 0)
+    params = EventsQuery({"since": "2026-11-27", "until": "2026-11-27"}).to_params(51, 0)
 
     assert params["until"] - params["from"] == 24 * 3600
 

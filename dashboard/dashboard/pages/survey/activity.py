@@ -66,14 +66,14 @@ _CSV_COLUMNS = {
 
 
 @dataclass(frozen=True)
-class ActivityQuery:
+class EventsQuery:
     """The events that the page shows."""
 
     filters: Mapping[str, str] = field(default_factory=dict)
     page: int = 1
 
     @classmethod
-    def read(cls, params: QueryParams) -> "ActivityQuery":
+    def read(cls, params: QueryParams) -> "EventsQuery":
         """Return the query that a URL holds; what makes no sense there is left out."""
         filters = {name: params[name] for name in _FILTERS if params.get(name)}
         page = params.get("page", "")
@@ -114,7 +114,7 @@ def find_midnight(text: str, days_later: int) -> int | None:
 async def show_activity(visit: Visit, args: PageArguments) -> None:
     """Show the audit log, the newest events first."""
     add_heading("Activity")
-    page = ActivityPage(visit, ActivityQuery.read(args.query_parameters))
+    page = ActivityPage(visit, EventsQuery.read(args.query_parameters))
     page.build()
     await page.load()
 
@@ -122,7 +122,7 @@ async def show_activity(visit: Visit, args: PageArguments) -> None:
 class ActivityPage:
     """The filters, and the list below them."""
 
-    def __init__(self, visit: Visit, query: ActivityQuery) -> None:
+    def __init__(self, visit: Visit, query: EventsQuery) -> None:
         self._visit = visit
         self._query = query
         self._shown: list[str] | None = None
@@ -224,12 +224,12 @@ class ActivityPage:
         return value if value in choices else None
 
     async def _choose(self, name: str, value: str) -> None:
-        await self._change(ActivityQuery({**self._query.filters, name: value}))
+        await self._change(EventsQuery({**self._query.filters, name: value}))
 
     async def _turn(self, pages: int) -> None:
-        await self._change(ActivityQuery(self._query.filters, self._query.page + pages))
+        await self._change(EventsQuery(self._query.filters, self._query.page + pages))
 
-    async def _change(self, query: ActivityQuery) -> None:
+    async def _change(self, query: EventsQuery) -> None:
         if query.to_url() == self._query.to_url():
             return
         self._query, self._shown = query, None
