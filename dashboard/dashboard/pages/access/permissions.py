@@ -146,14 +146,14 @@ class PermissionsPage:
         known = self._query.subject if self._query.subject in self._subjects else None
         choice = ui.select(self._subjects, label="Subject", value=known, with_input=True)
         choice.props("outlined dense clearable options-dense").classes("rt-search")
-        choice.on_value_change(self._choose_subject)
+        choice.on_value_change(self._turn_to_subject)
 
     def _search(self, event: Any) -> None:
         self._query = PermissionsQuery(self._query.subject, (event.value or "").strip())
         ui.navigate.history.replace(self._query.to_url())
         self._show()
 
-    async def _choose_subject(self, event: Any) -> None:
+    async def _turn_to_subject(self, event: Any) -> None:
         self._query = PermissionsQuery(event.value or "", self._query.search)
         ui.navigate.history.replace(self._query.to_url())
         with self._visit.reporting("The permissions could not be fetched"):

@@ -16,7 +16,7 @@ _EXTRAS = ["fenced-code-blocks", "tables", "header-ids", "cuddled-lists"]
 async def show_docs(visit: Visit) -> None:
     """Show which pages there are."""
     add_heading("Docs")
-    pages = await run.io_bound(_find_manual(visit).list_pages) or {}
+    pages = await run.io_bound(_open_manual(visit).list_pages) or {}
     with ui.element("div").classes("rt-columns"):
         with ui.column().classes("rt-card w-full"):
             add_heading("Racetrack", 2)
@@ -35,7 +35,7 @@ async def show_docs(visit: Visit) -> None:
 
 async def show_docs_page(visit: Visit, page: str) -> None:
     """Show a page of the project."""
-    text = await run.io_bound(_find_manual(visit).find_text, unquote(page))
+    text = await run.io_bound(_open_manual(visit).find_text, unquote(page))
     _show_text(text, f"There is no page {unquote(page)}.", make_path("docs", unquote(page)))
 
 
@@ -46,7 +46,7 @@ async def show_plugin_docs(visit: Visit, plugin_name: str) -> None:
     _show_text(text, f"The plugin {name} has no page.", make_path("docs", "plugin", name))
 
 
-def _find_manual(visit: Visit) -> Manual:
+def _open_manual(visit: Visit) -> Manual:
     given = visit.shared.config.docs_dir
     return Manual(Path(given) if given else SOURCE_DOCS)
 

@@ -140,7 +140,7 @@ async def show_plugin_config(visit: Visit, plugin_name: str, plugin_version: str
     problem = ui.label().classes("rt-bad rt-wrap").props("role=alert")
 
     def check() -> None:
-        problem.text = find_yaml_problem(editor.value)
+        problem.text = describe_yaml_problem(editor.value)
         save.set_enabled(not problem.text)
         set_unsaved(editor, is_unsaved=editor.value != saved)
 
@@ -156,7 +156,7 @@ async def show_plugin_config(visit: Visit, plugin_name: str, plugin_version: str
     editor.on_value_change(check)
 
 
-def find_yaml_problem(text: str) -> str:
+def describe_yaml_problem(text: str) -> str:
     """Return what is wrong with a text of YAML, or an empty text."""
     try:
         yaml.safe_load(text)

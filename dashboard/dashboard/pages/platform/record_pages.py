@@ -37,7 +37,7 @@ async def show_tables(visit: Visit) -> None:
 
 
 @dataclass(frozen=True)
-class RecordQuery:
+class ShownRecords:
     """The part of a table that is shown."""
 
     column: str = ""
@@ -63,7 +63,7 @@ async def show_records(visit: Visit, args: PageArguments, table: str) -> None:
         return
     params = args.query_parameters
     number = params.get("page", "")
-    query = RecordQuery(
+    query = ShownRecords(
         params.get("column", ""),
         params.get("value", ""),
         params.get("sort", ""),
@@ -79,7 +79,7 @@ async def show_records(visit: Visit, args: PageArguments, table: str) -> None:
 class RecordsPage:
     """The rows of a table, page by page."""
 
-    def __init__(self, visit: Visit, metadata: dict[str, Any], query: RecordQuery) -> None:
+    def __init__(self, visit: Visit, metadata: dict[str, Any], query: ShownRecords) -> None:
         self._visit = visit
         self._metadata = metadata
         self._query = query
@@ -102,7 +102,7 @@ class RecordsPage:
                 prefix = "-" if down.value and sort.value else ""
                 order = f"{prefix}{sort.value or ''}"
                 await self._change(
-                    RecordQuery(column.value or "", (value.value or "").strip(), order)
+                    ShownRecords(column.value or "", (value.value or "").strip(), order)
                 )
 
             for box in (column, value, sort, down):
@@ -172,7 +172,7 @@ class RecordsPage:
     async def _turn(self, pages: int) -> None:
         await self._change(replace(self._query, page=self._query.page + pages))
 
-    async def _change(self, query: RecordQuery) -> None:
+    async def _change(self, query: ShownRecords) -> None:
         if query == self._query:
             return
         self._query = query

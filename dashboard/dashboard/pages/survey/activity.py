@@ -135,14 +135,14 @@ class ActivityPage:
             self._add_text("job_version", "Version")
             types = {name: name.replace("_", " ") for name in _TYPES}
             kind = ui.select(
-                types, label="Type", value=self._get("event_type", types), with_input=True
+                types, label="Type", value=self._find_choice("event_type", types), with_input=True
             )
             self._watch(kind, "event_type")
             self._add_text("user", "User")
             self._add_text("since", "From").props("type=date stack-label")
             self._add_text("until", "To").props("type=date stack-label")
             mine = ui.checkbox("Only mine", value=bool(self._query.filters.get("mine")))
-            mine.on_value_change(lambda event: self._choose("mine", "1" if event.value else ""))
+            mine.on_value_change(lambda event: self._set_filter("mine", "1" if event.value else ""))
             ui.space()
             csv = ui.button("CSV", icon="download", on_click=self._download)
             csv.props('outline no-caps aria-label="Download the list as CSV"')
@@ -217,13 +217,13 @@ class ActivityPage:
 
     def _watch(self, box: Any, name: str) -> None:
         box.props("outlined dense clearable").classes("rt-filter")
-        box.on_value_change(lambda event: self._choose(name, (event.value or "").strip()))
+        box.on_value_change(lambda event: self._set_filter(name, (event.value or "").strip()))
 
-    def _get(self, name: str, choices: Mapping[str, str]) -> str | None:
+    def _find_choice(self, name: str, choices: Mapping[str, str]) -> str | None:
         value = self._query.filters.get(name)
         return value if value in choices else None
 
-    async def _choose(self, name: str, value: str) -> None:
+    async def _set_filter(self, name: str, value: str) -> None:
         await self._change(EventsQuery({**self._query.filters, name: value}))
 
     async def _turn(self, pages: int) -> None:

@@ -54,7 +54,7 @@ class GraphPage:
         """Add the elements, still without content."""
         with ui.row().classes("rt-toolbar items-center w-full"):
             self._search = ui.select(
-                {}, label="Focus on", with_input=True, on_change=self._choose_focus
+                {}, label="Focus on", with_input=True, on_change=self._focus_chosen
             )
             self._search.props("outlined dense clearable").classes("rt-search")
             hide = ui.checkbox("Hide isolated", value=self._query.is_isolated_hidden)
@@ -99,7 +99,7 @@ class GraphPage:
         if self._chart is None:
             with self._place:
                 options = _make_options(shown)
-                self._chart = ui.echart(options, on_point_click=self._choose_point)
+                self._chart = ui.echart(options, on_point_click=self._focus_point)
             self._chart.props(
                 'role=img aria-label="Graph of callers; the table has the same facts"'
             ).classes("rt-fill")
@@ -126,10 +126,10 @@ class GraphPage:
                         f'rel="noopener noreferrer" aria-label="Open {job.version}"'
                     )
 
-    async def _choose_focus(self, event: Any) -> None:
+    async def _focus_chosen(self, event: Any) -> None:
         await self._change(GraphQuery(event.value or "", self._query.is_isolated_hidden))
 
-    async def _choose_point(self, event: Any) -> None:
+    async def _focus_point(self, event: Any) -> None:
         if isinstance(event.data, dict) and event.data.get("id"):
             await self._change(GraphQuery(event.data["id"], self._query.is_isolated_hidden))
 
