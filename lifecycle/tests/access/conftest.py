@@ -21,8 +21,9 @@ from lifecycle.database.tables.auth import (
 from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow
 from lifecycle.domain.auth import TokenText
 from lifecycle.domain.deployment import TaskKind, TaskStep
-from lifecycle.domain.instance import InstanceState, JobInstance, JobProcess, ProcessState
+from lifecycle.domain.instance import JobProcess, ProcessState
 from lifecycle.testing.databases import Snapshot, empty_tables
+from lifecycle.testing.instances import an_instance
 from pydantic import SecretStr
 from racetrack_client.entities import AuthScope
 from racetrack_commons.auth.token import (
@@ -229,16 +230,7 @@ def add_process(uow, job, log: Path) -> None:
     """Write a log, as a process of the job would."""
     log.write_text("hello\n")
     now = datetime.now(UTC)
-    instance = JobInstance(
-        id="instance-1",
-        job_name=job.name,
-        job_version=job.version,
-        infrastructure_target="process",
-        state=InstanceState.SERVING,
-        create_time=now,
-        image_tag="",
-    )
-    uow.instances.save(instance)
+    uow.instances.save(an_instance(job.name, job.version, id="instance-1"))
     process = JobProcess(
         id="process-1",
         instance_id="instance-1",

@@ -1,11 +1,10 @@
 """From the start of an async call to its answer."""
 
 import threading
-from datetime import UTC, datetime
 
 import pytest
-from lifecycle.domain.instance import InstanceState, JobInstance
 from lifecycle.domain.secrets import SecretBox
+from lifecycle.testing.instances import an_instance
 from racetrack_commons.testing.builders import a_job
 from racetrack_commons.testing.serving import wait_until
 from racetrack_job_wrapper.app import JobApp
@@ -254,15 +253,3 @@ def test_a_call_shows_the_secret_of_the_instance_which_is_not_stored_with_it(
 class Doubler:
     def perform(self, number: int) -> int:
         return number * 2
-
-
-def an_instance(name, version, **values):
-    return JobInstance(
-        id="one",
-        job_name=name,
-        job_version=version,
-        infrastructure_target="process",
-        state=InstanceState.SERVING,
-        create_time=datetime.now(UTC),
-        **values,
-    )

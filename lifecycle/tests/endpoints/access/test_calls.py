@@ -1,12 +1,12 @@
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
 from lifecycle.app import create_app
 from lifecycle.database.tables.job import PublicEndpointRow
-from lifecycle.domain.instance import InstanceState, JobInstance
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.maintenance import set_maintenance_mode
+from lifecycle.testing.instances import an_instance, save_instance
 from racetrack_commons.entities.dto import JobStatus
 from racetrack_commons.testing.builders import a_job
 
@@ -59,17 +59,7 @@ def test_pub_is_told_how_long_the_token_is_valid(client, app_uow, job, admin):
 def test_the_gateway_alone_learns_the_secret_of_the_instance(
     client, job, admin, internal, app_uow, proves_itself
 ):
-    instance = JobInstance(
-        id="one",
-        job_name="adder",
-        job_version="0.0.1",
-        infrastructure_target="process",
-        state=InstanceState.SERVING,
-        create_time=datetime.now(UTC),
-        proves_itself=proves_itself,
-    )
-    with app_uow() as uow:
-        uow.instances.save(instance)
+    save_instance(app_uow, an_instance(proves_itself=proves_itself))
 
     def ask(service_token):
         headers = admin | {"X-Racetrack-Service-Auth": service_token}

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.domain.instance import Instance, InstanceSpec, InstanceState, JobInstance
+from lifecycle.domain.instance import Instance, InstanceSpec, InstanceState
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.answer_watch import AnswerWatch
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
@@ -19,6 +19,7 @@ from lifecycle.infrastructure.docker.keeper import DockerKeeper, Failures
 from lifecycle.infrastructure.docker.monitor import DockerMonitor
 from lifecycle.testing.databases import open_sqlite_copy
 from lifecycle.testing.deployer_contract import TIMESTAMP, a_contract_manifest
+from lifecycle.testing.instances import an_instance
 from lifecycle.testing.tiny_job import build_tiny_image, platform_of_its_own
 from pydantic import SecretStr
 from racetrack_client.entities import DockerLabel
@@ -121,19 +122,17 @@ def save_instance(unit_of_work: UnitOfWorkFactory) -> Callable[..., None]:
     """Writes the row of an instance, as its deployment does."""
 
     def save(instance: Instance, state: InstanceState = InstanceState.SERVING) -> None:
+        row = an_instance(
+            instance.job_name,
+            instance.job_version,
+            id=instance.instance_id,
+            infrastructure_target="docker",
+            state=state,
+            internal_name=instance.internal_name,
+            replica_internal_names=instance.replica_internal_names,
+        )
         with unit_of_work() as uow:
-            uow.instances.save(
-                JobInstance(
-                    id=instance.instance_id,
-                    job_name=instance.job_name,
-                    job_version=instance.job_version,
-                    infrastructure_target="docker",
-                    state=state,
-                    create_time=Clock().now(),
-                    internal_name=instance.internal_name,
-                    replica_internal_names=instance.replica_internal_names,
-                )
-            )
+            uow.instances.save(row)
 
     return save
 

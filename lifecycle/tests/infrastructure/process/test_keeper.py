@@ -9,10 +9,11 @@ import httpx
 import psutil
 import pytest
 from lifecycle.deployer.instances import InstanceNotStarted
-from lifecycle.domain.instance import InstanceState, JobInstance, ProcessState
+from lifecycle.domain.instance import InstanceState, ProcessState
 from lifecycle.infrastructure.answer_watch import FAILED_PROBES, AnswerWatch
 from lifecycle.infrastructure.process.keeper import ProcessKeeper
 from lifecycle.monitor import health
+from lifecycle.testing.instances import an_instance, first_process_of, is_up, save_instance
 from lifecycle.testing.tiny_job import TINY_JOB
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 from racetrack_commons.testing.serving import wait_until
@@ -21,35 +22,9 @@ from racetrack_commons.testing.serving import wait_until
 @pytest.fixture
 def instance(deployer, make_spec, unit_of_work):
     started = deployer.start_instance(make_spec("one"))
-    save(unit_of_work, InstanceState.SERVING)
+    save_instance(unit_of_work, an_instance())
     wait_until(lambda: is_up(started.internal_name))
     return started
-
-
-def save(unit_of_work, state):
-    with unit_of_work() as uow:
-        uow.instances.save(
-            JobInstance(
-                id="one",
-                job_name="adder",
-                job_version="0.0.1",
-                infrastructure_target="process",
-                state=state,
-                create_time=datetime.now(UTC),
-            )
-        )
-
-
-def process_of(unit_of_work):
-    with unit_of_work.reading() as uow:
-        return uow.processes.list_of_instance("one")[0]
-
-
-def is_up(name):
-    try:
-        return httpx.get(f"http://{name}/", trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def kill(pid):
@@ -65,38 +40,38 @@ def has_ended(pid):
 
 
 def test_a_crashed_process_comes_back_on_its_port(keeper, instance, unit_of_work):
-    kill(process_of(unit_of_work).pid)
+    kill(first_process_of(unit_of_work).pid)
     keeper.keep()
     wait_until(lambda: is_up(instance.internal_name))
-    assert process_of(unit_of_work).restarts == 1
+    assert first_process_of(unit_of_work).restarts == 1
 
 
 def test_a_log_that_can_not_be_kept_small_stops_no_restart(keeper, instance, unit_of_work):
-    log = Path(process_of(unit_of_work).log_path)
+    log = Path(first_process_of(unit_of_work).log_path)
     log.with_name(f"{log.name}.new").mkdir()
-    kill(process_of(unit_of_work).pid)
+    kill(first_process_of(unit_of_work).pid)
 
     keeper.keep()
 
-    assert process_of(unit_of_work).restarts == 1
+    assert first_process_of(unit_of_work).restarts == 1
 
 
 def test_the_pause_before_a_restart_grows(keeper, instance, unit_of_work):
-    kill(process_of(unit_of_work).pid)
+    kill(first_process_of(unit_of_work).pid)
     keeper.keep()
-    kill(process_of(unit_of_work).pid)
+    kill(first_process_of(unit_of_work).pid)
     keeper.keep()
-    assert process_of(unit_of_work).restarts == 1
+    assert first_process_of(unit_of_work).restarts == 1
 
     def is_restarted():
         keeper.keep()
-        return process_of(unit_of_work).restarts == 2
+        return first_process_of(unit_of_work).restarts == 2
 
     wait_until(is_restarted)
 
 
 def test_two_keepers_restart_a_process_once(keeper, instance, unit_of_work):
-    process = process_of(unit_of_work)
+    process = first_process_of(unit_of_work)
     with unit_of_work() as uow:
         assert uow.processes.claim_restart(process, datetime.now(UTC))
     with unit_of_work() as uow:
@@ -104,17 +79,17 @@ def test_two_keepers_restart_a_process_once(keeper, instance, unit_of_work):
 
 
 def test_a_process_of_a_draining_or_starting_instance_is_left_alone(keeper, instance, unit_of_work):
-    kill(process_of(unit_of_work).pid)
+    kill(first_process_of(unit_of_work).pid)
     for state in (InstanceState.DRAINING, InstanceState.STARTING):
-        save(unit_of_work, state)
+        save_instance(unit_of_work, an_instance(state=state))
         keeper.keep()
-    assert process_of(unit_of_work).restarts == 0
+    assert first_process_of(unit_of_work).restarts == 0
 
 
 def test_a_process_without_a_row_is_ended_and_one_with_a_row_adopted(
     keeper, instance, unit_of_work
 ):
-    pid = process_of(unit_of_work).pid
+    pid = first_process_of(unit_of_work).pid
     keeper.end_unknown_processes()
     assert is_up(instance.internal_name)
     with unit_of_work() as uow:
@@ -146,12 +121,12 @@ def test_an_instance_of_a_cancelled_deployment_is_stopped(keeper, instance, unit
 def test_a_process_that_was_stopped_while_it_was_started_again_does_not_stay(
     keeper, instance, unit_of_work
 ):
-    process = process_of(unit_of_work)
+    process = first_process_of(unit_of_work)
     with unit_of_work() as uow:
         uow.processes.mark_stopping("one")
     with pytest.raises(InstanceNotStarted):
         keeper.deployer.launch(process)
-    assert process_of(unit_of_work).state == ProcessState.STOPPING
+    assert first_process_of(unit_of_work).state == ProcessState.STOPPING
 
 
 def test_a_process_that_has_just_been_started_is_no_stranger(
@@ -166,8 +141,8 @@ def test_a_process_that_has_just_been_started_is_no_stranger(
 def test_a_job_that_can_not_be_started_does_not_keep_others_from_it(
     keeper, instance, unit_of_work, deployer
 ):
-    kill(process_of(unit_of_work).pid)
-    broken = process_of(unit_of_work)
+    kill(first_process_of(unit_of_work).pid)
+    broken = first_process_of(unit_of_work)
     launch = deployer.secrets.decrypt_json(broken.launch) | {"workdir": "/nowhere"}
     with unit_of_work() as uow:
         copy = broken.model_copy(
@@ -185,7 +160,7 @@ def test_a_job_that_can_not_be_started_does_not_keep_others_from_it(
 
 
 def test_the_log_of_a_process_stays_until_it_has_ended_for_good(keeper, instance, unit_of_work):
-    log = Path(process_of(unit_of_work).log_path)
+    log = Path(first_process_of(unit_of_work).log_path)
     os.utime(log, (0, 0))
     keeper.remove_old_logs()
     assert log.exists()
@@ -207,7 +182,7 @@ def test_a_job_that_does_not_answer_any_more_is_started_again(
 ):
     monkeypatch.setattr(health, "_REQUEST_TIMEOUT_SECONDS", 0.2)
     keeper.watch_answers()
-    before = process_of(unit_of_work)
+    before = first_process_of(unit_of_work)
     httpx.get(f"http://{instance.internal_name}/deaf?{kind}", trust_env=False)
 
     for _ in range(FAILED_PROBES - 1):
@@ -219,7 +194,7 @@ def test_a_job_that_does_not_answer_any_more_is_started_again(
     keeper.keep()
     wait_until(lambda: is_up(instance.internal_name))
     keeper.watch_answers()
-    assert process_of(unit_of_work).restarts == 1
+    assert first_process_of(unit_of_work).restarts == 1
     told = "did not answer 5 probes of /live in a row: the job does not answer: "
     assert f"the job {told}" in Path(before.log_path).read_text()
     assert told in keeper.answer_watch.find_notice("one")
@@ -245,12 +220,12 @@ def test_a_job_whose_port_a_stranger_has_is_started_again_elsewhere(
 
 def test_a_job_that_has_never_answered_may_still_start(keeper, deployer, make_spec, unit_of_work):
     deployer.start_instance(make_spec("one", "import time\ntime.sleep(600)"))
-    save(unit_of_work, InstanceState.SERVING)
+    save_instance(unit_of_work, an_instance())
     for _ in range(FAILED_PROBES + 1):
         keeper.watch_answers()
-    assert not has_ended(process_of(unit_of_work).pid)
+    assert not has_ended(first_process_of(unit_of_work).pid)
 
     deployer.config.timeout_until_job_ready = 0
     for _ in range(FAILED_PROBES):
         keeper.watch_answers()
-    wait_until(lambda: has_ended(process_of(unit_of_work).pid))
+    wait_until(lambda: has_ended(first_process_of(unit_of_work).pid))

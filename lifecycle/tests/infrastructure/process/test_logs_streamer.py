@@ -1,13 +1,12 @@
 import threading
-from datetime import UTC, datetime
 
 import httpx
 import pytest
-from lifecycle.domain.instance import InstanceState, JobInstance
 from lifecycle.infrastructure.answer_watch import AnswerWatch
 from lifecycle.infrastructure.process.logs_streamer import ProcessLogsStreamer
 from lifecycle.infrastructure.process.monitor import ProcessMonitor
 from lifecycle.testing.deployer_contract import NAME, VERSION, a_contract_manifest
+from lifecycle.testing.instances import an_instance
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.testing.builders import a_job
 from racetrack_commons.testing.serving import wait_until
@@ -36,14 +35,7 @@ def serve(deployer, unit_of_work):
             "replica_internal_names": instance.replica_internal_names,
             "infrastructure_target": "process",
         }
-        row = JobInstance(
-            id=instance.instance_id,
-            job_name=NAME,
-            job_version=VERSION,
-            state=InstanceState.SERVING,
-            create_time=datetime.now(UTC),
-            **where,
-        )
+        row = an_instance(NAME, VERSION, id=instance.instance_id, **where)
         with unit_of_work() as uow:
             uow.instances.save(row)
             return uow.jobs.save(a_job(NAME, VERSION, **where))

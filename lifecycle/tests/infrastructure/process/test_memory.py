@@ -3,14 +3,12 @@
 import contextlib
 import os
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 from lifecycle.deployer.instances import JobCrashed
-from lifecycle.domain.instance import InstanceState, JobInstance
 from lifecycle.infrastructure.answer_watch import AnswerWatch
 from lifecycle.infrastructure.process.cgroups.cgroup_places import list_places
 from lifecycle.infrastructure.process.deployer import find_started_process
@@ -18,6 +16,7 @@ from lifecycle.infrastructure.process.monitor import ProcessMonitor
 from lifecycle.infrastructure.process.os_processes import is_alive
 from lifecycle.infrastructure.process.process_table import ProcessTable
 from lifecycle.testing.deployer_contract import a_contract_manifest
+from lifecycle.testing.instances import an_instance, first_process_of, is_up, save_instance
 from lifecycle.testing.tiny_job import TINY_JOB
 from racetrack_commons.testing.serving import wait_until
 
@@ -105,32 +104,6 @@ def watch(keeper):
     return watch
 
 
-def serve(unit_of_work, state=InstanceState.SERVING):
-    with unit_of_work() as uow:
-        uow.instances.save(
-            JobInstance(
-                id="one",
-                job_name="adder",
-                job_version="0.0.1",
-                infrastructure_target="process",
-                state=state,
-                create_time=datetime.now(UTC),
-            )
-        )
-
-
-def process_of(unit_of_work):
-    with unit_of_work.reading() as uow:
-        return uow.processes.list_of_instance("one")[0]
-
-
-def is_up(instance):
-    try:
-        return httpx.get(f"http://{instance.internal_name}/", trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
 def list_members(process):
     """List the living processes that a job has started, also those without its variables."""
     table = ProcessTable()
@@ -139,17 +112,17 @@ def list_members(process):
 
 
 def wait_for_kill(watch, unit_of_work):
-    wait_until(lambda: watch() or process_of(unit_of_work).memory_kill)
-    return process_of(unit_of_work).memory_kill
+    wait_until(lambda: watch() or first_process_of(unit_of_work).memory_kill)
+    return first_process_of(unit_of_work).memory_kill
 
 
 def test_reserved_address_space_is_no_memory(start, watch, uses, unit_of_work):
     instance = start(RESERVING)
-    wait_until(lambda: is_up(instance))
+    wait_until(lambda: is_up(instance.internal_name))
 
     watch()
 
-    process = process_of(unit_of_work)
+    process = first_process_of(unit_of_work)
     assert psutil.Process(process.pid).memory_info().vms > 4000 * MEBI
     assert 5 * MEBI < uses.of_processes[process.id].used_bytes < 80 * MEBI
     assert uses.of_processes[process.id].limit_bytes == 100 * MEBI
@@ -159,7 +132,9 @@ def test_a_deployment_that_uses_too_much_memory_fails_with_the_numbers(
     deployer, start, watch, unit_of_work
 ):
     start(GREEDY)
-    wait_until(lambda: watch() or not is_alive(find_started_process(process_of(unit_of_work))))
+    wait_until(
+        lambda: watch() or not is_alive(find_started_process(first_process_of(unit_of_work)))
+    )
 
     with pytest.raises(JobCrashed) as caught:
         deployer.check_instance("one")
@@ -178,34 +153,34 @@ def test_the_children_of_a_job_count_and_die_with_it(way, start, watch, unit_of_
     kill = wait_for_kill(watch, unit_of_work)
 
     assert "limit 100.0 MiB" in kill
-    wait_until(lambda: watch() or not list_members(process_of(unit_of_work)))
+    wait_until(lambda: watch() or not list_members(first_process_of(unit_of_work)))
 
 
 def test_pages_that_processes_share_count_once(start, watch, uses, unit_of_work):
     instance = start(SHARING)
-    wait_until(lambda: is_up(instance))
+    wait_until(lambda: is_up(instance.internal_name))
 
     watch()
 
-    process = process_of(unit_of_work)
+    process = first_process_of(unit_of_work)
     assert len(list_members(process)) == 6
     assert 60 * MEBI < uses.of_processes[process.id].used_bytes < 100 * MEBI
-    assert is_up(instance)
+    assert is_up(instance.internal_name)
 
 
 def test_a_serving_job_is_started_again_under_its_limit_and_its_users_learn_why(
     start, watch, keeper, deployer, uses, unit_of_work, process_config
 ):
     instance = start(KEEPING)
-    serve(unit_of_work)
+    save_instance(unit_of_work, an_instance())
     monitor = ProcessMonitor(deployer, uses, AnswerWatch())
     for kills in (1, 2):
-        wait_until(lambda: watch() or is_up(instance))
+        wait_until(lambda: watch() or is_up(instance.internal_name))
         with contextlib.suppress(httpx.HTTPError):
             httpx.get(f"http://{instance.internal_name}/eat?{140 * MEBI}", trust_env=False)
-        wait_until(lambda: watch() or process_of(unit_of_work).restarts == kills)  # noqa: B023
-    wait_until(lambda: watch() or is_up(instance))
-    process_id = process_of(unit_of_work).id
+        wait_until(lambda: watch() or first_process_of(unit_of_work).restarts == kills)  # noqa: B023
+    wait_until(lambda: watch() or is_up(instance.internal_name))
+    process_id = first_process_of(unit_of_work).id
     wait_until(lambda: watch() or MEBI < uses.of_processes[process_id].used_bytes < 90 * MEBI)
 
     [job] = monitor.list_jobs(process_config)
@@ -216,7 +191,7 @@ def test_a_serving_job_is_started_again_under_its_limit_and_its_users_learn_why(
     statistics = job.infrastructure_stats
     assert statistics["memory_limit_bytes"] == 100 * MEBI
     assert statistics["memory_peak_bytes"] > 90 * MEBI > statistics["memory_bytes"] > MEBI
-    process = process_of(unit_of_work)
+    process = first_process_of(unit_of_work)
     assert process.peak_memory_bytes > 90 * MEBI
     log = Path(process.log_path).read_text()
     assert "racetrack: the job was killed for using more memory than it may" in log
@@ -228,7 +203,7 @@ def test_a_stranger_with_the_number_of_a_crashed_job_is_not_measured(
 ):
     start(KEEPING)
     with unit_of_work() as uow:
-        uow.processes.mark_started(process_of(unit_of_work).id, os.getpid(), 1.0)
+        uow.processes.mark_started(first_process_of(unit_of_work).id, os.getpid(), 1.0)
 
     watch()
 
@@ -238,6 +213,6 @@ def test_a_stranger_with_the_number_of_a_crashed_job_is_not_measured(
 def test_a_job_that_ends_without_a_word_is_told_of_in_its_log(start, unit_of_work):
     start("raise SystemExit(0)")
 
-    log = Path(process_of(unit_of_work).log_path)
+    log = Path(first_process_of(unit_of_work).log_path)
 
     wait_until(lambda: "racetrack: the job's process ended (exit code 0)" in log.read_text())

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import psutil
 import pytest
 from lifecycle.database.tables.deployment import JobProcessRow
-from lifecycle.domain.instance import InstanceState, JobInstance
 from lifecycle.infrastructure.process.memory_watch import MemoryUses
 from lifecycle.infrastructure.process.monitor import ProcessMonitor
+from lifecycle.testing.instances import an_instance, save_instance
 from racetrack_commons.entities.dto import JobStatus
 from racetrack_commons.testing.serving import wait_until
 
@@ -37,18 +37,8 @@ def serve(deployer, make_spec, unit_of_work):
 
     def start(*code, proves_itself=False):
         instance = deployer.start_instance(make_spec("one", *code))
-        with unit_of_work() as uow:
-            uow.instances.save(
-                JobInstance(
-                    id="one",
-                    job_name=instance.job_name,
-                    job_version=instance.job_version,
-                    infrastructure_target="process",
-                    state=InstanceState.SERVING,
-                    create_time=datetime.now(UTC),
-                    proves_itself=proves_itself,
-                )
-            )
+        row = an_instance(instance.job_name, instance.job_version, proves_itself=proves_itself)
+        save_instance(unit_of_work, row)
 
     return start
 

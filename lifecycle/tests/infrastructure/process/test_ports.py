@@ -2,15 +2,13 @@
 
 import socket
 from contextlib import closing
-from datetime import UTC, datetime
 
-import httpx
 import psutil
 import pytest
 from lifecycle.deployer.instances import InstanceNotStarted
-from lifecycle.domain.instance import InstanceState, JobInstance
 from lifecycle.infrastructure.process.deployer import find_started_process
 from lifecycle.infrastructure.process.os_processes import is_alive
+from lifecycle.testing.instances import an_instance, is_up
 from racetrack_commons.entities.dto import ChangeKind
 from racetrack_commons.testing.builders import a_job
 from racetrack_commons.testing.serving import wait_until
@@ -28,26 +26,9 @@ def serving(request, deployer, make_spec, unit_of_work):
     addresses = {"internal_name": started.internal_name}
     addresses["replica_internal_names"] = [started.internal_name]
     with unit_of_work() as uow:
-        uow.instances.save(
-            JobInstance(
-                id="one",
-                job_name=started.job_name,
-                job_version=started.job_version,
-                infrastructure_target="process",
-                state=InstanceState.SERVING,
-                create_time=datetime.now(UTC),
-                **addresses,
-            )
-        )
+        uow.instances.save(an_instance(started.job_name, started.job_version, **addresses))
         uow.jobs.save(a_job(name=started.job_name, version=started.job_version, **addresses))
     return started
-
-
-def is_up(address):
-    try:
-        return httpx.get(f"http://{address}/", trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def crash(unit_of_work):
