@@ -3,61 +3,64 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 import yaml
 from lifecycle.app import prepare_database
 from lifecycle.core import create_core
 from lifecycle.deployment.upkeep.retention import DEPLOYMENTS_AT_ONCE
 from lifecycle.deployment.wiring import create_deployments
 from lifecycle.testing.fakes import FakeImageBuilder
-from lifecycle_supervisor.config import SupervisorConfig
 from lifecycle_supervisor.tasks import SupervisorTasks, write_discovery_file
-from pydantic import SecretStr
 from racetrack_commons.entities.dto import JobImage, JobStatus
 from racetrack_commons.testing.builders import a_deployment, a_job
 
 
-@contextmanager
-def supervising(tmp_path, **settings):
-    """Yield the tasks of a Supervisor, and the fake Image Builder that they call."""
-    config = SupervisorConfig(
-        auth_key=SecretStr("a key for tests, long enough for HS256"),
-        secret_key=SecretStr("another key for tests"),
-        db_type="sqlite",
-        db_path=tmp_path / "db.sqlite3",
-        plugins_dir=tmp_path / "plugins",
-        **settings,
-    )
-    prepare_database(config)
-    builder = FakeImageBuilder()
-    core = replace(create_core(config), image_builder=builder)
-    deployments = create_deployments(core)
-    try:
-        yield SupervisorTasks(config, core, deployments), builder
-    finally:
-        deployments.stop()
-        core.close()
+@pytest.fixture
+def supervising(make_config):
+    """Yields the tasks of a Supervisor, and the fake Image Builder that they call."""
+
+    @contextmanager
+    def supervising(**settings):
+        config = make_config(**settings)
+        prepare_database(config)
+        builder = FakeImageBuilder()
+        core = replace(create_core(config), image_builder=builder)
+        deployments = create_deployments(core)
+        try:
+            yield SupervisorTasks(config, core, deployments), builder
+        finally:
+            deployments.stop()
+            core.close()
+
+    return supervising
 
 
-def list_names(tmp_path, **settings):
-    with supervising(tmp_path, **settings) as (tasks, _):
-        return [task.name for task in tasks.list_all()]
+@pytest.fixture
+def list_names(supervising):
+    """Lists the names of a Supervisor's tasks."""
+
+    def list_names(**settings):
+        with supervising(**settings) as (tasks, _):
+            return [task.name for task in tasks.list_all()]
+
+    return list_names
 
 
-def test_the_targets_there_are_bring_their_tasks(tmp_path):
+def test_the_targets_there_are_bring_their_tasks(list_names):
     common = ["sync-jobs", "forget-old-rows", "end-leftovers", "prune-images"]
-    assert list_names(tmp_path) == [
+    assert list_names() == [
         *("keep-processes", "watch-answers", "watch-memory", "end-strangers", "remove-old-logs"),
         *common,
     ]
-    assert list_names(tmp_path, built_in_targets=()) == common
+    assert list_names(built_in_targets=()) == common
 
 
-def test_lost_jobs_are_brought_back_when_that_is_wanted(tmp_path):
-    assert "reconcile" in list_names(tmp_path, reconciliation_loop=True)
+def test_lost_jobs_are_brought_back_when_that_is_wanted(list_names):
+    assert "reconcile" in list_names(reconciliation_loop=True)
 
 
-def test_the_image_builder_learns_which_images_are_needed(tmp_path):
-    with supervising(tmp_path) as (tasks, builder):
+def test_the_image_builder_learns_which_images_are_needed(supervising):
+    with supervising() as (tasks, builder):
         with tasks.core.unit_of_work() as uow:
             uow.jobs.save(a_job("adder", "1.0.0", image_tag="today"))
         (task,) = [each for each in tasks.list_all() if each.name == "prune-images"]
@@ -68,8 +71,8 @@ def test_the_image_builder_learns_which_images_are_needed(tmp_path):
     assert task.delay_seconds > 0
 
 
-def test_old_deployments_are_forgotten_to_the_last(tmp_path):
-    with supervising(tmp_path) as (tasks, _):
+def test_old_deployments_are_forgotten_to_the_last(supervising):
+    with supervising() as (tasks, _):
         with tasks.core.unit_of_work() as uow:
             for number in range(DEPLOYMENTS_AT_ONCE + 1):
                 uow.deployments.add(a_deployment(str(number)), datetime(2020, 1, 1, tzinfo=UTC))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stacks.stack import PORTS, ROOT, Stack, free_ports
+from stacks.stack import PORTS, ROOT, Stack, free_ports, run_command
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,8 @@ class ComposeStack(Stack):
         return self.control("compose", *arguments, check=check)
 
     def control(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [ROOT / "compose/stack", *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        command: list[str | Path] = [ROOT / "compose/stack", *arguments]
+        done = run_command(command, self.environment, timeout_seconds=600)
         if check and done.returncode:
             raise AssertionError(
                 f"compose/stack {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}"

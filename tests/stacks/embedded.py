@@ -12,7 +12,7 @@ from pathlib import Path
 
 from racetrack_commons.os_users.entrance import Entrance, hide_variables, list_python_places
 
-from stacks.stack import BIN, PORTS, ROOT, Stack, free_ports
+from stacks.stack import BIN, PORTS, ROOT, Stack, free_ports, run_command
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,7 @@ class EmbeddedStack(Stack):
             places = [ROOT, self.data, *list_python_places(BIN / "python")]
             arguments = Entrance(user_id=self.user_id, reach=places).make_command(arguments)
             environment = hide_variables(environment)
-        return subprocess.run(
-            arguments,
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return run_command(arguments, environment)
 
     def service_pid(self, service: str) -> int:
         done = subprocess.run(

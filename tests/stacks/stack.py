@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,26 @@ PORTS = (
     "PUB_PORT",
     "SUPERVISOR_PORT",
 )
+
+
+def run_command(
+    arguments: Sequence[str | Path],
+    environment: Mapping[str, str],
+    *,
+    directory: Path = ROOT,
+    timeout_seconds: float = 120,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command that asks for nothing; return its output, also when it fails."""
+    return subprocess.run(
+        arguments,
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout_seconds,
+        check=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -81,16 +102,7 @@ class Stack(ABC):
         self.racetrack("login", self.admin_token)
 
     def racetrack(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [BIN / "racetrack", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        done = run_command([BIN / "racetrack", *arguments], self.environment)
         if check and done.returncode:
             raise AssertionError(
                 f"racetrack {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.log_tails()}"

@@ -1,6 +1,7 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -84,16 +85,25 @@ def empty_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Eng
         yield engine
         engine.dispose()
         return
+    with open_empty_schema("empty") as engine:
+        yield engine
+
+
+@contextmanager
+def open_empty_schema(schema: str) -> Iterator[Engine]:
+    """Create a schema without tables in PostgreSQL; drop it at the end."""
     url = os.environ.get("TEST_DATABASE_URL")
     if not url:
         pytest.skip("TEST_DATABASE_URL is not set")
-    engine = connect_postgres(url, schema="empty")
+    engine = connect_postgres(url, schema=schema)
     with engine.begin() as connection:
-        connection.execute(text("CREATE SCHEMA empty"))
-    yield engine
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA empty CASCADE"))
-    engine.dispose()
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    try:
+        yield engine
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+        engine.dispose()
 
 
 def upgrade_to(engine: Engine, revision: str) -> None:
@@ -188,15 +198,10 @@ def test_stored_tokens_are_not_migrated_without_the_key(empty_engine: Engine):
 
 @pytest.mark.postgres
 def test_tables_of_an_older_installation_are_taken_over():
-    url = os.environ.get("TEST_DATABASE_URL")
-    if not url:
-        pytest.skip("TEST_DATABASE_URL is not set")
-    engine = connect_postgres(url, schema="older")
-    with engine.begin() as connection:
-        connection.execute(text("CREATE SCHEMA older"))
-        for statement in _OLDER_TABLES:
-            connection.execute(text(statement))
-    try:
+    with open_empty_schema("older") as engine:
+        with engine.begin() as connection:
+            for statement in _OLDER_TABLES:
+                connection.execute(text(statement))
         upgrade(engine, schema="older")
         with engine.begin() as connection:
             connection.execute(text("DELETE FROM registry_jobfamily"))
@@ -206,10 +211,6 @@ def test_tables_of_an_older_installation_are_taken_over():
             connection.execute(
                 text("INSERT INTO registry_authsubject (id, job_family_id) VALUES ('2', 'gone')")
             )
-    finally:
-        with engine.begin() as connection:
-            connection.execute(text("DROP SCHEMA older CASCADE"))
-        engine.dispose()
 
 
 _TIME = "'2026-01-31 12:00:00'"

@@ -6,14 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from racetrack_commons.testing.builders import a_manifest_yaml
 
-JOB = """
-name: adder
-version: 0.0.1
-owner_email: sample@example.com
-git: {remote: https://github.com/example/jobs}
-jobtype: python3:latest
-"""
+JOB = a_manifest_yaml(jobtype_extra=...)
 JOBS = [
     {"name": "adder", "version": "0.0.2", "status": "running", "job_type_version": "python3:3.0.0",
      "infrastructure_target": "process", "deployed_by": "admin", "update_time": 1,

@@ -3,14 +3,9 @@ import signal
 import time
 
 import pytest
+from racetrack_commons.testing.builders import a_manifest_yaml
 
-JOB = """
-name: adder
-version: 0.0.1
-owner_email: sample@example.com
-git: {remote: https://github.com/example/jobs}
-jobtype: python3:latest
-"""
+JOB = a_manifest_yaml(jobtype_extra=...)
 
 
 def test_deploy_prints_the_url_and_tells_phases_and_warnings_beside(logged_in, lifecycle, answer):
@@ -139,7 +134,7 @@ def test_a_deployment_that_takes_longer_than_wanted_goes_on(logged_in, lifecycle
         (["--build-context", "local"], "from the files here, "),
         (
             ["--build-context", "git", "-e", "git.branch=dev"],
-            "from https://github.com/example/jobs, branch dev; --build-context local",
+            "from https://example.com/adder, branch dev; --build-context local",
         ),
     ],
 )

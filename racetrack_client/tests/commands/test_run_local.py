@@ -7,18 +7,16 @@ import urllib.request
 
 import pytest
 from racetrack_client.client.local_job import choose_port
+from racetrack_commons.testing.builders import a_manifest_yaml
 from racetrack_commons.testing.serving import wait_until
 
-JOB = """
-name: adder
-version: 0.0.2
-owner_email: sample@example.com
-git: {remote: https://github.com/example/jobs}
-jobtype: python3:latest
-build_env: {BUILD_ONLY: x, BOTH: of the build}
-runtime_env: {BOTH: of the job, GREETING: "two\\nlines"}
-secret_runtime_env_file: .env
-"""
+JOB = a_manifest_yaml(
+    version="0.0.2",
+    jobtype_extra=...,
+    build_env={"BUILD_ONLY": "x", "BOTH": "of the build"},
+    runtime_env={"BOTH": "of the job", "GREETING": "two\nlines"},
+    secret_runtime_env_file=".env",
+)
 BUILDER = """
 import json, os, pathlib, sys, time
 if os.environ.get("SLOW"):

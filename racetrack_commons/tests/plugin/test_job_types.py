@@ -130,27 +130,30 @@ def test_the_later_plugin_wins_when_two_offer_the_same(engine):
     assert job_type.images[0].dockerfile_path == "late"
 
 
-def test_an_error_names_what_there_is(engine):
+@pytest.mark.parametrize(
+    ("requested", "kind", "told"),
+    [
+        (
+            "go:1.0.0",
+            "process",
+            r"go:1.0.0 is not .* process .*only for others: .*make compose-up.*: python3:3.0.0",
+        ),
+        ("go:1.*", "process", r"go:1\.\* is not .*only for others"),
+        (
+            "python:3.11",
+            "process",
+            r"did you mean python3:latest\? Python's own version is jobtype_extra.python_version; there are",
+        ),
+        ("rust:latest", "docker", r"rust:latest.*there are: go:1.0.0"),
+        ("bad:1.0.0", "docker", "definition is wrong"),
+        ("python3", "docker", "python3:latest"),
+    ],
+)
+def test_an_error_names_what_there_is(engine, requested, kind, told):
     offer(engine, {"go:1.0.0": "a", "python3:3.0.0": {"process": PROCESS}, "bad:1.0.0": 7})
 
-    with pytest.raises(
-        ValidationError,
-        match=r"go:1.0.0 is not .* process .*only for others: .*make compose-up.*: python3:3.0.0",
-    ):
-        resolve_job_type(engine, "go:1.0.0", "process")
-    with pytest.raises(ValidationError, match=r"go:1\.\* is not .*only for others"):
-        resolve_job_type(engine, "go:1.*", "process")
-    with pytest.raises(
-        ValidationError,
-        match=r"did you mean python3:latest\? Python's own version is jobtype_extra.python_version; there are",
-    ):
-        resolve_job_type(engine, "python:3.11", "process")
-    with pytest.raises(ValidationError, match=r"rust:latest.*there are: go:1.0.0"):
-        resolve_job_type(engine, "rust:latest", "docker")
-    with pytest.raises(ValidationError, match="definition is wrong"):
-        resolve_job_type(engine, "bad:1.0.0", "docker")
-    with pytest.raises(ValidationError, match="python3:latest"):
-        resolve_job_type(engine, "python3", "docker")
+    with pytest.raises(ValidationError, match=told):
+        resolve_job_type(engine, requested, kind)
 
 
 def test_without_plugins_the_error_says_so(engine):

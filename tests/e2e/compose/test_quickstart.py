@@ -2,14 +2,13 @@
 
 import re
 import shutil
-import subprocess
 import threading
 import zipfile
 from pathlib import Path
 
 import pytest
 from stacks.github import running_github
-from stacks.stack import ROOT
+from stacks.stack import ROOT, run_command
 
 pytestmark = pytest.mark.docker
 
@@ -63,15 +62,8 @@ def run_quickstart(stack, directory: Path, github: str):
     }
     output = {}
     for command in read_quickstart():
-        done = subprocess.run(
-            ["bash", "-c", re.sub(r"(?<=localhost:)\d+", lambda port: ports[port[0]], command)],
-            cwd=directory,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        shown = re.sub(r"(?<=localhost:)\d+", lambda port: ports[port[0]], command)
+        done = run_command(["bash", "-c", shown], environment, directory=directory)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         output[" ".join(command.split()[:2])] = done.stdout
     return output

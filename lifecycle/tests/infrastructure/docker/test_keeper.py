@@ -1,8 +1,9 @@
-import dataclasses
+from dataclasses import dataclass, replace
 
 import pytest
 from lifecycle.domain.instance import InstanceState
 from lifecycle.infrastructure.answer_watch import FAILED_PROBES, AnswerWatch
+from lifecycle.infrastructure.docker.identity import JobContainer
 from lifecycle.infrastructure.docker.keeper import DockerKeeper
 from lifecycle.testing.deployer_contract import a_contract_manifest
 from lifecycle.testing.tiny_job import run_docker
@@ -12,6 +13,23 @@ from racetrack_commons.testing.clock import FakeClock
 from racetrack_commons.testing.serving import wait_until
 
 pytestmark = pytest.mark.docker
+
+
+@dataclass(frozen=True)
+class ServingReplica:
+    """The only replica of a serving instance."""
+
+    instance_id: str
+    address: str
+    container: JobContainer
+
+
+@pytest.fixture
+def replica(serve, make_spec, containers_of):
+    spec = make_spec()
+    job = serve(spec)
+    (container,) = containers_of(spec.instance_id)
+    return ServingReplica(spec.instance_id, job.internal_name, container)
 
 
 def test_a_container_that_was_removed_comes_back(
@@ -32,55 +50,43 @@ def test_a_container_that_was_removed_comes_back(
 
 
 @pytest.mark.parametrize("action", ["stop", "kill", "restart"])
-def test_a_container_that_was_ended_by_hand_is_started(
-    action, keeper, serve, make_spec, containers_of, ask
-):
-    spec = make_spec()
-    job = serve(spec)
-    (before,) = containers_of(spec.instance_id)
-    run_docker(action, before.id)
+def test_a_container_that_was_ended_by_hand_is_started(action, keeper, replica, containers_of, ask):
+    run_docker(action, replica.container.id)
 
     def is_back():
         keeper.keep()
-        return ask(job.internal_name)
+        return ask(replica.address)
 
     wait_until(is_back)
-    assert [one.id for one in containers_of(spec.instance_id)] == [before.id]
+    assert [one.id for one in containers_of(replica.instance_id)] == [replica.container.id]
 
 
 def test_a_container_that_crashed_is_left_to_the_engine(
-    keeper, serve, make_spec, containers_of, deployer, ask
+    keeper, replica, containers_of, deployer, ask
 ):
-    spec = make_spec()
-    job = serve(spec)
-    (container,) = containers_of(spec.instance_id)
-
     def restarts():
-        ask(job.internal_name, "/end?3")
+        ask(replica.address, "/end?3")
         keeper.keep()
-        return deployer.engine.find_container(container.id)["RestartCount"]
+        return deployer.engine.find_container(replica.container.id)["RestartCount"]
 
     wait_until(lambda: restarts() >= 3)
-    assert [one.id for one in containers_of(spec.instance_id)] == [container.id]
+    assert [one.id for one in containers_of(replica.instance_id)] == [replica.container.id]
 
 
 def test_all_that_was_stopped_with_the_platform_comes_back_with_it(
-    keeper, deployer, serve, make_spec, containers_of, ask
+    keeper, deployer, replica, containers_of, ask
 ):
-    spec = make_spec()
-    job = serve(spec)
-    (container,) = containers_of(spec.instance_id)
-    assert restart_policy(deployer, container) == "always"
+    assert restart_policy(deployer, replica.container) == "always"
 
     keeper.stop_all()
     # A restart of the engine brings nothing back that the platform does not know to run.
-    assert restart_policy(deployer, container) == "no"
+    assert restart_policy(deployer, replica.container) == "no"
     # The engine's list is a moment behind.
-    wait_until(lambda: [one.state for one in containers_of(spec.instance_id)] == ["exited"])
+    wait_until(lambda: [one.state for one in containers_of(replica.instance_id)] == ["exited"])
     keeper.keep()
 
-    wait_until(lambda: ask(job.internal_name))
-    assert restart_policy(deployer, container) == "always"
+    wait_until(lambda: ask(replica.address))
+    assert restart_policy(deployer, replica.container) == "always"
 
 
 def test_what_drains_or_starts_is_left_to_its_deployment(
@@ -120,7 +126,7 @@ def test_a_job_whose_image_is_gone_too_says_so_and_is_not_tried_all_the_time(
     keeper = DockerKeeper(deployer, failures, AnswerWatch(), clock)
     image = f"{tiny_image}-copy"
     run_docker("tag", tiny_image, image)
-    spec = dataclasses.replace(make_spec(), image_names=[image])
+    spec = replace(make_spec(), image_names=[image])
     serve(spec)
     run_docker("rmi", image)
     deployer.engine.remove_container(containers_of(spec.instance_id)[0].id)
@@ -165,18 +171,15 @@ def restart_policy(deployer, container):
 
 
 def test_a_container_that_does_not_answer_any_more_is_started_again(
-    keeper, serve, make_spec, containers_of, ask, deployer
+    keeper, replica, containers_of, ask, deployer
 ):
-    spec = make_spec()
-    job = serve(spec)
-    (before,) = containers_of(spec.instance_id)
     keeper.watch_answers()
-    ask(job.internal_name, "/deaf?closed")
+    ask(replica.address, "/deaf?closed")
 
     for _ in range(FAILED_PROBES):
         keeper.watch_answers()
 
-    wait_until(lambda: ask(job.internal_name))
-    assert [one.id for one in containers_of(spec.instance_id)] == [before.id]
-    assert restart_policy(deployer, before) == "always"
-    assert "did not answer 5 probes" in keeper._answers.find_notice(spec.instance_id)
+    wait_until(lambda: ask(replica.address))
+    assert [one.id for one in containers_of(replica.instance_id)] == [replica.container.id]
+    assert restart_policy(deployer, replica.container) == "always"
+    assert "did not answer 5 probes" in keeper._answers.find_notice(replica.instance_id)
