@@ -1,4 +1,4 @@
-"""Values that the command line and the services share: scopes, images, labels, the body of the deploy call."""
+"""Values that the command line and the services share: scopes, images, the body of the deploy call."""
 
 import os
 import sys
@@ -94,35 +94,6 @@ class ProcessImage(BaseModel):
         visible = [own, *(each for each in others if Path(each).resolve() not in hidden)]
         variables = {"PATH": os.pathsep.join(visible)}
         return variables | ({"VIRTUAL_ENV": str(environment)} if is_virtual else {})
-
-
-class DockerLabel(StrEnum):
-    """Labels of images, containers and networks; Racetrack identifies its own by these labels, never by names."""
-
-    COMPONENT = "racetrack-component"
-    """A `DockerComponent`."""
-    PLATFORM = "racetrack-platform"
-    JOB_NAME = "job-name"
-    JOB_VERSION = "job-version"
-    CONTENT_DIGEST = "racetrack-content-digest"
-    """The digest of everything that affects the content of an image."""
-    REFRESHED_BY = "racetrack-refreshed-by"
-    """The deployment that had the image built without the cache."""
-    INSTANCE = "racetrack-instance"
-    REPLICA = "racetrack-replica"
-    CONTAINER = "racetrack-container"
-    SIZE = "racetrack-instance-size"
-    ADDRESS = "racetrack-address"
-    PACKAGES = "racetrack-packages"
-    """The path of a JSON file in an image: `{"made_at": <UNIX seconds>, "resolved": {<package>: <version>}}`."""
-
-
-class DockerComponent(StrEnum):
-    """Values of the label `COMPONENT`."""
-
-    JOB = "job"
-    JOBTYPE = "jobtype"
-    """Images that hold the files of a job type, or the base of its images."""
 
 
 class Credentials(BaseModel):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from racetrack_client.entities import DockerLabel
+from racetrack_client.docker_labels import DockerLabel
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobImage

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from racetrack_client.entities import DockerComponent, DockerLabel
+from racetrack_client.docker_labels import DockerComponent, DockerLabel
 
 from image_builder.docker.build_drivers import BuildDriver, ImageBuild
 from image_builder.docker.build_failure import explain_failure

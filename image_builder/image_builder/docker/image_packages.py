@@ -2,7 +2,7 @@
 
 import json
 
-from racetrack_client.entities import DockerLabel
+from racetrack_client.docker_labels import DockerLabel
 
 from image_builder.docker.docker_cli import DockerCli, DockerRefused
 from image_builder.source.requirements import get_name

@@ -18,7 +18,8 @@ from typing import Any
 from racetrack_client.client.deployment_progress import DeploymentError, follow_deployment
 from racetrack_client.client.run import JOB_INTERNAL_PORT
 from racetrack_client.client.session import Session
-from racetrack_client.entities import DeployPayload, DockerLabel, ProcessImage, job_resource_name
+from racetrack_client.docker_labels import DockerLabel
+from racetrack_client.entities import DeployPayload, ProcessImage, job_resource_name
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.manifest.manifest import Manifest
 

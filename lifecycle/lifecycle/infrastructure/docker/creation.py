@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from racetrack_client.entities import DockerLabel
+from racetrack_client.docker_labels import DockerLabel
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 

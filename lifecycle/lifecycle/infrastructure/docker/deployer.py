@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import TypeAdapter
-from racetrack_client.entities import DockerLabel
+from racetrack_client.docker_labels import DockerLabel
 from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest import Manifest
 from racetrack_commons.clock import Clock

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from racetrack_client.entities import DockerComponent, DockerLabel
+from racetrack_client.docker_labels import DockerComponent, DockerLabel
 from racetrack_commons.deploy.resource import job_resource_name
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from racetrack_client.entities import DockerLabel
+from racetrack_client.docker_labels import DockerLabel
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import JobDto, JobStatus
 

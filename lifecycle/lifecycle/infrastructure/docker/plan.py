@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from racetrack_client.client.run import JOB_INTERNAL_PORT
-from racetrack_client.entities import DockerLabel
+from racetrack_client.docker_labels import DockerLabel
 
 from lifecycle.config import Config
 from lifecycle.deployer.resources import JobResources, compute_resources

@@ -22,7 +22,7 @@ from lifecycle.testing.deployer_contract import TIMESTAMP, a_contract_manifest
 from lifecycle.testing.instances import an_instance
 from lifecycle.testing.tiny_job import build_tiny_image, platform_of_its_own
 from pydantic import SecretStr
-from racetrack_client.entities import DockerLabel
+from racetrack_client.docker_labels import DockerLabel
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobDto
 from racetrack_commons.testing.builders import a_job

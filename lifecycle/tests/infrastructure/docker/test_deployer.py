@@ -20,7 +20,7 @@ from lifecycle.testing.deployer_contract import (
     wait_for_crash,
 )
 from lifecycle.testing.tiny_job import run_docker
-from racetrack_client.entities import DockerLabel
+from racetrack_client.docker_labels import DockerLabel
 from racetrack_commons.clock import Clock
 from racetrack_commons.testing.serving import wait_until
 
