@@ -1,6 +1,7 @@
 """Views whose changes are audited and reported to other services, in one transaction for each request."""
 
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from racetrack_commons.entities.dto import ChangeKind
@@ -24,11 +25,26 @@ NEVER = "fields/detail/_never.html"
 """The templates of a value that is null, where that means all, or never."""
 
 
+@dataclass(frozen=True)
+class ViewNames:
+    """The names of a view."""
+
+    key: str
+    """Its part of the pages' paths."""
+    menu: str
+    """Its entry in the menu."""
+    row: str
+    """The name of one row, as titles and buttons have it."""
+    icon: str
+    """Its icon, by the name that Font Awesome gives it."""
+
+
 class AuditedView(ModelView):
     """The rows of one table."""
 
     row: ClassVar[type[Base]]
     """The class of the rows."""
+    names: ClassVar[ViewNames]
     change_kind: ClassVar[ChangeKind | None] = None
     """The kind of change that the event stream reports for these rows."""
     may_create: ClassVar[bool] = False
@@ -42,7 +58,8 @@ class AuditedView(ModelView):
     importers = ()
 
     def __init__(self, services: LifecycleServices) -> None:
-        super().__init__(self.row)
+        names = self.names
+        super().__init__(self.row, f"fa fa-{names.icon}", names.row, names.menu, names.key)
         self.services = services
 
     def is_accessible(self, request: Request) -> bool:

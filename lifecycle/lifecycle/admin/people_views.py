@@ -22,7 +22,7 @@ from starlette_admin.fields import (
 )
 from starlette_admin.types import RequestAction
 
-from lifecycle.admin.audited_view import ALL, NEVER, AuditedView, SuperuserView
+from lifecycle.admin.audited_view import ALL, NEVER, AuditedView, SuperuserView, ViewNames
 from lifecycle.auth.passwords import check_password_strength
 from lifecycle.auth.users import check_username, check_username_is_free
 from lifecycle.database.record_tables import name_subject, with_holder
@@ -37,10 +37,7 @@ class UserView(SuperuserView):
     """Users."""
 
     row = UserRow
-    key = "user"
-    menu_label = "Users"
-    display_name = "User"
-    icon = "fa fa-user"
+    names = ViewNames("user", menu="Users", row="User", icon="user")
     fields = (
         StringField("username", required=True),
         PasswordField(
@@ -117,10 +114,7 @@ class AuthSubjectView(AuditedView):
     """Users, ESCs and job families as holders of tokens and permissions."""
 
     row = AuthSubjectRow
-    key = "auth-subject"
-    menu_label = "Auth subjects"
-    display_name = "Auth subject"
-    icon = "fa fa-id-badge"
+    names = ViewNames("auth-subject", menu="Auth subjects", row="Auth subject", icon="id-badge")
     fields = (
         StringField("id", exclude_from_list=True),
         ComputedField("kind", getter=lambda _, subject: name_subject(subject)[0]),
@@ -142,10 +136,7 @@ class AuthTokenView(SuperuserView):
     """Tokens of auth subjects."""
 
     row = AuthTokenRow
-    key = "auth-token"
-    menu_label = "Auth tokens"
-    display_name = "Auth token"
-    icon = "fa fa-key"
+    names = ViewNames("auth-token", menu="Auth tokens", row="Auth token", icon="key")
     fields: Sequence[BaseField] = (
         StringField("id", exclude_from_list=True),
         HasOne("auth_subject", key="auth-subject", required=True, exclude_from_edit=True),
@@ -184,10 +175,7 @@ class PermissionView(SuperuserView):
     """Scopes granted to subjects."""
 
     row = PermissionRow
-    key = "permission"
-    menu_label = "Permissions"
-    display_name = "Permission"
-    icon = "fa fa-unlock-keyhole"
+    names = ViewNames("permission", menu="Permissions", row="Permission", icon="unlock-keyhole")
     fields = (
         HasOne("auth_subject", key="auth-subject", required=True),
         EnumField("scope", choices=_SCOPES, required=True),

@@ -18,7 +18,7 @@ from starlette_admin.fields import (
     TextAreaField,
 )
 
-from lifecycle.admin.audited_view import NEVER, AuditedView, EditableView
+from lifecycle.admin.audited_view import NEVER, AuditedView, EditableView, ViewNames
 from lifecycle.database.tables.auth import EscRow
 from lifecycle.database.tables.deployment import DeploymentRow
 from lifecycle.database.tables.installation import AuditLogEventRow, SettingRow
@@ -53,10 +53,7 @@ class JobFamilyView(AuditedView):
     """Job families."""
 
     row = JobFamilyRow
-    key = "job-family"
-    menu_label = "Job families"
-    display_name = "Job family"
-    icon = "fa fa-layer-group"
+    names = ViewNames("job-family", menu="Job families", row="Job family", icon="layer-group")
     fields = (StringField("id", exclude_from_list=True), StringField("name"))
     fields_default_sort = ("name",)
 
@@ -69,10 +66,7 @@ class JobView(AuditedView):
     """Jobs. Deployments create and delete them; only the manifest and the notice can be changed here."""
 
     row = JobRow
-    key = "job"
-    menu_label = "Jobs"
-    display_name = "Job"
-    icon = "fa fa-cube"
+    names = ViewNames("job", menu="Jobs", row="Job", icon="cube")
     change_kind = ChangeKind.JOB
     may_edit = True
     fields = (
@@ -100,10 +94,7 @@ class DeploymentView(AuditedView):
     """Deployments."""
 
     row = DeploymentRow
-    key = "deployment"
-    menu_label = "Deployments"
-    display_name = "Deployment"
-    icon = "fa fa-rocket"
+    names = ViewNames("deployment", menu="Deployments", row="Deployment", icon="rocket")
     fields = (
         *_shown("id", "job_name", "job_version", "status", "phase", "deployed_by"),
         *_shown("create_time", "update_time", kind=DateTimeField),
@@ -118,10 +109,7 @@ class EscView(EditableView):
     """External service consumers."""
 
     row = EscRow
-    key = "esc"
-    menu_label = "ESCs"
-    display_name = "ESC"
-    icon = "fa fa-plug"
+    names = ViewNames("esc", menu="ESCs", row="ESC", icon="plug")
     fields = (StringField("id", read_only=True), StringField("name", required=True))
     searchable_fields = ("id", "name")
 
@@ -130,10 +118,9 @@ class PublicEndpointView(EditableView):
     """Requests of manifests that endpoints be callable without a token; staff activates them."""
 
     row = PublicEndpointRow
-    key = "public-endpoint"
-    menu_label = "Public endpoints"
-    display_name = "Public endpoint"
-    icon = "fa fa-globe"
+    names = ViewNames(
+        "public-endpoint", menu="Public endpoints", row="Public endpoint", icon="globe"
+    )
     fields = (
         HasOne("job", key="job", required=True),
         StringField("endpoint", required=True),
@@ -147,10 +134,7 @@ class TrashJobView(AuditedView):
     """Deleted jobs; each reserves its name and version until its row is removed, and is deployed again by --force."""
 
     row = TrashJobRow
-    key = "trash-job"
-    menu_label = "Trash"
-    display_name = "Deleted job"
-    icon = "fa fa-trash"
+    names = ViewNames("trash-job", menu="Trash", row="Deleted job", icon="trash")
     may_delete = True
     fields = (
         *_shown("name", "version"),
@@ -169,10 +153,9 @@ class AuditLogEventView(AuditedView):
     """The audit log, which can't be changed."""
 
     row = AuditLogEventRow
-    key = "audit-log-event"
-    menu_label = "Audit log"
-    display_name = "Audit log event"
-    icon = "fa fa-clock-rotate-left"
+    names = ViewNames(
+        "audit-log-event", menu="Audit log", row="Audit log event", icon="clock-rotate-left"
+    )
     fields = (
         *_shown("timestamp", kind=DateTimeField),
         *_shown("event_type", "username_executor", "username_subject", "job_name", "job_version"),
@@ -187,10 +170,7 @@ class SettingView(EditableView):
     """Settings of the whole installation, such as maintenance_mode."""
 
     row = SettingRow
-    key = "setting"
-    menu_label = "Settings"
-    display_name = "Setting"
-    icon = "fa fa-sliders"
+    names = ViewNames("setting", menu="Settings", row="Setting", icon="sliders")
     show_pk_in_forms = True
     fields = (
         StringField("name", required=True),
@@ -204,10 +184,7 @@ class AsyncJobCallView(AuditedView):
     """Async calls."""
 
     row = AsyncJobCallRow
-    key = "async-job-call"
-    menu_label = "Async calls"
-    display_name = "Async call"
-    icon = "fa fa-hourglass-half"
+    names = ViewNames("async-job-call", menu="Async calls", row="Async call", icon="hourglass-half")
     may_delete = True
     fields = (
         *_shown("id", "status", "job_name", "job_version", "job_path"),
