@@ -3,6 +3,7 @@ import gzip
 import re
 
 import pytest
+from lifecycle.deployment.steps.side_by_side import SideBySideProvisioner
 from lifecycle.testing.fakes import FakeImageBuilder, FakeInstances, FakeMonitor, a_target
 from racetrack_client.entities import AuthScope
 from racetrack_commons.testing.builders import a_manifest_dict
@@ -12,15 +13,15 @@ MANIFEST = a_manifest_dict(smoke_test=False)
 
 
 @pytest.fixture
-def builder(client):
+def builder(client, monkeypatch):
     """The app with fakes in place of the Image Builder and the infrastructure."""
     services = client.app.state.services
     builder, instances, monitor = FakeImageBuilder(), FakeInstances(), FakeMonitor(logs="hello\n")
     services.deployments.worker._runner.steps["build"]._image_builder = builder
     services.infrastructure._built_in["process"] = a_target(instances, monitor)
     monitor.instances = instances
-    provisioner = services.deployments.worker._runner.steps["provision"]._side_by_side
-    provisioner._prove = lambda attempt, instance, deployer: instance
+    # No program answers at the address of a fake instance.
+    monkeypatch.setattr(SideBySideProvisioner, "_prove", lambda _, attempt, instance, __: instance)
     return builder
 
 

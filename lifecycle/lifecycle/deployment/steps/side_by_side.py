@@ -63,24 +63,16 @@ class _AddressLost(DeploymentFailed):
         self.instance_id = instance.instance_id
 
 
+@dataclass(frozen=True)
 class SideBySideProvisioner:
     """Starts an instance, and watches it until it has answered its examples."""
 
-    def __init__(
-        self,
-        http: httpx.Client,
-        limits: ProbeLimits,
-        examples: ExampleCaller,
-        family_tokens: FamilyTokens,
-        instance_secret: InstanceSecret,
-        plugin_env: PluginEnv,
-    ) -> None:
-        self._http = http
-        self._limits = limits
-        self._examples = examples
-        self._family_tokens = family_tokens
-        self._instance_secret = instance_secret
-        self._plugin_env = plugin_env
+    http: httpx.Client
+    limits: ProbeLimits
+    examples: ExampleCaller
+    family_tokens: FamilyTokens
+    instance_secret: InstanceSecret
+    plugin_env: PluginEnv
 
     def provision(
         self, attempt: Attempt, instance: JobInstance, target: SideBySideTarget
@@ -133,25 +125,25 @@ class SideBySideProvisioner:
         def check_running() -> None:
             deployer.check_instance(instance.instance_id)
 
-        claim, secret = attempt.claim, self._instance_secret(instance.instance_id)
+        claim, secret = attempt.claim, self.instance_secret(instance.instance_id)
         addresses = instance.replica_internal_names or [instance.internal_name]
         prober = JobProber(
-            self._http,
+            self.http,
             [f"http://{address}" for address in addresses],
             LiveIdentity(attempt.timestamp, secret),
             ProbePace(check_running, claim.pause, claim.monotonic),
         )
-        prober.wait_until_alive(self._limits.alive_seconds)
+        prober.wait_until_alive(self.limits.alive_seconds)
         is_proven = prober.is_proven()
         if not is_proven and deployer.has_lost_address(instance.instance_id):
             raise JobNotHealthy("another program answers at the job's address")
         claim.set_phase(Phase.INITIALIZING_ENTRYPOINT)
-        prober.wait_until_ready(self._limits.ready_seconds)
+        prober.wait_until_ready(self.limits.ready_seconds)
         if is_smoke_test_wanted(attempt.manifest):
             shown = secret if is_proven else ""
             self._call_examples(attempt, JobAddress(addresses[0], shown), check_running)
         # Whatever answered the examples, the instance itself must be alive after them.
-        prober.wait_until_alive(self._limits.alive_seconds)
+        prober.wait_until_alive(self.limits.alive_seconds)
         return replace(instance, proves_itself=is_proven)
 
     def _call_examples(
@@ -159,7 +151,7 @@ class SideBySideProvisioner:
     ) -> None:
         """Call the examples; a failure that a grant or setting may cure is a warning if the job replaces nothing."""
         try:
-            self._examples.call_examples(address, attempt.manifest)
+            self.examples.call_examples(address, attempt.manifest)
         except ExampleFailed as failure:
             check_running()  # A crash is the better explanation of a call that failed.
             if not failure.remedy or _has_serving_version(attempt):
@@ -177,9 +169,9 @@ class SideBySideProvisioner:
             deployment_timestamp=attempt.timestamp,
             runtime_env=make_runtime_env(attempt.manifest, attempt.secrets.secret_build_env),
             secret_runtime_env=attempt.secrets.secret_runtime_env,
-            family_token=self._family_tokens(attempt.manifest.name),
-            instance_secret=self._instance_secret(attempt.deployment.id),
-            plugin_env=self._plugin_env(),
+            family_token=self.family_tokens(attempt.manifest.name),
+            instance_secret=self.instance_secret(attempt.deployment.id),
+            plugin_env=self.plugin_env(),
         )
 
 
