@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
+from racetrack_commons.entities.dto import JobDto
+
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.audit import AuditEventDto
 
@@ -60,6 +62,18 @@ class AuditEvent:
     job_version: str | None = None
     properties: dict[str, Any] = field(default_factory=dict)
     """Values for JSON; those of a change are `before` and `after`."""
+
+    @classmethod
+    def about_job(
+        cls,
+        event_type: AuditEventType,
+        executor: str,
+        job: JobDto,
+        properties: dict[str, Any] | None = None,
+    ) -> "AuditEvent":
+        """Describe an action on a job, which affects the user who deployed it."""
+        about = (job.deployed_by, job.name, job.version)
+        return cls(event_type, executor, *about, properties or {})
 
 
 def describe_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,16 +30,9 @@ def edit_manifest(
     check_no_maintenance(uow)
     present = uow.jobs.get(job.name, job.version)
     uow.jobs.set_manifest(job.name, job.version, manifest_yaml)
-    event = AuditEvent(
-        AuditEventType.MANIFEST_EDITED,
-        executor=executor,
-        owner=job.deployed_by,
-        job_name=job.name,
-        job_version=job.version,
-        properties=describe_change(
-            {"manifest": present.manifest_yaml}, {"manifest": manifest_yaml}
-        ),
+    change = describe_change({"manifest": present.manifest_yaml}, {"manifest": manifest_yaml})
+    write_event(
+        uow, AuditEvent.about_job(AuditEventType.MANIFEST_EDITED, executor, job, change), now
     )
-    write_event(uow, event, now)
     uow.record_change(ChangeKind.JOB, job.name)
     return manifest

@@ -57,14 +57,7 @@ class JobDeleter:
 
     def _remove(self, uow: UnitOfWork, job: JobDto, subject: AuthSubject) -> list[JobInstance]:
         now = self.core.clock.now()
-        event = AuditEvent(
-            AuditEventType.JOB_DELETED,
-            executor=subject.name,
-            owner=job.deployed_by,
-            job_name=job.name,
-            job_version=job.version,
-        )
-        write_event(uow, event, now)
+        write_event(uow, AuditEvent.about_job(AuditEventType.JOB_DELETED, subject.name, job), now)
         uow.trash.add(job, now)
         instances = uow.instances.list_of_job(job.name, job.version) or [_describe(job, now)]
         ending = {"state": InstanceState.ENDING, "drain_until": now}
