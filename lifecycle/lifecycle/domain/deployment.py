@@ -51,27 +51,34 @@ class TaskStep(StrEnum):
     ENDED = "ended"
 
 
-class DeploymentTask(RegistryDto, frozen=True):
+class DeploymentWork(RegistryDto, frozen=True):
+    """What a deployment is to do, and what it starts from."""
+
+    kind: TaskKind
+    force: bool = False
+    """True if the version may be deployed already."""
+    build_flags: list[str] = Field(default_factory=list)
+    source_digest: str | None = None
+    """The digest of the source bundle; None when the manifest's git remote is cloned."""
+    secrets: bytes | None = Field(None, repr=False)
+    """Encrypted; None for ended deployments that no rollback can restore."""
+    image_kind: str = ImageKind.DOCKER
+    image_tag: str | None = None
+    """The tag of the image that is there already; None before the build."""
+    image_names: list[str] = Field(default_factory=list)
+    job_type_version: str = ""
+
+
+class DeploymentTask(DeploymentWork, frozen=True):
     """The worker's side of a deployment."""
 
     deployment_id: str
-    kind: TaskKind
     step: TaskStep
     created_at: datetime
     attempt: int = 0
     """The number of claims so far; a worker with an older number must not write any more."""
     lease_owner: str | None = None
     lease_expires_at: datetime | None = None
-    force: bool = False
-    build_flags: list[str] = Field(default_factory=list)
-    source_digest: str | None = None
-    """The digest of the source bundle; None when the manifest's git remote is cloned."""
-    secrets: bytes | None = None
-    """Encrypted; None for ended deployments that no rollback can restore."""
-    image_kind: str = ImageKind.DOCKER
-    image_tag: str | None = None
-    image_names: list[str] = Field(default_factory=list)
-    job_type_version: str = ""
     auth_subject_id: str | None = None
     """The subject that gets permissions on the job when this is its first deployment."""
 

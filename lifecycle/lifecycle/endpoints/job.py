@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import check_job
 from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.deployment.requests.rollback import RollbackResult
 from lifecycle.endpoints.dependencies import (
     Administrator,
     CommittingRoute,
@@ -49,13 +50,6 @@ class RollbackPayload(BaseModel):
 
     deployment_id: str | None = None
     """Null means the newest deployment that differs from the one that serves."""
-
-
-class RollbackResult(BaseModel):
-    """The deployment that restores, and the one that it restores."""
-
-    deployment_id: str
-    restored_deployment_id: str
 
 
 class ManifestPayload(BaseModel):
@@ -130,7 +124,7 @@ async def roll_back(
     begin = services.deployments.rollback.roll_back
     started = await run_in_threadpool(begin, job, subject, wanted)
     await wait_until_called(started.deployment_id, services)
-    return RollbackResult.model_validate(started, from_attributes=True)
+    return started
 
 
 async def wait_until_called(deployment_id: str, services: LifecycleServices) -> DeploymentDto:

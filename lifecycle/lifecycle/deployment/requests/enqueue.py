@@ -1,6 +1,6 @@
 """New deployments: the checks whether one may begin, and the rows by which workers find it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
@@ -14,7 +14,7 @@ from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import check_job, check_scope, has_scope
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.requests.bound_secrets import write_left_out
-from lifecycle.domain.deployment import DeploymentTask, TaskKind, TaskStep
+from lifecycle.domain.deployment import DeploymentTask, DeploymentWork, TaskStep
 from lifecycle.job.families import is_new_family
 
 
@@ -30,21 +30,13 @@ class JobAlreadyDeployed(AlreadyExists):
 class NewDeployment:
     """A deployment that has passed its checks, with its secrets encrypted."""
 
-    kind: TaskKind
+    work: DeploymentWork
     first_step: TaskStep
     manifest: Manifest
     infrastructure_target: str
-    image_kind: str
-    secrets: bytes = field(repr=False)
     subject: AuthSubject
-    source_digest: str | None = None
-    build_flags: list[str] = field(default_factory=list)
-    force: bool = False
     manifest_yaml: str | None = None
     """The manifest as its author wrote it, with comments; None: it is written from `manifest`."""
-    image_tag: str | None = None
-    image_names: list[str] = field(default_factory=list)
-    job_type_version: str = ""
     left_out: str = ""
     """Why secrets of the job are left out; empty when all are used."""
     id: str | None = None
@@ -65,7 +57,7 @@ def enqueue(uow: UnitOfWork, new: NewDeployment, now: datetime) -> str:
         job_version=version,
         deployed_by=new.subject.name,
         infrastructure_target=new.infrastructure_target,
-        image_name=next(iter(new.image_names), None),
+        image_name=next(iter(new.work.image_names), None),
         warnings=new.left_out or None,
     )
     uow.deployments.add(deployment, now, new.subject.id)
@@ -126,16 +118,8 @@ def _write_manifest(new: NewDeployment) -> str:
 def _make_task(deployment_id: str, new: NewDeployment, now: datetime) -> DeploymentTask:
     return DeploymentTask(
         deployment_id=deployment_id,
-        kind=new.kind,
         step=new.first_step,
         created_at=now,
-        force=new.force,
-        build_flags=new.build_flags,
-        source_digest=new.source_digest,
-        secrets=new.secrets,
-        image_kind=new.image_kind,
-        image_tag=new.image_tag,
-        image_names=new.image_names,
-        job_type_version=new.job_type_version,
         auth_subject_id=new.subject.id,
+        **dict(new.work),
     )

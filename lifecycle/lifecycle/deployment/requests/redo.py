@@ -16,7 +16,7 @@ from lifecycle.core import Core
 from lifecycle.deployment.requests.bound_secrets import choose_usable_secrets
 from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
 from lifecycle.deployment.requests.kept_secrets import KeptSecrets
-from lifecycle.domain.deployment import RECONCILER, TaskKind, TaskStep
+from lifecycle.domain.deployment import RECONCILER, DeploymentWork, TaskKind, TaskStep
 from lifecycle.maintenance import check_no_maintenance
 
 logger = get_logger(__name__)
@@ -80,29 +80,32 @@ class ExistingJobs:
             digest = uow.bundles.find_digest_of_job(job.image_tag or "", job.name, job.version)
         kept = KeptSecrets(self.core).load(job, manifest)
         usable = choose_usable_secrets(kept, manifest, digest)
-        return NewDeployment(
+        work = DeploymentWork(
             kind=kind,
-            first_step=TaskStep.BUILD,
-            manifest=manifest,
-            manifest_yaml=job.manifest_yaml,
-            infrastructure_target=target or "",
-            image_kind=self.core.infrastructure.get_image_kind(target or ""),
-            secrets=usable.secrets.encrypt(self.core.secret_box),
-            subject=subject,
             source_digest=digest,
+            secrets=usable.secrets.encrypt(self.core.secret_box),
+            image_kind=self.core.infrastructure.get_image_kind(target or ""),
+        )
+        return NewDeployment(
+            work,
+            TaskStep.BUILD,
+            manifest,
+            target or "",
+            subject,
+            manifest_yaml=job.manifest_yaml,
             left_out=usable.left_out,
         )
 
     def _with_image(self, new: NewDeployment, job: JobDto) -> NewDeployment:
         with self.core.unit_of_work.reading() as uow:
             names = uow.deployment_tasks.list_image_names(job.name, job.version, job.image_tag)
-        return replace(
-            new,
-            first_step=TaskStep.PROVISION,
-            image_tag=job.image_tag,
-            image_names=names,
-            job_type_version=job.job_type_version,
-        )
+        image = {
+            "image_tag": job.image_tag,
+            "image_names": names,
+            "job_type_version": job.job_type_version,
+        }
+        work = new.work.model_copy(update=image)
+        return replace(new, work=work, first_step=TaskStep.PROVISION)
 
     def _store(self, new: NewDeployment) -> str:
         if new.first_step == TaskStep.BUILD:

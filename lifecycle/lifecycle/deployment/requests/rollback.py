@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pydantic import BaseModel
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest.validate import parse_manifest
@@ -14,7 +15,7 @@ from lifecycle.core import Core
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.requests.bound_secrets import choose_usable_secrets
 from lifecycle.deployment.requests.enqueue import NewDeployment, enqueue
-from lifecycle.domain.deployment import DeploymentTask, TaskKind, TaskStep
+from lifecycle.domain.deployment import DeploymentTask, DeploymentWork, TaskKind, TaskStep
 from lifecycle.domain.secrets import JobSecrets
 from lifecycle.job.versions import LATEST, find_by_alias
 from lifecycle.maintenance import check_no_maintenance
@@ -45,9 +46,8 @@ class Revision:
         return self.source_digest == other.source_digest
 
 
-@dataclass(frozen=True)
-class StartedRollback:
-    """The ids of a stored rollback, and of the deployment that it restores."""
+class RollbackResult(BaseModel):
+    """The deployment that restores, and the one that it restores."""
 
     deployment_id: str
     restored_deployment_id: str
@@ -62,7 +62,7 @@ class JobRollback:
 
     def roll_back(
         self, job: JobDto, subject: AuthSubject, deployment_id: str | None = None
-    ) -> StartedRollback:
+    ) -> RollbackResult:
         """Begin to restore `deployment_id`, or without it the newest deployment that differs from the serving one.
 
         A second rollback goes back one deployment further, because rollbacks themselves are never
@@ -81,7 +81,9 @@ class JobRollback:
             rollback_id = enqueue(uow, new, self.core.clock.now())
         logger.info(f"job {job} goes back to deployment {restored.deployment_id} by {subject.name}")
         self.wake_workers()
-        return StartedRollback(rollback_id, restored.deployment_id)
+        return RollbackResult(
+            deployment_id=rollback_id, restored_deployment_id=restored.deployment_id
+        )
 
     def _choose_previous(
         self, uow: UnitOfWork, job: JobDto, restorable: list[DeploymentTask]
@@ -131,19 +133,22 @@ class JobRollback:
         manifest = parse_manifest(load_yaml_map(deployment.manifest_yaml))
         stored = JobSecrets.decrypt(restored.secrets, self.core.secret_box)
         usable = choose_usable_secrets(stored, manifest, restored.source_digest)
-        return NewDeployment(
+        work = DeploymentWork(
             kind=TaskKind.ROLLBACK,
-            first_step=TaskStep.PROVISION,
-            manifest=manifest,
-            manifest_yaml=deployment.manifest_yaml,
-            infrastructure_target=target,
-            image_kind=restored.image_kind,
-            secrets=usable.secrets.encrypt(self.core.secret_box),
-            subject=subject,
             source_digest=restored.source_digest,
+            secrets=usable.secrets.encrypt(self.core.secret_box),
+            image_kind=restored.image_kind,
             image_tag=restored.image_tag,
             image_names=restored.image_names,
             job_type_version=restored.job_type_version,
+        )
+        return NewDeployment(
+            work,
+            TaskStep.PROVISION,
+            manifest,
+            target,
+            subject,
+            manifest_yaml=deployment.manifest_yaml,
             left_out=usable.left_out,
         )
 

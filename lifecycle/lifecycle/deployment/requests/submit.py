@@ -36,7 +36,7 @@ from lifecycle.deployment.requests.enqueue import (
     check_no_deployment,
     enqueue,
 )
-from lifecycle.domain.deployment import TaskKind, TaskStep
+from lifecycle.domain.deployment import DeploymentWork, TaskKind, TaskStep
 from lifecycle.domain.secrets import JobSecrets
 from lifecycle.maintenance import check_no_maintenance
 
@@ -92,18 +92,16 @@ class DeploymentSubmitter:
         digest = bundle.digest if bundle else None
         given = bind_secrets(JobSecrets.of_payload(payload), manifest, subject.id, digest)
         self.core.config.disk_space.check_room(len(bundle.content) if bundle else 0)
-        new = NewDeployment(
+        work = DeploymentWork(
             kind=kind,
-            first_step=TaskStep.BUILD,
-            manifest=manifest,
-            infrastructure_target=target,
-            image_kind=self.core.infrastructure.get_image_kind(target),
-            secrets=given.encrypt(self.core.secret_box),
-            subject=subject,
-            source_digest=digest,
-            build_flags=payload.build_flags,
             force=bool(payload.force),
-            id=payload.deployment_id,
+            build_flags=payload.build_flags,
+            source_digest=digest,
+            secrets=given.encrypt(self.core.secret_box),
+            image_kind=self.core.infrastructure.get_image_kind(target),
+        )
+        new = NewDeployment(
+            work, TaskStep.BUILD, manifest, target, subject, id=payload.deployment_id
         )
         deployment_id = self._store(new, bundle)
         logger.info(f"{kind} of {manifest.name} {manifest.version} asked for by {subject.name}")
@@ -137,12 +135,12 @@ class DeploymentSubmitter:
 
     def _store(self, new: NewDeployment, bundle: SourceBundle | None) -> str:
         with self.core.unit_of_work() as uow:
-            if new.kind == TaskKind.DEPLOY:
+            if new.work.kind == TaskKind.DEPLOY:
                 check_no_maintenance(uow)
             check_may_deploy(uow, new.subject, new.manifest)
             self._check_queue(uow, new.subject, bundle)
             now, manifest = self.core.clock.now(), new.manifest
-            if new.kind == TaskKind.DEPLOY and not self._may_overwrite(new):
+            if new.work.kind == TaskKind.DEPLOY and not self._may_overwrite(new):
                 # A deployment in progress has its job's row already, and is what the caller wants to hear of.
                 check_no_deployment(uow, manifest.name, manifest.version, now)
                 check_is_free(uow, manifest)
@@ -168,7 +166,7 @@ class DeploymentSubmitter:
         )
 
     def _may_overwrite(self, new: NewDeployment) -> bool:
-        return new.force or self.core.config.allow_job_overwrite
+        return new.work.force or self.core.config.allow_job_overwrite
 
 
 @dataclass(frozen=True)
