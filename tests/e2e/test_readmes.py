@@ -81,8 +81,14 @@ pytestmark = pytest.mark.timeout(300)  # pages install packages
 class Block:
     """A block of a page: commands to run, or a file to write."""
 
+    page: str
     language: str
     text: str
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The page and the first line, by which the tables above name a block."""
+        return self.page, self.first_line
 
     @property
     def first_line(self) -> str:
@@ -112,7 +118,7 @@ class Block:
 def read_blocks(page: str) -> list[Block]:
     text = (ROOT / page).read_text()
     found = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [Block(language, content) for language, content in found]
+    return [Block(page, language, content) for language, content in found]
 
 
 def list_pages() -> list[str]:
@@ -133,7 +139,7 @@ def list_to_run(page: str) -> list[Block]:
         block
         for block in read_blocks(page)
         if block.file
-        or (block.language in ("shell", "console") and (page, block.first_line) not in NOT_RUN_HERE)
+        or (block.language in ("shell", "console") and block.place not in NOT_RUN_HERE)
     ]
 
 
@@ -158,7 +164,7 @@ def test_the_blocks_of_a_sample_run_in_containers_too(
 
 
 def test_each_block_that_is_not_run_is_there():
-    present = {(page, block.first_line) for page in list_pages() for block in read_blocks(page)}
+    present = {block.place for page in list_pages() for block in read_blocks(page)}
     assert {*NOT_RUN_HERE} - present == set()
 
 
@@ -167,7 +173,7 @@ def run_page(stack: Stack, page: str, directory: Path):
     script = [PREAMBLE, "export RACETRACK_CONFIG=$CONFIGS/reader.yaml", SETUP.get(page, "")]
     expected: list[tuple[str, str | None]] = []
     for block in list_to_run(page):
-        person = ELSEWHERE.get((page, block.first_line), "reader")
+        person = ELSEWHERE.get(block.place, "reader")
         script.append(f"export RACETRACK_CONFIG=$CONFIGS/{person}.yaml")
         if block.file:
             script.append(write_file(directory, block))
