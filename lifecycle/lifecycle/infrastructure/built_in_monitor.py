@@ -10,7 +10,7 @@ from racetrack_commons.entities.dto import JobDto, JobStatus
 
 from lifecycle.config import BuiltInTarget
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
-from lifecycle.monitor.base import JobMonitor, LogsStreamer
+from lifecycle.monitor.base import JobMonitor, LogsStreamer, OnNextLine
 from lifecycle.monitor.health import JobNotHealthy, check_until_job_is_operational
 
 _TAIL = 20
@@ -85,10 +85,7 @@ class BuiltInLogsStreamer(LogsStreamer):
         """Return a new session, which the caller starts."""
 
     def create_session(
-        self,
-        session_id: str,
-        resource_properties: dict[str, str],
-        on_next_line: Callable[[str, str], None],
+        self, session_id: str, resource_properties: dict[str, str], on_next_line: OnNextLine
     ) -> None:
         """Start a session for a reader."""
         name, version = resource_properties["job_name"], resource_properties["job_version"]

@@ -12,6 +12,9 @@ from racetrack_commons.entities.dto import JobDto
 
 from lifecycle.config import Config
 
+OnNextLine = Callable[[str, str], None]
+"""Takes the id of a session and a line of its log."""
+
 
 class JobMonitor(ABC):
     """Reports the state of the jobs on one infrastructure target; several threads call it at once."""
@@ -72,10 +75,7 @@ class LogsStreamer(ABC):
 
     @abstractmethod
     def create_session(
-        self,
-        session_id: str,
-        resource_properties: dict[str, str],
-        on_next_line: Callable[[str, str], None],
+        self, session_id: str, resource_properties: dict[str, str], on_next_line: OnNextLine
     ) -> None:
         """Start a session that calls `on_next_line(session_id, line)` for each line, from any thread.
 

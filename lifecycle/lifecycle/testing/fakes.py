@@ -26,7 +26,7 @@ from lifecycle.deployer.instances import InstanceDeployer, JobCrashed
 from lifecycle.domain.instance import Instance, InstanceSpec
 from lifecycle.domain.secrets import JobSecrets
 from lifecycle.infrastructure.model import InfrastructureTarget
-from lifecycle.monitor.base import JobMonitor, LogsStreamer
+from lifecycle.monitor.base import JobMonitor, LogsStreamer, OnNextLine
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -189,10 +189,7 @@ class FakeStreamer(LogsStreamer):
     closed: list[str] = field(default_factory=list)
 
     def create_session(
-        self,
-        session_id: str,
-        resource_properties: dict[str, str],
-        on_next_line: Callable[[str, str], None],
+        self, session_id: str, resource_properties: dict[str, str], on_next_line: OnNextLine
     ) -> None:
         self.sessions[session_id] = resource_properties
 
