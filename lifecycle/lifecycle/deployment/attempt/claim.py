@@ -19,26 +19,22 @@ from lifecycle.domain.deployment import DeploymentTask, Lease, LeaseLost, Phase
 _CLOCK_TOLERANCE_MS = 5000  # Start times are computed from the clock, which may be set meanwhile.
 
 
+@dataclass(eq=False)
 class Claim:
     """The right to work on a deployment until another worker takes it over.
 
     The thread that carries the deployment on uses it, and the worker's thread `leases` renews it.
     """
 
-    def __init__(
-        self,
-        lease: Lease,
-        unit_of_work: UnitOfWorkFactory,
-        clock: Clock,
-        lease_seconds: float,
-        stopping: threading.Event,
-    ) -> None:
-        self.lease = lease
-        self._unit_of_work = unit_of_work
-        self._clock = clock
-        self._lease_seconds = lease_seconds
-        self._stopping = stopping
-        self._is_lost = False
+    lease: Lease
+    unit_of_work: UnitOfWorkFactory
+    clock: Clock
+    lease_seconds: float
+    """The time for which each write renews the lease."""
+    stopping: threading.Event
+    """Set when this process is to end."""
+    is_lost: bool = False
+    """True once a renewal has found that another worker took over."""
 
     @property
     def deployment_id(self) -> str:
@@ -47,22 +43,22 @@ class Claim:
 
     def now(self) -> datetime:
         """Return the time of the worker's clock."""
-        return self._clock.now()
+        return self.clock.now()
 
     def monotonic(self) -> float:
         """Return the seconds of the worker's clock, for measuring how long something takes."""
-        return self._clock.monotonic()
+        return self.clock.monotonic()
 
     @contextmanager
     def writing(self) -> Iterator[UnitOfWork]:
         """Open a unit of work that fails with LeaseLost when another worker has taken over."""
-        with self._unit_of_work() as uow:
-            uow.deployment_tasks.renew(self.lease, self._get_expiry(self._lease_seconds))
+        with self.unit_of_work() as uow:
+            uow.deployment_tasks.renew(self.lease, self._get_expiry(self.lease_seconds))
             yield uow
 
     def read(self) -> tuple[DeploymentTask, DeploymentDto]:
         """Return the task and its deployment as they are stored now."""
-        with self._unit_of_work.reading() as uow:
+        with self.unit_of_work.reading() as uow:
             return (
                 uow.deployment_tasks.get(self.deployment_id),
                 uow.deployments.get(self.deployment_id),
@@ -70,7 +66,7 @@ class Claim:
 
     def read_task(self) -> DeploymentTask:
         """Return the task as it is stored now."""
-        with self._unit_of_work.reading() as uow:
+        with self.unit_of_work.reading() as uow:
             return uow.deployment_tasks.get(self.deployment_id)
 
     def set_phase(self, phase: Phase | str) -> None:
@@ -84,23 +80,23 @@ class Claim:
             with self.writing():
                 pass
         except LeaseLost:
-            self._is_lost = True
+            self.is_lost = True
 
     def release(self, seconds: float = 0) -> None:
         """End the lease, so that any worker may claim the deployment in `seconds` seconds."""
-        with self._unit_of_work() as uow:
+        with self.unit_of_work() as uow:
             uow.deployment_tasks.release(self.lease, self._get_expiry(seconds))
 
     def pause(self, seconds: float) -> None:
         """Wait, then check as `check_is_wanted` does; a stop of the process ends the wait early."""
-        self._clock.wait(self._stopping, seconds)
+        self.clock.wait(self.stopping, seconds)
         self.check_is_wanted()
 
     def check_is_wanted(self) -> None:
         """Raise LeaseLost after a takeover, DeploymentInterrupted when this process stops."""
-        if self._is_lost:
+        if self.is_lost:
             raise LeaseLost(f"another worker has taken over deployment {self.deployment_id}")
-        if self._stopping.is_set():
+        if self.stopping.is_set():
             raise DeploymentInterrupted("this process is stopping")
 
     def _get_expiry(self, seconds: float) -> datetime:
