@@ -1,9 +1,10 @@
 """Values about the leases under which gateways run async calls."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from racetrack_client.log.errors import AlreadyExists, TooManyRequests, ValidationError
+
+from lifecycle.domain.stored_amount import StoredAmount
 
 _RETRY_SECONDS = 10
 
@@ -17,28 +18,12 @@ class AnswerOverQuota(ValidationError):
 
 
 @dataclass(frozen=True)
-class Claimant:
-    """A gateway that claims calls, and when its lease expires."""
-
-    holder: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class KeptCalls:
-    """Async calls that are kept: their number, and the bytes of their bodies."""
-
-    count: int
-    size: int
-
-
-@dataclass(frozen=True)
 class KeptCallsUse:
-    """The kept async calls of a job, of a caller, and of all."""
+    """The kept async calls of a job, of a caller, and of all, with the bytes of their bodies."""
 
-    of_job: KeptCalls
-    of_caller: KeptCalls
-    of_all: KeptCalls
+    of_job: StoredAmount
+    of_caller: StoredAmount
+    of_all: StoredAmount
 
 
 @dataclass(frozen=True)
@@ -69,6 +54,6 @@ class AsyncCallQuota:
         for owner, kept, divisor in shares:
             if kept.count + count > max(1, self.calls // divisor):
                 return f"{owner} {kept.count} async calls (ASYNC_MAX_CALLS)"
-            if size and kept.size + size > self.size // divisor:
-                return f"{owner} async calls of {kept.size} bytes (ASYNC_MAX_BYTES)"
+            if size and kept.size_bytes + size > self.size // divisor:
+                return f"{owner} async calls of {kept.size_bytes} bytes (ASYNC_MAX_BYTES)"
         return None

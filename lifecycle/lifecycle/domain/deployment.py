@@ -92,14 +92,6 @@ class Lease:
     attempt: int
 
 
-@dataclass(frozen=True)
-class OpenDeployments:
-    """The deployments of a subject that have not ended."""
-
-    count: int
-    source_bytes: int
-
-
 class LeaseLost(Exception):
     """Another worker has taken the deployment over; this one must not write any more."""
 

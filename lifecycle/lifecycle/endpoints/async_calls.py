@@ -4,7 +4,7 @@ Gateways share the calls: a call belongs to the gateway that holds its lease. Ti
 clocks of gateways don't matter. All of it works in maintenance mode: calls that are running may end.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from fastapi import APIRouter
 from racetrack_client.log.errors import ValidationError
@@ -13,7 +13,6 @@ from racetrack_commons.entities.async_calls import (
     AsyncCallClaim,
     AsyncCallDelivery,
     AsyncCallEnd,
-    AsyncCallLease,
     AsyncCallRelease,
     AsyncCallRenewal,
     AsyncCallState,
@@ -26,7 +25,7 @@ from racetrack_commons.entities.async_calls import (
 from racetrack_commons.entities.dto import ChangeKind
 
 from lifecycle.config import Config
-from lifecycle.domain.async_call import AsyncCallQuota, Claimant
+from lifecycle.domain.async_call import AsyncCallQuota
 from lifecycle.endpoints.dependencies import (
     AsyncCaller,
     CommittingRoute,
@@ -83,8 +82,7 @@ def add_leased_call(
     services.config.disk_space.check_room(size)
     leases, now = uow.async_call_leases, services.clock.now()
     make_quota(services.config).check_new(leases.measure_use(new.call.job_name, new.caller), size)
-    claimant = _claimant(new.lease, now) if new.lease else None
-    leases.add(new.call, claimant, now, new.caller)
+    leases.add(new.call, new.lease, now, new.caller)
 
 
 @router.post("/claim")
@@ -98,7 +96,7 @@ def claim_calls(
             return []  # Gateways ask all the time: most of them need not wait for a writer.
     with services.unit_of_work() as uow:
         uow.async_call_leases.remove_delivered(now)
-        return uow.async_call_leases.claim(_claimant(claim.lease, now), claim.limit, now)
+        return uow.async_call_leases.claim(claim.lease, claim.limit, now)
 
 
 @router.post("/renew")
@@ -158,7 +156,3 @@ def note_delivery(
 def make_quota(config: Config) -> AsyncCallQuota:
     """Read the settings of what may be kept."""
     return AsyncCallQuota(config.async_max_calls, config.async_max_bytes)
-
-
-def _claimant(lease: AsyncCallLease, now: datetime) -> Claimant:
-    return Claimant(lease.holder, now + timedelta(seconds=lease.seconds))

@@ -5,10 +5,9 @@ from threading import Barrier
 import httpx
 import pytest
 from lifecycle.app import create_app
-from lifecycle.domain.async_call import Claimant
 from lifecycle.maintenance import set_maintenance_mode
 from racetrack_client.log.errors import EntityNotFound
-from racetrack_commons.entities.async_calls import AsyncJobCallDto
+from racetrack_commons.entities.async_calls import AsyncCallLease, AsyncJobCallDto
 from racetrack_commons.testing.serving import running_server, wait_until
 from sqlalchemy import event
 
@@ -279,24 +278,25 @@ def test_a_lease_that_ran_out_is_taken_over_by_one(unit_of_work, clock):
     now = clock.now()
     with unit_of_work() as uow:
         call = AsyncJobCallDto(**CALL)
-        uow.async_call_leases.add(call, Claimant("a", now + timedelta(seconds=9)), now)
+        uow.async_call_leases.add(call, AsyncCallLease(holder="a", seconds=9), now)
     later = now + timedelta(seconds=9)
 
     with unit_of_work() as uow:
-        assert uow.async_call_leases.claim(Claimant("b", later), 9, now) == []
+        assert uow.async_call_leases.claim(AsyncCallLease(holder="b", seconds=9), 9, now) == []
     with unit_of_work() as uow:
         expires_at = later + timedelta(seconds=9)
-        [taken] = uow.async_call_leases.claim(Claimant("b", expires_at), 9, later)
+        [taken] = uow.async_call_leases.claim(AsyncCallLease(holder="b", seconds=9), 9, later)
         assert (taken.is_abandoned, taken.attempts) == (True, 2)
     with unit_of_work() as uow:
-        assert uow.async_call_leases.claim(Claimant("c", expires_at), 9, later) == []
+        assert uow.async_call_leases.claim(AsyncCallLease(holder="c", seconds=9), 9, later) == []
         assert uow.async_call_leases.renew({ID: "a"}, expires_at) == []
 
 
 def test_a_lease_that_ran_out_unnoticed_may_be_renewed(unit_of_work, clock):
     now = clock.now()
     with unit_of_work() as uow:
-        uow.async_call_leases.add(AsyncJobCallDto(**CALL), Claimant("a", now), now)
+        lease = AsyncCallLease(holder="a", seconds=9)
+        uow.async_call_leases.add(AsyncJobCallDto(**CALL), lease, now - timedelta(seconds=9))
         expires_at = now + timedelta(seconds=9)
         assert uow.async_call_leases.renew({ID: "a"}, expires_at) == [ID]
         assert not uow.async_call_leases.has_work(now)
@@ -313,13 +313,13 @@ def test_gateways_that_claim_at_the_same_time_get_different_calls(unit_of_work, 
     def claim_some(number: int) -> list[str]:
         at_once.wait(10)
         with unit_of_work() as uow:
-            claimant = Claimant(str(number), now + timedelta(seconds=9))
-            return [call.id for call in uow.async_call_leases.claim(claimant, 10, now)]
+            lease = AsyncCallLease(holder=str(number), seconds=9)
+            return [call.id for call in uow.async_call_leases.claim(lease, 10, now)]
 
     with ThreadPoolExecutor(4) as pool:
         claimed = [call_id for some in pool.map(claim_some, range(4)) for call_id in some]
     with unit_of_work() as uow:
-        left = uow.async_call_leases.claim(Claimant("last", now), 20, now)
+        left = uow.async_call_leases.claim(AsyncCallLease(holder="last", seconds=9), 20, now)
     assert sorted([*claimed, *(call.id for call in left)]) == ids
 
 
@@ -327,8 +327,8 @@ def test_more_gateways_than_threads_may_renew_at_the_same_moment(config, interna
     app = create_app(config)
     now = app.state.services.clock.now()
     with app.state.services.unit_of_work() as uow:
-        claimant = Claimant("a", now + timedelta(seconds=60))
-        uow.async_call_leases.add(AsyncJobCallDto(**CALL), claimant, now)
+        lease = AsyncCallLease(holder="a", seconds=60)
+        uow.async_call_leases.add(AsyncJobCallDto(**CALL), lease, now)
 
     with running_server(app) as url, ThreadPoolExecutor(100) as pool:
 

@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 
 import httpx
 import pytest
-from lifecycle.domain.async_call import Claimant
 from lifecycle.maintenance import set_maintenance_mode
 from racetrack_commons.clock import Clock
-from racetrack_commons.entities.async_calls import AsyncJobCallDto
+from racetrack_commons.entities.async_calls import AsyncCallLease, AsyncJobCallDto
 from racetrack_commons.testing.serving import wait_until
 from sqlalchemy import text
 
@@ -209,12 +208,11 @@ def add_call(lifecycle, path, lease_seconds=None, job_name="adder") -> str:
         pub_instance_addr="",
         retriable_error=False,
     )
-    now = Clock().now()
-    claimant = None
+    lease = None
     if lease_seconds is not None:
-        claimant = Claimant("vanished", now + timedelta(seconds=lease_seconds))
+        lease = AsyncCallLease(holder="vanished", seconds=lease_seconds)
     with lifecycle.unit_of_work() as uow:
-        uow.async_call_leases.add(call, claimant, now)
+        uow.async_call_leases.add(call, lease, Clock().now())
     return call.id
 
 

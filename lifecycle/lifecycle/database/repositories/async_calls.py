@@ -1,11 +1,12 @@
 """Async calls of jobs, and the leases under which gateways run them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from racetrack_client.log.errors import AlreadyExists, EntityNotFound
 from racetrack_commons.entities.async_calls import (
     AsyncCallEnd,
+    AsyncCallLease,
     AsyncCallStatus,
     AsyncJobCallDto,
     ClaimedAsyncCall,
@@ -18,7 +19,8 @@ from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting, require_found
 from lifecycle.database.tables.job import AsyncJobCallLeaseRow, AsyncJobCallRow
-from lifecycle.domain.async_call import AsyncCallTaken, Claimant, KeptCalls, KeptCallsUse
+from lifecycle.domain.async_call import AsyncCallTaken, KeptCallsUse
+from lifecycle.domain.stored_amount import StoredAmount
 
 _BODIES = ("request_body", "response_body")
 _OTHERS = {"started_at", "ended_at", "response_headers", "body_encoding", *_BODIES}
@@ -95,13 +97,13 @@ class AsyncCallLeaseRepository:
         self._session = session
 
     def add(
-        self, call: AsyncJobCallDto, claimant: Claimant | None, now: datetime, caller: str = ""
+        self, call: AsyncJobCallDto, lease: AsyncCallLease | None, now: datetime, caller: str = ""
     ) -> None:
-        """Insert a call that the claimant runs, or, without a claimant, that any gateway can claim; raises AlreadyExists."""
+        """Insert a call with the lease of its gateway, or, without one, for any gateway to claim; raises AlreadyExists."""
         if self._session.get(AsyncJobCallRow, call.id) is not None:
             raise AlreadyExists(f"there is an async call {call.id} already")
         row = AsyncJobCallRow(**_to_values(call))
-        lease = AsyncJobCallLeaseRow(
+        leased = AsyncJobCallLeaseRow(
             call_id=call.id,
             expires_at=now,
             job_name=call.job_name,
@@ -110,9 +112,9 @@ class AsyncCallLeaseRepository:
         )
         self._session.add(row)
         self._session.flush()
-        if claimant:
-            _give(lease, row, claimant)
-        self._session.add(lease)
+        if lease:
+            _give(leased, row, lease, now)
+        self._session.add(leased)
         self._session.flush()
 
     def measure_use(self, job_name: str, caller: str) -> KeptCallsUse:
@@ -136,10 +138,10 @@ class AsyncCallLeaseRepository:
             of_all=self._measure(is_other),
         )
 
-    def _measure(self, condition: ColumnElement[bool]) -> KeptCalls:
+    def _measure(self, condition: ColumnElement[bool]) -> StoredAmount:
         columns = func.count(), func.coalesce(func.sum(AsyncJobCallLeaseRow.size), 0)
         count, size = self._session.execute(select(*columns).where(condition)).one()
-        return KeptCalls(count, int(size))
+        return StoredAmount(count, int(size))
 
     def has_work(self, now: datetime) -> bool:
         """Return whether there is a call to claim or to delete."""
@@ -148,7 +150,7 @@ class AsyncCallLeaseRepository:
         )
         return self._session.scalars(query.limit(1)).first() is not None
 
-    def claim(self, claimant: Claimant, limit: int, now: datetime) -> list[ClaimedAsyncCall]:
+    def claim(self, lease: AsyncCallLease, limit: int, now: datetime) -> list[ClaimedAsyncCall]:
         """Claim up to `limit` calls whose lease has expired, those that wait the longest first."""
         free = (
             select(AsyncJobCallLeaseRow)
@@ -157,8 +159,8 @@ class AsyncCallLeaseRepository:
             .limit(limit)
             .with_for_update(skip_locked=True)  # Without effect on SQLite, which has one writer.
         )
-        leases = self._session.scalars(free).all()
-        return [self._claim(lease, claimant) for lease in leases]
+        found = self._session.scalars(free).all()
+        return [self._claim(leased, lease, now) for leased in found]
 
     def renew(self, holders: dict[str, str], expires_at: datetime) -> list[str]:
         """Extend the leases of calls by their ids and holders, even expired ones; return the ids of the calls still held."""
@@ -213,10 +215,12 @@ class AsyncCallLeaseRepository:
         statement = delete(AsyncJobCallRow).where(AsyncJobCallRow.id.in_(delivered))
         return execute_counting(self._session, statement)
 
-    def _claim(self, lease: AsyncJobCallLeaseRow, claimant: Claimant) -> ClaimedAsyncCall:
-        row = self._session.get_one(AsyncJobCallRow, lease.call_id)
-        is_abandoned = lease.holder is not None
-        _give(lease, row, claimant)
+    def _claim(
+        self, leased: AsyncJobCallLeaseRow, lease: AsyncCallLease, now: datetime
+    ) -> ClaimedAsyncCall:
+        row = self._session.get_one(AsyncJobCallRow, leased.call_id)
+        is_abandoned = leased.holder is not None
+        _give(leased, row, lease, now)
         row.attempts += 1
         self._session.flush()
         return ClaimedAsyncCall(**_to_dto(row).model_dump(), is_abandoned=is_abandoned)
@@ -238,7 +242,8 @@ class AsyncCallLeaseRepository:
         execute_counting(self._session, statement.values(**values))
 
 
-def _give(lease: AsyncJobCallLeaseRow, row: AsyncJobCallRow, claimant: Claimant) -> None:
-    lease.holder = claimant.holder
-    lease.expires_at = claimant.expires_at
-    row.pub_instance_addr = claimant.holder
+def _give(
+    leased: AsyncJobCallLeaseRow, row: AsyncJobCallRow, lease: AsyncCallLease, now: datetime
+) -> None:
+    leased.holder = row.pub_instance_addr = lease.holder
+    leased.expires_at = now + timedelta(seconds=lease.seconds)

@@ -10,14 +10,8 @@ from sqlalchemy.orm import Session
 from lifecycle.database.session import execute_counting, insert_if_absent, require_found
 from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow, SourceBundleRow
 from lifecycle.database.tables.job import JobRow
-from lifecycle.domain.deployment import (
-    DeploymentTask,
-    Lease,
-    LeaseLost,
-    OpenDeployments,
-    TaskKind,
-    TaskStep,
-)
+from lifecycle.domain.deployment import DeploymentTask, Lease, LeaseLost, TaskKind, TaskStep
+from lifecycle.domain.stored_amount import StoredAmount
 
 
 class DeploymentTaskRepository:
@@ -49,8 +43,8 @@ class DeploymentTaskRepository:
         )
         return [DeploymentTask.model_validate(row) for row in self._session.scalars(query)]
 
-    def measure_open(self, auth_subject_id: str | None) -> OpenDeployments:
-        """Return how many deployments of a subject have not ended, and the size of their sources."""
+    def measure_open(self, auth_subject_id: str | None) -> StoredAmount:
+        """Return how many deployments of a subject have not ended, and the bytes of their sources."""
         query = (
             select(func.count(), func.coalesce(func.sum(SourceBundleRow.size), 0))
             .select_from(DeploymentTaskRow)
@@ -61,7 +55,7 @@ class DeploymentTaskRepository:
             )
         )
         count, source_bytes = self._session.execute(query).one()
-        return OpenDeployments(count, int(source_bytes))
+        return StoredAmount(count, int(source_bytes))
 
     def list_image_names(self, job_name: str, job_version: str, image_tag: str | None) -> list[str]:
         """List the full names of the images of a job with that tag, as the newest deployment has them."""

@@ -154,7 +154,7 @@ class DeploymentSubmitter:
         """Refuse further deployments of a user who has many open ones, or large ones; raise TooManyRequests."""
         config = self.core.config
         waiting = uow.deployment_tasks.measure_open(subject.id)
-        size = waiting.source_bytes + (len(bundle.content) if bundle else 0)
+        size = waiting.size_bytes + (len(bundle.content) if bundle else 0)
         if waiting.count < config.max_open_deployments and (
             not waiting.count or size <= _OPEN_BUNDLES * config.max_bundle_bytes
         ):

@@ -1,0 +1,11 @@
+"""How much of one kind is stored."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StoredAmount:
+    """A number of stored things, and the bytes that they take."""
+
+    count: int
+    size_bytes: int
