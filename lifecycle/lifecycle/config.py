@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from racetrack_client.entities import AuthScope
 from racetrack_client.utils.quantity import Quantity
+from racetrack_commons.deploy.image import ImageRegistry
 from racetrack_commons.disk_space import DiskSpace
 from racetrack_commons.settings import CommaSeparated, Settings
 
@@ -260,6 +261,11 @@ class Config(Settings):
         if BuiltInTarget.PROCESS in self.built_in_targets:
             directories.append(self.job_logs_dir)
         return DiskSpace(directories, self.min_free_disk_bytes)
+
+    @property
+    def image_registry(self) -> ImageRegistry:
+        """The place of the images of jobs."""
+        return ImageRegistry(self.docker_registry, self.docker_registry_namespace)
 
     @property
     def cluster_name(self) -> str:

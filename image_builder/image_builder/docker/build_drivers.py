@@ -1,15 +1,11 @@
-"""Drivers that build one image, each for another ability of the Docker client, and the file of build secrets."""
+"""Drivers that build one image, each for another ability of the Docker client."""
 
-import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
-
-from racetrack_client.log.errors import ValidationError
 
 from image_builder.docker.docker_cli import DockerCli, DockerRefused
 from image_builder.running.programs import Command
@@ -18,8 +14,6 @@ SECRETS_ID = "build_secrets"
 """The id of the secret variables in Dockerfiles: `RUN --mount=type=secret,id=build_secrets`."""
 _FIRST_WITHOUT_BUILDKIT = 23
 """The first client version that has BuildKit only through the buildx plugin."""
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SPECIAL = re.compile(r'([\\"$`])')
 
 
 @dataclass(frozen=True)
@@ -117,34 +111,6 @@ def choose_driver(docker: DockerCli) -> BuildDriver:
     return BuildxDriver(docker)
 
 
-def check_secret_names(variables: Mapping[str, str]) -> None:
-    """Raise ValidationError unless every name is valid for a shell variable."""
-    for name in variables:
-        if not _NAME.fullmatch(name):
-            raise ValidationError(
-                f"the secret build variable {name!r} can't be the name of a variable"
-            )
-
-
-@contextmanager
-def secrets_file(directory: Path, variables: Mapping[str, str]) -> Iterator[Path | None]:
-    """Yield a file of `NAME="value"` lines that a shell can source, or None without variables; remove it after the block.
-
-    The directory must be outside the build context. After a kill of the builder, the file is removed with its workspace.
-    """
-    if not variables:
-        yield None
-        return
-    path = directory / "build_secrets.env"
-    try:
-        # The file is created with its final mode, so that other users can never read it.
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.writelines(f'{name}="{_escape(value)}"\n' for name, value in variables.items())
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
-
-
 def _command(
     docker: DockerCli, arguments: list[str], build: ImageBuild, variables: Mapping[str, str]
 ) -> Command:
@@ -165,7 +131,3 @@ def _secrets(build: ImageBuild) -> list[str]:
     return (
         [] if build.secrets_file is None else [f"--secret=id={SECRETS_ID},src={build.secrets_file}"]
     )
-
-
-def _escape(value: str) -> str:
-    return _SPECIAL.sub(r"\\\1", value)

@@ -9,17 +9,12 @@ from functools import cached_property
 from pathlib import Path
 
 from racetrack_client.log.errors import ValidationError
-from racetrack_commons.deploy.image import get_job_image
+from racetrack_commons.deploy.image import ImageRegistry
 from racetrack_commons.plugin.job_type_definition import ImageDefinition
 from racetrack_commons.plugin.job_types import JobType
 
-from image_builder.docker.build_drivers import (
-    BuildDriver,
-    ImageBuild,
-    check_secret_names,
-    choose_driver,
-    secrets_file,
-)
+from image_builder.docker.build_drivers import BuildDriver, ImageBuild, choose_driver
+from image_builder.docker.build_secrets import check_secret_names, secrets_file
 from image_builder.docker.docker_cli import DockerCli
 from image_builder.docker.dockerfile import (
     JOBTYPE_CONTEXT,
@@ -53,9 +48,7 @@ _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
 class ImageSettings:
     """Settings for naming and building images."""
 
-    registry: str
-    """An empty text keeps images on the engine."""
-    namespace: str
+    registry: ImageRegistry
     platform: str
     """Distinguishes the images of one platform from those of another on the same engine."""
     network: str = "default"
@@ -64,14 +57,11 @@ class ImageSettings:
     def name_job_image(self, inputs: BuildInputs, index: int) -> str:
         """Return the name of one of a job's images."""
         request = inputs.request
-        return get_job_image(
-            self.registry, self.namespace, request.manifest.name, request.tag, index
-        )
+        return self.registry.name_job_image(request.manifest.name, request.tag, index)
 
     def name_jobtype_image(self, kind: str, job_type: JobType) -> str:
         """Return the name of an image that belongs to a job type."""
-        parts = (self.registry, self.namespace, kind, f"{job_type.name}:{job_type.version}")
-        return "/".join(part for part in parts if part)
+        return self.registry.name_image(kind, f"{job_type.name}:{job_type.version}")
 
 
 @dataclass(frozen=True)

@@ -132,9 +132,7 @@ def _make_steps(
         InPlaceProvisioner(config, core.plugins, JobFamilies(core).get_or_add),
     )
     return {
-        TaskStep.BUILD: BuildStep(
-            core.image_builder, config.docker_registry, config.docker_registry_namespace
-        ),
+        TaskStep.BUILD: BuildStep(core.image_builder, config.image_registry),
         TaskStep.PROVISION: provision,
         TaskStep.SWITCH: SwitchStep(config.drain_seconds, reaper_thread.wake),
         TaskStep.FINISH: FinishStep(core.unit_of_work, core.infrastructure, core.plugins),

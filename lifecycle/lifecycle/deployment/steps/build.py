@@ -11,7 +11,7 @@ from racetrack_client.log.context_error import wrap_context
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
 from racetrack_client.log.logs import get_logger
 from racetrack_client.utils.datamodel import load_yaml_map
-from racetrack_commons.deploy.image import get_job_image
+from racetrack_commons.deploy.image import ImageRegistry
 from racetrack_commons.entities.dto import BuildEventKind, BuildPayload, BuildResult, DeploymentDto
 from racetrack_commons.entities.image_builder_client import BuildEvent, ImageBuilderClient
 
@@ -32,12 +32,9 @@ _FLUSH_SECONDS = 0.5
 class BuildStep:
     """Follows a build to its end, also when the Image Builder restarts meanwhile."""
 
-    def __init__(
-        self, image_builder: ImageBuilderClient, docker_registry: str, registry_namespace: str
-    ) -> None:
+    def __init__(self, image_builder: ImageBuilderClient, registry: ImageRegistry) -> None:
         self._image_builder = image_builder
-        self._docker_registry = docker_registry
-        self._registry_namespace = registry_namespace
+        self._registry = registry
 
     def carry_out(self, attempt: Attempt) -> TaskStep:
         """Build the image; store its log, its name and the job type's version."""
@@ -105,8 +102,7 @@ class BuildStep:
         if result.image_names:
             return result.image_names[0]
         tag = result.image_tag or _choose_tag(attempt)
-        name = attempt.manifest.name
-        return get_job_image(self._docker_registry, self._registry_namespace, name, tag)
+        return self._registry.name_job_image(attempt.manifest.name, tag)
 
     def _advance(self, attempt: Attempt, result: BuildResult) -> TaskStep:
         is_build_alone = attempt.task.kind == TaskKind.BUILD

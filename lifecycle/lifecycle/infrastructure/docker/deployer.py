@@ -7,7 +7,6 @@ from racetrack_client.docker_labels import DockerLabel
 from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest import Manifest
 from racetrack_commons.clock import Clock
-from racetrack_commons.deploy.image import get_job_image
 
 from lifecycle.config import Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
@@ -167,8 +166,8 @@ class DockerDeployer(BuiltInDeployer):
     def _name_images(self, spec: InstanceSpec) -> list[str]:
         if spec.image_names:
             return spec.image_names
-        registry, namespace = self.config.docker_registry, self.config.docker_registry_namespace
-        return [get_job_image(registry, namespace, spec.manifest.name, spec.image_tag)]
+        registry = self.config.image_registry
+        return [registry.name_job_image(spec.manifest.name, spec.image_tag)]
 
     def _ensure_image(self, image: str) -> None:
         if self.engine.has_image(image):
