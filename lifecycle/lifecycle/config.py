@@ -15,15 +15,7 @@ from racetrack_commons.deploy.image import ImageRegistry
 from racetrack_commons.disk_space import DiskSpace
 from racetrack_commons.settings import CommaSeparated, Settings
 
-
-class CallerRecording(StrEnum):
-    """The part of calls that is recorded."""
-
-    OFF = "off"
-    COUNT = "count"
-    """The number of calls, and the time of the last."""
-    NAMES = "names"
-    """Both for each caller."""
+from lifecycle.domain.calls import CallerRecording
 
 
 class BuiltInTarget(StrEnum):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 
 @dataclass(frozen=True)
@@ -14,3 +15,13 @@ class JobCalls:
     """Such as `User anna`; empty for callers without a token, and where names are not recorded."""
     count: int
     last_call_time: datetime
+
+
+class CallerRecording(StrEnum):
+    """The part of calls that is recorded."""
+
+    OFF = "off"
+    COUNT = "count"
+    """The number of calls, and the time of the last."""
+    NAMES = "names"
+    """Both for each caller."""

@@ -8,9 +8,8 @@ from racetrack_client.entities import AuthScope
 
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import decide_job
-from lifecycle.config import CallerRecording
 from lifecycle.database.unit_of_work import UnitOfWork
-from lifecycle.domain.calls import JobCalls
+from lifecycle.domain.calls import CallerRecording, JobCalls
 
 
 def record_calls(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fastapi.testclient import TestClient
 from lifecycle.app import create_app
-from lifecycle.config import CallerRecording
+from lifecycle.domain.calls import CallerRecording
 from racetrack_client.entities import AuthScope
 from racetrack_commons.testing.builders import a_job
 
