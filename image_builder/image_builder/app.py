@@ -32,6 +32,7 @@ from image_builder.pipeline.pipeline import BuildPipeline, SourceFetcher
 from image_builder.pipeline.workspace import Workspaces
 from image_builder.process.process_backend import create_process_backend
 from image_builder.running.build_users import BuildUsers, find_build_users
+from image_builder.running.progress import BuildLogs
 from image_builder.source.git import GitSource
 from image_builder.source.source_tree import SourceLimits
 
@@ -124,10 +125,8 @@ def create_builder(
         disk=config.disk_space,
         verify_manifest_consistency=config.verify_manifest_consistency,
     )
-    build_limits = BuildLimits(
-        config.max_concurrent_builds, config.max_build_log_bytes, config.max_kept_build_logs
-    )
-    builds = Builds(pipeline.build, config.build_logs_dir, build_limits, metrics)
+    logs = BuildLogs(config.build_logs_dir, config.max_build_log_bytes, config.max_kept_build_logs)
+    builds = Builds(pipeline.build, logs, BuildLimits(config.max_concurrent_builds), metrics)
     return Builder(builds, workspaces, backends, config.image_retention_hours)
 
 

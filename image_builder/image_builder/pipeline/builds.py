@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from racetrack_client.log.context_error import find_cause
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable, ValidationError
@@ -18,11 +17,10 @@ from image_builder.build_request import BuildRequest
 from image_builder.metrics import BuilderMetrics
 from image_builder.running.programs import BuildCancelled, Cancellation, CommandFailed
 from image_builder.running.progress import (
-    BuildLogFile,
+    BuildLogs,
     BuildProgress,
     EventHistory,
     ProgressEvent,
-    remove_old_logs,
 )
 
 logger = get_logger(__name__)
@@ -84,8 +82,7 @@ class BuildLimits:
     """The limits of the builds of one service."""
 
     max_concurrent_builds: int
-    max_log_bytes: int
-    max_kept_logs: int
+    """Number of builds that run at once; others wait."""
     max_remembered_builds: int = 50
     """Number of ended builds that a repeated request can still join; later requests find the image by its content."""
 
@@ -94,10 +91,10 @@ class Builds:
     """Runs builds in its own threads."""
 
     def __init__(
-        self, run_build: RunBuild, logs_dir: Path, limits: BuildLimits, metrics: BuilderMetrics
+        self, run_build: RunBuild, logs: BuildLogs, limits: BuildLimits, metrics: BuilderMetrics
     ) -> None:
         self._run_build = run_build
-        self._logs_dir = logs_dir
+        self._logs = logs
         self._limits = limits
         self._metrics = metrics
         self._lock = threading.Lock()
@@ -179,9 +176,7 @@ class Builds:
                 request.manifest.name, request.manifest.version, phase, seconds
             )
 
-        path = self._logs_dir / f"{request.deployment_id}.log"
-        with BuildLogFile(path, self._limits.max_log_bytes) as log_file:
-            remove_old_logs(self._logs_dir, self._limits.max_kept_logs)
+        with self._logs.open(request.deployment_id) as log_file:
             progress = BuildProgress(
                 build.history, log_file, redactor, build.cancellation, count_phase
             )

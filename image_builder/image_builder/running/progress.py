@@ -170,12 +170,28 @@ class BuildProgress:
         return lines
 
 
-def remove_old_logs(directory: Path, kept: int) -> None:
-    """Remove all log files of a directory but the newest `kept`."""
-    with os.scandir(directory) as entries:
-        paths = [Path(entry.path) for entry in entries if entry.name.endswith(".log")]
-    for path in sorted(paths, key=_negative_mtime)[kept:]:
-        path.unlink(missing_ok=True)
+@dataclass(frozen=True)
+class BuildLogs:
+    """The log files of builds, in one directory."""
+
+    directory: Path
+    max_bytes: int
+    """The size at which each log is cut."""
+    max_kept: int
+    """The number of logs that are kept."""
+
+    @contextmanager
+    def open(self, deployment_id: str) -> Iterator[BuildLogFile]:
+        """Open the log of a build, and remove the logs that are older than the newest `max_kept`."""
+        with BuildLogFile(self.directory / f"{deployment_id}.log", self.max_bytes) as log_file:
+            self._remove_old()
+            yield log_file
+
+    def _remove_old(self) -> None:
+        with os.scandir(self.directory) as entries:
+            paths = [Path(entry.path) for entry in entries if entry.name.endswith(".log")]
+        for path in sorted(paths, key=_negative_mtime)[self.max_kept :]:
+            path.unlink(missing_ok=True)
 
 
 def _negative_mtime(path: Path) -> float:
