@@ -62,11 +62,6 @@ class MadeEnvironment:
     directory: Path
     packages: InstalledPackages
 
-    @property
-    def python(self) -> Path:
-        """The path of its Python."""
-        return get_python(self.directory)
-
 
 def get_python(environment: Path) -> Path:
     """Return the path of an environment's Python, which may not exist."""

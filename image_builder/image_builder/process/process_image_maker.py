@@ -17,7 +17,7 @@ from image_builder.job_type.template import (
     TemplateRenderer,
     make_template_variables,
 )
-from image_builder.process.environment_spec import EnvironmentSpec, MadeEnvironment
+from image_builder.process.environment_spec import EnvironmentSpec, MadeEnvironment, get_python
 from image_builder.process.image_store import ImageStore
 from image_builder.process.recipe import (
     render_recipe,
@@ -131,7 +131,7 @@ def _describe_image(
         image_tag=inputs.request.tag,
         content_digest="",
         job_type_version=str(inputs.job_type),
-        python=str(environment.python),
+        python=str(get_python(environment.directory)),
         command=list(recipe.command),
         environment={
             **(manifest.build_env or {}),
