@@ -131,11 +131,12 @@ def test_a_job_is_deployed_from_a_git_repository(client, git_server):
 
     denied = client.fails("deploy", ".", "--build-context", "git")
     assert "credentials" in denied
-    client.ok("set", "credentials", git_server.url, git_server.username, git_server.password)
+    user = git_server.credentials
+    client.ok("set", "credentials", git_server.url, user.username, user.password)
     client.ok("deploy", ".", "--build-context", "git")
 
     assert json.loads(client.ok("call", "published-git", "/api/v1/perform", '{"x": 1}')) == 2
-    assert git_server.password not in denied + client.ok("build-logs", "published-git")
+    assert user.password not in denied + client.ok("build-logs", "published-git")
 
 
 def test_a_failed_deployment_says_why(client, job_directory):

@@ -7,10 +7,12 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from racetrack_client.entities import Credentials
 
 _ADDRESS = "127.0.0.1"
 
@@ -23,8 +25,9 @@ class GitServer:
     directory: Path
     certificate: Path
     """The certificate that clients must trust, as `GIT_SSL_CAINFO`."""
-    username: str = "alice"
-    password: str = "a password with / and @"
+    credentials: Credentials = field(
+        default_factory=lambda: Credentials(username="alice", password="a password with / and @")
+    )
 
     def publish(self, name: str, files: Mapping[str, str]) -> str:
         """Create a repository with one commit on the branch main; return its URL."""
@@ -83,7 +86,8 @@ class _GitRequestHandler(BaseHTTPRequestHandler):
 
     def _answer_git(self, body: bytes) -> None:
         git = self.server.git
-        known = base64.b64encode(f"{git.username}:{git.password}".encode()).decode()
+        user = git.credentials
+        known = base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
         if self.headers.get("Authorization") != f"Basic {known}":
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="git"')
@@ -109,7 +113,7 @@ class _GitRequestHandler(BaseHTTPRequestHandler):
             "CONTENT_LENGTH": str(len(body)),
             "HTTP_GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-            "REMOTE_USER": git.username,
+            "REMOTE_USER": git.credentials.username,
         }
         done = subprocess.run(
             ["git", "http-backend"], input=body, env=environment, capture_output=True, check=True
