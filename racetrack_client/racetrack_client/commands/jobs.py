@@ -2,13 +2,15 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from fnmatch import fnmatch
 from typing import Annotated, Any
 
 import typer
 
-from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, job_path
+from racetrack_client.client.session import LONGEST_DEPLOYMENT_SECONDS, Session, job_path
 from racetrack_client.client.suggestions import suggesting_jobs
 from racetrack_client.commands.following import follow_logs
 from racetrack_client.commands.job_tables import describe_memory, paint_statuses, tidy_job
@@ -134,8 +136,7 @@ def logs(  # noqa: PLR0913 each is an argument or option of the command
 ) -> None:
     """Show what a running job logged."""
     pass_raw(raw)
-    session = open_session(remote)
-    with suggesting_jobs(session, name):
+    with _open_session_about(name, remote) as session:
         exact = session.call("GET", job_path(name, version))["version"]
     if since is None:
         question = f"tail={_FEW_LINES if tail is None else tail}"
@@ -159,8 +160,7 @@ def build_logs(
 ) -> None:
     """Show the log of a job's last build."""
     pass_raw(raw)
-    session = open_session(remote)
-    with suggesting_jobs(session, name):
+    with _open_session_about(name, remote) as session:
         answer = session.call("GET", job_path(name, version, f"build-logs?tail={tail}"))
     _print_logs(answer, output)
 
@@ -176,8 +176,7 @@ def delete(
     ] = False,
 ) -> None:
     """Delete one version of a job: it ends at once, and its history stays. A terminal asks first."""
-    session = open_session(remote)
-    with suggesting_jobs(session, name):
+    with _open_session_about(name, remote) as session:
         if not yes and sys.stdin.isatty():
             job = session.call("GET", job_path(name, version))
             called = days_ago_text(job.get("last_call_time"), int(time.time()))
@@ -207,6 +206,14 @@ def move(
         timeout_seconds=LONGEST_DEPLOYMENT_SECONDS,
     )
     say(f"{name} {version} is moved to {infrastructure}")
+
+
+@contextmanager
+def _open_session_about(name: str, remote: str | None) -> Iterator[Session]:
+    """Yield the session of a command about one job; when there is no such job, its error suggests another."""
+    session = open_session(remote)
+    with suggesting_jobs(session, name):
+        yield session
 
 
 def _matches(job: dict[str, Any], name: str | None) -> bool:
