@@ -7,7 +7,6 @@ import time
 import pytest
 from racetrack_client.log.errors import AlreadyExists, EntityNotFound, ValidationError
 from racetrack_commons.plugin.core import PluginCore
-from racetrack_commons.plugin.engine import PluginEngine
 from racetrack_commons.plugin.immutable_directories import KEEP_UNUSED_SECONDS
 from racetrack_commons.testing.builders import a_plugin_zip
 from racetrack_commons.testing.serving import wait_until
@@ -23,18 +22,6 @@ class Plugin:
     def markdown_docs(self):
         return self.text
 """
-
-
-@pytest.fixture
-def plugins_dir(tmp_path):
-    return tmp_path / "plugins"
-
-
-@pytest.fixture
-def engine(plugins_dir):
-    engine = PluginEngine(plugins_dir)
-    yield engine
-    engine.stop()
 
 
 def docs(engine):

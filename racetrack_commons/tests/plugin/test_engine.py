@@ -17,30 +17,6 @@ class Plugin:
 """
 
 
-@pytest.fixture
-def plugins_dir(tmp_path):
-    return tmp_path / "plugins"
-
-
-@pytest.fixture
-def make_engine(plugins_dir):
-    engines = []
-
-    def make(**kwargs):
-        engine = PluginEngine(plugins_dir, **kwargs)
-        engines.append(engine)
-        return engine
-
-    yield make
-    for engine in engines:
-        engine.stop()
-
-
-@pytest.fixture
-def engine(make_engine):
-    return make_engine()
-
-
 def docs(engine):
     return engine.invoke_plugin_hook(PluginCore.markdown_docs)
 

@@ -1,18 +1,10 @@
 import pytest
 from racetrack_client.log.errors import ValidationError
-from racetrack_commons.plugin.engine import PluginEngine
 from racetrack_commons.plugin.job_type_definition import ImageSource, parse_definition
 from racetrack_commons.plugin.job_types import gather_job_types, resolve_job_type
 from racetrack_commons.testing.builders import a_plugin_zip
 
 PROCESS = {"command": ["{python}", "-m", "wrapper"]}
-
-
-@pytest.fixture
-def engine(tmp_path):
-    engine = PluginEngine(tmp_path)
-    yield engine
-    engine.stop()
 
 
 def offer(engine, definitions, name="types", **manifest):

@@ -53,13 +53,6 @@ def _imports_of_other_tests():
         del sys.modules[name]
 
 
-@pytest.fixture
-def engine(tmp_path):
-    engine = PluginEngine(tmp_path / "plugins")
-    yield engine
-    engine.stop()
-
-
 def needing(wheel, version="1.0.0", code=CODE):
     return a_plugin_zip(code, "needy", version, files={"requirements.txt": f"{wheel}\n"})
 

@@ -3,17 +3,9 @@
 import sys
 import threading
 
-import pytest
 from racetrack_commons.plugin.core import PluginCore
 from racetrack_commons.plugin.engine import PluginEngine
 from racetrack_commons.testing.builders import a_plugin_zip
-
-
-@pytest.fixture
-def engine(tmp_path):
-    engine = PluginEngine(tmp_path / "plugins")
-    yield engine
-    engine.stop()
 
 
 def shows(value, *imports):
