@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 from image_builder.testing.git_server import GitServer, running_git_server
 from stacks.embedded import EmbeddedStack, start_embedded_stack
-from stacks.stack import ROOT
+from stacks.stack import ROOT, start_command
 from uv import find_uv_bin
 
 VERSION = "2.35.1"
@@ -57,15 +57,7 @@ class PublishedClient:
         return done.stdout + done.stderr
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [self.program, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=self.home,
-            env=self.environment,
-            text=True,
-        )
+        return start_command([self.program, *arguments], self.environment, directory=self.home)
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,21 @@ def run_command(
     )
 
 
+def start_command(
+    arguments: Sequence[str | Path], environment: Mapping[str, str], *, directory: Path = ROOT
+) -> subprocess.Popen[str]:
+    """Start a command that asks for nothing; its output and errors come together."""
+    return subprocess.Popen(
+        arguments,
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
 @dataclass(frozen=True)
 class Stack(ABC):
     """A running platform, and the command line logged in to it."""
@@ -110,15 +125,7 @@ class Stack(ABC):
         return done
 
     def start_racetrack(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [BIN / "racetrack", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return start_command([BIN / "racetrack", *arguments], self.environment)
 
     def call(
         self, path: str, payload: object = None, token: str | None = "admin"
