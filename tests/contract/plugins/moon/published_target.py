@@ -1,0 +1,1 @@
+../shared/published_target.py
