@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import CheckConstraint, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from lifecycle.database.tables.base import Base, Id, Serial, Str32, Str256, Str512
+from lifecycle.database.tables.base import Base, Id, Serial, Str32, Str256, Str512, owned_by
 from lifecycle.database.tables.job import JobFamilyRow, JobRow
 
 
@@ -50,15 +50,9 @@ class AuthSubjectRow(Base):
     )
 
     id: Mapped[Id]
-    user_id: Mapped[int | None] = mapped_column(
-        ForeignKey("auth_user.id", ondelete="CASCADE"), unique=True
-    )
-    esc_id: Mapped[str | None] = mapped_column(
-        ForeignKey("registry_esc.id", ondelete="CASCADE"), unique=True
-    )
-    job_family_id: Mapped[str | None] = mapped_column(
-        ForeignKey("registry_jobfamily.id", ondelete="CASCADE"), unique=True
-    )
+    user_id: Mapped[int | None] = owned_by("auth_user", unique=True)
+    esc_id: Mapped[str | None] = owned_by("registry_esc", unique=True)
+    job_family_id: Mapped[str | None] = owned_by("registry_jobfamily", unique=True)
 
     user: Mapped[UserRow | None] = relationship(lazy="raise")
     esc: Mapped[EscRow | None] = relationship(lazy="raise")
@@ -72,9 +66,7 @@ class AuthTokenRow(Base):
     __table_args__ = (Index("token_idx", "token"),)
 
     id: Mapped[Id]
-    auth_subject_id: Mapped[str] = mapped_column(
-        ForeignKey("registry_authsubject.id", ondelete="CASCADE"), index=True
-    )
+    auth_subject_id: Mapped[str] = owned_by("registry_authsubject", index=True)
     token: Mapped[str] = mapped_column(String(1024))
     """The SHA-256 of the token's text, by which it is found."""
     sealed: Mapped[bytes | None]
@@ -96,9 +88,7 @@ class BrowserSessionRow(Base):
     __tablename__ = "registry_browsersession"
 
     id: Mapped[Id]
-    token_id: Mapped[str] = mapped_column(
-        ForeignKey("registry_authtoken.id", ondelete="CASCADE"), index=True
-    )
+    token_id: Mapped[str] = owned_by("registry_authtoken", index=True)
     opened_at: Mapped[datetime]
     """A token that was replaced later is another one, although it keeps its id."""
     ends_at: Mapped[datetime] = mapped_column(index=True)
@@ -110,16 +100,10 @@ class PermissionRow(Base):
     __tablename__ = "registry_authresourcepermission"
 
     id: Mapped[Serial]
-    auth_subject_id: Mapped[str] = mapped_column(
-        ForeignKey("registry_authsubject.id", ondelete="CASCADE"), index=True
-    )
+    auth_subject_id: Mapped[str] = owned_by("registry_authsubject", index=True)
     scope: Mapped[Str32]
-    job_family_id: Mapped[str | None] = mapped_column(
-        ForeignKey("registry_jobfamily.id", ondelete="CASCADE"), index=True
-    )
-    job_id: Mapped[str | None] = mapped_column(
-        ForeignKey("registry_job.id", ondelete="CASCADE"), index=True
-    )
+    job_family_id: Mapped[str | None] = owned_by("registry_jobfamily", index=True)
+    job_id: Mapped[str | None] = owned_by("registry_job", index=True)
     endpoint: Mapped[Str256 | None]
 
     auth_subject: Mapped[AuthSubjectRow] = relationship(lazy="raise")

@@ -4,9 +4,19 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, String, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 JsonValue = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
@@ -96,6 +106,11 @@ LongText = Annotated[str, mapped_column(Text)]
 JsonList = Annotated[list[str], mapped_column(JsonValue)]
 Names = Annotated[list[str], mapped_column(CommaList, nullable=True)]
 """A list of names in one text column, the format of older installations."""
+
+
+def owned_by(table: str, **options: Any) -> MappedColumn[Any]:
+    """Return a column for the id of the row that this row belongs to, and is deleted with."""
+    return mapped_column(ForeignKey(f"{table}.id", ondelete="CASCADE"), **options)
 
 
 def _to_text(moment: datetime) -> str:

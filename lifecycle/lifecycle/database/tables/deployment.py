@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, String, false
+from sqlalchemy import BigInteger, Float, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lifecycle.database.tables.base import (
@@ -15,6 +15,7 @@ from lifecycle.database.tables.base import (
     Str36,
     Str256,
     Str512,
+    owned_by,
 )
 
 
@@ -57,9 +58,7 @@ class DeploymentTaskRow(Base):
 
     __tablename__ = "registry_deploymenttask"
 
-    deployment_id: Mapped[str] = mapped_column(
-        String(36), ForeignKey("registry_deployment.id", ondelete="CASCADE"), primary_key=True
-    )
+    deployment_id: Mapped[str] = owned_by("registry_deployment", primary_key=True)
     kind: Mapped[Str32]
     """A `TaskKind`."""
     step: Mapped[Str32]

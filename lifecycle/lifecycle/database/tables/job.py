@@ -7,7 +7,6 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Float,
-    ForeignKey,
     Index,
     String,
     Text,
@@ -19,7 +18,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
 
-from lifecycle.database.tables.base import Base, Id, LongText, Names, Str32, Str64, Str256, Str512
+from lifecycle.database.tables.base import (
+    Base,
+    Id,
+    LongText,
+    Names,
+    Str32,
+    Str64,
+    Str256,
+    Str512,
+    owned_by,
+)
 from lifecycle.domain.listed_jobs import make_search_text, make_version_key
 from lifecycle.domain.stored_manifest import make_stored_manifest, parse_stored_manifest
 
@@ -57,9 +66,7 @@ class JobRow(Base):
     )
 
     id: Mapped[Id]
-    family_id: Mapped[str] = mapped_column(
-        ForeignKey("registry_jobfamily.id", ondelete="CASCADE"), index=True
-    )
+    family_id: Mapped[str] = owned_by("registry_jobfamily", index=True)
     name: Mapped[Str512]
     version: Mapped[Str256]
     status: Mapped[Str32]
@@ -93,9 +100,7 @@ class JobManifestRow(Base):
 
     __tablename__ = "registry_jobmanifest"
 
-    job_id: Mapped[str] = mapped_column(
-        String(36), ForeignKey("registry_job.id", ondelete="CASCADE"), primary_key=True
-    )
+    job_id: Mapped[str] = owned_by("registry_job", primary_key=True)
     digest: Mapped[Str64]
     """The digest of the text that it was made of: one that differs from the job's manifest is outdated."""
     content: Mapped[LongText]
@@ -147,9 +152,7 @@ class PublicEndpointRow(Base):
     __tablename__ = "registry_publicendpointrequest"
 
     id: Mapped[Id]
-    job_id: Mapped[str] = mapped_column(
-        ForeignKey("registry_job.id", ondelete="CASCADE"), index=True
-    )
+    job_id: Mapped[str] = owned_by("registry_job", index=True)
     endpoint: Mapped[Str512]
     active: Mapped[bool] = mapped_column(default=False)
 
@@ -219,9 +222,7 @@ class AsyncJobCallLeaseRow(Base):
 
     __tablename__ = "registry_asyncjobcalllease"
 
-    call_id: Mapped[str] = mapped_column(
-        String(36), ForeignKey("registry_asyncjobcall.id", ondelete="CASCADE"), primary_key=True
-    )
+    call_id: Mapped[str] = owned_by("registry_asyncjobcall", primary_key=True)
     holder: Mapped[Str256 | None]
     """The gateway that runs the call; None when no gateway does."""
     expires_at: Mapped[datetime | None] = mapped_column(index=True)
