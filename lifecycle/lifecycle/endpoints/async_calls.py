@@ -25,7 +25,7 @@ from racetrack_commons.entities.async_calls import (
 from racetrack_commons.entities.dto import ChangeKind
 
 from lifecycle.config import Config
-from lifecycle.domain.async_call import AsyncCallQuota
+from lifecycle.domain.async_call_quota import AsyncCallQuota
 from lifecycle.endpoints.dependencies import (
     AsyncCaller,
     CommittingRoute,

@@ -19,12 +19,16 @@ from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting, require_found
 from lifecycle.database.tables.job import AsyncJobCallLeaseRow, AsyncJobCallRow
-from lifecycle.domain.async_call import AsyncCallTaken, KeptCallsUse
+from lifecycle.domain.async_call_quota import KeptCallsUse
 from lifecycle.domain.stored_amount import StoredAmount
 
 _BODIES = ("request_body", "response_body")
 _OTHERS = {"started_at", "ended_at", "response_headers", "body_encoding", *_BODIES}
 _COLUMNS_AS_IN_DTO = sorted(AsyncJobCallDto.model_fields.keys() - _OTHERS)
+
+
+class AsyncCallTaken(AlreadyExists):
+    """The call has ended, or another gateway runs it: its former holder must not write to it any more."""
 
 
 class AsyncCallRepository:

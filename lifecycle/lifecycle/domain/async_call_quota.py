@@ -1,16 +1,12 @@
-"""Values about the leases under which gateways run async calls."""
+"""How many async calls, of which size, may be kept."""
 
 from dataclasses import dataclass
 
-from racetrack_client.log.errors import AlreadyExists, TooManyRequests, ValidationError
+from racetrack_client.log.errors import TooManyRequests, ValidationError
 
 from lifecycle.domain.stored_amount import StoredAmount
 
 _RETRY_SECONDS = 10
-
-
-class AsyncCallTaken(AlreadyExists):
-    """The call has ended, or another gateway runs it: its former holder must not write to it any more."""
 
 
 class AnswerOverQuota(ValidationError):
