@@ -93,12 +93,12 @@ class StaffLogin(AuthProvider):
     async def _log_in(self, credentials: LoginCredentials) -> str:
         run = self._services.threads.run_with_password
         try:
-            profile = await run(self._services.users.log_in, credentials)
+            logged_in = await run(self._services.users.log_in, credentials)
         except (UnauthorizedError, TooManyRequests) as error:
             raise LoginFailed(str(error)) from error
-        if not profile.is_staff:
+        if not logged_in.user.is_staff:
             raise LoginFailed(f"user {credentials.username} is not one of the staff: ask an admin")
-        return profile.token
+        return logged_in.token
 
     def _find_staff_user(self, session: str) -> PanelUser | None:
         # The panel needs a user for the audit log even where authentication is switched off.

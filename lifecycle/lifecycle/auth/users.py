@@ -19,15 +19,15 @@ from lifecycle.auth.password_check import LoginCredentials, PasswordCheck, begin
 from lifecycle.auth.passwords import Passwords, check_password_strength
 from lifecycle.auth.tokens import Tokens
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from lifecycle.domain.auth import UserDto, UserRights
+from lifecycle.domain.auth import AuthSubjectDto, UserDto, UserRights
 
 ADMIN = "admin"
 DEVELOPMENT_PASSWORD = "admin"  # noqa: S105 - used in development mode only
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.@+_-]*")
 _RESERVED_USERNAMES = {ANONYMOUS}
 """Names that audit logs and jobs show for callers who are no users."""
-_GENERATED_BYTES = 12
 _MAX_USERNAME_LENGTH = 150
+_GENERATED_BYTES = 12
 
 
 class UsernameTaken(AlreadyExists):
@@ -35,13 +35,11 @@ class UsernameTaken(AlreadyExists):
 
 
 @dataclass(frozen=True)
-class UserProfile:
-    """The user who logged in, with a valid token."""
+class LoggedInUser:
+    """A user who has just logged in, and a valid token of theirs."""
 
-    username: str
+    user: UserDto
     token: str
-    is_staff: bool
-    is_superuser: bool
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,8 @@ class Users:
     registered_scopes: Sequence[AuthScope] = ()
     """The scopes, on everything, of users who register themselves."""
 
-    def log_in(self, credentials: LoginCredentials) -> UserProfile:
-        """Check the password and return the profile with a token; raises WrongCredentials or TooManyAttempts."""
+    def log_in(self, credentials: LoginCredentials) -> LoggedInUser:
+        """Check the password and return the user with a token; raises WrongCredentials or TooManyAttempts."""
         user = self.password_check.require_user(credentials)
         now = self.clock.now()
         try:
@@ -68,7 +66,7 @@ class Users:
         except DiskFull:  # The user may be the one who frees the disk.
             with self.unit_of_work.reading() as uow:
                 token = self._ensure_token(uow, user.id)
-        return UserProfile(user.username, token, user.is_staff, user.is_superuser)
+        return LoggedInUser(user, token)
 
     def _ensure_token(self, uow: UnitOfWork, user_id: int) -> str:
         return self.tokens.ensure_valid(uow, uow.auth_subjects.get_or_add_of_user(user_id))
@@ -80,15 +78,10 @@ class Users:
 
     def register(self, username: str, password: str) -> None:
         """Add a user whom staff has to activate; raises ValidationError or UsernameTaken."""
-        check_username(username)
-        check_password_strength(password, username)
-        password_hash = self.passwords.hash(password)
+        password_hash = self._hash_of_new(username, password)
         now = self.clock.now()
         with self.unit_of_work() as uow:
-            check_username_is_free(uow, username)
-            user = uow.users.add(username, password_hash, now)
-            subject = uow.auth_subjects.get_or_add_of_user(user.id)
-            self.tokens.create(uow, subject)
+            subject = self._insert(uow, username, password_hash, now)
             for scope in self.registered_scopes:
                 uow.permissions.grant(subject.id, scope)
             write_event(uow, AuditEvent(AuditEventType.USER_REGISTERED, username), now)
@@ -98,19 +91,31 @@ class Users:
 
         Raises ValidationError or UsernameTaken.
         """
-        check_username(username)
         chosen = password or secrets.token_urlsafe(_GENERATED_BYTES)
-        check_password_strength(chosen, username)
-        password_hash = self.passwords.hash(chosen)
+        password_hash = self._hash_of_new(username, chosen)
         now = self.clock.now()
         with self.unit_of_work() as uow:
-            check_username_is_free(uow, username)
-            user = uow.users.add(username, password_hash, now)
+            self._insert(uow, username, password_hash, now)
             uow.users.set_active(username, active=True)
-            self.tokens.create(uow, uow.auth_subjects.get_or_add_of_user(user.id))
             event = AuditEvent(AuditEventType.USER_ADDED, executor, owner=username)
             write_event(uow, event, now)
         return None if password else chosen
+
+    def _hash_of_new(self, username: str, password: str) -> str:
+        """Check the name and password of a new user, and hash the password."""
+        check_username(username)
+        check_password_strength(password, username)
+        return self.passwords.hash(password)
+
+    def _insert(
+        self, uow: UnitOfWork, username: str, password_hash: str, now: datetime
+    ) -> AuthSubjectDto:
+        """Insert a user with a token, who is not active; raises UsernameTaken."""
+        check_username_is_free(uow, username)
+        user = uow.users.add(username, password_hash, now)
+        subject = uow.auth_subjects.get_or_add_of_user(user.id)
+        self.tokens.create(uow, subject)
+        return subject
 
     def change_password(self, credentials: LoginCredentials, new: str) -> None:
         """Replace the password of a user who knows the old one."""

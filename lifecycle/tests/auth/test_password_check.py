@@ -42,7 +42,7 @@ def test_guessing_one_user_from_one_address_ends_soon(users: Users, anna: str, c
     for password in ("wrong", PASSWORD):
         with pytest.raises(TooManyAttempts, match="15 minutes"):
             users.log_in(as_anna(password))
-    assert users.log_in(as_anna(address="192.0.2.2")).username == anna
+    assert users.log_in(as_anna(address="192.0.2.2")).user.username == anna
 
 
 def test_a_limited_address_may_try_again_when_it_is_told(users: Users, anna: str, clock):
@@ -52,7 +52,7 @@ def test_a_limited_address_may_try_again_when_it_is_told(users: Users, anna: str
     with pytest.raises(TooManyAttempts) as refusal:
         users.log_in(as_anna())
     clock.advance(refusal.value.retry_after_seconds)
-    assert users.log_in(as_anna()).username == anna
+    assert users.log_in(as_anna()).user.username == anna
 
 
 def test_a_right_password_forgets_the_wrong_ones(users: Users, anna: str):

@@ -50,7 +50,7 @@ def test_a_registered_user_has_to_be_activated(unit_of_work, users: Users):
         users.log_in(as_anna())
     with unit_of_work() as uow:
         uow.users.set_active(ANNA, active=True)
-    assert users.log_in(as_anna()).username == ANNA
+    assert users.log_in(as_anna()).user.username == ANNA
 
 
 def test_a_registered_user_may_not_deploy_the_jobs_of_others(unit_of_work, users: Users, anna: str):
@@ -107,9 +107,9 @@ def test_logging_in_without_a_valid_token_makes_one(users: Users, anna: str, uni
         subject = uow.auth_subjects.find_of_user(uow.users.get(anna).id)
         for token in uow.auth_tokens.list_of_subject(subject.id):
             uow.auth_tokens.remove(subject.id, token.id)
-    profile = users.log_in(as_anna())
+    logged_in = users.log_in(as_anna())
     with unit_of_work.reading() as uow:
-        assert uow.auth_tokens.find(profile.token).is_valid(clock.now())
+        assert uow.auth_tokens.find(logged_in.token).is_valid(clock.now())
 
 
 def test_who_knows_the_old_password_can_change_it(users: Users, anna: str, unit_of_work, clock):
@@ -120,7 +120,7 @@ def test_who_knows_the_old_password_can_change_it(users: Users, anna: str, unit_
     clock.advance(1)
     users.change_password(as_anna(), "battery staple")
     assert list_events(unit_of_work)[0] == (AuditEventType.PASSWORD_CHANGED, ANNA, ANNA)
-    assert users.log_in(as_anna("battery staple")).username == anna
+    assert users.log_in(as_anna("battery staple")).user.username == anna
 
 
 def create_admin(unit_of_work, passwords, clock, password=None, *, development=False):
@@ -135,8 +135,8 @@ def as_admin(password: str) -> LoginCredentials:
 
 def test_the_first_admin_of_a_development_machine_is_known(users, unit_of_work, passwords, clock):
     assert create_admin(unit_of_work, passwords, clock, development=True) is None
-    profile = users.log_in(as_admin("admin"))
-    assert (profile.token, profile.is_staff) == (admin_token(KEY.get_secret_value()), True)
+    logged_in = users.log_in(as_admin("admin"))
+    assert (logged_in.token, logged_in.user.is_staff) == (admin_token(KEY.get_secret_value()), True)
 
 
 def test_elsewhere_the_first_admin_gets_a_password_of_its_own(
@@ -264,7 +264,7 @@ def test_an_unknown_user_is_not_found(uow: UnitOfWork, superuser, clock):
 def test_a_user_whom_staff_adds_is_active_and_may_do_nothing_yet(unit_of_work, users: Users):
     assert users.add("ben", PASSWORD, executor="admin") is None
 
-    assert users.log_in(LoginCredentials("ben", PASSWORD, "192.0.2.1")).username == "ben"
+    assert users.log_in(LoginCredentials("ben", PASSWORD, "192.0.2.1")).user.username == "ben"
     with unit_of_work.reading() as uow:
         subject = uow.auth_subjects.find_of_user(uow.users.get("ben").id)
         assert uow.permissions.list_of_subject(subject.id) == []
@@ -273,7 +273,7 @@ def test_a_user_whom_staff_adds_is_active_and_may_do_nothing_yet(unit_of_work, u
 
 def test_a_password_is_generated_for_a_user_without_one(users: Users):
     generated = users.add("ben", None, executor="admin")
-    assert users.log_in(LoginCredentials("ben", generated, "192.0.2.1")).username == "ben"
+    assert users.log_in(LoginCredentials("ben", generated, "192.0.2.1")).user.username == "ben"
 
 
 def test_adding_a_user_checks_name_and_password(users: Users, anna: str):

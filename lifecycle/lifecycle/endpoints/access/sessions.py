@@ -104,17 +104,19 @@ async def log_in(
     credentials: Credentials, services: ServicesDep, request: Request, response: Response
 ) -> UserProfileDto:
     """Log in with name and password."""
-    profile = await services.threads.run_with_password(services.users.log_in, credentials)
-    await run_in_threadpool(set_login_cookies, request, response, profile.token, services)
-    return UserProfileDto(username=profile.username, token=profile.token, is_staff=profile.is_staff)
+    logged_in = await services.threads.run_with_password(services.users.log_in, credentials)
+    await run_in_threadpool(set_login_cookies, request, response, logged_in.token, services)
+    return UserProfileDto(
+        username=logged_in.user.username, token=logged_in.token, is_staff=logged_in.user.is_staff
+    )
 
 
 @router.post("/job_session")
 async def open_job_session(credentials: Credentials, services: ServicesDep) -> JobSession:
     """Log in with name and password to call jobs, and for nothing else: the log-in page of PUB."""
-    profile = await services.threads.run_with_password(services.users.log_in, credentials)
+    logged_in = await services.threads.run_with_password(services.users.log_in, credentials)
     purposes = [SessionPurpose.JOBS]
-    opened = await run_in_threadpool(services.sessions.open, profile.token, purposes)
+    opened = await run_in_threadpool(services.sessions.open, logged_in.token, purposes)
     return JobSession(
         session=opened[SessionPurpose.JOBS],
         lifetime_seconds=services.sessions.lifetime_seconds,
@@ -133,13 +135,13 @@ async def open_dashboard_session(
     credentials: Credentials, services: ServicesDep
 ) -> DashboardSession:
     """Log in with name and password to the dashboard, which calls this API and jobs for its visitor."""
-    profile = await services.threads.run_with_password(services.users.log_in, credentials)
+    logged_in = await services.threads.run_with_password(services.users.log_in, credentials)
     purposes = [SessionPurpose.DASHBOARD, SessionPurpose.JOBS]
-    opened = await run_in_threadpool(services.sessions.open, profile.token, purposes)
+    opened = await run_in_threadpool(services.sessions.open, logged_in.token, purposes)
     return DashboardSession(
-        username=profile.username,
-        is_staff=profile.is_staff,
-        is_superuser=profile.is_superuser,
+        username=logged_in.user.username,
+        is_staff=logged_in.user.is_staff,
+        is_superuser=logged_in.user.is_superuser,
         session=opened[SessionPurpose.DASHBOARD],
         job_session=opened[SessionPurpose.JOBS],
         lifetime_seconds=services.sessions.lifetime_seconds,
