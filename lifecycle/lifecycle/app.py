@@ -154,17 +154,11 @@ def create_services(core: Core) -> LifecycleServices:
     deployments = create_deployments(core)
     changes = ChangeFeed(core.unit_of_work)
     return LifecycleServices(
-        config=core.config,
-        clock=core.clock,
-        unit_of_work=core.unit_of_work,
-        secret_box=core.secret_box,
+        **vars(core),
         authenticator=authenticator,
         sessions=browser_sessions,
         users=users,
         tokens=tokens,
-        plugins=core.plugins,
-        infrastructure=core.infrastructure,
-        metrics=core.metrics,
         threads=RouteThreads(core.clock),
         changes=changes,
         gateways=GatewayStreams(changes, core.unit_of_work, core.clock),

@@ -6,7 +6,6 @@ clocks of gateways don't matter. All of it works in maintenance mode: calls that
 
 from datetime import timedelta
 
-from fastapi import APIRouter
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.api.guard_first import LARGE_BODY_BYTES
 from racetrack_commons.entities.async_calls import (
@@ -28,21 +27,16 @@ from lifecycle.config import Config
 from lifecycle.domain.async_call_quota import AsyncCallQuota
 from lifecycle.endpoints.dependencies import (
     AsyncCaller,
-    CommittingRoute,
     ReadingDep,
     ServicesDep,
     UnitOfWorkDep,
+    make_router,
 )
 
 _PREFIX = "/api/v1/job/async"
 ROUTINE_PATHS = (f"{_PREFIX}/claim", f"{_PREFIX}/renew")
 """Paths that each gateway requests every few seconds."""
-router = APIRouter(
-    prefix=_PREFIX,
-    tags=["async calls"],
-    route_class=CommittingRoute,
-    max_body_size=LARGE_BODY_BYTES,
-)
+router = make_router(_PREFIX, "async calls", max_body_size=LARGE_BODY_BYTES)
 
 
 @router.post("/call")

@@ -3,26 +3,26 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel
 from racetrack_commons.entities.call_counts import CallCount, CallReport
 from racetrack_commons.entities.dto import UnixSeconds
 
 from lifecycle.domain.calls import JobCalls
 from lifecycle.endpoints.dependencies import (
-    CommittingRoute,
     GatewaySubject,
     Reader,
     ReadingDep,
     ServicesDep,
     UnitOfWorkDep,
+    make_router,
 )
 from lifecycle.job.calls import list_readable_calls, record_calls
 
 _PREFIX = "/api/v1/calls"
 REPORT_PATH = _PREFIX
 """The path that each gateway requests every few seconds."""
-router = APIRouter(prefix=_PREFIX, tags=["calls"], route_class=CommittingRoute)
+router = make_router(_PREFIX, "calls")
 Days = Annotated[int, Query(ge=1, le=3660)]
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from racetrack_commons.api.guard_first import LARGE_BODY_BYTES
 
@@ -12,14 +11,9 @@ from lifecycle.database.record_tables import (
     RecordTable,
     get_record_table,
 )
-from lifecycle.endpoints.dependencies import CommittingRoute, ReadingDep, ServicesDep, StaffUser
+from lifecycle.endpoints.dependencies import ReadingDep, ServicesDep, StaffUser, make_router
 
-router = APIRouter(
-    prefix="/api/v1/records",
-    tags=["records"],
-    route_class=CommittingRoute,
-    max_body_size=LARGE_BODY_BYTES,
-)
+router = make_router("/api/v1/records", "records", max_body_size=LARGE_BODY_BYTES)
 _LARGEST = 2**31 - 1
 
 

@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from racetrack_client.entities import AuthScope
 from racetrack_commons.api.guard_first import GuardFirstRoute
 from racetrack_commons.auth.token import AuthSubjectType, find_auth_token
-from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobDto
-from racetrack_commons.plugin.engine import PluginEngine
 
 from lifecycle.auth.authenticate import Authenticator, AuthSubject
 from lifecycle.auth.authorize import (
@@ -25,37 +23,27 @@ from lifecycle.auth.authorize import (
 from lifecycle.auth.browser_sessions import BrowserSessions, SessionPurpose
 from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import Users
-from lifecycle.config import Config
-from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lifecycle.core import Core
+from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.wiring import DeploymentServices
-from lifecycle.domain.secrets import SecretBox
 from lifecycle.endpoints.route_threads import RouteThreads
 from lifecycle.event_stream.changes import ChangeFeed
 from lifecycle.event_stream.followed_logs import LogSources
 from lifecycle.event_stream.gateways import GatewayStreams
-from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.job.job_texts import JobTexts
 from lifecycle.job.versions import find_job, require_found
 from lifecycle.maintenance import check_no_maintenance
-from lifecycle.metrics import LifecycleMetrics
 from lifecycle.record_editor import RecordEditor
 
 
 @dataclass(frozen=True)
-class LifecycleServices:
-    """The parts of a running Lifecycle, made by the composition root."""
+class LifecycleServices(Core):
+    """The core of a running Lifecycle, and what its routes use besides."""
 
-    config: Config
-    clock: Clock
-    unit_of_work: UnitOfWorkFactory
-    secret_box: SecretBox
     authenticator: Authenticator
     sessions: BrowserSessions
     users: Users
     tokens: Tokens
-    plugins: PluginEngine
-    infrastructure: InfrastructureRegistry
-    metrics: LifecycleMetrics
     threads: RouteThreads
     changes: ChangeFeed
     gateways: GatewayStreams
@@ -106,6 +94,17 @@ class CommittingRoute(GuardFirstRoute):
     def is_guard(cls, dependency: Callable[..., Any]) -> bool:
         """Return whether the dependency checks the caller, or that callers are served at all."""
         return dependency in _GUARDS or isinstance(dependency, (ScopePermission, JobPermission))
+
+
+STRANGERS_BODY_BYTES = 64 * 1024
+"""The limit of bodies that callers without a token may send."""
+
+
+def make_router(prefix: str, tag: str, max_body_size: int | None = None) -> APIRouter:
+    """Make a router whose routes may write; it has the body limit of the service unless another is given."""
+    return APIRouter(
+        prefix=prefix, tags=[tag], route_class=CommittingRoute, max_body_size=max_body_size
+    )
 
 
 def check_maintenance(services: ServicesDep) -> None:

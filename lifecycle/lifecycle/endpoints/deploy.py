@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from racetrack_client.entities import AuthScope, DeployPayload
@@ -17,7 +17,6 @@ from lifecycle.auth.authorize import (
 )
 from lifecycle.endpoints.dependencies import (
     Administrator,
-    CommittingRoute,
     Count,
     CurrentSubject,
     KnownSubject,
@@ -25,6 +24,7 @@ from lifecycle.endpoints.dependencies import (
     ReadingDep,
     ServicesDep,
     UnitOfWorkDep,
+    make_router,
 )
 from lifecycle.endpoints.presenting import (
     LogsPayload,
@@ -34,7 +34,7 @@ from lifecycle.endpoints.presenting import (
     with_pub_url,
 )
 
-router = APIRouter(prefix="/api/v1", tags=["deployments"], route_class=CommittingRoute)
+router = make_router("/api/v1", "deployments")
 
 
 class DeploymentId(BaseModel):

@@ -1,6 +1,7 @@
 """Routes of single jobs."""
 
-from fastapi import APIRouter
+from collections.abc import Callable
+
 from pydantic import BaseModel
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import DeploymentDto, JobDto
@@ -12,7 +13,6 @@ from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.requests.rollback import RollbackResult
 from lifecycle.endpoints.dependencies import (
     Administrator,
-    CommittingRoute,
     DeletableJob,
     DeployableJob,
     KnownSubject,
@@ -22,12 +22,19 @@ from lifecycle.endpoints.dependencies import (
     ReadingDep,
     ServicesDep,
     UnitOfWorkDep,
+    make_router,
 )
-from lifecycle.endpoints.presenting import WarningsPayload, warn_of, with_pin, with_pub_url
+from lifecycle.endpoints.presenting import (
+    Warnings,
+    WarningsPayload,
+    warn_of,
+    with_pin,
+    with_pub_url,
+)
 from lifecycle.job.version_pins import pin_version, release_pin
 from lifecycle.job.versions import LATEST, find_job
 
-router = APIRouter(prefix="/api/v1", tags=["jobs"], route_class=CommittingRoute)
+router = make_router("/api/v1", "jobs")
 
 
 class PublicEndpointRequestDto(BaseModel):
@@ -83,33 +90,26 @@ async def delete_job(job: DeletableJob, subject: KnownSubject, services: Service
 
 
 @router.post("/job/{job_name}/{job_version}/redeploy", dependencies=[NotInMaintenance])
-async def redeploy(
-    job: DeployableJob, subject: KnownSubject, services: ServicesDep
-) -> WarningsPayload | None:
+async def redeploy(job: DeployableJob, subject: KnownSubject, services: ServicesDep) -> Warnings:
     """Build and deploy a job again from the same source, and wait until it serves."""
-    begin = services.deployments.existing_jobs.redeploy
-    started = await run_in_threadpool(begin, job, subject)
-    return warn_of(await wait_until_called(started, services))
+    jobs = services.deployments.existing_jobs
+    return await carry_out(lambda: jobs.redeploy(job, subject), services)
 
 
 @router.post("/job/{job_name}/{job_version}/reprovision", dependencies=[NotInMaintenance])
-async def reprovision(
-    job: DeployableJob, subject: KnownSubject, services: ServicesDep
-) -> WarningsPayload | None:
+async def reprovision(job: DeployableJob, subject: KnownSubject, services: ServicesDep) -> Warnings:
     """Start the image of a job again, and wait until it serves."""
-    begin = services.deployments.existing_jobs.reprovision
-    started = await run_in_threadpool(begin, job, subject)
-    return warn_of(await wait_until_called(started, services))
+    jobs = services.deployments.existing_jobs
+    return await carry_out(lambda: jobs.reprovision(job, subject), services)
 
 
 @router.post("/job/{job_name}/{job_version}/move", dependencies=[NotInMaintenance])
 async def move(
     payload: MovePayload, job: DeployableJob, subject: KnownSubject, services: ServicesDep
-) -> WarningsPayload | None:
+) -> Warnings:
     """Move a job to another infrastructure target, and wait until it serves there."""
-    begin, target = services.deployments.existing_jobs.move, payload.infrastructure_target
-    started = await run_in_threadpool(begin, job, target, subject)
-    return warn_of(await wait_until_called(started, services))
+    jobs, target = services.deployments.existing_jobs, payload.infrastructure_target
+    return await carry_out(lambda: jobs.move(job, target, subject), services)
 
 
 @router.post("/job/{job_name}/{job_version}/rollback", dependencies=[NotInMaintenance])
@@ -125,6 +125,12 @@ async def roll_back(
     started = await run_in_threadpool(begin, job, subject, wanted)
     await wait_until_called(started.deployment_id, services)
     return started
+
+
+async def carry_out(begin: Callable[[], str], services: LifecycleServices) -> Warnings:
+    """Begin a deployment, whose id `begin` returns, and wait until calls go to what it led to."""
+    deployment_id = await run_in_threadpool(begin)
+    return warn_of(await wait_until_called(deployment_id, services))
 
 
 async def wait_until_called(deployment_id: str, services: LifecycleServices) -> DeploymentDto:
@@ -171,7 +177,7 @@ def get_manifest(job: ReadableJob) -> ManifestPayload:
 @router.put("/job/{job_name}/{job_version}/manifest", dependencies=[NotInMaintenance])
 def update_manifest(
     payload: ManifestPayload, job: DeployableJob, subject: KnownSubject, services: ServicesDep
-) -> WarningsPayload | None:
+) -> Warnings:
     """Replace the manifest of a job; the next redeployment uses it, with a warning if it leaves secrets out."""
     left_out = services.deployments.manifests.edit(job, payload.manifest_yaml, subject)
     return WarningsPayload(warnings=left_out) if left_out else None

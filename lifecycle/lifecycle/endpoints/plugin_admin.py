@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request, UploadFile
+from fastapi import Body, Request, UploadFile
 from fastapi.encoders import jsonable_encoder
 from pydantic import BaseModel
 from racetrack_client.log.context_error import ContextError, get_root_cause
@@ -16,18 +16,13 @@ from starlette.concurrency import run_in_threadpool
 from lifecycle.audit import AuditEvent, AuditEventType, write_event
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.endpoints.dependencies import (
-    CommittingRoute,
     LifecycleServices,
     ServicesDep,
     StaffUser,
+    make_router,
 )
 
-router = APIRouter(
-    prefix="/api/v1/plugin",
-    tags=["plugins"],
-    route_class=CommittingRoute,
-    max_body_size=LARGE_BODY_BYTES,
-)
+router = make_router("/api/v1/plugin", "plugins", max_body_size=LARGE_BODY_BYTES)
 
 
 class PluginActionFailed(RuntimeError):

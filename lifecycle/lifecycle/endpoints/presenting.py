@@ -24,8 +24,12 @@ class WarningsPayload(BaseModel):
     warnings: str
 
 
-def warn_of(deployment: DeploymentDto) -> WarningsPayload | None:
-    """Return the warnings of a deployment; None when it has none, as older clients expect."""
+Warnings = WarningsPayload | None
+"""The answer of a route that may warn; null when there is nothing to warn of, as older clients expect."""
+
+
+def warn_of(deployment: DeploymentDto) -> Warnings:
+    """Return the warnings of a deployment."""
     return WarningsPayload(warnings=deployment.warnings) if deployment.warnings else None
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from racetrack_client.log.errors import ServiceUnavailable
@@ -13,17 +13,17 @@ from lifecycle.config import Config
 from lifecycle.core import Core
 from lifecycle.endpoints.dependencies import (
     Administrator,
-    CommittingRoute,
     CurrentSubject,
     GatewaySubject,
     ReadingDep,
     ServicesDep,
     UnitOfWorkDep,
+    make_router,
 )
 from lifecycle.maintenance import is_maintenance_mode, set_maintenance_mode
 
 _SERVICE = "lifecycle"
-router = APIRouter(prefix="/api/v1", tags=["platform"], route_class=CommittingRoute)
+router = make_router("/api/v1", "platform")
 
 
 class InfoPayload(BaseModel):

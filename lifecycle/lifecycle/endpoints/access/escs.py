@@ -1,21 +1,21 @@
 """Routes of external service consumers."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, Field, TypeAdapter
 
 from lifecycle.auth.holders import add_esc, ensure_holder, get_esc_holder, remove_esc, rename_esc
 from lifecycle.domain.auth import EscDto
 from lifecycle.endpoints.access.tokens import AuthTokenData, NewTokenPayload, to_token_data
 from lifecycle.endpoints.dependencies import (
-    CommittingRoute,
     ReadingDep,
     ServicesDep,
     StaffUser,
     UnitOfWorkDep,
+    make_router,
 )
 from lifecycle.endpoints.lists.paging import ANSWERS, WantedPage, answer_models, cut_page
 
-router = APIRouter(prefix="/api/v1/escs", tags=["ESCs"], route_class=CommittingRoute)
+router = make_router("/api/v1/escs", "ESCs")
 _UNREADABLE = "not readable: it was made with another SECRET_KEY. It is valid; make another one to see its text"
 _ESCS = TypeAdapter(list[EscDto])
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter
 from racetrack_client.entities import AuthScope
 from racetrack_commons.auth.token import AuthSubjectType
@@ -20,18 +20,18 @@ from lifecycle.auth.permissions import Effect, describe_permission, normalize_en
 from lifecycle.domain.auth import AuthSubjectDto, PermissionDto
 from lifecycle.endpoints.dependencies import (
     Administrator,
-    CommittingRoute,
     KnownSubject,
     ReadingDep,
     ServicesDep,
     UnitOfWorkDep,
+    make_router,
 )
 from lifecycle.endpoints.lists.paging import ANSWERS, WantedPage, answer_models, cut_page
 from lifecycle.job.versions import find_job, find_job_to_call
 
 _HIGHEST_ID = 2**63 - 1
 """The highest id that a database can store."""
-router = APIRouter(prefix="/api/v1/auth", tags=["permissions"], route_class=CommittingRoute)
+router = make_router("/api/v1/auth", "permissions")
 
 
 class NewPermissionPayload(BaseModel):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import BaseModel, Field, SecretStr
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.sessions import (
@@ -24,20 +24,16 @@ from lifecycle.endpoints.access.cookies import (
     set_login_cookies,
 )
 from lifecycle.endpoints.dependencies import (
+    STRANGERS_BODY_BYTES,
     AuthToken,
-    CommittingRoute,
     GatewaySubject,
     ReadingDep,
     ServicesDep,
     UserSubject,
+    make_router,
 )
 
-router = APIRouter(
-    prefix="/api/v1/users",
-    tags=["users"],
-    route_class=CommittingRoute,
-    max_body_size=64 * 1024,  # Strangers may send these.
-)
+router = make_router("/api/v1/users", "users", max_body_size=STRANGERS_BODY_BYTES)
 PasswordText = Annotated[SecretStr, Field(max_length=4096)]
 """Longer than any password that is accepted; hashing megabytes would delay other requests."""
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, Field
 from racetrack_commons.auth.token import AuthSubjectType
 from racetrack_commons.entities.dto import UnixSeconds
@@ -12,14 +12,14 @@ from lifecycle.domain.auth import AuthTokenDto
 from lifecycle.endpoints.access.cookies import set_login_cookies
 from lifecycle.endpoints.dependencies import (
     Administrator,
-    CommittingRoute,
     ReadingDep,
     ServicesDep,
     UnitOfWorkDep,
     UserSubject,
+    make_router,
 )
 
-router = APIRouter(prefix="/api/v1/auth", tags=["users"], route_class=CommittingRoute)
+router = make_router("/api/v1/auth", "users")
 _LONGEST_SECONDS = 100 * 365 * 24 * 3600
 
 

@@ -1,6 +1,6 @@
 """Routes of accounts: registration, passwords, and what staff manages."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, TypeAdapter
 from racetrack_commons.entities.dto import UnixSeconds
 
@@ -14,21 +14,17 @@ from lifecycle.endpoints.access.sessions import (
     PasswordText,
 )
 from lifecycle.endpoints.dependencies import (
-    CommittingRoute,
+    STRANGERS_BODY_BYTES,
     ReadingDep,
     ServicesDep,
     StaffUser,
     UnitOfWorkDep,
     UserSubject,
+    make_router,
 )
 from lifecycle.endpoints.lists.paging import ANSWERS, WantedPage, answer_models, cut_page
 
-router = APIRouter(
-    prefix="/api/v1/users",
-    tags=["users"],
-    route_class=CommittingRoute,
-    max_body_size=64 * 1024,  # Strangers may send these.
-)
+router = make_router("/api/v1/users", "users", max_body_size=STRANGERS_BODY_BYTES)
 
 
 class ChangePasswordPayload(BaseModel):

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import JobFamilyDto, JobStatus, ListedJob
 
 from lifecycle.auth.authorize import get_sight, list_permitted_families
 from lifecycle.domain.listed_jobs import JobOrder, WantedJobs
-from lifecycle.endpoints.dependencies import CommittingRoute, Reader, ReadingDep, ServicesDep
+from lifecycle.endpoints.dependencies import Reader, ReadingDep, ServicesDep, make_router
 from lifecycle.endpoints.lists.paging import (
     ANSWERS,
     WantedPage,
@@ -26,7 +26,7 @@ from lifecycle.job.graph import JobGraph, make_graph
 from lifecycle.job.job_texts import JobText
 from lifecycle.job.portfolio import PortfolioJob, RatedJob, rate_jobs
 
-router = APIRouter(prefix="/api/v1", tags=["jobs"], route_class=CommittingRoute)
+router = make_router("/api/v1", "jobs")
 _FAMILIES = TypeAdapter(list[JobFamilyDto])
 _ORDERS = [prefix + order for order in JobOrder for prefix in ("", "-")]
 _STATUSES = [status for status in JobStatus if status is not JobStatus.ORPHANED]
