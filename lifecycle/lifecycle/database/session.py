@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.entities.dto import ChangeKind
-from sqlalchemy import CursorResult, inspect
+from sqlalchemy import ColumnElement, CursorResult, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, InstanceState, Session
 from sqlalchemy.sql.dml import UpdateBase
@@ -22,7 +22,7 @@ from lifecycle.database.tables.auth import (
     UserRow,
 )
 from lifecycle.database.tables.base import Base
-from lifecycle.database.tables.deployment import DeploymentRow
+from lifecycle.database.tables.deployment import DeploymentRow, JobInstanceRow
 from lifecycle.database.tables.installation import AuditLogEventRow, SettingRow
 from lifecycle.database.tables.job import JobFamilyRow, PublicEndpointRow
 
@@ -91,6 +91,13 @@ class WatchingSession(Session):
         if isinstance(statement, UpdateBase) and cast("CursorResult[Any]", result).rowcount != 0:
             self.changes.update(_list_kinds(statement))
         return result
+
+
+def job_condition(
+    row: type[DeploymentRow] | type[JobInstanceRow], job_name: str, job_version: str
+) -> ColumnElement[bool]:
+    """Return the condition that rows are of a job."""
+    return (row.job_name == job_name) & (row.job_version == job_version)
 
 
 def require_found(value: _Found | None, missing: str) -> _Found:

@@ -49,20 +49,6 @@ class PhasePayload(BaseModel):
     phase: str
 
 
-@router.post("/deploy", dependencies=[NotInMaintenance], max_body_size=LARGE_BODY_BYTES)
-def deploy(payload: DeployPayload, subject: CurrentSubject, services: ServicesDep) -> DeploymentId:
-    """Begin to deploy a job."""
-    deployment_id = services.deployments.submitter.deploy(payload, subject)
-    services.metrics.requested_job_deployments.inc()
-    return DeploymentId(id=deployment_id)
-
-
-@router.post("/build", max_body_size=LARGE_BODY_BYTES)
-def build(payload: DeployPayload, subject: CurrentSubject, services: ServicesDep) -> DeploymentId:
-    """Begin to build the image of a job, without deploying it."""
-    return DeploymentId(id=services.deployments.submitter.build(payload, subject))
-
-
 def require_readable_deployment(
     deploy_id: str, subject: KnownSubject, uow: ReadingDep
 ) -> DeploymentDto:
@@ -78,6 +64,36 @@ def require_readable_deployment(
 ReadableDeployment = Annotated[
     DeploymentDto, Depends(require_readable_deployment, scope="function")
 ]
+
+
+def require_own_or_deployable_deployment(
+    deploy_id: str, subject: KnownSubject, uow: ReadingDep
+) -> DeploymentDto:
+    """Return a deployment of the caller, or of a job that the caller may deploy; raises NotPermitted."""
+    deployment = uow.deployments.get(deploy_id)
+    if not list_own_deployments(uow, subject, [deployment]):
+        job = uow.jobs.find(deployment.job_name, deployment.job_version)
+        check_job(uow, subject, deployment.job_name, job, AuthScope.DEPLOY_JOB)
+    return deployment
+
+
+CancellableDeployment = Annotated[
+    DeploymentDto, Depends(require_own_or_deployable_deployment, scope="function")
+]
+
+
+@router.post("/deploy", dependencies=[NotInMaintenance], max_body_size=LARGE_BODY_BYTES)
+def deploy(payload: DeployPayload, subject: CurrentSubject, services: ServicesDep) -> DeploymentId:
+    """Begin to deploy a job."""
+    deployment_id = services.deployments.submitter.deploy(payload, subject)
+    services.metrics.requested_job_deployments.inc()
+    return DeploymentId(id=deployment_id)
+
+
+@router.post("/build", max_body_size=LARGE_BODY_BYTES)
+def build(payload: DeployPayload, subject: CurrentSubject, services: ServicesDep) -> DeploymentId:
+    """Begin to build the image of a job, without deploying it."""
+    return DeploymentId(id=services.deployments.submitter.build(payload, subject))
 
 
 @router.get("/deploy/{deploy_id}")
@@ -105,22 +121,6 @@ def get_build_logs(deployment: ReadableDeployment, uow: ReadingDep, tail: Count 
 def get_plain_build_logs(deployment: ReadableDeployment, uow: ReadingDep, tail: Count = 0) -> str:
     """Show what a deployment's build logged so far, as text without colours."""
     return strip_colours(keep_tail(uow.deployments.get_build_logs(deployment.id), tail))
-
-
-def require_own_or_deployable_deployment(
-    deploy_id: str, subject: KnownSubject, uow: ReadingDep
-) -> DeploymentDto:
-    """Return a deployment of the caller, or of a job that the caller may deploy; raises NotPermitted."""
-    deployment = uow.deployments.get(deploy_id)
-    if not list_own_deployments(uow, subject, [deployment]):
-        job = uow.jobs.find(deployment.job_name, deployment.job_version)
-        check_job(uow, subject, deployment.job_name, job, AuthScope.DEPLOY_JOB)
-    return deployment
-
-
-CancellableDeployment = Annotated[
-    DeploymentDto, Depends(require_own_or_deployable_deployment, scope="function")
-]
 
 
 @router.post("/deploy/{deploy_id}/cancel")

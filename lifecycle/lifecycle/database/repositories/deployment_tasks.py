@@ -7,7 +7,12 @@ from racetrack_commons.entities.dto import DeploymentStatus
 from sqlalchemy import ColumnElement, Select, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from lifecycle.database.session import execute_counting, insert_if_absent, require_found
+from lifecycle.database.session import (
+    execute_counting,
+    insert_if_absent,
+    job_condition,
+    require_found,
+)
 from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow, SourceBundleRow
 from lifecycle.database.tables.job import JobRow
 from lifecycle.domain.deployment import DeploymentTask, Lease, LeaseLost, TaskKind, TaskStep
@@ -63,8 +68,7 @@ class DeploymentTaskRepository:
             select(DeploymentTaskRow)
             .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
             .where(
-                DeploymentRow.job_name == job_name,
-                DeploymentRow.job_version == job_version,
+                job_condition(DeploymentRow, job_name, job_version),
                 DeploymentTaskRow.image_tag == image_tag,
             )
             .order_by(DeploymentTaskRow.created_at.desc())
@@ -160,8 +164,7 @@ class DeploymentTaskRepository:
             .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
             .where(
                 restorable_condition(),
-                DeploymentRow.job_name == job_name,
-                DeploymentRow.job_version == job_version,
+                job_condition(DeploymentRow, job_name, job_version),
             )
             .order_by(DeploymentTaskRow.created_at.desc(), DeploymentTaskRow.deployment_id)
         )
@@ -169,9 +172,7 @@ class DeploymentTaskRepository:
 
     def delete_secrets_of_job(self, job_name: str, job_version: str) -> None:
         """Delete the secrets of all ended deployments of a deleted job, so that no rollback can restore them."""
-        of_job = select(DeploymentRow.id).where(
-            DeploymentRow.job_name == job_name, DeploymentRow.job_version == job_version
-        )
+        of_job = select(DeploymentRow.id).where(job_condition(DeploymentRow, job_name, job_version))
         self._delete_secrets(of_job)
 
     def delete_secrets_beyond(self, newest: int, reconciler: str) -> int:
@@ -262,8 +263,7 @@ class BundleRepository:
             select(DeploymentTaskRow.source_digest)
             .join(DeploymentRow, DeploymentRow.id == DeploymentTaskRow.deployment_id)
             .where(
-                DeploymentRow.job_name == job_name,
-                DeploymentRow.job_version == job_version,
+                job_condition(DeploymentRow, job_name, job_version),
                 DeploymentTaskRow.image_tag == image_tag,
                 DeploymentTaskRow.source_digest.is_not(None),
             )

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased, defer
 
 from lifecycle.database.repositories.deployment_tasks import open_or_restorable_condition
-from lifecycle.database.session import SILENTLY, execute_counting, require_found
+from lifecycle.database.session import SILENTLY, execute_counting, job_condition, require_found
 from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow, JobInstanceRow
 from lifecycle.database.tables.job import JobRow
 from lifecycle.domain.deployment import TaskStep, is_cancellation
@@ -91,8 +91,7 @@ class DeploymentRepository:
             self._query()
             .join(DeploymentTaskRow, DeploymentTaskRow.deployment_id == DeploymentRow.id)
             .where(
-                DeploymentRow.job_name == job_name,
-                DeploymentRow.job_version == job_version,
+                job_condition(DeploymentRow, job_name, job_version),
                 DeploymentRow.status == DeploymentStatus.IN_PROGRESS,
                 DeploymentTaskRow.step != TaskStep.ENDED,
             )
@@ -181,7 +180,7 @@ class DeploymentRepository:
         """Return the build log of the newest deployment of a job; None when the job has no deployment."""
         query = (
             select(func.coalesce(DeploymentRow.build_logs, ""))
-            .where(DeploymentRow.job_name == job_name, DeploymentRow.job_version == job_version)
+            .where(job_condition(DeploymentRow, job_name, job_version))
             .order_by(DeploymentRow.update_time.desc(), DeploymentRow.create_time.desc())
         )
         return self._session.scalars(query.limit(1)).first()

@@ -7,7 +7,7 @@ from racetrack_commons.entities.dto import DeploymentStatus
 from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
-from lifecycle.database.session import execute_counting, require_found
+from lifecycle.database.session import execute_counting, job_condition, require_found
 from lifecycle.database.tables.deployment import (
     DeploymentRow,
     InstanceSpecRow,
@@ -48,9 +48,7 @@ class InstanceRepository:
 
     def list_of_job(self, job_name: str, job_version: str) -> list[JobInstance]:
         """List all instances of a job, in any state, the oldest first."""
-        query = select(JobInstanceRow).where(
-            JobInstanceRow.job_name == job_name, JobInstanceRow.job_version == job_version
-        )
+        query = select(JobInstanceRow).where(job_condition(JobInstanceRow, job_name, job_version))
         return self._list(query.order_by(JobInstanceRow.create_time))
 
     def list_serving(self) -> list[JobInstance]:
@@ -62,8 +60,7 @@ class InstanceRepository:
     def find_serving(self, job_name: str, job_version: str) -> JobInstance | None:
         """Return the instance that receives the calls of a job, or None."""
         query = select(JobInstanceRow).where(
-            JobInstanceRow.job_name == job_name,
-            JobInstanceRow.job_version == job_version,
+            job_condition(JobInstanceRow, job_name, job_version),
             JobInstanceRow.state == InstanceState.SERVING,
         )
         return next(iter(self._list(query.limit(1))), None)
