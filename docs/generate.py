@@ -20,15 +20,17 @@ from pydantic.fields import FieldInfo
 from racetrack_client.manifest.manifest import GitManifest, Manifest, ResourcesManifest
 from racetrack_client.manifest.rules import DEPRECATED_KEYS
 from racetrack_client.utils.quantity import Quantity
+from racetrack_commons.deploy.image_places import ImagePlaces
 from racetrack_commons.settings import Settings
 
 DOCS = Path(__file__).parent
 MARK = "<!-- The rest is written by `make docs`. -->\n"
 SECTIONS: tuple[tuple[str, type[Settings], type[BaseModel]], ...] = (
     ("Every service", Settings, BaseModel),
-    ("Lifecycle, and the Supervisor with it", LifecycleConfig, Settings),
+    ("Lifecycle, the Supervisor and the Image Builder", ImagePlaces, Settings),
+    ("Lifecycle, and the Supervisor with it", LifecycleConfig, ImagePlaces),
     ("Supervisor only", SupervisorConfig, LifecycleConfig),
-    ("Image Builder", ImageBuilderConfig, Settings),
+    ("Image Builder", ImageBuilderConfig, ImagePlaces),
     ("PUB", PubConfig, Settings),
     ("Dashboard", DashboardConfig, Settings),
 )

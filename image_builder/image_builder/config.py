@@ -5,11 +5,12 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 from racetrack_client.entities import ImageKind
+from racetrack_commons.deploy.image_places import ImagePlaces
 from racetrack_commons.disk_space import DiskSpace
-from racetrack_commons.settings import CommaSeparated, Settings
+from racetrack_commons.settings import CommaSeparated
 
 
-class ImageBuilderConfig(Settings):
+class ImageBuilderConfig(ImagePlaces):
     """Settings of one Image Builder process, from the environment and from `CONFIG_FILE`."""
 
     http_addr: str = "0.0.0.0"  # noqa: S104 - a service in a container listens on all its addresses
@@ -27,10 +28,6 @@ class ImageBuilderConfig(Settings):
     """Directory of the installed plugins; all services share it."""
     bundled_plugins_dir: Path | None = None
     """Directory of plugins that `image_builder build` installs into `plugins_dir` when they are missing."""
-    images_dir: Path = Path("data/images")
-    """Directory of the images of process jobs."""
-    environments_dir: Path = Path("data/environments")
-    """Directory of the virtual environments of process jobs."""
     workspaces_dir: Path = Path("data/workspaces")
     """Directory of the files of running builds."""
     build_logs_dir: Path = Path(".build-logs")
@@ -74,12 +71,6 @@ class ImageBuilderConfig(Settings):
 
     image_kinds: CommaSeparated[ImageKind] = (ImageKind.PROCESS,)
     """Kinds of images that this builder makes, separated by commas: `process`, `docker`."""
-    docker_registry: str = ""
-    """Registry that job images are pushed to; empty: images stay on the Docker engine that made them."""
-    docker_registry_namespace: str = "racetrack"
-    """Namespace of job images in the registry."""
-    platform_name: str = "racetrack"
-    """Name that distinguishes our images and containers from those of another platform on the same Docker engine."""
     docker_build_network: str = "default"
     """Network of the RUN steps of a build; `host` lets them reach ports that are only open on the engine's machine."""
     docker_wait_seconds: float = 30

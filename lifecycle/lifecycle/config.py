@@ -11,9 +11,9 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from racetrack_client.entities import AuthScope
 from racetrack_client.utils.quantity import Quantity
-from racetrack_commons.deploy.image import ImageRegistry
+from racetrack_commons.deploy.image_places import ImagePlaces
 from racetrack_commons.disk_space import DiskSpace
-from racetrack_commons.settings import CommaSeparated, Settings
+from racetrack_commons.settings import CommaSeparated
 
 from lifecycle.domain.calls import CallerRecording
 
@@ -25,7 +25,7 @@ class BuiltInTarget(StrEnum):
     DOCKER = "docker"
 
 
-class Config(Settings):
+class Config(ImagePlaces):
     """Settings of one Lifecycle process, from the environment and from `CONFIG_FILE`."""
 
     http_addr: str = "0.0.0.0"  # noqa: S104 - a service in a container listens on all its addresses
@@ -93,19 +93,11 @@ class Config(Settings):
     """Domain of the cluster, from which external URLs and the domain of the auth cookie are made."""
     racetrack_subdomain: str = "racetrack"
     """Subdomain of Racetrack, put before `cluster_fqdn` in external URLs."""
-    docker_registry: str = ""
-    """Registry that job images are pulled from. Empty: images stay on the Docker engine that made them."""
-    docker_registry_namespace: str = "racetrack"
-    """Namespace of job images in the registry."""
 
     plugins_dir: Path = Path(".plugins")
     """Directory that plugins are installed in; all services share it."""
     bundled_plugins_dir: Path | None = None
     """Directory of plugins that a fresh platform installs by itself. Unset: it installs none."""
-    images_dir: Path = Path("data/images")
-    """Directory of the images of process jobs."""
-    environments_dir: Path = Path("data/environments")
-    """Directory of the virtual environments of process jobs."""
     job_logs_dir: Path = Path("data/logs/jobs")
     """Directory of the logs of process jobs."""
     job_log_retention_days: int = Field(7, ge=0)
@@ -143,8 +135,6 @@ class Config(Settings):
     """
     max_job_threads: int = Field(8192, ge=0)
     """Processes and threads that each replica of a process job may have at once, where it has a cgroup. 0: no limit."""
-    platform_name: str = "racetrack"
-    """Name that distinguishes this platform's images and containers from another platform's on the same Docker engine."""
     docker_host: str = "unix:///var/run/docker.sock"
     """Address of the Docker engine."""
     docker_network: str = "racetrack_default"
@@ -253,11 +243,6 @@ class Config(Settings):
         if BuiltInTarget.PROCESS in self.built_in_targets:
             directories.append(self.job_logs_dir)
         return DiskSpace(directories, self.min_free_disk_bytes)
-
-    @property
-    def image_registry(self) -> ImageRegistry:
-        """The place of the images of jobs."""
-        return ImageRegistry(self.docker_registry, self.docker_registry_namespace)
 
     @property
     def cluster_name(self) -> str:

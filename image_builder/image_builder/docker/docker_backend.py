@@ -12,7 +12,6 @@ from datetime import datetime
 from racetrack_client.docker_labels import DockerLabel
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
-from racetrack_commons.deploy.image import ImageRegistry
 from racetrack_commons.entities.dto import JobImage
 
 from image_builder.config import ImageBuilderConfig
@@ -138,7 +137,7 @@ def create_docker_backend(
     """Wire the backend. `environment` holds all variables that Docker's client inherits."""
     docker = DockerCli(environment)
     settings = ImageSettings(
-        registry=ImageRegistry(config.docker_registry, config.docker_registry_namespace),
+        registry=config.image_registry,
         platform=config.platform_name,
         network=config.docker_build_network,
         timeout_seconds=config.build_timeout_seconds,
