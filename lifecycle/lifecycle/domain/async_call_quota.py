@@ -1,4 +1,4 @@
-"""How many async calls, of which size, may be kept."""
+"""The quota of async calls: the number and size of those that are kept."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""How much of one kind is stored."""
+"""The amount of one kind that is stored."""
 
 from dataclasses import dataclass
 
