@@ -52,7 +52,7 @@ class TaskStep(StrEnum):
 
 
 class DeploymentWork(RegistryDto, frozen=True):
-    """What a deployment is to do, and what it starts from."""
+    """The work of a deployment, and the image, source and secrets that it starts from."""
 
     kind: TaskKind
     force: bool = False

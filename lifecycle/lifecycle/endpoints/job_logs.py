@@ -20,7 +20,7 @@ from lifecycle.endpoints.dependencies import (
     ServicesDep,
 )
 from lifecycle.endpoints.presenting import LogsPayload, keep_tail, strip_colours
-from lifecycle.event_stream.followed_logs import stream_lines
+from lifecycle.event_stream.followed_logs import EarlierLines, stream_lines
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.job.versions import find_job, is_alias, may_mean
 
@@ -84,7 +84,7 @@ async def follow_logs(
     job: ReadableJob, services: ServicesDep, tail: Count = 20, since: Since = None
 ) -> StreamingResponse:
     """Stream the log of a job as server-sent events, a JSON string each line; first the last lines, or those since a time."""
-    log = services.logs.open(job, str(tail), since)
+    log = services.logs.open(job, EarlierLines(str(tail), since))
     return StreamingResponse(
         stream_lines(log),
         media_type="text/event-stream",

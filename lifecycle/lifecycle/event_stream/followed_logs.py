@@ -28,26 +28,36 @@ _MOST_WAITING_CHARACTERS = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
+class EarlierLines:
+    """The lines that a reader gets of those that were written before."""
+
+    tail: str | None = None
+    """The number of last lines; None leaves it to the target."""
+    since: datetime | None = None
+    """The time from which on there are lines; None: from whenever they are."""
+
+    def describe(self) -> dict[str, str]:
+        """Return the resource properties about them that streamers expect."""
+        properties = {} if self.tail is None else {"tail": self.tail}
+        if self.since is not None:
+            properties["since"] = self.since.astimezone(UTC).isoformat()
+        return properties
+
+
+@dataclass(frozen=True)
 class FollowedJobLog:
     """The log of a job, and the streamer that reads it from the infrastructure target."""
 
     job: JobDto
     streamer: LogsStreamer
-    tail: str | None = None
-    """The number of last lines to begin with; None leaves it to the target."""
-    since: datetime | None = None
-    """The time from which on there are lines to begin with; None: from whenever they are."""
+    earlier: EarlierLines = EarlierLines()
     look_again: Callable[[], "FollowedJobLog | None"] = lambda: None
     """Returns the log at another target if the job has moved there, else None; raises EntityNotFound if the job is gone."""
 
     def describe(self) -> dict[str, str]:
         """Return the resource properties that streamers expect."""
-        properties = {"job_name": self.job.name, "job_version": self.job.version}
-        if self.tail is not None:
-            properties["tail"] = self.tail
-        if self.since is not None:
-            properties["since"] = self.since.astimezone(UTC).isoformat()
-        return properties
+        names = {"job_name": self.job.name, "job_version": self.job.version}
+        return names | self.earlier.describe()
 
 
 @dataclass(frozen=True)
@@ -73,20 +83,22 @@ class LogSources:
         if tail is not None and not str(tail).isdecimal():
             raise ValidationError(f"tail must be a number of lines, not {tail!r}")
         job = self._require_readable_job(name, version, token)
-        return self.open(job, None if tail is None else str(tail))
+        return self.open(job, EarlierLines(None if tail is None else str(tail)))
 
-    def open(self, job: JobDto, tail: str | None, since: datetime | None = None) -> FollowedJobLog:
+    def open(self, job: JobDto, earlier: EarlierLines) -> FollowedJobLog:
         """Return the log of a job; raises ServiceUnavailable if its target can't follow logs."""
         streamer = self.infrastructure.get(job.infrastructure_target or "").logs_streamer
         if streamer is None:
             raise ServiceUnavailable(f"the infrastructure target of job {job} can't follow logs")
-        return FollowedJobLog(job, streamer, tail, since, lambda: self._find_moved(job, tail))
+        return FollowedJobLog(
+            job, streamer, earlier, look_again=lambda: self._find_moved(job, earlier.tail)
+        )
 
     def _find_moved(self, job: JobDto, tail: str | None) -> FollowedJobLog | None:
         with self.unit_of_work.reading() as uow:
             now = uow.jobs.get(job.name, job.version)
         has_moved = now.infrastructure_target != job.infrastructure_target
-        return self.open(now, tail) if has_moved else None
+        return self.open(now, EarlierLines(tail)) if has_moved else None
 
     def _require_readable_job(self, name: str, version: str, token: str | None) -> JobDto:
         subject = self._find_reader(token)

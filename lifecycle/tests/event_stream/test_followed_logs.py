@@ -3,7 +3,12 @@ import contextlib
 import threading
 
 import pytest
-from lifecycle.event_stream.followed_logs import FollowedJobLog, WaitingLines, stream_lines
+from lifecycle.event_stream.followed_logs import (
+    EarlierLines,
+    FollowedJobLog,
+    WaitingLines,
+    stream_lines,
+)
 from lifecycle.testing.fakes import FakeStreamer
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable
 from racetrack_commons.testing.builders import a_job
@@ -18,7 +23,7 @@ def test_each_line_is_one_event_however_it_looks():
     streamer = FakeStreamer(["plain", 'with "quotes"\nand a break'])
 
     async def follow():
-        events = stream_lines(FollowedJobLog(a_job(), streamer, tail="5"))
+        events = stream_lines(FollowedJobLog(a_job(), streamer, EarlierLines("5")))
         taken = await take(events, 2)
         await events.aclose()
         return taken
@@ -33,7 +38,7 @@ def test_the_session_ends_when_the_reader_leaves():
     streamer = FakeStreamer(["one"])
 
     async def follow():
-        events = stream_lines(FollowedJobLog(a_job(), streamer, tail="5"))
+        events = stream_lines(FollowedJobLog(a_job(), streamer, EarlierLines("5")))
         await take(events, 1)
         (properties,) = streamer.sessions.values()
         await events.aclose()

@@ -1,4 +1,4 @@
-"""What the targets of these plugins have in common. Each plugin links to this file, so that its package has a copy."""
+"""The common parts of the targets of these plugins. Each plugin links to this file, so that its package has a copy."""
 
 from contextlib import contextmanager
 
