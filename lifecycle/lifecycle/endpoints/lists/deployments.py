@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
@@ -11,7 +11,7 @@ from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import check_reads_family, get_sight, list_visible_deployments
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.listed_deployments import DeploymentOrder, WantedDeployments
-from lifecycle.endpoints.dependencies import CommittingRoute, CurrentSubject, ReadingDep
+from lifecycle.endpoints.dependencies import CurrentSubject, ReadingDep, make_router
 from lifecycle.endpoints.lists.paging import (
     ANSWERS,
     answer_models,
@@ -21,7 +21,7 @@ from lifecycle.endpoints.lists.paging import (
 )
 from lifecycle.endpoints.presenting import with_kinds
 
-router = APIRouter(prefix="/api/v1", tags=["deployments"], route_class=CommittingRoute)
+router = make_router("/api/v1", "deployments")
 _DEPLOYMENTS = TypeAdapter(list[DeploymentDto])
 _ORDERS = [prefix + order for order in DeploymentOrder for prefix in ("", "-")]
 _FORMER_FIELDS = {"limit", "job_name", "job_version"}
