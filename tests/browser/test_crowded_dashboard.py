@@ -1,96 +1,31 @@
 """The dashboard of a platform with 10 000 jobs, and with many open tabs."""
 
-import os
 import re
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 
-import httpx
-import psutil
 import pytest
+from browser.bare_platform import BarePlatform, start_bare_platform
 from browser.watching import Watch
 from playwright.sync_api import BrowserContext, Page, expect
-from racetrack_commons.testing.serving import free_port
-from stacks.stack import ROOT
 
 JOBS = 10_000
 TABS = 20
 pytestmark = pytest.mark.timeout(400)  # Adding the jobs takes its time.
 
 
-@dataclass(frozen=True)
-class CrowdedPlatform:
-    """Lifecycle and the dashboard alone, over a database full of jobs that nothing runs."""
-
-    dashboard: subprocess.Popen[bytes]
-    url: str
-
-    def read_memory(self) -> float:
-        """Return the resident memory of the dashboard in MB."""
-        return psutil.Process(self.dashboard.pid).memory_info().rss / 1024**2
-
-
 @pytest.fixture(scope="module")
-def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrowdedPlatform]:
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BarePlatform]:
     folder = tmp_path_factory.mktemp("crowded")
-    lifecycle, dashboard = free_port(), free_port()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DEVELOPMENT_MODE": "true",
-        "AUTH_KEY": "a key of a crowded platform, long enough",
-        "SECRET_KEY": "a key of a crowded platform",
-        "HTTP_ADDR": "127.0.0.1",
-        "HTTP_PORT": str(lifecycle),
-        "DB_TYPE": "sqlite",
-        "DB_PATH": str(folder / "racetrack.sqlite3"),
-        "PLUGINS_DIR": str(folder / "plugins"),
-        "DASHBOARD_PORT": str(dashboard),
-        "LIFECYCLE_URL": f"http://127.0.0.1:{lifecycle}/lifecycle",
-        "MALLOC_ARENA_MAX": "2",
-    }
-    seed = [ROOT / "tests/performance/seed_jobs.py", "--jobs", str(JOBS)]
-    subprocess.run([sys.executable, *seed], cwd=folder, env=environment, check=True)
-    with ExitStack() as services:
-        start(services, ["lifecycle", "serve"], folder, environment)
-        process = start(services, ["dashboard"], folder, environment)
-        await_answer(f"http://127.0.0.1:{dashboard}/ready")
-        yield CrowdedPlatform(process, f"http://127.0.0.1:{dashboard}/dashboard")
-
-
-def start(
-    services: ExitStack, command: list[str], folder: Path, environment: dict[str, str]
-) -> subprocess.Popen[bytes]:
-    log = services.enter_context((folder / f"{command[0]}.log").open("wb"))
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command], cwd=folder, env=environment, stdout=log, stderr=log
-    )
-    services.callback(process.wait)
-    services.callback(process.terminate)
-    return process
-
-
-def await_answer(url: str) -> None:
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            if httpx.get(url, timeout=5, trust_env=False).is_success:
-                return
-        except httpx.RequestError:
-            pass
-        assert time.monotonic() < deadline, f"{url} did not answer"
-        time.sleep(0.1)
+    seed = ("tests/performance/seed_jobs.py", "--jobs", str(JOBS))
+    with start_bare_platform(folder, *seed) as platform:
+        yield platform
 
 
 @pytest.fixture
 def page(visitor: BrowserContext, crowded, log_in) -> Iterator[Page]:
     watch = Watch.over(visitor, "127.0.0.1")
     page = visitor.new_page()
-    page.goto(f"{crowded.url}/jobs")
+    page.goto(f"{crowded.dashboard_url}/jobs")
     log_in(page, "admin", "admin")
     expect(page.get_by_text("of 10000")).to_be_visible()
     yield page
@@ -139,6 +74,6 @@ def test_search_order_and_page_are_in_the_url(page):
 def test_many_open_tabs_take_little_memory(page, crowded, visitor):
     for _ in range(TABS - 1):
         tab = visitor.new_page()
-        tab.goto(f"{crowded.url}/jobs", wait_until="commit")
+        tab.goto(f"{crowded.dashboard_url}/jobs", wait_until="commit")
         expect(tab.get_by_text("of 10000")).to_be_visible()
     assert crowded.read_memory() <= 120
