@@ -3,7 +3,7 @@
 import stat
 from pathlib import Path
 
-SERVICES = ("lifecycle", "lifecycle-supervisor", "image-builder", "pub")
+SERVICES = ("lifecycle", "lifecycle-supervisor", "image-builder", "pub", "dashboard")
 SECRETS = ("AUTH_KEY", "SECRET_KEY", "ADMIN_TOKEN", "PUB_AUTH_TOKEN", "IMAGE_BUILDER_AUTH_TOKEN")
 
 
@@ -37,6 +37,7 @@ def test_each_service_gets_only_its_own_secrets(embedded_stack):
         "lifecycle": {"AUTH_KEY", "SECRET_KEY", "ADMIN_PASSWORD"},
         "lifecycle-supervisor": {"AUTH_KEY", "SECRET_KEY"},
         "image-builder": {"AUTH_KEY"},
+        "dashboard": set(),
         "pub": {"LIFECYCLE_AUTH_TOKEN"},
     }
 

@@ -178,7 +178,7 @@ def test_a_sandbox_keeps_a_job_from_the_platform_though_both_have_one_user(
 ):
     stack, data = sandbox_stack, sandbox_stack.data
     stack.racetrack("deploy", str(job_directory("spy", SPY)))
-    services = ("lifecycle", "lifecycle-supervisor", "image-builder", "pub")
+    services = ("lifecycle", "lifecycle-supervisor", "image-builder", "pub", "dashboard")
     closed = [
         *(data / name for name in (".", "racetrack.sqlite3", "secrets", "logs", "images")),
         *(f"/proc/{stack.service_pid(name)}/environ" for name in services),
