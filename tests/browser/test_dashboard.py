@@ -84,3 +84,59 @@ def test_lifecycle_that_is_away_is_told_until_it_is_back(page, stack, job_direct
     expect(away).to_be_hidden(timeout=60_000)
     stack.racetrack("deploy", str(job_directory("after-the-kill", JOB.format(factor=3))))
     expect(page.get_by_role("link", name="after-the-kill")).to_be_visible()
+
+
+def test_a_job_is_tried_followed_broken_and_brought_back(page, stack, job_directory):
+    def write(line: str) -> str:
+        code = f"import sys\n\n\nclass Job:\n    def perform(self, x: float = 21):\n        {line}\n"
+        return str(job_directory("traveller", code))
+
+    stack.racetrack("deploy", write("print('doubling', x); return x * 2"))
+    page.get_by_role("link", name="traveller").click()
+    expect(page.get_by_role("heading", name="traveller 0.0.1")).to_be_visible()
+
+    page.get_by_role("link", name="Try it").click()
+    page.get_by_label(re.compile(r"^x\b")).fill("4")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_label("Body of the answer")).to_have_text("8")
+
+    page.get_by_role("link", name="Logs", exact=True).click()
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("doubling 4")
+    stack.racetrack("call", "traveller", '{"x": 5}')
+    expect(log).to_contain_text("doubling 5")
+
+    stack.racetrack("deploy", write("return x * 3"), "--force")
+    broken = job_directory("traveller", "import sys\n\nraise OSError('the model is gone')\n")
+    stack.racetrack("deploy", str(broken), "--force", check=False)
+    page.get_by_role("link", name="Deployments").last.click()
+    failed = page.get_by_role("row").filter(has_text="failed")
+    expect(failed).to_have_count(1)
+    assert stack.call("traveller/latest/api/v1/perform", {"x": 1}).json() == 3
+
+    page.get_by_role("button", name=re.compile("Roll back")).click()
+    page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+    serving = page.get_by_role("row").filter(has_text="serves")
+    expect(serving).to_contain_text("rollback")
+    assert stack.call("traveller/latest/api/v1/perform", {"x": 1}).json() == 2
+
+    failed.get_by_role("link").first.click()
+    expect(page.get_by_text("the model is gone").first).to_be_visible()
+
+
+def test_a_manifest_is_edited_and_saved(page, stack, job_directory):
+    stack.racetrack("deploy", str(job_directory("edited", JOB.format(factor=2))))
+    page.goto(f"{stack.dashboard_url}/jobs/edited/0.0.1?tab=manifest")
+    editor = page.get_by_role("textbox", name="Manifest of the job")
+    editor.click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("\nlabels: {team: blue}\n")
+    expect(page.get_by_text("The manifest is valid.")).to_be_visible()
+
+    page.get_by_role("button", name="Save …").click()
+    expect(page.get_by_label("Changes")).to_contain_text("team: blue")
+    page.get_by_role("button", name="Save only").click()
+
+    expect(page.get_by_text("The manifest is saved.")).to_be_visible()
+    manifest = stack.api("GET", "job/edited/0.0.1/manifest").json()["manifest_yaml"]
+    assert "labels: {team: blue}" in manifest
