@@ -87,8 +87,14 @@ def test_lifecycle_that_is_away_is_told_until_it_is_back(page, stack, job_direct
 
 
 def test_a_job_is_tried_followed_broken_and_brought_back(page, stack, job_directory):
-    def write(line: str) -> str:
-        code = f"import sys\n\n\nclass Job:\n    def perform(self, x: float = 21):\n        {line}\n"
+    def write(perform: str, start: str = "pass") -> str:
+        code = f"""class Job:
+    def __init__(self):
+        {start}
+
+    def perform(self, x: float = 21):
+        {perform}
+"""
         return str(job_directory("traveller", code))
 
     stack.racetrack("deploy", write("print('doubling', x); return x * 2"))
@@ -107,8 +113,8 @@ def test_a_job_is_tried_followed_broken_and_brought_back(page, stack, job_direct
     expect(log).to_contain_text("doubling 5")
 
     stack.racetrack("deploy", write("return x * 3"), "--force")
-    broken = job_directory("traveller", "import sys\n\nraise OSError('the model is gone')\n")
-    stack.racetrack("deploy", str(broken), "--force", check=False)
+    broken = write("return x", start="raise OSError('the model is gone')")
+    stack.racetrack("deploy", broken, "--force", check=False)
     page.get_by_role("link", name="Deployments").last.click()
     failed = page.get_by_role("row").filter(has_text="failed")
     expect(failed).to_have_count(1)
@@ -116,8 +122,8 @@ def test_a_job_is_tried_followed_broken_and_brought_back(page, stack, job_direct
 
     page.get_by_role("button", name=re.compile("Roll back")).click()
     page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
-    serving = page.get_by_role("row").filter(has_text="serves")
-    expect(serving).to_contain_text("rollback")
+    serving = page.get_by_role("row").filter(has_text="serves now")
+    expect(serving).to_contain_text(re.compile("rollback", re.IGNORECASE))
     assert stack.call("traveller/latest/api/v1/perform", {"x": 1}).json() == 2
 
     failed.get_by_role("link").first.click()
