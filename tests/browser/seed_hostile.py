@@ -4,10 +4,11 @@ Each payload is in a row of its own, for lists; the job and the deployment `all`
 """
 
 import json
+import zipfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 import yaml
-from browser.payloads import make_payloads
 from lifecycle.app import prepare_database
 from lifecycle.config import Config
 from lifecycle.database.connections import connect
@@ -18,6 +19,9 @@ from lifecycle.database.tables.job import JobFamilyRow, JobRow, PublicEndpointRo
 from racetrack_commons.testing.builders import a_manifest_dict
 from sqlalchemy.orm import Session
 
+from browser.payloads import make_payloads
+
+PLUGIN = "hostile"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -103,8 +107,19 @@ def _make_deployment(number: int, name: str, manifest: str, payload: str) -> Dep
     )
 
 
+def write_plugin(folder: Path, text: str) -> None:
+    """Install a plugin whose documentation and configuration are the text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    code = f"class Plugin:\n    def markdown_docs(self):\n        return {text!r}\n"
+    manifest = {"name": PLUGIN, "version": "1.0.0", "category": "core", "url": text}
+    with zipfile.ZipFile(folder / f"{PLUGIN}-1.0.0.zip", "w") as package:
+        package.writestr("plugin-manifest.yaml", yaml.safe_dump(manifest))
+        package.writestr("plugin.py", code)
+    (folder / f"broken {make_payloads()[12]}.zip".replace("/", "")).write_text(text)
+
+
 def main() -> None:
-    """Migrate the database, and add the rows."""
+    """Migrate the database, and add the rows and the plugin."""
     config = Config()
     prepare_database(config)
     payloads = make_payloads()
@@ -113,6 +128,7 @@ def main() -> None:
             add_rows(session, number, f"{number:03} {payload}", payload)
         add_rows(session, 0, "all", "\n\n".join(payloads))
         session.commit()
+    write_plugin(Path(config.plugins_dir), "\n\n".join(payloads))
 
 
 if __name__ == "__main__":

@@ -4,16 +4,49 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from browser.bare_platform import BarePlatform, start_bare_platform
-from browser.payloads import make_payloads
 from dashboard.site import PAGES
 from playwright.sync_api import BrowserContext, Page, expect
 
+from browser.bare_platform import BarePlatform, start_bare_platform
+from browser.payloads import make_payloads
+from browser.seed_hostile import PLUGIN, make_id
+
 PAYLOADS = make_payloads()
 FIRST = quote(f"001 {PAYLOADS[0]}", safe="")
+TABS = ("", "try", "logs", "build-log", "manifest", "deployments", "access")
 VISITS = {
     "/": ["/"],
-    "/jobs": ["/jobs?size=200&sort=name"],
+    "/jobs": ["/jobs?size=200&sort=name", "/jobs?view=tree&open=all"],
+    "/jobs/deploy": ["/jobs/deploy"],
+    "/profile": ["/profile"],
+    "/change-password": ["/change-password"],
+    "/jobs/{name}/{version}": [
+        *(f"/jobs/all/1.0.0?tab={tab}" for tab in TABS),
+        f"/jobs/{FIRST}/1.0.0",
+        f"/jobs/{FIRST}/latest?tab=access",
+    ],
+    "/deployments": ["/deployments?size=200"],
+    "/deployments/{deployment_id}": [f"/deployments/{make_id(3, 0)}"],
+    "/portfolio": ["/portfolio?size=200"],
+    "/activity": ["/activity?size=200"],
+    "/graph": ["/graph"],
+    "/permissions": ["/permissions"],
+    "/consumers": ["/consumers?size=200"],
+    "/consumers/{consumer_id}": [f"/consumers/{make_id(4, number)}" for number in (0, 1)],
+    "/users": ["/users?size=200"],
+    "/plugins": ["/plugins"],
+    "/plugins/{plugin_name}/{plugin_version}/config": [f"/plugins/{PLUGIN}/1.0.0/config"],
+    "/administration": ["/administration"],
+    "/records": ["/records"],
+    "/records/{table}": ["/records/registry_job?size=200", "/records/registry_esc?size=200"],
+    "/records/{table}/new": ["/records/registry_job/new"],
+    "/records/{table}/{record_id}": [
+        f"/records/registry_job/{make_id(1, 0)}",
+        f"/records/registry_deployment/{make_id(3, 0)}",
+    ],
+    "/docs": ["/docs"],
+    "/docs/{page}": ["/docs/jobs", f"/docs/{FIRST}"],
+    "/docs/plugin/{plugin_name}": [f"/docs/plugin/{PLUGIN}"],
 }
 """The paths that are visited of each page: of lists, all rows."""
 RAN = """() => {
