@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
 from browser.bare_platform import BarePlatform, start_bare_platform
 from browser.watching import Watch
-from playwright.sync_api import BrowserContext, Page, expect
 
 JOBS = 10_000
 TABS = 20

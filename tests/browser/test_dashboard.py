@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from browser.watching import Watch, list_barriers
 from playwright.sync_api import Page, expect
+
+from browser.watching import Watch, list_barriers
 
 JOB = """class Job:
     def perform(self, x: float = 1):

@@ -73,8 +73,12 @@ def test_a_page_has_no_barrier_no_error_and_nothing_of_other_hosts(session, plac
     barriers = {}
     for path in places.paths.get(pattern, [pattern]):
         page = session.new_page()
+        page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        open_page(page, f"{places.stack.dashboard_url}{path}")
         for width, theme in ((WIDE, "light"), (WIDE, "dark"), (NARROW, "light")):
-            show(page, f"{places.stack.dashboard_url}{path}", width, theme)
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=theme)
+            expect(page.locator("body.body--dark")).to_have_count(int(theme == "dark"))
             barriers[path, width, theme] = list_barriers(page)
             picture(page, path, width, theme)
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW, path
@@ -83,9 +87,8 @@ def test_a_page_has_no_barrier_no_error_and_nothing_of_other_hosts(session, plac
     assert watch.complaints == []
 
 
-def show(page: Page, url: str, width: int, theme: str) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+def open_page(page: Page, url: str) -> None:
+    page.set_viewport_size({"width": WIDE, "height": 900})
     page.goto(url)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.wait_for_load_state("networkidle")

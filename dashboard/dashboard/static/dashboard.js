@@ -62,6 +62,14 @@
     event.stopImmediatePropagation();
   }, true);
 
+  // The library's tables can be scrolled by the keyboard, and its loading bar has a name.
+  const frames = [".q-table__middle", ".rt-prose table", ".rt-prose pre"].map((name) => `${name}:not([tabindex])`).join();
+  const complete = () => {
+    document.querySelectorAll(`${frames}, .cm-scroller[tabindex="-1"]`).forEach((frame) => frame.setAttribute("tabindex", "0"));
+    document.querySelectorAll(".q-loading-bar:not([aria-label])").forEach((bar) => bar.setAttribute("aria-label", "Loading"));
+  };
+  new MutationObserver(complete).observe(document.documentElement, {childList: true, subtree: true});
+
   const isTyping = (element) => element?.closest?.("input, textarea, select, [contenteditable=true], .cm-editor");
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
