@@ -6,7 +6,7 @@ SHELL := bash
 COMPONENTS := racetrack_client racetrack_commons lifecycle lifecycle_supervisor image_builder pub dashboard job_wrapper
 PACKAGES := racetrack_client racetrack_commons lifecycle lifecycle_supervisor image_builder pub dashboard racetrack_job_wrapper
 # Python outside of the packages. mypy reads each group by itself, because a plugin's main module is always `plugin`.
-SCRIPTS := conftest.py embedded docs job_types/bundle.py job_wrapper/hatch_build.py job_wrapper/tests/array_cases.py tests/browser/bare_platform.py tests/browser/payloads.py tests/browser/seed_hostile.py tests/browser/watching.py tests/stacks tests/performance tests/stress
+SCRIPTS := conftest.py embedded docs job_types/bundle.py job_wrapper/hatch_build.py job_wrapper/tests/array_cases.py tests/browser/__init__.py tests/browser/bare_platform.py tests/browser/payloads.py tests/browser/seed_hostile.py tests/browser/watching.py tests/stacks tests/performance tests/stress
 PLUGINS := job_wrapper/plugin job_types/dockerfile
 BIN := venv/bin
 T ?=
