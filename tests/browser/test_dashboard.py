@@ -147,3 +147,33 @@ def test_a_manifest_is_edited_and_saved(page, stack, job_directory):
     expect(page.get_by_text("The manifest is saved.")).to_be_visible()
     manifest = stack.api("GET", "job/edited/0.0.1/manifest").json()["manifest_yaml"]
     assert "labels: {team: blue}" in manifest
+
+
+def test_what_is_of_others_is_out_of_reach(visitor, stack, log_in, job_directory):
+    stack.racetrack("deploy", str(job_directory("vaulted", JOB.format(factor=2))))
+    added = stack.api("POST", "users", {"username": "eve", "password": "a-long-password"})
+    assert added.status_code == 200, added.text
+    page = visitor.new_page()
+    page.goto(f"{stack.dashboard_url}/jobs/vaulted/0.0.1?tab=logs")
+    log_in(page, "eve", "a-long-password")
+    expect(page.get_by_role("heading", name="vaulted 0.0.1")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="read_job")).to_be_visible()
+    expect(page.get_by_role("log")).to_have_count(0)
+    for staff_page in ("users", "consumers", "administration", "records"):
+        page.goto(f"{stack.dashboard_url}/{staff_page}")
+        expect(page.get_by_text("for staff").first).to_be_visible()
+    page.goto(f"{stack.dashboard_url}/jobs")
+    expect(page.get_by_role("link", name="vaulted")).to_have_count(0)
+
+    # The cookie of her session is no credential of the proxy, and her session is none for what she may not read.
+    proxy = f"{stack.dashboard_url}/api/v1"
+    session = next(
+        each["value"]
+        for each in visitor.cookies(f"{stack.dashboard_url}/")
+        if each["name"] == "racetrack_dashboard"
+    )
+    for path in ("job/vaulted/0.0.1", "job/vaulted/0.0.1/logs/plain", "users", "escs"):
+        for headers in ({}, {"X-Racetrack-Auth": session}):
+            assert page.request.get(f"{proxy}/{path}", headers=headers).status == 401, path
+    revealed = page.request.post(f"{proxy}/auth/token/user/reveal")
+    assert revealed.status == 401
