@@ -28,7 +28,7 @@ from dashboard.web.security import SameOriginOnly
 from dashboard.web.session import BASE_PATH, SessionCookies
 
 _STATIC = Path(__file__).parent / "static"
-_MOST_UPSTREAM = 200
+_MOST_UPSTREAM = 1000
 
 
 def create_app(config: DashboardConfig) -> ASGIApp:
