@@ -68,7 +68,10 @@ def test_pages_hear_the_kinds_of_all_changes_and_no_names(client, app_uow, admin
         assert page.receive_json() == {"kinds": ["job"]}
 
         client.post("/lifecycle/api/v1/escs", json={"name": "shop"}, headers=admin)
-        assert page.receive_json() == {"kinds": ["audit", "esc", "token"]}
+        heard = set()
+        while len(heard) < 3:  # The first of them may come alone, at once.
+            heard.update(page.receive_json()["kinds"])
+        assert heard == {"audit", "esc", "token"}
 
 
 def test_changes_soon_after_each_other_are_one_message(client, app_uow, monkeypatch):

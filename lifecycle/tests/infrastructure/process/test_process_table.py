@@ -12,9 +12,14 @@ from lifecycle.infrastructure.process.process_table import ProcessTable
 from racetrack_commons.testing.serving import wait_until
 
 WAITING = "import sys; print('ready', flush=True); sys.stdin.read()"
-DAEMON = f"""
+# Its child has pipes of its own: it must neither read what is meant for its parent, nor write before it.
+DAEMON = """
 import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", {WAITING!r}], start_new_session=True, env={{}})
+waiting = "import signal; signal.alarm(100); signal.pause()"
+nothing = subprocess.DEVNULL
+child = subprocess.Popen(
+    [sys.executable, "-c", waiting], stdin=nothing, stdout=nothing, start_new_session=True, env={}
+)
 print(child.pid, flush=True)
 sys.stdin.readline()
 """
