@@ -2,26 +2,27 @@
 
 import json
 
+from lifecycle.auth.subject import get_auth_subject_by_job_family
 from lifecycle.config import Config
 from lifecycle.deployer.base import JobDeployer
 from lifecycle.deployer.secrets import JobSecrets
 from lifecycle.infrastructure.model import InfrastructureTarget
+from lifecycle.job.models_registry import read_job_family_model
 from lifecycle.monitor.base import JobMonitor, LogsStreamer
 from lifecycle.monitor.health import check_until_job_is_operational, quick_check_job_condition
 from lifecycle.monitor.metric_parser import read_last_call_timestamp_metric, scrape_metrics
 from racetrack_client.client.env import merge_env_vars
 from racetrack_client.client.run import JOB_INTERNAL_PORT
+from racetrack_client.log.exception import short_exception_details
 from racetrack_client.manifest import Manifest
 from racetrack_client.utils.shell import CommandOutputStream, shell, shell_output
 from racetrack_client.utils.time import datetime_to_timestamp, now
 from racetrack_commons.api.tracing import get_tracing_header_name
 from racetrack_commons.deploy.image import get_job_image
 from racetrack_commons.deploy.resource import job_resource_name
-from racetrack_commons.entities.dto import JobDto, JobFamilyDto
+from racetrack_commons.entities.dto import JobDto, JobFamilyDto, JobStatus
 from racetrack_commons.plugin.core import PluginCore
 from racetrack_commons.plugin.engine import PluginEngine
-
-from published_target import describe_job, make_variables, telling_errors
 
 secrets_store: dict[str, JobSecrets] = {}
 
@@ -55,9 +56,14 @@ class DockerDeployer(JobDeployer):
         if self.job_exists(manifest.name, manifest.version):
             self.delete_job(manifest.name, manifest.version)
         timestamp = datetime_to_timestamp(now())
-        variables = merge_env_vars(runtime_env_vars, runtime_secret_vars)
-        variables |= make_variables(config, manifest, family, timestamp)
-        variables["REQUEST_TRACING_HEADER"] = get_tracing_header_name()
+        subject = get_auth_subject_by_job_family(read_job_family_model(family.name))
+        variables = merge_env_vars(runtime_env_vars, runtime_secret_vars) | {
+            "PUB_URL": config.internal_pub_url,
+            "JOB_NAME": manifest.name,
+            "AUTH_TOKEN": subject.token,
+            "JOB_DEPLOYMENT_TIMESTAMP": timestamp,
+            "REQUEST_TRACING_HEADER": get_tracing_header_name(),
+        }
         for given in plugin_engine.invoke_plugin_hook(PluginCore.job_runtime_env_vars):
             variables = merge_env_vars(variables, given or {})
         image = get_job_image(
@@ -69,11 +75,16 @@ class DockerDeployer(JobDeployer):
             f'docker run -d --name {name} {options} --network="{config.docker_network}"'
             f" --label job-name={manifest.name} --label job-version={manifest.version} {image}"
         )
-        address = f"{name}:{JOB_INTERNAL_PORT}"
-        return describe_job(
-            *("docker", manifest.name, manifest.version, address, timestamp),
+        return JobDto(
+            name=manifest.name,
+            version=manifest.version,
+            status=JobStatus.RUNNING.value,
+            create_time=timestamp,
+            update_time=timestamp,
             manifest=manifest,
+            internal_name=f"{name}:{JOB_INTERNAL_PORT}",
             image_tag=tag,
+            infrastructure_target="docker",
         )
 
     def delete_job(self, job_name: str, job_version: str) -> None:
@@ -106,15 +117,24 @@ class DockerMonitor(JobMonitor):
         )
         lines = shell_output(f"docker ps -a --filter name=^/job- --format '{labels}'").splitlines()
         for found in map(json.loads, lines):
-            name, version = found["name"], found["version"]
-            address = f"{job_resource_name(name, version)}:{JOB_INTERNAL_PORT}"
-            job = describe_job("docker", name, version, address, datetime_to_timestamp(now()))
-            with telling_errors(job):
+            moment = datetime_to_timestamp(now())
+            job = JobDto(
+                **found,
+                status=JobStatus.RUNNING.value,
+                create_time=moment,
+                update_time=moment,
+                internal_name=f"{job_resource_name(**{f'job_{key}': value for key, value in found.items()})}:{JOB_INTERNAL_PORT}",
+                infrastructure_target="docker",
+            )
+            try:
                 base_url = f"http://{job.internal_name}"
                 quick_check_job_condition(base_url)
                 job.last_call_time = read_last_call_timestamp_metric(
                     scrape_metrics(f"{base_url}/metrics")
                 )
+            except Exception as error:
+                job.error = short_exception_details(error)
+                job.status = JobStatus.ERROR.value
             yield job
 
     def check_job_condition(

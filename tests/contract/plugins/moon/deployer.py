@@ -5,9 +5,11 @@ import socket
 import subprocess
 import sys
 
+from lifecycle.auth.subject import get_auth_subject_by_job_family
 from lifecycle.config import Config
 from lifecycle.deployer.base import JobDeployer
 from lifecycle.deployer.secrets import JobSecrets
+from lifecycle.job.models_registry import read_job_family_model
 from racetrack_client.client.env import merge_env_vars
 from racetrack_client.client.run import JOB_INTERNAL_PORT
 from racetrack_client.log.logs import get_logger
@@ -16,11 +18,9 @@ from racetrack_client.utils.time import datetime_to_timestamp, now
 from racetrack_commons.api.tracing import get_tracing_header_name
 from racetrack_commons.deploy.image import get_job_image
 from racetrack_commons.deploy.resource import job_resource_name
-from racetrack_commons.entities.dto import JobDto, JobFamilyDto
+from racetrack_commons.entities.dto import JobDto, JobFamilyDto, JobStatus
 from racetrack_commons.plugin.core import PluginCore
 from racetrack_commons.plugin.engine import PluginEngine
-
-from published_target import describe_job, make_variables
 
 logger = get_logger(__name__)
 
@@ -47,7 +47,12 @@ class MoonDeployer(JobDeployer):
         if self.job_exists(manifest.name, manifest.version):
             self.delete_job(manifest.name, manifest.version)
         timestamp = datetime_to_timestamp(now())
-        variables = make_variables(config, manifest, family, timestamp) | {
+        subject = get_auth_subject_by_job_family(read_job_family_model(family.name))
+        variables = {
+            "PUB_URL": config.internal_pub_url,
+            "JOB_NAME": manifest.name,
+            "AUTH_TOKEN": subject.token,
+            "JOB_DEPLOYMENT_TIMESTAMP": timestamp,
             "REQUEST_TRACING_HEADER": get_tracing_header_name(),
             "CONTAINERS": containers_num,
             "IMAGE": get_job_image(
@@ -59,10 +64,16 @@ class MoonDeployer(JobDeployer):
             variables = merge_env_vars(variables, given or {})
         port = self._start(manifest, variables)
         logger.info(f"job {manifest.name} is on the moon, at {port} for {JOB_INTERNAL_PORT}")
-        return describe_job(
-            *("moon", manifest.name, manifest.version, f"127.0.0.1:{port}", timestamp),
+        return JobDto(
+            name=manifest.name,
+            version=manifest.version,
+            status=JobStatus.RUNNING.value,
+            create_time=timestamp,
+            update_time=timestamp,
             manifest=manifest,
+            internal_name=f"127.0.0.1:{port}",
             image_tag=tag,
+            infrastructure_target="moon",
         )
 
     def _start(self, manifest, variables):

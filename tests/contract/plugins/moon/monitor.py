@@ -4,11 +4,11 @@ from lifecycle.config import Config
 from lifecycle.monitor.base import JobMonitor
 from lifecycle.monitor.health import check_until_job_is_operational, quick_check_job_condition
 from lifecycle.monitor.metric_parser import read_last_call_timestamp_metric, scrape_metrics
+from racetrack_client.log.exception import short_exception_details
 from racetrack_client.utils.shell import shell_output
 from racetrack_client.utils.time import datetime_to_timestamp, now
 from racetrack_commons.deploy.resource import job_resource_name
-
-from published_target import describe_job, telling_errors
+from racetrack_commons.entities.dto import JobDto, JobStatus
 
 
 class MoonMonitor(JobMonitor):
@@ -19,13 +19,23 @@ class MoonMonitor(JobMonitor):
         for file in self.directory.glob("*.json"):
             state = json.loads(file.read_text())
             moment = datetime_to_timestamp(now())
-            address = f"127.0.0.1:{state['port']}"
-            job = describe_job("moon", state["name"], state["version"], address, moment)
-            with telling_errors(job):
+            job = JobDto(
+                name=state["name"],
+                version=state["version"],
+                status=JobStatus.RUNNING.value,
+                create_time=moment,
+                update_time=moment,
+                internal_name=f"127.0.0.1:{state['port']}",
+                infrastructure_target="moon",
+            )
+            try:
                 base_url = f"http://{job.internal_name}"
                 quick_check_job_condition(base_url)
                 metrics = scrape_metrics(f"{base_url}/metrics")
                 job.last_call_time = read_last_call_timestamp_metric(metrics)
+            except Exception as error:
+                job.error = short_exception_details(error)
+                job.status = JobStatus.ERROR.value
             yield job
 
     def check_job_condition(

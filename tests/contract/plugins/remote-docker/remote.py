@@ -1,19 +1,21 @@
 import json
 import shlex
 
+from lifecycle.auth.subject import get_auth_subject_by_job_family
 from lifecycle.deployer.base import JobDeployer
 from lifecycle.infrastructure.infra_target import remote_shell
+from lifecycle.job.models_registry import read_job_family_model
 from lifecycle.monitor.base import JobMonitor, LogsStreamer
 from lifecycle.monitor.health import check_until_job_is_operational, quick_check_job_condition
 from racetrack_client.client.env import merge_env_vars
 from racetrack_client.client.run import JOB_INTERNAL_PORT
+from racetrack_client.log.exception import short_exception_details
 from racetrack_client.utils.shell import CommandError
 from racetrack_client.utils.time import datetime_to_timestamp, now
 from racetrack_client.utils.url import join_paths
 from racetrack_commons.deploy.image import get_job_image
 from racetrack_commons.deploy.resource import job_resource_name
-
-from published_target import describe_job, make_variables, telling_errors
+from racetrack_commons.entities.dto import JobDto, JobStatus
 
 DOCKER = "/opt/docker"
 
@@ -36,9 +38,17 @@ class RemoteDocker:
             "X-Racetrack-Job-Internal-Name": internal_name,
         }
 
-    def describe(self, name, version, moment, **values):
-        address = f"{job_resource_name(name, version)}:{JOB_INTERNAL_PORT}"
-        return describe_job(self.target, name, version, address, moment, **values)
+    def describe(self, name, version, moment, **fields):
+        return JobDto(
+            name=name,
+            version=version,
+            status=JobStatus.RUNNING.value,
+            create_time=moment,
+            update_time=moment,
+            internal_name=f"{job_resource_name(name, version)}:{JOB_INTERNAL_PORT}",
+            infrastructure_target=self.target,
+            **fields,
+        )
 
 
 class RemoteDeployer(RemoteDocker, JobDeployer):
@@ -61,8 +71,13 @@ class RemoteDeployer(RemoteDocker, JobDeployer):
             if error.returncode != 1:  # It exists already.
                 raise
         timestamp = datetime_to_timestamp(now())
-        variables = merge_env_vars(runtime_env_vars, runtime_secret_vars)
-        variables |= make_variables(config, manifest, family, timestamp)
+        subject = get_auth_subject_by_job_family(read_job_family_model(family.name))
+        variables = merge_env_vars(runtime_env_vars, runtime_secret_vars) | {
+            "PUB_URL": config.internal_pub_url,
+            "JOB_NAME": manifest.name,
+            "AUTH_TOKEN": subject.token,
+            "JOB_DEPLOYMENT_TIMESTAMP": timestamp,
+        }
         options = " ".join(
             f"-e {shlex.quote(f'{key}={value}')}" for key, value in variables.items()
         )
@@ -99,8 +114,11 @@ class RemoteMonitor(RemoteDocker, JobMonitor):
             found = json.loads(line)
             moment = datetime_to_timestamp(now())
             job = self.describe(found["name"], found["version"], moment)
-            with telling_errors(job):
+            try:
                 quick_check_job_condition(*self.reach(job.name, job.version))
+            except Exception as error:
+                job.error = short_exception_details(error)
+                job.status = JobStatus.ERROR.value
             yield job
 
     def check_job_condition(

@@ -1,1 +1,0 @@
-../shared/published_target.py
