@@ -12,7 +12,7 @@ from stacks.engine import Engine, find_engine_program
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
-SERVICES = ("lifecycle", "lifecycle-supervisor", "image-builder", "pub", "dashboard", "postgres")
+SERVICES = ("lifecycle", "lifecycle-supervisor", "image-builder", "pub", "postgres")
 BASE_IMAGE = "python:3.13-slim-trixie"
 DOCKERFILE = f"""
 FROM {BASE_IMAGE}
@@ -86,7 +86,8 @@ def platform(compose_stack, engine, tmp_path) -> ComposeStack:
     own = {"BIND_ADDRESS": "0.0.0.0", "RACETRACK_CONFIG": str(tmp_path / "client.yaml")}
     environment = compose_stack.environment | engine.settings | own
     stack = StackOnEngine(environment, tmp_path, engine.address)
-    stack.compose("up", "--detach", "--wait")
+    # Without the dashboard, whose large image would have to be copied.
+    stack.compose("up", "--detach", "--wait", *SERVICES)
     stack.log_in()
     return stack  # It goes with its engine.
 
