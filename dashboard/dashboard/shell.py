@@ -83,8 +83,7 @@ class Shell:
         """Mark the link of the navigation that leads to a path."""
         here = path.removeprefix(BASE_PATH).strip("/").split("/")[0].split("?")[0] or "jobs"
         for page, link in self._links.items():
-            link.classes(toggle="", remove="is-here")
-            link.props(remove="aria-current")
+            link.classes(remove="is-here").props(remove="aria-current")
             if page == here:
                 link.classes("is-here").props("aria-current=page")
 

@@ -1,7 +1,6 @@
 """A table of rows that are all there, sorted and paged in the browser."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from nicegui import ui
@@ -19,7 +18,7 @@ class PlainTable:
         self, columns: Sequence[TableColumn], empty_text: str, label: str, *, row_key: str = "id"
     ) -> None:
         table = ui.table(
-            columns=[_make_sortable(column).to_quasar() for column in columns],
+            columns=[column.to_quasar() for column in columns],
             rows=[],
             row_key=row_key,
             pagination={"rowsPerPage": _PAGE_SIZES[0]},
@@ -59,7 +58,3 @@ def make_action(name: str, label: str, *, shown_if: str = "true", row_key: str =
         f""" :aria-label="'{label} ' + (props.row.label || '')" """
         f"""@click="$parent.$emit('{name}', props.row.{row_key})" />"""
     )
-
-
-def _make_sortable(column: TableColumn) -> TableColumn:
-    return replace(column, sort=column.sort if column.name != "actions" else "")

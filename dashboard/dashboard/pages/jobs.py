@@ -22,7 +22,14 @@ _NOTICE = """<q-icon v-if="props.row.notice" name="info" size="18px" class="rt-n
 _NAME_CELL = (
     """<a :href="props.row.href" class="text-weight-bold">{{ props.row.name }}</a> """ + _NOTICE
 )
-_STATUSES = {name: name for name in ("running", "error", "lost", "starting")}
+_STATUSES = {name: name for name in ("running", "error", "lost", "starting", "created")}
+JOB_FILTERS = [
+    Filter("status", "Status", _STATUSES),
+    Filter("job_type", "Job type"),
+    Filter("target", "Target"),
+    Filter("owner", "Owner"),
+]
+"""The filters of all lists of jobs."""
 _MOST_JOBS = 1000
 _TREE = "tree"
 _FACTS = [
@@ -160,16 +167,11 @@ def _make_job_source() -> ListSource:
             TableColumn("version", "Version"),
             *_FACTS,
         ],
-        make_row=_make_job_row,
+        make_row=make_job_row,
         kinds=frozenset({"job"}),
         empty_text="No job is here yet, or none that matches.",
         search_label="Search jobs",
-        filters=[
-            Filter("status", "Status", _STATUSES),
-            Filter("job_type", "Job type"),
-            Filter("target", "Target"),
-            Filter("owner", "Owner"),
-        ],
+        filters=JOB_FILTERS,
         params={"manifests": "false"},
     )
 
@@ -189,7 +191,7 @@ def _make_family_source(make_row: Callable[[dict[str, Any]], Row]) -> ListSource
 def _group_by_family(jobs: list[dict[str, Any]]) -> dict[str, list[Row]]:
     families: dict[str, list[Row]] = {}
     for job in jobs:
-        families.setdefault(job["name"], []).append(_make_job_row(job))
+        families.setdefault(job["name"], []).append(make_job_row(job))
     return families
 
 
@@ -197,7 +199,8 @@ def _count_versions(count: int) -> str:
     return "" if not count else "1 version" if count == 1 else f"{count} versions"
 
 
-def _make_job_row(job: dict[str, Any]) -> Row:
+def make_job_row(job: dict[str, Any]) -> Row:
+    """Return the row of a job, for any list of jobs."""
     return {
         "id": job["id"],
         "name": job["name"],

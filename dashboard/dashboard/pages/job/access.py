@@ -7,6 +7,7 @@ from nicegui import PageArguments, ui
 from dashboard.components.parts import add_heading
 from dashboard.components.plain_table import PlainTable
 from dashboard.components.server_table import Row, TableColumn
+from dashboard.pages.access.explanation import show_decision
 from dashboard.pages.job.opened import OpenedJob
 
 _KINDS = {
@@ -82,13 +83,7 @@ class AccessExplanation:
             self._endpoint.props("outlined dense").classes("rt-filter")
             ui.button("Explain", on_click=self.explain).props("unelevated no-caps")
         self._subject.on("keydown.enter", self.explain)
-        self._decision = ui.label().classes("rt-wrap text-weight-bold").props("role=status")
-        columns = [
-            {"name": name, "label": label, "field": name, "align": "left"}
-            for name, label in (("rule", "Rule"), ("effect", "Effect"), ("reason", "Reason"))
-        ]
-        self._rules = ui.table(columns=columns, rows=[], row_key="id").classes("rt-table w-full")
-        self._rules.props("flat dense wrap-cells hide-bottom :pagination='{rowsPerPage: 0}'")
+        self._answer = ui.column().classes("w-full").props("aria-live=polite")
 
     async def explain(self) -> None:
         """Ask Lifecycle, and show what it answers."""
@@ -101,13 +96,10 @@ class AccessExplanation:
             "endpoint": (self._endpoint.value or "").strip(),
         }
         with job.visit.reporting("The decision could not be explained"):
-            self._show(await job.visit.api.get("auth/explain", params))
-
-    def _show(self, answer: dict[str, Any]) -> None:
-        verdict = "may" if answer["allowed"] else "may not"
-        deed = _SCOPES.get(answer["scope"], answer["scope"])
-        self._decision.set_text(f"{answer['subject']} {verdict} {deed}.")
-        self._rules.rows = [{"id": number, **rule} for number, rule in enumerate(answer["rules"])]
+            decision = await job.visit.api.get("auth/explain", params)
+            self._answer.clear()
+            with self._answer:
+                show_decision(decision)
 
 
 def _show_endpoints(job: OpenedJob, found: list[dict[str, Any]]) -> None:

@@ -8,15 +8,15 @@ from nicegui import PageArguments, ui
 
 from dashboard.client.api import ApiError, LifecycleAway
 from dashboard.components.dialogs import confirm
-from dashboard.components.marks import STATUS_CELL, choose_kind, make_time_cell
+from dashboard.components.marks import STATUS_CELL, make_time_cell
 from dashboard.components.parts import add_heading
-from dashboard.components.server_table import Filter, ListSource, Row, ServerTable, TableColumn
+from dashboard.components.server_table import ListSource, Row, ServerTable, TableColumn
 from dashboard.components.spreadsheet import format_time, write_csv
+from dashboard.pages.jobs import JOB_FILTERS, make_job_row
 from dashboard.visit import Visit, make_path
 
 _NAME_CELL = """<a :href="props.row.href" class="text-weight-bold">{{ props.row.name }}</a>"""
 _REASONS_CELL = """<div v-for="reason in props.row.reasons">{{ reason }}</div>"""
-_STATUSES = {name: name for name in ("running", "error", "lost", "starting", "created")}
 _CSV_COLUMNS = {
     "name": "Name",
     "version": "Version",
@@ -143,32 +143,16 @@ def _make_source() -> ListSource:
         kinds=frozenset({"job"}),
         empty_text="No job is here that you may read, or none that matches.",
         search_label="Search jobs",
-        filters=[
-            Filter("status", "Status", _STATUSES),
-            Filter("job_type", "Job type"),
-            Filter("target", "Target"),
-            Filter("owner", "Owner"),
-        ],
+        filters=JOB_FILTERS,
         params={"manifests": "false"},
     )
 
 
 def _make_row(job: dict[str, Any]) -> Row:
-    return {
-        "id": job["id"],
+    return make_job_row(job) | {
         "label": f"{job['name']} {job['version']}",
-        "name": job["name"],
-        "version": job["version"],
-        "href": make_path("jobs", job["name"], job["version"]),
         "score": f"{job['purge_score']:.1f}",
         "reasons": job["purge_reasons"].splitlines(),
-        "status": job["status"],
-        "status_kind": choose_kind(job["status"]),
-        "job_type": job["job_type_version"],
-        "target": job["infrastructure_target"] or "",
-        "deployed_by": job["deployed_by"] or "",
-        "updated": job["update_time"],
-        "called": job["last_call_time"] or 0,
     }
 
 
