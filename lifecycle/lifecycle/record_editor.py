@@ -6,9 +6,10 @@ from typing import Any
 
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.clock import Clock
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import ChangeKind
 
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, write_event
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.passwords import Passwords, check_password_strength
 from lifecycle.auth.tokens import Tokens

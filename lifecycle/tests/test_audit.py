@@ -1,7 +1,8 @@
 import pytest
-from lifecycle.audit import AuditEventType, describe_age, describe_event
+from lifecycle.audit import describe_age, describe_event
 from lifecycle.domain.audit import AuditEventDto
 from racetrack_commons.clock import Clock
+from racetrack_commons.entities.audit import AuditEventType
 
 
 @pytest.mark.parametrize("event_type", AuditEventType)

@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import ChangeKind
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp
 from starlette_admin.contrib.sqla import ModelView
 
 from lifecycle.admin.panel_security import PanelUser
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, write_event
 from lifecycle.database.record_values import describe_changes, describe_key
 from lifecycle.database.tables.base import Base
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory

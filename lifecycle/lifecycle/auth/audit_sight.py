@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from racetrack_client.entities import AuthScope
+from racetrack_commons.entities.audit import AuditEventType
 
-from lifecycle.audit import AuditEventType
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import decide_job, get_sight, has_global_scope
 from lifecycle.database.unit_of_work import UnitOfWork

@@ -6,9 +6,10 @@ from datetime import datetime
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_commons.auth.endpoint_path import has_dot_segments
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import JobDto
 
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, write_event
 from lifecycle.auth.authenticate import AuthSubject, make_subject
 from lifecycle.auth.authorize import NotPermitted, has_global_scope
 from lifecycle.auth.holders import ensure_holder

@@ -6,9 +6,10 @@ from datetime import datetime
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_commons.auth.token import AuthSubjectType
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import JobFamilyDto
 
-from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
+from lifecycle.audit import AuditEvent, describe_change, write_event
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import check_scope
 from lifecycle.auth.tokens import Tokens

@@ -8,8 +8,9 @@ from racetrack_client.log.errors import ValidationError
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.auth.token import AuthSubjectType, AuthTokenPayload, encode_token
 from racetrack_commons.clock import Clock
+from racetrack_commons.entities.audit import AuditEventType
 
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, write_event
 from lifecycle.auth.authenticate import AuthSubject, make_subject
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.auth import AuthSubjectDto, AuthTokenDto, TokenText

@@ -11,8 +11,9 @@ from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import AlreadyExists, DiskFull, ValidationError
 from racetrack_commons.auth.token import admin_token
 from racetrack_commons.clock import Clock
+from racetrack_commons.entities.audit import AuditEventType
 
-from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
+from lifecycle.audit import AuditEvent, describe_change, write_event
 from lifecycle.auth.authenticate import ANONYMOUS, AuthSubject
 from lifecycle.auth.authorize import NotPermitted
 from lifecycle.auth.password_check import LoginCredentials, PasswordCheck, begin_registration

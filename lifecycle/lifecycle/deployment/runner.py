@@ -7,10 +7,11 @@ from typing import Protocol
 from racetrack_client.log.context_error import find_cause
 from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_client.log.logs import get_logger
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import DeploymentDto
 from racetrack_commons.redaction import SecretRedactor
 
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, write_event
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.deployment.attempt.claim import Claim

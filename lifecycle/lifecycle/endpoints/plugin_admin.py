@@ -9,11 +9,12 @@ from racetrack_client.log.context_error import ContextError, get_root_cause
 from racetrack_client.plugin.plugin_manifest import PluginManifest
 from racetrack_commons.api.errors import STATUSES
 from racetrack_commons.api.guard_first import LARGE_BODY_BYTES
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import ChangeKind
 from racetrack_commons.plugin.core import PluginCore
 from starlette.concurrency import run_in_threadpool
 
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, write_event
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.endpoints.dependencies import (
     LifecycleServices,

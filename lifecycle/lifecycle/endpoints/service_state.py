@@ -7,8 +7,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_commons.api.probes import ProbeAnswer, Probes
+from racetrack_commons.entities.audit import AuditEventType
 
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, write_event
 from lifecycle.config import Config
 from lifecycle.core import Core
 from lifecycle.endpoints.dependencies import (

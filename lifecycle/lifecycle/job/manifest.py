@@ -6,9 +6,10 @@ from racetrack_client.log.errors import ValidationError
 from racetrack_client.manifest import Manifest
 from racetrack_client.manifest.validate import parse_manifest
 from racetrack_client.utils.datamodel import load_yaml_map
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import ChangeKind, JobDto
 
-from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
+from lifecycle.audit import AuditEvent, describe_change, write_event
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.maintenance import check_no_maintenance
 

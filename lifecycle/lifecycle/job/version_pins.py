@@ -4,9 +4,10 @@ from datetime import datetime
 
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.utils.semver import SemanticVersion
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import ChangeKind, JobDto
 
-from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
+from lifecycle.audit import AuditEvent, describe_change, write_event
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.maintenance import check_no_maintenance
 

@@ -2,7 +2,6 @@ import json
 import re
 
 import pytest
-from lifecycle.audit import AuditEventType
 from lifecycle.database.tables.auth import AuthTokenRow, UserRow
 from lifecycle.domain.audit import AuditFilter
 from lifecycle.domain.auth import AuthTokenDto, UserRights
@@ -13,6 +12,7 @@ from racetrack_commons.auth.cookies import (
     PANEL_COOKIE,
     PANEL_FORM_COOKIE,
 )
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.testing.builders import a_job
 from sqlalchemy import select
 

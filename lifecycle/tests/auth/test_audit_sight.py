@@ -1,9 +1,10 @@
 import pytest
-from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
+from lifecycle.audit import AuditEvent, describe_change, write_event
 from lifecycle.auth.audit_sight import hide_contents
 from lifecycle.auth.authenticate import AuthSubject, make_subject
 from lifecycle.domain.audit import AuditFilter
 from racetrack_client.entities import AuthScope
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.testing.builders import a_job
 
 CHANGE = describe_change(

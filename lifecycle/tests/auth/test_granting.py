@@ -1,5 +1,5 @@
 import pytest
-from lifecycle.audit import AuditEventType, describe_event
+from lifecycle.audit import describe_event
 from lifecycle.auth.authenticate import AuthSubject, make_subject
 from lifecycle.auth.granting import Grant, grant, revoke
 from lifecycle.auth.holders import get_holder
@@ -9,6 +9,7 @@ from lifecycle.domain.auth import AuthSubjectDto
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound, UnauthorizedError, ValidationError
 from racetrack_commons.auth.token import AuthSubjectType, AuthTokenPayload
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.testing.builders import a_job
 
 CALL, FULL, ADMIN = AuthScope.CALL_JOB, AuthScope.FULL_ACCESS, AuthScope.CALL_ADMIN_API

@@ -1,5 +1,5 @@
 import pytest
-from lifecycle.audit import AuditEventType, describe_event
+from lifecycle.audit import describe_event
 from lifecycle.auth.authenticate import ANONYMOUS_SUBJECT, AuthSubject, make_subject
 from lifecycle.auth.password_check import (
     LoginCredentials,
@@ -26,6 +26,7 @@ from racetrack_client.log.errors import (
     ValidationError,
 )
 from racetrack_commons.auth.token import admin_token
+from racetrack_commons.entities.audit import AuditEventType
 
 KEY = SecretStr("a key for tests, long enough for HS256")
 BOX = SecretBox(SecretStr("a key of stored secrets"))

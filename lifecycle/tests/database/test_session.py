@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, write_event
 from lifecycle.database.tables.auth import (
     AuthSubjectRow,
     AuthTokenRow,
@@ -18,6 +18,7 @@ from lifecycle.database.tables.job import JobFamilyRow, PublicEndpointRow
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.domain.auth import TokenText
 from racetrack_client.entities import AuthScope
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import GATEWAY_KINDS, ChangeKind, DeploymentStatus
 from racetrack_commons.testing.builders import a_deployment, a_job
 from sqlalchemy import select, update

@@ -1,8 +1,9 @@
 from datetime import timedelta
 
 import pytest
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, write_event
 from racetrack_commons.clock import Clock
+from racetrack_commons.entities.audit import AuditEventType
 
 API = "/lifecycle/api/v1/audit"
 

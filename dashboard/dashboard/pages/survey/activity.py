@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from nicegui import PageArguments, ui
+from racetrack_commons.entities.audit import AuditEventType
 from starlette.datastructures import QueryParams
 
 from dashboard.components.editor import add_differences
@@ -20,38 +21,6 @@ from dashboard.visit import Visit, make_path
 _PAGE = 50
 _MOST_EXPORTED = 10_000
 _LARGEST_PAGE = 1000
-_TYPES = (
-    "job_deployed",
-    "job_redeployed",
-    "job_deleted",
-    "job_moved",
-    "job_rolled_back",
-    "latest_moved",
-    "manifest_edited",
-    "secrets_left_out",
-    "deployment_failed",
-    "deployment_cancelled",
-    "maintenance_begun",
-    "maintenance_ended",
-    "plugin_installed",
-    "plugin_uninstalled",
-    "plugin_configured",
-    "user_registered",
-    "user_added",
-    "user_logged_in",
-    "user_changed",
-    "password_changed",
-    "token_created",
-    "token_revoked",
-    "tokens_regenerated",
-    "esc_created",
-    "esc_deleted",
-    "permission_granted",
-    "permission_revoked",
-    "record_created",
-    "record_changed",
-    "record_deleted",
-)
 _FILTERS = ("job_name", "job_version", "event_type", "user", "since", "until", "mine")
 _CSV_COLUMNS = {
     "time": "Time (UTC)",
@@ -133,7 +102,7 @@ class ActivityPage:
         with ui.row().classes("rt-toolbar items-center w-full"):
             self._add_text("job_name", "Job")
             self._add_text("job_version", "Version")
-            types = {name: name.replace("_", " ") for name in _TYPES}
+            types = {each.value: each.replace("_", " ") for each in AuditEventType}
             kind = ui.select(
                 types, label="Type", value=self._find_choice("event_type", types), with_input=True
             )

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from racetrack_client.manifest import Manifest
 from racetrack_commons.auth.endpoint_path import has_dot_segments
+from racetrack_commons.entities.audit import AuditEventType
 
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, write_event
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.secrets import JobSecrets, SecretsBinding
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from racetrack_client.log.errors import EntityNotFound, ServiceUnavailable, ValidationError
 from racetrack_client.log.logs import get_logger
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
 
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, write_event
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.core import Core
 from lifecycle.deployment.attempt.failure import remove_unserved_job

@@ -7,10 +7,11 @@ from uuid import uuid4
 from racetrack_client.log.context_error import wrap_context
 from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_client.log.logs import get_logger
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import ChangeKind, JobDto
 from racetrack_commons.plugin.core import PluginCore
 
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, write_event
 from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.core import Core
 from lifecycle.database.unit_of_work import UnitOfWork

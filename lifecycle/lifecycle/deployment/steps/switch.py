@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from racetrack_client.entities import AuthScope
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import ChangeKind, JobDto, JobStatus
 
-from lifecycle.audit import AuditEvent, AuditEventType, describe_change, write_event
+from lifecycle.audit import AuditEvent, describe_change, write_event
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.attempt.attempt import Attempt
 from lifecycle.domain.deployment import Phase, TaskKind, TaskStep

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, write_event
 from lifecycle.auth.authenticate import make_subject
 from lifecycle.auth.authorize import get_sight, list_visible_deployments
 from lifecycle.domain.audit import AuditFilter
@@ -11,6 +11,7 @@ from lifecycle.domain.auth import Sight
 from lifecycle.domain.listed_deployments import DeploymentOrder, WantedDeployments
 from lifecycle.domain.listed_jobs import Page
 from racetrack_client.entities import AuthScope
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import DeploymentStatus
 from racetrack_commons.testing.builders import a_deployment, a_job
 

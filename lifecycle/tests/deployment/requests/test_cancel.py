@@ -1,8 +1,8 @@
 """Cancelling a deployment: at each step, twice, and after a crash."""
 
 import pytest
-from lifecycle.audit import AuditEventType
 from racetrack_client.log.errors import ValidationError
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import DeploymentStatus, JobStatus
 
 

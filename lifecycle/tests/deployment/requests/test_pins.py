@@ -1,10 +1,10 @@
 """The alias `latest` after a rollback to an earlier version: until when it means that one."""
 
 import pytest
-from lifecycle.audit import AuditEventType
 from lifecycle.job.version_pins import pin_version, release_pin
 from lifecycle.job.versions import find_job, find_job_to_call
 from racetrack_client.log.errors import ValidationError
+from racetrack_commons.entities.audit import AuditEventType
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from lifecycle.audit import AuditEvent, AuditEventType, write_event
+from lifecycle.audit import AuditEvent, write_event
 from lifecycle.deployment.upkeep import retention as module
 from lifecycle.deployment.upkeep.retention import (
     Retention,
@@ -10,6 +10,7 @@ from lifecycle.deployment.upkeep.retention import (
     forget_old_rows,
 )
 from lifecycle.domain.auth import TokenText
+from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, JobStatus
 from racetrack_commons.testing.builders import a_deployment, a_job, a_manifest_yaml
 
