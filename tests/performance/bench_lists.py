@@ -1,6 +1,7 @@
-"""Measures lists of 10 000 jobs, on SQLite and PostgreSQL: the whole list, and a page of 50 with search and sort.
+"""Measures lists of 10 000 jobs, deployments and audit events, on SQLite and PostgreSQL.
 
-The commit before this benchmark is measured in the same run: the two services run at once, and are asked in turn.
+They are the whole list of jobs, and a page of 50 with search and sort of each kind. The commit before this benchmark is
+measured in the same run: the two services run at once, and are asked in turn.
 """
 
 import argparse
@@ -27,6 +28,9 @@ COMPONENTS = ("lifecycle", "racetrack_commons", "racetrack_client")
 KEY = "a key of benchmarks, long enough for HS256"
 ALL = "/lifecycle/api/v1/job"
 PAGE = f"{ALL}?limit=50&search=family-0+python3&sort=name&manifests=false"
+DEPLOYMENTS = "/lifecycle/api/v1/deploy?limit=50&search=family-0+user&sort=name&manifests=false"
+EVENTS = "/lifecycle/api/v1/audit/activity?limit=50&search=family-0+deployed&sort=newest"
+PAGES = {"page": PAGE, "deployments_page": DEPLOYMENTS, "events_page": EVENTS}
 
 
 @dataclass
@@ -114,7 +118,7 @@ def serve(name: str, code: Path, database: dict[str, str], jobs: int) -> Iterato
             "DB_PATH": f"{folder}/racetrack.sqlite3",
             **database,
         }
-        seed = [sys.executable, str(SEED), "--jobs", str(jobs)]
+        seed = [sys.executable, str(SEED), "--jobs", str(jobs), "--others", str(jobs)]
         subprocess.run(seed, cwd=folder, env=environment, check=True)
         server = subprocess.Popen(
             [sys.executable, "-m", "lifecycle", "serve"],
@@ -143,28 +147,33 @@ def wait_until_ready(server: "subprocess.Popen[bytes]", port: int) -> None:
 
 def measure(former: Build, present: Build, options: argparse.Namespace) -> dict[str, float]:
     """Ask both builds in turn; return the medians in milliseconds."""
-    before, after = json.loads(former.warm_up(ALL)), json.loads(present.warm_up(ALL))
-    if before != after or len(after) != options.jobs:
-        raise SystemExit("the two builds list different jobs")
-    if len(json.loads(present.warm_up(PAGE))) != min(50, options.jobs):
-        raise SystemExit("the page has not 50 jobs")
+    check_answers(former, present, options.jobs)
     for turn in range(options.rounds):
         if turn < options.former_rounds:
             former.ask(ALL)
         present.ask(ALL)
-        for _ in range(5):
-            present.ask(PAGE)
-    former_ms = former.find_median_ms(ALL)
-    all_ms, page_ms = present.find_median_ms(ALL), present.find_median_ms(PAGE)
-    return {
-        "former_all_ms": former_ms,
-        "all_ms": all_ms,
-        "all_best_ms": present.find_best_ms(ALL),
-        "page_ms": page_ms,
-        "page_best_ms": present.find_best_ms(PAGE),
-        "all_times_faster": round(former_ms / all_ms, 1),
-        "page_times_faster": round(former_ms / page_ms, 1),
-    }
+        for path in PAGES.values():
+            for _ in range(5):
+                present.ask(path)
+    figures = {"former_all_ms": former.find_median_ms(ALL)}
+    for name, path in {"all": ALL, **PAGES}.items():
+        figures[f"{name}_ms"] = present.find_median_ms(path)
+        figures[f"{name}_best_ms"] = present.find_best_ms(path)
+    for name in ("all", "page"):
+        times = figures["former_all_ms"] / figures[f"{name}_ms"]
+        figures[f"{name}_times_faster"] = round(times, 1)
+    return figures
+
+
+def check_answers(former: Build, present: Build, jobs: int) -> None:
+    """Send each request once, without counting it; exit if an answer is not as it must be."""
+    before, after = json.loads(former.warm_up(ALL)), json.loads(present.warm_up(ALL))
+    if before != after or len(after) != jobs:
+        raise SystemExit("the two builds list different jobs")
+    for path in PAGES.values():
+        answer = json.loads(present.warm_up(path))
+        if len(answer["events"] if path == EVENTS else answer) != min(50, jobs):
+            raise SystemExit(f"{path} has not 50 items")
 
 
 def list_databases() -> dict[str, dict[str, str]]:
@@ -209,9 +218,13 @@ def main() -> None:
 
 def print_figures(database: str, figures: dict[str, float], jobs: int) -> None:
     """Print the figures of one database."""
+    pages = (
+        f"a page of 50 {kind} {figures[f'{name}_ms']} ms (best {figures[f'{name}_best_ms']})"
+        for name, kind in zip(PAGES, ("jobs", "deployments", "events"), strict=True)
+    )
     print(
         f"{database}, {jobs} jobs: all {figures['all_ms']} ms (best {figures['all_best_ms']}),"
-        f" a page of 50 {figures['page_ms']} ms (best {figures['page_best_ms']});"
+        f" {', '.join(pages)};"
         f" the commit before: all {figures['former_all_ms']} ms"
         f" = {figures['all_times_faster']} and {figures['page_times_faster']} times as long",
         flush=True,
@@ -224,7 +237,7 @@ def write_result(figures: dict[str, dict[str, float]], options: argparse.Namespa
     result.parent.mkdir(exist_ok=True)
     slowest = {
         name: max(of_database[name] for of_database in figures.values())
-        for name in ("all_ms", "page_ms")
+        for name in ("all_ms", *(f"{page}_ms" for page in PAGES))
     }
     content = {**slowest, "jobs": options.jobs, "before": options.before, "databases": figures}
     result.write_text(json.dumps(content, indent=2) + "\n")

@@ -157,7 +157,9 @@ RECORD_TABLES = (
         "Jobs",
         ("id", "name", "version", "status", "update_time", "deployed_by"),
         ("name", "version"),
-        hidden_columns=frozenset({"owner_email", "version_key", "search_text", "revision"}),
+        hidden_columns=frozenset(
+            {"owner_email", "version_key", "search_text", "revision", "change_number"}
+        ),
     ),
     RecordTable(
         DeploymentRow,

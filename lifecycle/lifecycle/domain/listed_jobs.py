@@ -1,14 +1,10 @@
 """Lists of jobs: what is asked for, and the values by which jobs are found and sorted."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from racetrack_client.utils.semver import SemanticVersion
 from racetrack_commons.entities.dto import JobDto
-
-JobRevision = tuple[str, str | None]
-"""The id of a job, and a text that differs after each change of the job."""
 
 
 class JobOrder(StrEnum):
@@ -50,8 +46,6 @@ class StoredJob:
     revision: str | None
     manifest_json: str
     owner_email: str | None
-    updated: datetime
-    """When the job was last deployed, more exactly than in whole seconds."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Jobs as the JSON text of lists. The text of a job is made once, and kept until the job changes.
 
-Each list reads from the database which jobs there are, with the revision of each, and takes a kept text only where the
-revision is equal: whatever process changed a job, the next list shows it.
+A list takes a kept text only where the revision is that of the database: whatever process changed a job, the next list
+shows it.
 """
 
 import hashlib
@@ -12,9 +12,11 @@ from operator import attrgetter
 
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.auth import Sight
-from lifecycle.domain.listed_jobs import JobRevision, Page, StoredJob, WantedJobs
+from lifecycle.domain.indexed_jobs import IndexedJob
+from lifecycle.domain.listed_jobs import Page, StoredJob, WantedJobs
+from lifecycle.job.job_index import JobIndex
 
-_BY_TIME, _BY_NAME = attrgetter("place"), attrgetter("name", "version")
+_BY_NAME = attrgetter("name", "version")
 _MOST_TEXTS = 50_000
 _NO_MANIFESTS = b',"manifest":null,"manifest_yaml":null'
 
@@ -38,12 +40,11 @@ class JobText:
     owner: bytes
     """The owner as JSON."""
     digest: bytes
-    place: tuple[float, str, str]
-    """The place among all jobs: the last deployed first."""
 
-    def fits(self, pins: Collection[tuple[str, str]]) -> bool:
-        """Return whether the text says rightly whether the job is among the pinned ones."""
-        return self.is_pinned == (bool(pins) and (self.name, self.version) in pins)
+    def shows(self, job: IndexedJob, pins: Collection[tuple[str, str]]) -> bool:
+        """Return whether the text shows the job as it is, and rightly whether it is among the pinned ones."""
+        is_pinned = bool(pins) and (self.name, self.version) in pins
+        return self.revision == job.revision is not None and self.is_pinned == is_pinned
 
     def extend(self, fields: bytes, *, with_manifests: bool = True) -> bytes:
         """Return the text with more fields, such as `"owner_email":null`."""
@@ -52,40 +53,49 @@ class JobText:
         return b"%b%b%b,%b}" % (start, manifests, end, fields)
 
 
+@dataclass(frozen=True)
+class JobPage:
+    """The jobs of a page."""
+
+    jobs: list[JobText]
+    total: int
+    """The number of jobs on all pages."""
+
+
 class JobTexts:
     """The texts of jobs that were listed before; it is used from several threads."""
 
     def __init__(self, pub_url: str) -> None:
         self._pub_url = pub_url
+        self._index = JobIndex()
         self._known: dict[str, JobText] = {}
 
     def list_all(self, uow: UnitOfWork, sight: Sight) -> list[JobText]:
         """List all jobs that the caller may see: the last deployed first, or by name if the caller may not see all."""
-        texts = self._collect(uow, uow.job_lists.list_all(sight))
-        texts.sort(key=_BY_TIME if sight.is_complete else _BY_NAME)
-        return texts
+        texts = self._collect(uow, self._index.find(uow, WantedJobs(), sight))
+        return texts if sight.is_complete else sorted(texts, key=_BY_NAME)
 
-    def list_page(
-        self, uow: UnitOfWork, wanted: WantedJobs, sight: Sight, page: Page
-    ) -> list[JobText]:
-        """List the wanted jobs that the caller may see, in their order."""
-        listed = uow.job_lists.list_page(wanted, sight, page)
-        places = {job_id: place for place, (job_id, _) in enumerate(listed)}
-        return sorted(self._collect(uow, listed), key=lambda text: places[text.id])
+    def read_page(self, uow: UnitOfWork, wanted: WantedJobs, sight: Sight, page: Page) -> JobPage:
+        """Return a page of the wanted jobs that the caller may see, in their order."""
+        found = self._index.find(uow, wanted, sight)
+        jobs = found[page.offset : page.offset + page.limit]
+        return JobPage(self._collect(uow, jobs), len(found))
 
-    def _collect(self, uow: UnitOfWork, listed: Sequence[JobRevision]) -> list[JobText]:
-        """Return the texts of the listed jobs, in any order."""
+    def list_ids(self, uow: UnitOfWork, wanted: WantedJobs, sight: Sight) -> set[str]:
+        """Return the ids of all wanted jobs that the caller may see."""
+        return {job.id for job in self._index.find(uow, wanted, sight)}
+
+    def _collect(self, uow: UnitOfWork, jobs: Sequence[IndexedJob]) -> list[JobText]:
+        """Return the texts of these jobs, in their order; those that are gone meanwhile are left out."""
         pins, known = uow.version_pins.list_all(), self._known
-        found, changed = [], []
-        for job_id, revision in listed:
-            text = known.get(job_id)
-            if text is not None and text.revision == revision and revision and text.fits(pins):
-                found.append(text)
-            else:
-                changed.append(job_id)
+        texts = {
+            job.id: text for job in jobs if (text := known.get(job.id)) and text.shows(job, pins)
+        }
+        changed = [job.id for job in jobs if job.id not in texts]
         made = [_write(stored, self._pub_url, pins) for stored in uow.job_lists.read(changed)]
         self._keep(made)
-        return found + made
+        texts.update((text.id, text) for text in made)
+        return [texts[job.id] for job in jobs if job.id in texts]
 
     def _keep(self, texts: Iterable[JobText]) -> None:
         if len(self._known) > _MOST_TEXTS:
@@ -115,5 +125,4 @@ def _write(stored: StoredJob, pub_url: str, pins: Collection[tuple[str, str]]) -
         manifests=slice(len(start), end),
         owner=json.dumps(stored.owner_email, ensure_ascii=False).encode(),
         digest=hashlib.blake2b(whole, digest_size=16).digest(),
-        place=(-stored.updated.timestamp(), job.name, job.version),
     )

@@ -156,7 +156,7 @@ def test_a_page_says_who_owns_a_job_and_may_leave_its_manifests_out(
     texts: JobTexts, uow: UnitOfWork
 ):
     uow.jobs.save(a_job())
-    (job,) = texts.list_page(uow, WantedJobs(), EVERYTHING, Page(10))
+    (job,) = texts.read_page(uow, WantedJobs(), EVERYTHING, Page(10)).jobs
     owner = b'"owner_email":' + job.owner
 
     whole, short = (

@@ -7,7 +7,6 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Float,
-    Index,
     String,
     Text,
     UniqueConstraint,
@@ -49,21 +48,7 @@ class JobRow(Base):
     """One version of a job family."""
 
     __tablename__ = "registry_job"
-    __table_args__ = (
-        UniqueConstraint("name", "version"),
-        # SQLite finds the jobs of a page in it, and reads no manifests. PostgreSQL does not need it.
-        Index(
-            "job_list_idx",
-            *("update_time", "name", "version_key", "id", "family_id", "status"),
-            *(
-                "job_type_version",
-                "infrastructure_target",
-                "owner_email",
-                "search_text",
-                "revision",
-            ),
-        ).ddl_if(dialect="sqlite"),
-    )
+    __table_args__ = (UniqueConstraint("name", "version"),)
 
     id: Mapped[Id]
     family_id: Mapped[str] = owned_by("registry_jobfamily", index=True)
@@ -91,6 +76,10 @@ class JobRow(Base):
     """The texts of the job in which lists search; a migration or the session writes it, like the two above."""
     revision: Mapped[Str32 | None]
     """A random text that a trigger of the database replaces at each change: equal revisions mean equal rows."""
+    change_number: Mapped[int] = mapped_column(
+        BigInteger, default=0, server_default="0", index=True
+    )
+    """The number that the trigger gives each change: the transaction's on PostgreSQL, one higher than all on SQLite."""
 
     family: Mapped[JobFamilyRow] = relationship(lazy="raise")
 

@@ -23,7 +23,7 @@ from lifecycle.endpoints.lists.paging import (
 )
 from lifecycle.endpoints.presenting import with_pub_url
 from lifecycle.job.graph import JobGraph, make_graph
-from lifecycle.job.job_texts import JobText
+from lifecycle.job.job_texts import JobPage, JobText
 from lifecycle.job.portfolio import PortfolioJob, RatedJob, rate_jobs
 
 router = make_router("/api/v1", "jobs")
@@ -92,11 +92,8 @@ def list_jobs(
     if not query.is_given:
         return _answer(request, services.job_texts.list_all(uow, sight))
     wanted, page = query.read(query.sort), read_page(query.limit, query.offset)
-    jobs = services.job_texts.list_page(uow, wanted, sight, page)
-    total = page.offset + len(jobs)
-    if not 0 < len(jobs) < page.limit:
-        total = uow.job_lists.count(wanted, sight)
-    return _answer_page(request, jobs, total, with_manifests=query.manifests)
+    found = services.job_texts.read_page(uow, wanted, sight, page)
+    return _answer_page(request, found, with_manifests=query.manifests)
 
 
 @router.get("/job/graph")
@@ -120,7 +117,7 @@ def get_portfolio(
     total = None
     if query.is_given:
         page = read_page(query.limit, query.offset)
-        found = uow.job_lists.list_ids(query.read(), sight)
+        found = services.job_texts.list_ids(uow, query.read(), sight)
         rated = [each for each in rated if each.job.id in found]
         total, rated = len(rated), rated[page.offset : page.offset + page.limit]
     texts = [_write_rated(each, query) for each in rated]
@@ -142,13 +139,12 @@ def _answer(request: Request, jobs: Sequence[JobText]) -> Response:
     return answer_list(request, digests, lambda: _join([job.text for job in jobs]), None)
 
 
-def _answer_page(
-    request: Request, jobs: Sequence[JobText], total: int, *, with_manifests: bool
-) -> Response:
+def _answer_page(request: Request, page: JobPage, *, with_manifests: bool) -> Response:
     texts = [
-        job.extend(b'"owner_email":' + job.owner, with_manifests=with_manifests) for job in jobs
+        job.extend(b'"owner_email":' + job.owner, with_manifests=with_manifests)
+        for job in page.jobs
     ]
-    return answer_list(request, texts, lambda: _join(texts), total)
+    return answer_list(request, texts, lambda: _join(texts), page.total)
 
 
 def _write_rated(rated: RatedJob[JobText], query: JobFilter) -> bytes:

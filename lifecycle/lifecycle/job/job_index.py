@@ -1,0 +1,99 @@
+"""All jobs as lists find and sort them, in memory. Before each list, only those are read that changed since the one before.
+
+Whatever process changed a job, the next list shows it: a trigger of the database numbers the changes.
+"""
+
+from collections.abc import Collection, Iterable
+from operator import attrgetter
+
+from racetrack_commons.entities.dto import JobStatus
+
+from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.domain.auth import Sight
+from lifecycle.domain.indexed_jobs import IndexedJob, JobChanges
+from lifecycle.domain.listed_jobs import JobOrder, WantedJobs
+
+_RANKS: dict[str, int] = {JobStatus.ERROR: 0, JobStatus.RUNNING: 2}
+_RANK_BETWEEN = 1
+
+
+class JobIndex:
+    """The jobs of the platform. Several threads use it, with units of work that only read."""
+
+    def __init__(self) -> None:
+        self._newest = _Jobs()
+
+    def find(self, uow: UnitOfWork, wanted: WantedJobs, sight: Sight) -> list[IndexedJob]:
+        """Return the wanted jobs that the caller may see, in their order; no two have the same place in it."""
+        jobs = self._read(uow).by_name
+        if not sight.is_complete:
+            seen = uow.job_lists.list_seen(sight)
+            jobs = [job for job in jobs if job.id in seen]
+        found = _sort(_filter(jobs, wanted), wanted.order, jobs)
+        return found[::-1] if wanted.is_reversed else found
+
+    def _read(self, uow: UnitOfWork) -> "_Jobs":
+        known = self._newest
+        changes = uow.job_lists.read_changes(known.next_number)
+        jobs = known.apply(changes)
+        if len(jobs.by_name) != changes.total or changes.next_number < known.next_number:
+            # Jobs are gone, or the database was restored from a backup.
+            jobs = _Jobs().apply(uow.job_lists.read_changes(0))
+        self._newest = jobs
+        return jobs
+
+
+class _Jobs:
+    """All jobs at one moment, by name; the highest version of a family first."""
+
+    def __init__(self, by_name: Iterable[IndexedJob] = (), next_number: int = 0) -> None:
+        self.by_name = list(by_name)
+        self.next_number = next_number
+
+    def apply(self, changes: JobChanges) -> "_Jobs":
+        """Return the jobs after the changes."""
+        if not changes.changed:
+            return _Jobs(self.by_name, changes.next_number)
+        ids = {job.id for job in changes.changed}
+        jobs = [job for job in self.by_name if job.id not in ids]
+        # Sorting is fast, because most of them are sorted.
+        by_name = sorted([*jobs, *changes.changed], key=attrgetter("name_key"))
+        return _Jobs(by_name, changes.next_number)
+
+
+def _filter(jobs: Collection[IndexedJob], wanted: WantedJobs) -> list[IndexedJob]:
+    found = list(jobs)
+    for word in wanted.words:
+        found = [job for job in found if word in job.search_text]
+    if wanted.statuses:
+        found = [job for job in found if job.status in wanted.statuses]
+    if wanted.targets:
+        found = [job for job in found if job.target in wanted.targets]
+    if wanted.families:
+        found = [job for job in found if job.name in wanted.families]
+    if wanted.owners:
+        owners = {owner.lower() for owner in wanted.owners}
+        found = [job for job in found if job.owner in owners]
+    if wanted.job_types:
+        found = [job for job in found if _has_type(job, wanted.job_types)]
+    return found
+
+
+def _has_type(job: IndexedJob, job_types: Iterable[str]) -> bool:
+    return any(f"{job.job_type}:".startswith(f"{job_type}:") for job_type in job_types)
+
+
+def _sort(found: list[IndexedJob], order: JobOrder, seen: Iterable[IndexedJob]) -> list[IndexedJob]:
+    """Sort jobs that are sorted by name: equal ones stay in the order that they have."""
+    if order is JobOrder.NAME:
+        return found
+    if order is JobOrder.STATUS:
+        return sorted(found, key=lambda job: _RANKS.get(job.status, _RANK_BETWEEN))
+    latest = sorted(found, key=attrgetter("updated"), reverse=True)
+    if order is JobOrder.LATEST_JOB:
+        return latest
+    newest: dict[str, float] = {}
+    for job in seen:
+        newest[job.name] = max(job.updated, newest.get(job.name, job.updated))
+    latest.sort(key=attrgetter("name"))
+    return sorted(latest, key=lambda job: newest[job.name], reverse=True)
