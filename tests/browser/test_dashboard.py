@@ -149,6 +149,43 @@ def test_a_manifest_is_edited_and_saved(page, stack, job_directory):
     assert "labels: {team: blue}" in manifest
 
 
+def test_a_permission_is_granted_explained_and_revoked(page, stack, job_directory):
+    stack.racetrack("deploy", str(job_directory("shared", JOB.format(factor=2))))
+    assert stack.api("POST", "escs", {"name": "web shop"}).status_code == 200
+    page.goto(f"{stack.dashboard_url}/permissions")
+
+    page.get_by_role("button", name="Grant", exact=True).click()
+    form = page.get_by_role("dialog", name="Grant a permission")
+    for label, text in (("Subject", "web shop"), ("Job; empty: everything", "shared")):
+        form.get_by_role("combobox", name=label).fill(text)
+        page.get_by_role("option", name=re.compile(text)).click()
+    form.get_by_role("button", name="Grant").click()
+
+    expect(form).to_be_hidden()
+    page.get_by_label("Search subjects and jobs").fill("consumer shared")
+    row = page.get_by_role("row").filter(has_text="web shop")
+    expect(row).to_contain_text("shared (all versions)")
+    expect(row.get_by_role("button", name=re.compile("^Revoke call_job of"))).to_be_visible()
+    expect(page).to_have_url(re.compile(r"search=consumer\+shared$"))
+
+    explain = page.locator("#explain")
+    expect(explain.get_by_label("Job to ask about")).to_have_value("shared")
+    explain.get_by_role("button", name="Explain").click()
+    callers = explain.get_by_role("row")
+    expect(callers.filter(has_text="web shop")).to_contain_text("call_job on job family shared")
+    expect(callers.filter(has_text="admin")).to_contain_text("full_access on everything")
+    explain.get_by_role("combobox", name="Who").fill("web shop")
+    page.get_by_role("option", name="web shop").click()
+    explain.get_by_role("button", name="Explain").click()
+    expect(explain).to_contain_text("web shop may call_job shared 0.0.1")
+
+    row.get_by_role("button", name=re.compile("^Revoke call_job of")).click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(row).to_have_count(0)
+    explain.get_by_role("button", name="Explain").click()
+    expect(explain).to_contain_text("web shop may not call_job shared 0.0.1")
+
+
 def test_what_is_of_others_is_out_of_reach(visitor, stack, log_in, job_directory):
     stack.racetrack("deploy", str(job_directory("vaulted", JOB.format(factor=2))))
     added = stack.api("POST", "users", {"username": "eve", "password": "a-long-password"})

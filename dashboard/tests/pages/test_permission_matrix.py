@@ -3,14 +3,14 @@ from typing import Any
 from dashboard.pages.access.permission_matrix import (
     Resource,
     describe_subject,
-    filter_rows,
     make_matrix,
 )
 
 
 def a_permission(number: int, subject: str, scope: str, **limits: Any) -> dict[str, Any]:
     limits = {"job_name": None, "job_version": None, "endpoint": None, **limits}
-    return {"id": number, "subject": subject, "scope": scope, **limits}
+    name = {"esc:7f": "web shop"}.get(subject, "ben")
+    return {"id": number, "subject": subject, "subject_name": name, "scope": scope, **limits}
 
 
 PERMISSIONS = [
@@ -22,21 +22,19 @@ PERMISSIONS = [
 
 
 def test_a_row_has_the_scopes_of_a_subject_on_a_resource():
-    rows = make_matrix(PERMISSIONS, {"esc:7f": "External consumer web shop"})
+    rows = make_matrix(PERMISSIONS)
 
     assert [(row["subject_text"], row["resource_text"], row["scopes"]) for row in rows] == [
-        ("External consumer web shop", "(everything)", {"full_access": 4}),
         ("User ben", "adder (all versions)", {"read_job": 1, "call_job": 2}),
         ("User ben", "adder (all versions) /x", {"call_job": 3}),
+        ("External consumer web shop", "(everything)", {"full_access": 4}),
     ]
 
 
-def test_rows_are_found_by_words_of_subject_and_resource():
-    rows = make_matrix(PERMISSIONS, {})
-
-    assert len(filter_rows(rows, "BEN adder")) == 2
-    assert len(filter_rows(rows, "")) == 3
-    assert filter_rows(rows, "ben nothing") == []
+def test_only_scopes_that_lifecycle_grants_on_a_resource_are_offered():
+    assert "call_admin_api" in Resource().list_grantable()
+    assert "call_admin_api" not in Resource("adder").list_grantable()
+    assert Resource("adder", endpoint="/x").list_grantable() == ["call_job", "full_access"]
 
 
 def test_subjects_and_resources_are_described():

@@ -1,42 +1,51 @@
 """The explanation of a decision: the chain of rules that allow or deny a subject something."""
 
-from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from nicegui import ui
 from racetrack_client.entities import AuthScope
 
 from dashboard.components.parts import add_heading
+from dashboard.pages.access.callers import CallersTable
+from dashboard.pages.access.known_names import KnownNames
 from dashboard.pages.access.permission_matrix import SCOPES
 from dashboard.visit import Visit
 
 _KINDS = {"allow": "good", "deny": "bad"}
 _WORDS = {"allow": "allows", "deny": "denies", "continue": "goes on"}
 
+_EVERYONE = "everyone"
+_QUESTIONS = (
+    "Who may do something with a job, and why? May a subject do it, and which rule decides that?"
+)
+_OWN_QUESTION = "May you do something with a job, and which rule decides that?"
+
 
 class ExplanationForm:
-    """The question, and the answer below it."""
+    """The question, and the answer below it; it begins with all callers of the latest job."""
 
-    def __init__(self, visit: Visit, subjects: Mapping[str, str], can_ask_about_all: bool) -> None:
+    def __init__(self, visit: Visit, names: KnownNames, *, can_ask_about_all: bool) -> None:
         self._visit = visit
-        self._subjects = dict(subjects)
+        self._names = names
         self._can_ask_about_all = can_ask_about_all
 
     def build(self) -> None:
         """Add the form."""
         with ui.column().classes("rt-card w-full").props("id=explain"):
             add_heading("Explain a decision", 2)
-            ui.label("May a subject do something with a job, and which rule decides that?").classes(
-                "rt-soft"
-            )
+            ui.label(_QUESTIONS if self._can_ask_about_all else _OWN_QUESTION).classes("rt-soft")
             with ui.row().classes("rt-toolbar items-center w-full"):
                 if self._can_ask_about_all:
-                    own = f"user:{self._visit.user.username}"
+                    subjects = {_EVERYONE: "Everyone who may", **self._names.subjects}
                     self._subject = ui.select(
-                        self._subjects, label="Who", value=own, with_input=True
+                        subjects, label="Who", value=_EVERYONE, with_input=True
                     )
                     self._subject.props("outlined dense").classes("rt-search")
-                self._job = _add_text("Job to ask about")
+                families = self._names.families
+                job = ui.input("Job to ask about", value=next(iter(families), ""))
+                job.set_autocomplete(families)
+                self._job = job.props("outlined dense").classes("rt-filter")
                 self._version = _add_text("Its version", "latest")
                 self._endpoint = _add_text("Its endpoint")
                 self._scope = ui.select(SCOPES, label="What", value=AuthScope.CALL_JOB.value)
@@ -45,21 +54,32 @@ class ExplanationForm:
             self._answer = ui.column().classes("w-full").props("aria-live=polite")
 
     async def _explain(self) -> None:
-        params = {
-            "subject": self._subject.value if self._can_ask_about_all else None,
-            "job": (self._job.value or "").strip(),
-            "version": (self._version.value or "").strip() or "latest",
-            "endpoint": (self._endpoint.value or "").strip() or None,
-            "scope": self._scope.value,
-        }
-        if not params["job"]:
+        job = (self._job.value or "").strip()
+        if not job:
             self._visit.warn("Name the job that the question is about.")
             return
         self._answer.clear()
+        subject = self._subject.value if self._can_ask_about_all else None
+        version = (self._version.value or "").strip() or "latest"
+        params = {"endpoint": (self._endpoint.value or "").strip(), "scope": self._scope.value}
         with self._visit.reporting("There is no explanation"):
-            decision = await self._visit.api.get("auth/explain", params)
+            if subject == _EVERYONE:
+                path = f"job/{quote(job, safe='')}/{quote(version, safe='')}/callers"
+                answer = await self._visit.api.get(path, params)
+                with self._answer:
+                    _show_everyone(answer)
+                return
+            about = {"subject": subject, "job": job, "version": version}
+            answer = await self._visit.api.get("auth/explain", {**about, **params})
             with self._answer:
-                show_decision(decision)
+                show_decision(answer)
+
+
+def _show_everyone(answer: dict[str, Any]) -> None:
+    about = f"{answer['job_name']} {answer['job_version']}"
+    endpoint = f" {answer['endpoint']} of" if answer["endpoint"] else ""
+    ui.label(f"Everyone who may {answer['scope']}{endpoint} {about}").classes("text-weight-bold")
+    CallersTable().show(answer)
 
 
 def show_decision(decision: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Permissions as a matrix: a row for each subject and resource, a column for each scope."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from racetrack_client.entities import AuthScope
@@ -9,6 +9,7 @@ from racetrack_client.entities import AuthScope
 from dashboard.components.server_table import Row
 
 SCOPES = [scope.value for scope in AuthScope]
+_PLATFORM_SCOPES = (AuthScope.CALL_ADMIN_API, AuthScope.DEPLOY_NEW_FAMILY)
 ALL_JOBS = "(everything)"
 _SUBJECT_WORDS = {"user": "User", "esc": "External consumer", "job_family": "Job family"}
 
@@ -21,6 +22,14 @@ class Resource:
     job_version: str | None = None
     endpoint: str | None = None
 
+    def list_grantable(self) -> list[str]:
+        """List the scopes that can be granted on it: some are about the whole platform, others not about endpoints."""
+        if self.endpoint is not None:
+            return [AuthScope.CALL_JOB.value, AuthScope.FULL_ACCESS.value]
+        if self.job_name is None:
+            return SCOPES
+        return [scope for scope in SCOPES if scope not in _PLATFORM_SCOPES]
+
     def describe(self) -> str:
         """Return the resource in words."""
         if self.job_name is None and self.endpoint is None:
@@ -30,26 +39,18 @@ class Resource:
         return f"{text} {self.endpoint}" if self.endpoint else text
 
 
-def make_matrix(permissions: Iterable[dict[str, Any]], names: Mapping[str, str]) -> list[Row]:
-    """Return the rows of the matrix; each has the ids of its permissions by scope.
-
-    `names` has the subjects in words; others are described by their ids.
-    """
+def make_matrix(permissions: Iterable[dict[str, Any]]) -> list[Row]:
+    """Return the rows of the matrix, in the order of the permissions; each has their ids by scope."""
     rows: dict[tuple[str, Resource], Row] = {}
     for permission in permissions:
         resource = Resource(
             permission["job_name"], permission["job_version"], permission["endpoint"]
         )
         subject = permission["subject"]
-        row = rows.setdefault((subject, resource), _make_row(subject, resource, names))
+        text = describe_subject(subject, permission["subject_name"])
+        row = rows.setdefault((subject, resource), _make_row(subject, text, resource))
         row["scopes"][permission["scope"]] = permission["id"]
-    return sorted(rows.values(), key=lambda row: (row["subject_text"], row["resource_text"]))
-
-
-def filter_rows(rows: Iterable[Row], words: str) -> list[Row]:
-    """Return the rows in whose subject or resource each of the words is."""
-    wanted = words.lower().split()
-    return [row for row in rows if all(word in row["search"] for word in wanted)]
+    return list(rows.values())
 
 
 def describe_subject(subject: str, name: str) -> str:
@@ -58,20 +59,15 @@ def describe_subject(subject: str, name: str) -> str:
     return f"{_SUBJECT_WORDS.get(kind, kind)} {name}"
 
 
-def _make_row(subject: str, resource: Resource, names: Mapping[str, str]) -> Row:
-    text = names.get(subject) or describe_subject(subject, subject.partition(":")[2])
+def _make_row(subject: str, text: str, resource: Resource) -> Row:
     about = resource.describe()
     return {
         "id": f"{subject} {about}",
         "label": f"{text} on {about}",
         "subject": subject,
         "subject_text": text,
-        "resource": {
-            "job_name": resource.job_name,
-            "job_version": resource.job_version,
-            "endpoint": resource.endpoint,
-        },
+        "resource": asdict(resource),
         "resource_text": about,
+        "grantable": resource.list_grantable(),
         "scopes": {},
-        "search": f"{text} {about}".lower(),
     }

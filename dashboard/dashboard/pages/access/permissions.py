@@ -1,34 +1,28 @@
 """The permissions: who may do what, why, and the means to grant and revoke."""
 
-import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nicegui import PageArguments, ui
 from nicegui.events import GenericEventArguments
 from racetrack_client.entities import AuthScope
 
+from dashboard.client.api import Params
 from dashboard.components.dialogs import confirm, form_dialog
 from dashboard.components.parts import add_heading
 from dashboard.components.plain_table import PlainTable
 from dashboard.components.server_table import TableColumn
 from dashboard.pages.access.explanation import ExplanationForm
-from dashboard.pages.access.permission_matrix import (
-    SCOPES,
-    describe_subject,
-    filter_rows,
-    make_matrix,
-)
+from dashboard.pages.access.known_names import KnownNames, collect_names
+from dashboard.pages.access.permission_matrix import SCOPES, make_matrix
 from dashboard.visit import Visit, make_path
 
-_AT_ONCE = 8
-_MOST_SUBJECTS = 1000
+_MOST_PERMISSIONS = 1000
 _SCOPE_CELL = """<q-btn v-if="props.row.scopes['{scope}'] && {can_change}" flat dense no-caps label="✓"
  :aria-label="'Revoke {scope} of ' + props.row.label"
  @click="$parent.$emit('revoke', [props.row.id, '{scope}'])" />
 <span v-else-if="props.row.scopes['{scope}']" role="img" aria-label="granted">✓</span>
-<q-btn v-else-if="{can_change}" flat dense no-caps label="+" class="rt-faint"
+<q-btn v-else-if="{can_change} && props.row.grantable.includes('{scope}')" flat dense no-caps label="+" class="rt-faint"
  :aria-label="'Grant {scope} to ' + props.row.label"
  @click="$parent.$emit('grant', [props.row.id, '{scope}'])" />"""
 
@@ -41,6 +35,14 @@ class PermissionsQuery:
     """A subject such as `user:anna`; without one, that of the visitor, or all for admins."""
     search: str = ""
 
+    def to_request(self, *, is_about_all: bool) -> tuple[str, Params]:
+        """Return the path of Lifecycle's list, with its parameters."""
+        params: Params = {"search": self.search, "limit": _MOST_PERMISSIONS}
+        if is_about_all and not self.subject:
+            return "auth/permissions/all", params
+        subject = self.subject if is_about_all else None
+        return "auth/permissions", {"subject": subject, **params}
+
     def to_url(self) -> str:
         """Return the path of the page with this part."""
         return make_path("permissions", subject=self.subject, search=self.search)
@@ -51,36 +53,21 @@ async def show_permissions(visit: Visit, args: PageArguments) -> None:
     add_heading("Permissions")
     params = args.query_parameters
     query = PermissionsQuery(params.get("subject", ""), params.get("search", ""))
-    subjects = await list_subjects(visit)
-    page = PermissionsPage(visit, query, subjects)
+    page = PermissionsPage(visit, query, await collect_names(visit))
     page.build()
     await page.load()
-
-
-async def list_subjects(visit: Visit) -> dict[str, str]:
-    """List the subjects whose permissions the visitor may see, with their names in words."""
-    own = {f"user:{visit.user.username}": f"User {visit.user.username}"}
-    if not visit.has_scope(AuthScope.CALL_ADMIN_API):
-        return own
-    names: dict[str, str] = {}
-    if visit.user.is_staff:
-        users, escs = await asyncio.gather(visit.api.get("users"), visit.api.get("escs"))
-        names |= {f"user:{user['username']}": user["username"] for user in users}
-        names |= {f"esc:{esc['id']}": esc["name"] for esc in escs}
-    families = await visit.api.get("job_family")
-    names |= {f"job_family:{family['name']}": family["name"] for family in families}
-    return own | {subject: describe_subject(subject, names[subject]) for subject in names}
 
 
 class PermissionsPage:
     """The matrix, and the explanation of a decision below it."""
 
-    def __init__(self, visit: Visit, query: PermissionsQuery, subjects: dict[str, str]) -> None:
+    def __init__(self, visit: Visit, query: PermissionsQuery, names: KnownNames) -> None:
         self._visit = visit
         self._query = query
-        self._subjects = subjects
+        self._names = names
         self._can_change = visit.has_scope(AuthScope.CALL_ADMIN_API)
         self._matrix: list[dict[str, Any]] = []
+        self._tag = ""
 
     def build(self) -> None:
         """Add the elements, still without content."""
@@ -111,51 +98,41 @@ class PermissionsPage:
         )
         self._table.table.on("revoke", self._revoke)
         self._table.table.on("grant", self._grant)
-        ExplanationForm(self._visit, self._subjects, self._can_change).build()
+        self._rest = ui.label().classes("rt-soft").props("role=status")
+        ExplanationForm(self._visit, self._names, can_ask_about_all=self._can_change).build()
         self._visit.on_change({"permission", "user", "esc", "job"}, self.load)
 
     async def load(self) -> None:
         """Fetch the permissions of the chosen subject, or of all."""
-        own = f"user:{self._visit.user.username}"
-        wanted = [self._query.subject] if self._query.subject else list(self._subjects)
-        wanted = wanted[:_MOST_SUBJECTS] if self._can_change else [own]
-        permissions = await self._fetch(wanted)
-        self._matrix = make_matrix(permissions, self._subjects)
-        self._show()
-
-    async def _fetch(self, subjects: Sequence[str]) -> list[dict[str, Any]]:
-        slots = asyncio.Semaphore(_AT_ONCE)
-
-        async def fetch(subject: str) -> list[dict[str, Any]]:
-            async with slots:
-                params = {"subject": subject}
-                found: list[dict[str, Any]] = await self._visit.api.get("auth/permissions", params)
-                return found
-
-        found = await asyncio.gather(*(fetch(subject) for subject in subjects))
-        return [permission for each in found for permission in each]
-
-    def _show(self) -> None:
-        self._table.show(filter_rows(self._matrix, self._query.search))
+        path, params = self._query.to_request(is_about_all=self._can_change)
+        page = await self._visit.api.find_page(path, params, self._tag)
+        if page is None:
+            return
+        self._tag = page.tag
+        self._matrix = make_matrix(page.items)
+        self._table.show(self._matrix)
+        rest = page.total - len(page.items)
+        self._rest.set_text(f"{rest} more permissions are not shown: search for some." * (rest > 0))
 
     def _make_cell(self, scope: str) -> str:
         can_change = "true" if self._can_change else "false"
         return _SCOPE_CELL.replace("{scope}", scope).replace("{can_change}", can_change)
 
     def _add_subject_choice(self) -> None:
-        known = self._query.subject if self._query.subject in self._subjects else None
-        choice = ui.select(self._subjects, label="Subject", value=known, with_input=True)
+        known = self._query.subject if self._query.subject in self._names.subjects else None
+        choice = ui.select(self._names.subjects, label="Subject", value=known, with_input=True)
         choice.props("outlined dense clearable options-dense").classes("rt-search")
         choice.on_value_change(self._turn_to_subject)
 
-    def _search(self, event: Any) -> None:
-        self._query = PermissionsQuery(self._query.subject, (event.value or "").strip())
-        ui.navigate.history.replace(self._query.to_url())
-        self._show()
+    async def _search(self, event: Any) -> None:
+        await self._change(replace(self._query, search=(event.value or "").strip()))
 
     async def _turn_to_subject(self, event: Any) -> None:
-        self._query = PermissionsQuery(event.value or "", self._query.search)
-        ui.navigate.history.replace(self._query.to_url())
+        await self._change(replace(self._query, subject=event.value or ""))
+
+    async def _change(self, query: PermissionsQuery) -> None:
+        self._query, self._tag = query, ""
+        ui.navigate.history.replace(query.to_url())
         with self._visit.reporting("The permissions could not be fetched"):
             await self.load()
 
@@ -191,17 +168,19 @@ class PermissionsPage:
                 {
                     "subject": subject.value or "",
                     "scope": scope.value,
-                    "job_name": (job.value or "").strip() or None,
+                    "job_name": job.value,
                     "job_version": (version.value or "").strip() or None,
                     "endpoint": (endpoint.value or "").strip() or None,
                 }
             )
 
         with form_dialog("Grant a permission", "Grant", submit):
-            given = self._query.subject if self._query.subject in self._subjects else None
-            subject = ui.select(self._subjects, label="Subject", value=given, with_input=True)
+            given = self._query.subject if self._query.subject in self._names.subjects else None
+            subject = ui.select(self._names.subjects, label="Subject", value=given, with_input=True)
             scope = ui.select(SCOPES, label="Scope", value=AuthScope.CALL_JOB.value)
-            job = ui.input("Job; empty: everything")
+            job = ui.select(
+                self._names.families, label="Job; empty: everything", with_input=True
+            ).props("clearable")
             version = ui.input("Version; empty: all versions")
             endpoint = ui.input("Endpoint; empty: all endpoints")
             for box in (subject, scope, job, version, endpoint):

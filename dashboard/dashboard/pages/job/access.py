@@ -5,23 +5,10 @@ from typing import Any
 from nicegui import PageArguments, ui
 
 from dashboard.components.parts import add_heading
-from dashboard.components.plain_table import PlainTable
-from dashboard.components.server_table import Row, TableColumn
+from dashboard.pages.access.callers import CallersTable
 from dashboard.pages.access.explanation import show_decision
 from dashboard.pages.job.opened import OpenedJob
 
-_KINDS = {
-    "anyone": "without a token",
-    "user": "user",
-    "esc": "external consumer",
-    "job_family": "job family",
-}
-_CALLER_COLUMNS = [
-    TableColumn("caller", "Caller", sort="caller"),
-    TableColumn("kind", "Kind", sort="kind"),
-    TableColumn("why", "Why", template='<span class="rt-wrap">{{ props.row.why }}</span>'),
-]
-_INCOMPLETE = "These are you and the public endpoints only: staff, and those who may deploy the job, see all callers."
 _SCOPES = {
     "call_job": "call it",
     "read_job": "see it and its logs",
@@ -40,33 +27,18 @@ async def show_access(job: OpenedJob, _: PageArguments) -> None:
             add_heading("Why may a subject do this, or not?", 2)
             explanation = AccessExplanation(job)
     add_heading("Callers", 2)
-    note = ui.label().classes("rt-soft")
-    callers = PlainTable(_CALLER_COLUMNS, "There are no callers yet.", "Callers of the job")
+    callers = CallersTable()
 
     async def refresh() -> None:
         found = await job.visit.api.get(f"{job.api_path}/public-endpoints")
         endpoints.clear()
         with endpoints:
             _show_endpoints(job, found)
-        answer = await job.visit.api.get(f"{job.api_path}/callers")
-        callers.show([make_caller_row(each) for each in answer["callers"]])
-        note.set_text("" if answer["is_complete"] else _INCOMPLETE)
-        note.set_visibility(not answer["is_complete"])
+        callers.show(await job.visit.api.get(f"{job.api_path}/callers"))
 
     await refresh()
     await explanation.explain()
     job.visit.on_change({"public_endpoint", "permission", "user", "esc", "job"}, refresh)
-
-
-def make_caller_row(caller: dict[str, Any]) -> Row:
-    """Return the row of a caller, with the reasons why it may call the job."""
-    reasons = caller["reasons"]
-    return {
-        "id": f"{caller['kind']}:{caller['name']}",
-        "caller": caller["display_name"] or caller["name"],
-        "kind": _KINDS.get(caller["kind"], caller["kind"]),
-        "why": "; ".join(dict.fromkeys(each["description"] for each in reasons)),
-    }
 
 
 class AccessExplanation:

@@ -1,5 +1,5 @@
 from dashboard.client.job_calls import JobAnswer
-from dashboard.pages.job.access import make_caller_row
+from dashboard.pages.access.callers import make_caller_row
 from dashboard.pages.job.overview import describe_use
 from dashboard.pages.job.try_it import describe_body
 

@@ -1,17 +1,30 @@
 """Permissions of auth subjects, and endpoints of jobs that may be called without a token."""
 
-from collections.abc import Collection, Iterable
-from typing import Unpack
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Unpack
 from uuid import uuid4
 
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import EntityNotFound
-from sqlalchemy import ColumnElement, and_, exists, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.orm import Session, aliased
 
-from lifecycle.database.tables.auth import AuthSubjectRow, PermissionRow
+from lifecycle.database.tables.auth import AuthSubjectRow, EscRow, PermissionRow, UserRow
 from lifecycle.database.tables.job import JobFamilyRow, JobRow, PublicEndpointRow
 from lifecycle.domain.auth import PermissionDto, PermissionLimits
+from lifecycle.domain.listed_jobs import Page
+
+_HoldingFamilyRow = aliased(JobFamilyRow)
 
 
 class PermissionRepository:
@@ -30,6 +43,27 @@ class PermissionRepository:
     def list_of_subject(self, subject_id: str) -> list[PermissionDto]:
         """List the permissions of a subject."""
         return self._list(PermissionRow.auth_subject_id == subject_id)
+
+    def list_page(self, words: Sequence[str], page: Page | None) -> list[PermissionDto]:
+        """List the permissions of all subjects with each word, by the names of subjects and jobs; None: of all pages."""
+        row = PermissionRow
+        query = _join_holders(_select()).where(*_make_conditions(words))
+        query = query.order_by(
+            _holder_name(),
+            row.auth_subject_id,
+            func.coalesce(JobFamilyRow.name, JobRow.name, ""),
+            func.coalesce(JobRow.version, ""),
+            func.coalesce(row.endpoint, ""),
+            row.id,
+        )
+        if page is not None:
+            query = query.offset(page.offset).limit(page.limit)
+        return self._read(query)
+
+    def count(self, words: Sequence[str]) -> int:
+        """Return how many permissions of all subjects have each word."""
+        query = _join_holders(_join_targets(select(func.count(PermissionRow.id))))
+        return self._session.scalar(query.where(*_make_conditions(words))) or 0
 
     def list_by_subject(self, scopes: Collection[AuthScope]) -> dict[str, list[PermissionDto]]:
         """Return all permissions of these scopes, by the ids of their subjects."""
@@ -89,19 +123,55 @@ class PermissionRepository:
         self._session.flush()
 
     def _list(self, condition: ColumnElement[bool]) -> list[PermissionDto]:
-        query = (
-            select(
-                *PermissionRow.__table__.columns,
-                JobFamilyRow.name.label("job_family_name"),
-                JobRow.name.label("job_name"),
-                JobRow.version.label("job_version"),
-            )
-            .outerjoin(JobFamilyRow, JobFamilyRow.id == PermissionRow.job_family_id)
-            .outerjoin(JobRow, JobRow.id == PermissionRow.job_id)
-            .where(condition)
-            .order_by(PermissionRow.id)
-        )
+        return self._read(_select().where(condition).order_by(PermissionRow.id))
+
+    def _read(self, query: Select[Any]) -> list[PermissionDto]:
         return [PermissionDto.model_validate(row) for row in self._session.execute(query)]
+
+
+def _select() -> Select[Any]:
+    return _join_targets(
+        select(
+            *PermissionRow.__table__.columns,
+            JobFamilyRow.name.label("job_family_name"),
+            JobRow.name.label("job_name"),
+            JobRow.version.label("job_version"),
+        )
+    )
+
+
+def _join_targets(query: Select[Any]) -> Select[Any]:
+    return query.outerjoin(JobFamilyRow, JobFamilyRow.id == PermissionRow.job_family_id).outerjoin(
+        JobRow, JobRow.id == PermissionRow.job_id
+    )
+
+
+def _join_holders(query: Select[Any]) -> Select[Any]:
+    holder, family = AuthSubjectRow, _HoldingFamilyRow
+    return (
+        query.join(holder, holder.id == PermissionRow.auth_subject_id)
+        .outerjoin(UserRow, UserRow.id == holder.user_id)
+        .outerjoin(EscRow, EscRow.id == holder.esc_id)
+        .outerjoin(family, family.id == holder.job_family_id)
+    )
+
+
+def _holder_name() -> SQLColumnExpression[str]:
+    return func.coalesce(UserRow.username, EscRow.name, _HoldingFamilyRow.name, "")
+
+
+def _make_conditions(words: Iterable[str]) -> list[ColumnElement[bool]]:
+    """Return a condition for each word, which is looked for in the texts that people read about a permission."""
+    kind = case(
+        (AuthSubjectRow.user_id.is_not(None), "user"),
+        (AuthSubjectRow.esc_id.is_not(None), "external consumer"),
+        else_="job family",
+    )
+    text: SQLColumnExpression[str] = kind.concat("\n").concat(_holder_name())
+    limits = (JobFamilyRow.name, JobRow.name, JobRow.version, PermissionRow.endpoint)
+    for column in (EscRow.id, PermissionRow.scope, *limits):
+        text = text.concat("\n").concat(func.coalesce(column, ""))
+    return [text.icontains(word, autoescape=True) for word in words]
 
 
 class PublicEndpointRepository:

@@ -50,6 +50,7 @@ class PermissionPayload(BaseModel):
     id: int
     subject: str
     subject_type: AuthSubjectType
+    subject_name: str = Field(description="The name that people know the holder by.")
     scope: str
     job_name: str | None
     job_version: str | None
@@ -104,8 +105,22 @@ def list_permissions(
     """List the permissions of the caller; administrators may ask about any subject."""
     holder = get_own_or_asked_holder(uow, caller, subject)
     held = [_to_payload(holder, each) for each in uow.permissions.list_of_subject(holder.id)]
-    page = cut_page(held, wanted, lambda permission: [permission.description])
+    page = cut_page(held, wanted, lambda each: [each.subject, each.description])
     return answer_models(request, _PERMISSIONS, *page)
+
+
+@router.get("/permissions/all", response_model=list[PermissionPayload], responses=ANSWERS)
+def list_all_permissions(
+    _: Administrator, wanted: WantedPage, uow: ReadingDep, request: Request
+) -> Response:
+    """List the permissions of all users, ESCs and job families, by the names of holders and jobs."""
+    words, page = (wanted.words, wanted.page) if wanted else ((), None)
+    found = uow.permissions.list_page(words, page)
+    ids = {permission.auth_subject_id for permission in found}
+    holders = {holder.id: holder for holder in uow.auth_subjects.list_by_ids(list(ids))}
+    held = [_to_payload(holders[each.auth_subject_id], each) for each in found]
+    total = uow.permissions.count(words) if wanted else None
+    return answer_models(request, _PERMISSIONS, held, total)
 
 
 @router.post("/permissions")
@@ -197,6 +212,7 @@ def _to_payload(holder: AuthSubjectDto, permission: PermissionDto) -> Permission
         id=permission.id or 0,
         subject=f"{holder.subject_type}:{holder.name}",
         subject_type=holder.subject_type,
+        subject_name=holder.display_name,
         scope=permission.scope,
         job_name=permission.job_name or permission.job_family_name,
         job_version=permission.job_version,

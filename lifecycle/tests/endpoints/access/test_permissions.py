@@ -28,6 +28,7 @@ def test_a_permission_is_granted_listed_used_and_taken_back(client, shop, admin)
         "id": granted["id"],
         "subject": "esc:esc-1",
         "subject_type": "esc",
+        "subject_name": "shop",
         "scope": "call_job",
         "job_name": "adder",
         "job_version": None,
@@ -48,6 +49,27 @@ def test_others_permissions_are_shown_to_administrators_only(client, shop, inter
     assert client.get(PERMISSIONS, params=asked, headers=shop).status_code == 401
     held = client.get(PERMISSIONS, params=asked, headers=internal).json()
     assert [permission["scope"] for permission in held] == ["full_access"]
+
+
+def test_administrators_list_the_permissions_of_all_subjects(client, shop, admin):
+    for wanted in ({"scope": "read_job"}, {"scope": "call_job", "job_name": "adder"}):
+        client.post(PERMISSIONS, json={"subject": "shop", **wanted}, headers=admin)
+    everything = f"{PERMISSIONS}/all"
+
+    def list_held(**params) -> list[tuple[str, str]]:
+        found = client.get(everything, params=params, headers=admin).json()
+        return [(each["subject_name"], each["description"]) for each in found]
+
+    admins = ("admin", "full_access on everything")
+    shops = [("shop", "read_job on everything"), ("shop", "call_job on job family adder")]
+    assert list_held() == [admins, *shops]
+    assert list_held(search="CONSUMER adder") == shops[1:]
+    assert list_held(search="shop", limit=1) == shops[:1]
+    page = client.get(everything, params={"search": "shop", "limit": 1}, headers=admin)
+    assert page.headers["X-Total-Count"] == "2"
+    known = {**admin, "If-None-Match": page.headers["ETag"]}
+    assert client.get(page.request.url, headers=known).status_code == 304
+    assert client.get(everything, headers=shop).status_code == 401
 
 
 @pytest.mark.parametrize(
