@@ -7,7 +7,10 @@ from nicegui import ui
 
 
 def add_editor(label: str, text: str, language: Literal["YAML", "JSON"]) -> ui.codemirror:
-    """Show an editor; screen readers know it by the label."""
+    """Show an editor; screen readers know it by the label.
+
+    A later change of its properties would replace what the visitor types at that moment.
+    """
     frame = ui.element().classes("rt-editor w-full")
     frame.props["data-label"] = label
     with frame:

@@ -84,6 +84,7 @@ class ConsumerPage:
         with ui.row().classes("w-full items-center"):
             self._heading = add_heading(self._id)
             ui.space()
+            ui.button("Rename", icon="edit", on_click=self._ask_for_name).props("outline no-caps")
             delete = ui.button("Delete", icon="delete", on_click=self._delete)
             delete.props("outline no-caps color=negative")
         add_facts({"Id": self._id})
@@ -127,6 +128,19 @@ class ConsumerPage:
         with self._visit.reporting("Its permissions are unknown"):
             params = {"subject": f"esc:{self._id}"}
             self._permissions.show(await self._visit.api.get("auth/permissions", params))
+
+    def _ask_for_name(self) -> None:
+        async def rename() -> bool:
+            renamed = None
+            with self._visit.reporting("The consumer was not renamed"):
+                renamed = await self._visit.api.put(self._path, {"name": name.value.strip()})
+                await self.load()
+            return renamed is not None
+
+        with form_dialog(f"Rename {self._heading.text}", "Rename", rename):
+            ui.label("Its tokens and permissions stay.").classes("rt-soft")
+            name = ui.input("Name", value=self._heading.text)
+            name.props("outlined dense autofocus").classes("w-full")
 
     def _ask_for_token(self) -> None:
         async def make() -> bool:

@@ -3,11 +3,13 @@
 from typing import Any
 
 from nicegui import ui
+from racetrack_client.log.errors import ValidationError
+from racetrack_client.utils.datamodel import load_yaml_map
 
-from dashboard.components.editor import add_editor, set_unsaved
+from dashboard.components.editor import set_unsaved
 from dashboard.components.parts import add_heading
 from dashboard.pages.deployments.secrets import read_variables
-from dashboard.pages.manifest_text import read_manifest
+from dashboard.pages.manifest_input import ManifestInput
 from dashboard.visit import Visit, make_path
 from dashboard.web.session import BASE_PATH
 
@@ -45,8 +47,7 @@ class DeployForm:
         self._example = _EXAMPLE.format(owner=user if "@" in user else "you@example.com")
         self._frame = ui.column().classes("w-full")
         with self._frame:
-            self._editor = add_editor("Manifest", self._example, "YAML")
-            self._check = ui.label().classes("rt-wrap").props("role=status")
+            self._editor = ManifestInput(visit, "Manifest", self._example, self._show_state)
             with ui.expansion("Credentials of the git host, for a private repository").classes(
                 "w-full"
             ):
@@ -61,20 +62,17 @@ class DeployForm:
             self._force = ui.checkbox("Replace the version if it is there already")
             self._deploy = ui.button("Deploy", icon="rocket_launch", on_click=self._begin)
             self._deploy.props("unelevated no-caps")
-        self._editor.on_value_change(self._show_state)
+        self._editor.box.on_value_change(self._show_state)
         self._show_state()
 
     def _show_state(self) -> None:
-        checked = read_manifest(self._editor.value)
-        self._check.set_text(checked.errors or checked.warnings or "The manifest is valid.")
-        self._check.classes(replace="rt-wrap rt-error" if checked.errors else "rt-wrap")
-        self._deploy.set_enabled(not checked.errors)
-        set_unsaved(self._frame, is_unsaved=self._editor.value != self._example)
+        self._deploy.set_enabled(self._editor.is_valid)
+        set_unsaved(self._frame, is_unsaved=self._editor.text != self._example)
 
     async def _begin(self) -> None:
         try:
             payload = self._make_payload()
-        except ValueError as error:
+        except (ValueError, ValidationError) as error:
             self._visit.warn(str(error))
             return
         self._deploy.props("loading")
@@ -95,7 +93,7 @@ class DeployForm:
             "runtime_env": read_variables("secrets of the running job", self._runtime.value or ""),
         }
         return {
-            "manifest": read_manifest(self._editor.value).content,
+            "manifest": load_yaml_map(self._editor.text),
             "git_credentials": {"username": user, "password": token} if user else None,
             "secret_vars": secrets if any(secrets.values()) else None,
             "force": self._force.value,

@@ -3,11 +3,11 @@
 from nicegui import PageArguments, ui
 from racetrack_client.entities import AuthScope
 
-from dashboard.components.editor import add_differences, add_editor, set_unsaved
+from dashboard.components.editor import add_differences, set_unsaved
 from dashboard.components.parts import add_copy_button, add_heading
 from dashboard.pages.job.actions import begin_deployment
 from dashboard.pages.job.opened import OpenedJob
-from dashboard.pages.manifest_text import read_manifest
+from dashboard.pages.manifest_input import ManifestInput
 
 _NO_RIGHT = "You may read the manifest. To change it you need the scope deploy_job on the job."
 _EFFECT = (
@@ -31,34 +31,29 @@ class ManifestForm:
         self._frame = ui.column().classes("w-full")
         with self._frame:
             ui.label(_EFFECT if may_save else _NO_RIGHT).classes("rt-soft")
-            self._editor = add_editor("Manifest of the job", text, "YAML")
-            self._check = ui.label().classes("rt-wrap").props("role=status")
+            self._editor = ManifestInput(job.visit, "Manifest of the job", text, self._show_state)
             with ui.row().classes("items-center"):
                 self._save = ui.button("Save …", icon="save", on_click=self._ask)
                 self._save.props("unelevated no-caps")
                 self._undo = ui.button("Undo changes", on_click=self._reset).props("flat no-caps")
                 self._copy = add_copy_button(text, "Copy the saved manifest")
-        self._editor.on_value_change(self._show_state)
+        self._editor.box.on_value_change(self._show_state)
         if not may_save:
-            self._editor.disable()
+            self._editor.box.disable()
         self._show_state()
 
     def _show_state(self) -> None:
-        text = self._editor.value
-        is_changed = text != self._stored
-        checked = read_manifest(text)
-        self._check.set_text(checked.errors or checked.warnings or "The manifest is valid.")
-        self._check.classes(replace="rt-wrap rt-error" if checked.errors else "rt-wrap")
-        self._save.set_enabled(is_changed and not checked.errors)
+        is_changed = self._editor.text != self._stored
+        self._save.set_enabled(is_changed and self._editor.is_valid)
         self._undo.set_enabled(is_changed)
         set_unsaved(self._frame, is_unsaved=is_changed)
 
     def _reset(self) -> None:
-        self._editor.set_value(self._stored)
+        self._editor.box.set_value(self._stored)
 
     async def _ask(self) -> None:
         """Show what changes, and save it if the visitor means it."""
-        text = self._editor.value
+        text = self._editor.text
         with ui.dialog() as dialog, ui.card().classes("rt-dialog"):
             add_heading("Save this manifest?", 2)
             add_differences(self._stored, text)

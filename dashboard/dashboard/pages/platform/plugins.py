@@ -136,13 +136,14 @@ async def show_plugin_config(visit: Visit, plugin_name: str, plugin_version: str
     add_heading(f"Configuration of {name} {version}")
     path = f"{_make_plugin_path(name, version)}/config"
     saved = await visit.api.get(path)
-    editor = add_editor(f"Configuration of {name}", saved, "YAML")
+    with ui.column().classes("w-full") as frame:
+        editor = add_editor(f"Configuration of {name}", saved, "YAML")
     problem = ui.label().classes("rt-bad rt-wrap").props("role=alert")
 
     def check() -> None:
         problem.text = describe_yaml_problem(editor.value)
         save.set_enabled(not problem.text)
-        set_unsaved(editor, is_unsaved=editor.value != saved)
+        set_unsaved(frame, is_unsaved=editor.value != saved)
 
     async def write() -> None:
         nonlocal saved

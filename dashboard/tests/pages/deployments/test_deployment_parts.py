@@ -2,12 +2,6 @@ import pytest
 from dashboard.pages.deployments.phases import STEPS, mark_steps
 from dashboard.pages.deployments.rows import make_deployment_row
 from dashboard.pages.deployments.secrets import read_variables
-from dashboard.pages.manifest_text import read_manifest
-
-MANIFEST = """name: adder
-owner_email: sample@example.com
-jobtype: python3:latest
-"""
 
 
 def make_deployment(**facts: object) -> dict[str, object]:
@@ -80,11 +74,3 @@ def test_wrong_secret_variables_are_refused_without_their_values(text):
         read_variables("variables", text)
 
     assert "secret" not in str(caught.value)
-
-
-def test_a_manifest_is_checked_as_lifecycle_checks_it():
-    assert read_manifest(MANIFEST).errors == ""
-    assert "version" in read_manifest(MANIFEST + "version: x").errors
-    assert "no_such_key" in read_manifest(MANIFEST + "no_such_key: 1").errors
-    assert read_manifest("- a list").content is None
-    assert read_manifest("a: [").errors
