@@ -11,6 +11,10 @@ JOB = """class Job:
     def perform(self, x: float = 1):
         return x * {factor}
 """
+SPEAKING_JOB = """class Job:
+    def perform(self, x: int = 0):
+        print('called with', x)
+"""
 
 
 @pytest.fixture
@@ -76,13 +80,24 @@ def test_pages_have_no_barriers(page, stack, theme):
 
 
 def test_lifecycle_that_is_away_is_told_until_it_is_back(page, stack, job_directory):
+    stack.racetrack("deploy", str(job_directory("steady", SPEAKING_JOB)))
+    logs = page.context.new_page()
+    logs.goto(f"{stack.dashboard_url}/jobs/steady/0.0.1?tab=logs")
+    stack.call("steady/0.0.1/api/v1/perform", {"x": 1})
+    said = logs.get_by_role("log").get_by_text(re.compile("^called with"))
+    expect(said).to_have_text(["called with 1\n"])
     away = page.get_by_text("Lifecycle does not answer")
     expect(away).to_be_hidden()
 
     stack.kill("lifecycle")
 
     expect(away).to_be_visible()
+    meanwhile = stack.call("steady/0.0.1/api/v1/perform", {"x": 2})
+    assert meanwhile.status_code == 200, meanwhile.text
     expect(away).to_be_hidden(timeout=60_000)
+    stack.racetrack("call", "steady", '{"x": 3}')
+    expect(said).to_have_text([f"called with {number}\n" for number in (1, 2, 3)])
+    logs.close()
     stack.racetrack("deploy", str(job_directory("after-the-kill", JOB.format(factor=3))))
     expect(page.get_by_role("link", name="after-the-kill")).to_be_visible()
 

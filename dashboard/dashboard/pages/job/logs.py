@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from array import array
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from nicegui import PageArguments, background_tasks, ui
 from nicegui.element import Element
@@ -24,6 +25,11 @@ _TAIL = 500
 _FLUSH_SECONDS = 0.1
 _MOST_WAITING = 5000
 _RETRY_SECONDS = 2
+_QUIET_FLUSHES = 10
+"""The flushes without a line after which the earlier lines of a stream that was opened again are complete."""
+_MOST_FLUSHES = 50
+MISSING = "… the connection was lost, and lines may be missing here"
+"""The line that is shown where the log may have a gap."""
 
 
 async def show_logs(job: OpenedJob, args: PageArguments) -> None:
@@ -51,6 +57,8 @@ class LogFollower(Element):
         self.classes("hidden")
         self._job, self._view, self._state, self._tail = job, view, state, tail
         self._waiting: list[str] = []
+        self._memory = LogMemory(tail)
+        self._is_resuming = False
         self._tasks = [
             background_tasks.create(self._follow(), name=f"log of {job.name}"),
             background_tasks.create(self._flush(), name=f"lines of {job.name}"),
@@ -62,12 +70,10 @@ class LogFollower(Element):
         super()._handle_delete()
 
     async def _follow(self) -> None:
-        tail = self._tail
         while True:
             try:
-                async for line in read_lines(self._job, tail):
+                async for line in read_lines(self._job, self._prepare()):
                     self._take(line)
-                    tail = 0
                 self._tell("The stream ended; it is opened again.")
             except LoggedOut:
                 self._job.visit.go_to_login()
@@ -75,12 +81,22 @@ class LogFollower(Element):
             except ApiError as error:
                 self._tell(f"The log can't be followed now: {error}")
             except LifecycleAway:
-                self._tell("Lifecycle does not answer now; some lines may be missing.")
+                self._tell("Lifecycle does not answer now; the log goes on when it is back.")
             await asyncio.sleep(_RETRY_SECONDS)
+
+    def _prepare(self) -> int:
+        """Return how many of the last lines the next stream begins with: as many as may have been missed."""
+        self._is_resuming = False
+        if self._memory.is_empty:
+            self._waiting.clear()
+            return self._tail
+        return _MOST_WAITING
 
     def _take(self, line: str | None) -> None:
         self._tell("following")
-        if line is not None:
+        if line is None:
+            self._is_resuming = not self._memory.is_empty
+        else:
             self._waiting.append(line)
             if len(self._waiting) > 2 * _MOST_WAITING:
                 del self._waiting[:_MOST_WAITING]
@@ -89,9 +105,25 @@ class LogFollower(Element):
         await self.client.connected()
         while True:
             await asyncio.sleep(_FLUSH_SECONDS)
-            if self._waiting:
-                lines, self._waiting = self._waiting, []
-                self._view.append(lines)
+            if self._is_resuming:
+                await self._await_earlier_lines()
+            if not self._waiting:
+                continue
+            lines, self._waiting = self._waiting, []
+            new = self._memory.list_new(lines) if self._is_resuming else lines
+            self._is_resuming = False
+            self._memory.note(new)
+            self._view.append(new)
+
+    async def _await_earlier_lines(self) -> None:
+        """Wait until the stream has brought the lines that it begins with, of which some are known."""
+        count, quiet = 0, 0
+        for _ in range(_MOST_FLUSHES):
+            is_quiet = bool(self._waiting) and len(self._waiting) == count
+            quiet, count = quiet + 1 if is_quiet else 0, len(self._waiting)
+            if quiet == _QUIET_FLUSHES:
+                return
+            await asyncio.sleep(_FLUSH_SECONDS)
 
     def _tell(self, text: str) -> None:
         if self._state.text != text:
@@ -109,3 +141,43 @@ async def read_lines(job: OpenedJob, tail: int) -> AsyncIterator[str | None]:
                 if event.data:
                     for line in str(json.loads(event.data)).splitlines() or [""]:
                         yield line
+
+
+class LogMemory:
+    """Knows the last lines that were shown; of each it keeps a hash only."""
+
+    def __init__(self, tail: int) -> None:
+        self._known = array("q")
+        self._tail = tail
+        self._count = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """True if no line was shown yet."""
+        return not self._known
+
+    def note(self, lines: Iterable[str]) -> None:
+        """Remember lines that are shown."""
+        added = _make_marks(lines)
+        self._count += len(added)
+        self._known = (self._known + added)[-_MOST_WAITING:]
+
+    def list_new(self, lines: Sequence[str]) -> list[str]:
+        """Return those of the last lines of the log that were not shown yet."""
+        seen = self._count_seen(_make_marks(lines))
+        return list(lines[seen:]) if seen or not lines else [MISSING, *lines]
+
+    def _count_seen(self, marks: "array[int]") -> int:
+        known = self._known
+        # A log that was shorter than its tail is known from its beginning; equal lines can't mislead then.
+        if self._count < self._tail and marks[: len(known)] == known:
+            return len(known)
+        for end in range(len(marks), 0, -1):
+            length = min(end, len(known))
+            if marks[end - length : end] == known[len(known) - length :]:
+                return end
+        return 0
+
+
+def _make_marks(lines: Iterable[str]) -> "array[int]":
+    return array("q", map(hash, lines))
