@@ -18,7 +18,8 @@ from lifecycle.endpoints.dependencies import (
     ServicesDep,
     UserSubject,
 )
-from lifecycle.endpoints.lists.paging import ANSWERS, answer_list, read_choices, read_words
+from lifecycle.endpoints.lists.answers import ANSWERS, answer_list
+from lifecycle.endpoints.lists.queries import read_choices, read_words
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit log"])
 

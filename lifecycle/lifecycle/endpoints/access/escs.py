@@ -13,7 +13,8 @@ from lifecycle.endpoints.dependencies import (
     UnitOfWorkDep,
     make_router,
 )
-from lifecycle.endpoints.lists.paging import ANSWERS, WantedPage, answer_models, cut_page
+from lifecycle.endpoints.lists.answers import ANSWERS, answer_models, cut_page
+from lifecycle.endpoints.lists.queries import WantedPage
 
 router = make_router("/api/v1/escs", "ESCs")
 _UNREADABLE = "not readable: it was made with another SECRET_KEY. It is valid; make another one to see its text"

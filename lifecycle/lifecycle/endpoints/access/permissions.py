@@ -26,7 +26,8 @@ from lifecycle.endpoints.dependencies import (
     UnitOfWorkDep,
     make_router,
 )
-from lifecycle.endpoints.lists.paging import ANSWERS, WantedPage, answer_models, cut_page
+from lifecycle.endpoints.lists.answers import ANSWERS, answer_models, cut_page
+from lifecycle.endpoints.lists.queries import WantedPage
 from lifecycle.job.versions import find_job, find_job_to_call
 
 _HIGHEST_ID = 2**63 - 1

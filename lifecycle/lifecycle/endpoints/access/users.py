@@ -22,7 +22,8 @@ from lifecycle.endpoints.dependencies import (
     UserSubject,
     make_router,
 )
-from lifecycle.endpoints.lists.paging import ANSWERS, WantedPage, answer_models, cut_page
+from lifecycle.endpoints.lists.answers import ANSWERS, answer_models, cut_page
+from lifecycle.endpoints.lists.queries import WantedPage
 
 router = make_router("/api/v1/users", "users", max_body_size=STRANGERS_BODY_BYTES)
 
