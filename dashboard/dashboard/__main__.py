@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
-from racetrack_client.log.logs import configure_logs, get_logger
+from racetrack_client.log.logs import get_logger
 from racetrack_commons.api.connections import ConnectionLimits
 from racetrack_commons.api.server import ServerLimits, serve_app
-from racetrack_commons.closed_process import close_process
-from racetrack_commons.settings import SettingsError
+from racetrack_commons.start import start_server
 
 from dashboard.config import DashboardConfig
 
@@ -20,14 +19,7 @@ _UNUSED = ("aiohttp", "requests", "websocket", "rich", "pygments", "cryptography
 
 def main() -> None:
     """Read the settings and serve."""
-    close_process()
-    try:
-        config = DashboardConfig.load()
-    except SettingsError as error:
-        sys.exit(f"dashboard can't start: {error}")
-    configure_logs(config.log_level, structured=config.log_structured)
-    if warning := config.find_exposure(config.http_addr):
-        logger.warning(warning)
+    config = start_server("dashboard", DashboardConfig)
     limits = ServerLimits(
         grace_seconds=config.shutdown_grace_seconds,
         connections=ConnectionLimits(idle=4000),

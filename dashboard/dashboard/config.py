@@ -7,12 +7,8 @@ from racetrack_commons.settings import Settings
 class DashboardConfig(Settings):
     """Settings of the dashboard; it has no secret of its own."""
 
-    http_addr: str = "0.0.0.0"  # noqa: S104 - a service in a container listens on all its addresses
-    """The address to listen on."""
     dashboard_port: int = 7203
     """The port to listen on."""
-    log_structured: bool = False
-    """Write log records as JSON lines."""
     lifecycle_url: str = "http://127.0.0.1:7202/lifecycle"
     """The URL of Lifecycle, as the dashboard reaches it."""
     internal_pub_url: str = "http://127.0.0.1:7205/pub"

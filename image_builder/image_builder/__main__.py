@@ -13,11 +13,10 @@ import pydantic
 import typer
 from racetrack_client.entities import DeployPayload, ImageKind
 from racetrack_client.log.errors import ValidationError
-from racetrack_client.log.logs import configure_logs, get_logger
+from racetrack_client.log.logs import configure_logs
 from racetrack_commons.api.server import serve_app
-from racetrack_commons.closed_process import close_process
 from racetrack_commons.plugin.engine import PluginEngine
-from racetrack_commons.settings import SettingsError
+from racetrack_commons.start import exit_on_failure, start_server
 
 from image_builder.app import create_app
 from image_builder.config import ImageBuilderConfig
@@ -28,9 +27,9 @@ from image_builder.running.build_users import CERTIFICATE_VARIABLES
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The checkout of Racetrack, when the package is used from it: `make setup` puts the bundled plugins there."""
 
-logger = get_logger("image_builder")
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
+_SERVICE = "image_builder"
 _INHERITED = (
     *("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
@@ -44,15 +43,9 @@ _INHERITED = (
 @cli.command()
 def serve() -> None:
     """Serve the Image Builder's API."""
-    close_process()
-    try:
-        config = ImageBuilderConfig.load()
-        configure_logs(config.log_level)
-        if warning := config.find_exposure(config.http_addr):
-            logger.warning(warning)
+    config = start_server(_SERVICE, ImageBuilderConfig)
+    with exit_on_failure(f"{_SERVICE} can't start"):
         app = create_app(config, PluginJobTypes(config.plugins_dir), inherited_environment())
-    except SettingsError as error:
-        sys.exit(f"image_builder can't start: {error}")
     serve_app(app, config.http_addr, config.http_port)
 
 

@@ -13,8 +13,6 @@ from racetrack_commons.settings import CommaSeparated
 class ImageBuilderConfig(ImagePlaces):
     """Settings of one Image Builder process, from the environment and from `CONFIG_FILE`."""
 
-    http_addr: str = "0.0.0.0"  # noqa: S104 - a service in a container listens on all its addresses
-    """Address to listen on."""
     http_port: int = 7201
     """Port to listen on."""
     auth_key: SecretStr = SecretStr("")

@@ -1,18 +1,14 @@
 """The command line of Lifecycle: `serve`, `migrate`, `wait-for-jobs`, `generate-auth`."""
 
-import sys
 import time
 from typing import Annotated
 
 import typer
 from racetrack_client.entities import AuthScope
-from racetrack_client.log.errors import ServiceUnavailable, ValidationError
-from racetrack_client.log.logs import configure_logs, get_logger
 from racetrack_commons.api.server import serve_app
 from racetrack_commons.auth.token import internal_token
 from racetrack_commons.clock import Clock
-from racetrack_commons.closed_process import close_process
-from racetrack_commons.settings import SettingsError
+from racetrack_commons.start import exit_on_failure, start_process, start_server
 
 from lifecycle.app import create_app
 from lifecycle.config import Config
@@ -22,7 +18,7 @@ from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployment.upkeep import readiness
 from lifecycle.domain.secrets import SecretBox
 
-logger = get_logger("lifecycle")
+_SERVICE = "lifecycle"
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -30,27 +26,21 @@ cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 @cli.command()
 def serve() -> None:
     """Serve the API."""
-    config = _load_config()
-    try:
+    config = start_server(_SERVICE, Config)
+    with exit_on_failure(f"{_SERVICE} can't start"):
         app = create_app(config)
-    except (ServiceUnavailable, SettingsError) as e:
-        sys.exit(f"lifecycle can't start: {e}")
-    if warning := config.find_exposure(config.http_addr):
-        logger.warning(warning)
     serve_app(app, config.http_addr, config.http_port)
 
 
 @cli.command()
 def migrate() -> None:
     """Bring the tables of the database up to date."""
-    config = _load_config()
+    config = start_process(_SERVICE, Config)
     engine = connect(config)
+    encrypt = SecretBox(config.secret_key).encrypt
     try:
-        is_changed = migrate_database(
-            engine, postgres_schema(config), SecretBox(config.secret_key).encrypt
-        )
-    except ServiceUnavailable as e:
-        sys.exit(f"the database can't be migrated: {e}")
+        with exit_on_failure("the database can't be migrated"):
+            is_changed = migrate_database(engine, postgres_schema(config), encrypt)
     finally:
         engine.dispose()
     typer.echo("the tables were migrated" if is_changed else "the tables are up to date")
@@ -61,7 +51,7 @@ def wait_for_jobs(
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait.")] = 60,
 ) -> None:
     """Wait until the jobs take calls; name those that do not in time, which is no error."""
-    config = _load_config()
+    config = start_process(_SERVICE, Config)
     engine = connect(config)
     probe = readiness.InstanceProbe(SecretBox(config.secret_key))
     try:
@@ -88,20 +78,10 @@ def generate_auth(
     ] = None,
 ) -> None:
     """Print a token for a service of the platform."""
-    key = _load_config().auth_key.get_secret_value()
+    key = start_process(_SERVICE, Config).auth_key.get_secret_value()
     expires_at = int(time.time()) + expires_in * 24 * 3600 if expires_in else None
     token = internal_token(subject, key, scope or [AuthScope.FULL_ACCESS], expires_at)
     typer.echo(token if short else f"token of service {subject}: {token}")
-
-
-def _load_config() -> Config:
-    close_process()
-    try:
-        config = Config.load()
-    except ValidationError as e:
-        sys.exit(str(e))
-    configure_logs(config.log_level)
-    return config
 
 
 if __name__ == "__main__":

@@ -28,8 +28,6 @@ class BuiltInTarget(StrEnum):
 class Config(ImagePlaces):
     """Settings of one Lifecycle process, from the environment and from `CONFIG_FILE`."""
 
-    http_addr: str = "0.0.0.0"  # noqa: S104 - a service in a container listens on all its addresses
-    """Address that the service listens on."""
     http_port: int = 7202
     """Port that the service listens on."""
     http_worker_thread_pool: int | None = 60

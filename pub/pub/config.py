@@ -7,14 +7,10 @@ from racetrack_commons.settings import Settings
 class PubConfig(Settings):
     """Settings of one PUB process."""
 
-    http_addr: str = "0.0.0.0"  # noqa: S104 - a service in a container listens on all its addresses
-    """The address to listen on."""
     pub_port: int = 7205
     """The port to listen on."""
     service_name: str = Field(default="pub", pattern=r"^[A-Za-z0-9_-]+$")
     """The prefix of all routes; each route is served without the prefix, too."""
-    log_structured: bool = False
-    """Write log records as JSON lines."""
     lifecycle_url: str = "http://127.0.0.1:7202/lifecycle"
     """The URL of Lifecycle."""
     lifecycle_auth_token: SecretStr = SecretStr("")

@@ -53,8 +53,12 @@ class Settings(BaseSettings):
 
     development_mode: bool = False
     """Accept the published development secrets; only for machines that no one else can reach."""
+    http_addr: str = "0.0.0.0"  # noqa: S104 - a service in a container listens on all its addresses
+    """The address to listen on."""
     log_level: str = "info"
     """`debug`, `info`, `warn`, `error`, `crit` or `off`."""
+    log_structured: bool = False
+    """Write log records as JSON lines."""
     git_version: str = "dev"
     """Version of the source that the service was built from."""
     docker_tag: str = ""
@@ -88,12 +92,12 @@ class Settings(BaseSettings):
                 " one), or DEVELOPMENT_MODE=true on a machine that nobody else reaches"
             )
 
-    def find_exposure(self, address: str) -> str | None:
+    def find_exposure(self) -> str | None:
         """Return a warning if the development mode is on at an address that other machines may reach; None otherwise."""
-        if not self.development_mode or is_loopback(address):
+        if not self.development_mode or is_loopback(self.http_addr):
             return None
         return (
-            f"DEVELOPMENT MODE AT {address}: whoever reaches this address is an administrator, because the"
+            f"DEVELOPMENT MODE AT {self.http_addr}: whoever reaches this address is an administrator, because the"
             " secrets, and the password of admin, are published. Only on a machine, or in a container, that"
             " no one else reaches; otherwise set DEVELOPMENT_MODE=false and secrets of your own"
         )

@@ -139,13 +139,14 @@ def test_the_key_of_stored_secrets_must_be_long_too(monkeypatch):
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "localhost", "127.1.2.3"])
 def test_the_development_mode_is_quiet_on_a_loopback_address(address):
-    assert Config(development_mode=True).find_exposure(address) is None
+    assert Config(development_mode=True, http_addr=address).find_exposure() is None
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.0.1", "a-machine.example.com"])
 def test_the_development_mode_warns_at_an_address_beyond_loopback(address):
-    assert f"DEVELOPMENT MODE AT {address}" in Config(development_mode=True).find_exposure(address)
-    assert Config(development_mode=False).find_exposure(address) is None
+    exposed = Config(development_mode=True, http_addr=address)
+    assert f"DEVELOPMENT MODE AT {address}" in exposed.find_exposure()
+    assert Config(development_mode=False, http_addr=address).find_exposure() is None
 
 
 def test_development_mode_accepts_known_secrets(monkeypatch):
