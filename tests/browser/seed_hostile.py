@@ -13,10 +13,12 @@ from lifecycle.app import prepare_database
 from lifecycle.config import Config
 from lifecycle.database.connections import connect
 from lifecycle.database.tables.auth import EscRow, UserRow
+from lifecycle.database.tables.base import Base, UtcDateTime
 from lifecycle.database.tables.deployment import DeploymentRow
 from lifecycle.database.tables.installation import AuditLogEventRow
 from lifecycle.database.tables.job import JobFamilyRow, JobRow, PublicEndpointRow
 from racetrack_commons.testing.builders import a_manifest_dict
+from sqlalchemy import String, inspect
 from sqlalchemy.orm import Session
 
 from browser.payloads import make_payloads
@@ -32,79 +34,52 @@ def make_id(kind: int, number: int) -> str:
 
 def add_rows(session: Session, number: int, name: str, payload: str) -> None:
     """Add a job, a deployment, an ESC, a user and an event of the audit log, whose texts are the payload."""
-    family = JobFamilyRow(id=make_id(0, number), name=name)
-    manifest = a_manifest_dict(name, labels={"team": payload}, owner_email=payload)
-    session.add(family)
-    session.flush()
-    session.add(_make_job(number, family, yaml.safe_dump(manifest), payload))
-    session.flush()
-    session.add(
-        PublicEndpointRow(id=make_id(2, number), job_id=make_id(1, number), endpoint=payload)
-    )
-    session.add(_make_deployment(number, name, yaml.safe_dump(manifest), payload))
-    session.add(EscRow(id=make_id(4, number), name=payload))
-    session.add(
-        UserRow(
-            username=payload,
-            email=payload,
-            password="!",
-            date_joined=NOW,
-            is_active=False,
-        )
-    )
-    session.add(
-        AuditLogEventRow(
-            id=make_id(5, number),
-            timestamp=NOW,
-            event_type="job_deployed",
-            properties=json.dumps({payload: payload, "before": payload, "after": f"new {payload}"}),
-            username_executor=payload,
-            username_subject=payload,
-            job_name=name,
-            job_version=payload,
-        )
-    )
+    manifest = yaml.safe_dump(a_manifest_dict(name, labels={"team": payload}, owner_email=payload))
+    properties = {payload: payload, "before": payload, "after": f"new {payload}"}
+    family_id, job_id = make_id(0, number), make_id(1, number)
+    known: dict[type[Base], dict[str, object]] = {
+        JobFamilyRow: {"id": family_id, "name": name},
+        JobRow: {
+            "id": job_id,
+            "family_id": family_id,
+            "name": name,
+            "version": "1.0.0",
+            "status": "error",
+            "manifest": manifest,
+            "replica_internal_names": [payload],
+            "infrastructure_stats": {"memory_usage": payload, payload: payload},
+        },
+        PublicEndpointRow: {"id": make_id(2, number), "job_id": job_id},
+        DeploymentRow: {
+            "id": make_id(3, number),
+            "job_name": name,
+            "job_version": "1.0.0",
+            "status": "failed",
+            "manifest": manifest,
+        },
+        EscRow: {"id": make_id(4, number)},
+        UserRow: {"password": "!"},
+        AuditLogEventRow: {
+            "id": make_id(5, number),
+            "job_name": name,
+            "event_type": "job_deployed",
+            "properties": json.dumps(properties),
+        },
+    }
+    for table, values in known.items():
+        session.add(table(**fill_columns(table, payload) | values))
+        session.flush()  # later rows may refer to it
 
 
-def _make_job(number: int, family: JobFamilyRow, manifest: str, payload: str) -> JobRow:
-    return JobRow(
-        id=make_id(1, number),
-        family_id=family.id,
-        name=family.name,
-        version="1.0.0",
-        status="error",
-        create_time=NOW,
-        update_time=NOW,
-        manifest=manifest,
-        internal_name=payload,
-        error=payload,
-        notice=payload,
-        image_tag=payload,
-        deployed_by=payload,
-        infrastructure_target=payload,
-        replica_internal_names=[payload],
-        job_type_version=payload,
-        infrastructure_stats={"memory_usage": payload, payload: payload},
-    )
-
-
-def _make_deployment(number: int, name: str, manifest: str, payload: str) -> DeploymentRow:
-    return DeploymentRow(
-        id=make_id(3, number),
-        status="failed",
-        create_time=NOW,
-        update_time=NOW,
-        manifest=manifest,
-        error=payload,
-        job_name=name,
-        job_version="1.0.0",
-        deployed_by=payload,
-        build_logs=payload,
-        phase=payload,
-        image_name=payload,
-        infrastructure_target=payload,
-        warnings=payload,
-    )
+def fill_columns(table: type[Base], payload: str) -> dict[str, object]:
+    """Return values of a row: the payload for each column of texts, also for those to come, and `NOW` for times."""
+    fillings: dict[type, object] = {String: payload, UtcDateTime: NOW}
+    return {
+        column.key: value
+        for column in inspect(table).columns
+        for kind, value in fillings.items()
+        if isinstance(column.type, kind)
+    }
 
 
 def write_plugin(folder: Path, text: str) -> None:
