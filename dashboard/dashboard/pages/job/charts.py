@@ -51,8 +51,8 @@ class CallCharts:
     def _show(self, counts: CallCounts) -> None:
         self._facts.show_text("Calls since its start", f"{counts.calls:.0f}")
         self._facts.show_text("Errors", f"{counts.errors:.0f}")
-        if counts.timed:
-            self._facts.show_text("Mean duration", f"{counts.seconds / counts.timed * 1000:.1f} ms")
+        if counts.durations.mean_ms is not None:
+            self._facts.show_text("Mean duration", f"{counts.durations.mean_ms:.1f} ms")
         replicas = len(self._job.facts["replica_internal_names"])
         of = f" of one of {replicas} replicas" if replicas > 1 else ""
         self._note.set_text(f"The counts{of}, every {_SAMPLE_SECONDS} s while this page is open.")

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 _LINE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+\S+)?\s*$")
 _LABEL = re.compile(r'([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"')
@@ -20,6 +20,52 @@ class MetricSample:
 
 
 @dataclass(frozen=True)
+class Durations:
+    """The times that calls of a replica took: since its start, or between two readings."""
+
+    calls: float
+    seconds: float
+    """The time of all these calls together."""
+    buckets: Mapping[float, float]
+    """The number of calls by the most seconds that they took."""
+
+    @property
+    def mean_ms(self) -> float | None:
+        """The mean time of a call, or None without calls."""
+        return self.seconds / self.calls * 1000 if self.calls > 0 else None
+
+    def subtract(self, earlier: "Durations") -> "Durations":
+        """Return the times of the calls since an earlier reading."""
+        return Durations(
+            calls=self.calls - earlier.calls,
+            seconds=self.seconds - earlier.seconds,
+            buckets={
+                bound: count - earlier.buckets.get(bound, 0)
+                for bound, count in self.buckets.items()
+            },
+        )
+
+    def find_quantile_ms(self, share: float) -> float | None:
+        """Return the time that a share of the calls took at most, or None without calls.
+
+        It lies between the bounds of its bucket.
+        """
+        counts = sorted(self.buckets.items())
+        total = counts[-1][1] if counts else 0
+        if total <= 0:
+            return None
+        wanted, low_bound, low_count = share * total, 0.0, 0.0
+        for bound, count in counts:
+            if count >= wanted and count > low_count:
+                if math.isinf(bound):
+                    return low_bound * 1000
+                part = (wanted - low_count) / (count - low_count)
+                return (low_bound + (bound - low_bound) * max(part, 0)) * 1000
+            low_bound, low_count = bound, count
+        return None
+
+
+@dataclass(frozen=True)
 class CallCounts:
     """The counts of a replica of a job since its start."""
 
@@ -29,12 +75,7 @@ class CallCounts:
     """The start of the replica: other replicas have other counts."""
     calls: float
     errors: float
-    seconds: float
-    """The time that all calls took."""
-    timed: float
-    """The number of calls whose time is known."""
-    buckets: Mapping[float, float] = field(default_factory=dict)
-    """The number of calls by the most seconds that they took."""
+    durations: Durations
 
 
 @dataclass(frozen=True)
@@ -75,9 +116,11 @@ def count_calls(text: str, at: float) -> CallCounts | None:
         process=sums.get("process_start_time_seconds", 0),
         calls=calls,
         errors=sums.get("request_internal_errors_total", 0),
-        seconds=sums.get("request_duration_sum", 0),
-        timed=sums.get("request_duration_count", 0),
-        buckets=buckets,
+        durations=Durations(
+            calls=sums.get("request_duration_count", 0),
+            seconds=sums.get("request_duration_sum", 0),
+            buckets=buckets,
+        ),
     )
 
 
@@ -86,33 +129,14 @@ def compare_counts(before: CallCounts, now: CallCounts) -> CallRates | None:
     elapsed = now.at - before.at
     if before.process != now.process or elapsed <= 0 or now.calls < before.calls:
         return None
-    timed = now.timed - before.timed
+    durations = now.durations.subtract(before.durations)
     return CallRates(
         at=now.at,
         calls_per_second=(now.calls - before.calls) / elapsed,
         errors_per_second=max(now.errors - before.errors, 0) / elapsed,
-        mean_ms=(now.seconds - before.seconds) / timed * 1000 if timed > 0 else None,
-        p95_ms=_find_quantile(before.buckets, now.buckets, 0.95),
+        mean_ms=durations.mean_ms,
+        p95_ms=durations.find_quantile_ms(0.95),
     )
-
-
-def _find_quantile(
-    before: Mapping[float, float], now: Mapping[float, float], share: float
-) -> float | None:
-    """Return the milliseconds that a share of the calls took at most, between the bounds of its bucket."""
-    counts = [(bound, now[bound] - before.get(bound, 0)) for bound in sorted(now)]
-    total = counts[-1][1] if counts else 0
-    if total <= 0:
-        return None
-    wanted, low_bound, low_count = share * total, 0.0, 0.0
-    for bound, count in counts:
-        if count >= wanted and count > low_count:
-            if math.isinf(bound):
-                return low_bound * 1000
-            part = (wanted - low_count) / (count - low_count)
-            return (low_bound + (bound - low_bound) * max(part, 0)) * 1000
-        low_bound, low_count = bound, count
-    return None
 
 
 def _read_labels(text: str) -> Iterator[tuple[str, str]]:

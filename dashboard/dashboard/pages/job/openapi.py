@@ -14,27 +14,30 @@ _MOST_FIELDS = 12
 _SIMPLE = ("string", "number", "integer", "boolean")
 
 
-@dataclass(frozen=True)
-class Parameter:
+@dataclass(frozen=True, kw_only=True)
+class NamedInput:
+    """A value that a call gives by its name."""
+
+    name: str
+    is_required: bool
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter(NamedInput):
     """A parameter of an endpoint."""
 
-    name: str
     place: str
     """Its place: path or query."""
-    is_required: bool
     example: str = ""
-    description: str = ""
 
 
-@dataclass(frozen=True)
-class FormField:
+@dataclass(frozen=True, kw_only=True)
+class FormField(NamedInput):
     """A field of a body whose schema is flat."""
 
-    name: str
     kind: str
     """string, number, integer, boolean, or json for anything else."""
-    is_required: bool
-    description: str = ""
     choices: tuple[str, ...] = ()
 
 

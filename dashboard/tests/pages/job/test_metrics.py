@@ -1,8 +1,17 @@
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import pytest
-from dashboard.pages.job.metrics import compare_counts, count_calls, parse_metrics
+from dashboard.pages.job.metrics import CallCounts, compare_counts, count_calls, parse_metrics
 
 
-def make_metrics(calls: float, errors: float, buckets: dict[str, float], process: float = 7) -> str:
+def read_counts(
+    at: float,
+    calls: float,
+    errors: float = 0,
+    buckets: Mapping[str, float] = MappingProxyType({}),
+    process: float = 7,
+) -> CallCounts:
     lines = [
         "# HELP requests_started_total Calls begun",
         "# TYPE requests_started_total counter",
@@ -16,7 +25,9 @@ def make_metrics(calls: float, errors: float, buckets: dict[str, float], process
         f'request_duration_bucket{{endpoint="/perform",le="{bound}"}} {count}'
         for bound, count in buckets.items()
     ]
-    return "\n".join(lines)
+    counts = count_calls("\n".join(lines), at)
+    assert counts is not None
+    return counts
 
 
 def test_samples_are_read_with_their_labels():
@@ -39,10 +50,8 @@ def test_metrics_that_tell_nothing_of_calls_give_no_counts():
 
 
 def test_rates_are_the_difference_of_two_readings():
-    before = count_calls(make_metrics(10, 1, {"0.01": 10, "0.1": 10, "+Inf": 10}), at=100)
-    now = count_calls(make_metrics(30, 3, {"0.01": 20, "0.1": 30, "+Inf": 30}), at=110)
-    assert before is not None
-    assert now is not None
+    before = read_counts(at=100, calls=10, errors=1, buckets={"0.01": 10, "0.1": 10, "+Inf": 10})
+    now = read_counts(at=110, calls=30, errors=3, buckets={"0.01": 20, "0.1": 30, "+Inf": 30})
 
     rates = compare_counts(before, now)
 
@@ -53,35 +62,28 @@ def test_rates_are_the_difference_of_two_readings():
     assert rates.p95_ms == pytest.approx(91)
 
 
-def test_without_calls_there_are_no_durations():
-    counts = count_calls(make_metrics(10, 0, {"0.01": 10, "+Inf": 10}), at=100)
-    later = count_calls(make_metrics(10, 0, {"0.01": 10, "+Inf": 10}), at=105)
-    assert counts is not None
-    assert later is not None
-
-    rates = compare_counts(counts, later)
-
-    assert rates is not None
-    assert (rates.calls_per_second, rates.mean_ms, rates.p95_ms) == (0, None, None)
-
-
-def test_calls_beyond_the_last_bound_count_as_that_bound():
-    before = count_calls(make_metrics(0, 0, {"1.0": 0, "+Inf": 0}), at=100)
-    now = count_calls(make_metrics(5, 0, {"1.0": 0, "+Inf": 5}), at=105)
-    assert before is not None
-    assert now is not None
+@pytest.mark.parametrize(
+    ("calls", "per_second", "mean_ms", "p95_ms"),
+    [
+        pytest.param(0, 0, None, None, id="without calls there are no durations"),
+        pytest.param(5, 1, 10, 1000, id="beyond the last bound they count as that bound"),
+    ],
+)
+def test_durations_need_calls_and_end_at_the_last_bound(calls, per_second, mean_ms, p95_ms):
+    before = read_counts(at=100, calls=10, buckets={"1.0": 10, "+Inf": 10})
+    now = read_counts(at=105, calls=10 + calls, buckets={"1.0": 10, "+Inf": 10 + calls})
 
     rates = compare_counts(before, now)
 
     assert rates is not None
-    assert rates.p95_ms == 1000
+    assert rates.calls_per_second == per_second
+    assert rates.mean_ms == (None if mean_ms is None else pytest.approx(mean_ms))
+    assert rates.p95_ms == p95_ms
 
 
 def test_readings_of_different_replicas_are_not_compared():
-    one = count_calls(make_metrics(10, 0, {}, process=1), at=100)
-    other = count_calls(make_metrics(90, 0, {}, process=2), at=105)
-    assert one is not None
-    assert other is not None
+    one = read_counts(at=100, calls=10, process=1)
+    other = read_counts(at=105, calls=90, process=2)
 
     assert compare_counts(one, other) is None
     assert compare_counts(one, one) is None
