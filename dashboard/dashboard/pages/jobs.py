@@ -23,13 +23,6 @@ _NAME_CELL = (
     """<a :href="props.row.href" class="text-weight-bold">{{ props.row.name }}</a> """ + _NOTICE
 )
 _STATUSES = {name: name for name in ("running", "error", "lost", "starting", "created")}
-JOB_FILTERS = [
-    Filter("status", "Status", _STATUSES),
-    Filter("job_type", "Job type"),
-    Filter("target", "Target"),
-    Filter("owner", "Owner"),
-]
-"""The filters of all lists of jobs."""
 _MOST_JOBS = 1000
 _TREE = "tree"
 _FACTS = [
@@ -46,6 +39,8 @@ _FACTS = [
     ),
     TableColumn("called", "Last call", template=make_time_cell("called"), is_for_wide_screens=True),
 ]
+UNSORTED_FACTS = [replace(column, sort="") for column in _FACTS]
+"""The columns of a job in lists that can't be sorted by them."""
 _BODY = f"""
 <q-tr :props="props" :key="props.row.id">
   <q-td colspan="100%">
@@ -82,7 +77,7 @@ async def show_jobs(visit: Visit, args: PageArguments) -> None:
         "By family": make_path("jobs", view=_TREE, search=search),
     }
     add_tabs("Views of the jobs", views, "By family" if is_tree else "All versions")
-    table = FamilyTable(visit, params) if is_tree else JobTable(visit, params, _make_job_source())
+    table = FamilyTable(visit, params) if is_tree else JobTable(visit, params, make_job_source())
     await table.load()
 
 
@@ -159,7 +154,8 @@ def count_statuses(statuses: Iterable[str]) -> list[dict[str, str]]:
     return [{"text": f"{count} {status}", "kind": choose_kind(status)} for status, count in found]
 
 
-def _make_job_source() -> ListSource:
+def make_job_source() -> ListSource:
+    """Return the list of jobs."""
     return ListSource(
         path="job",
         columns=[
@@ -171,7 +167,12 @@ def _make_job_source() -> ListSource:
         kinds=frozenset({"job"}),
         empty_text="No job is here yet, or none that matches.",
         search_label="Search jobs",
-        filters=JOB_FILTERS,
+        filters=[
+            Filter("status", "Status", _STATUSES),
+            Filter("job_type", "Job type"),
+            Filter("target", "Target"),
+            Filter("owner", "Owner"),
+        ],
         params={"manifests": "false"},
     )
 
@@ -180,7 +181,7 @@ def _make_family_source(make_row: Callable[[dict[str, Any]], Row]) -> ListSource
     first = TableColumn("version", "Family and version")
     return ListSource(
         path="job_family",
-        columns=[first, *(replace(column, sort="") for column in _FACTS)],
+        columns=[first, *UNSORTED_FACTS],
         make_row=make_row,
         kinds=frozenset({"job"}),
         empty_text="No job family is here yet, or none that matches.",

@@ -1,6 +1,7 @@
 """The portfolio: jobs rated by how much their removal would tidy up, and the means to remove them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -8,11 +9,10 @@ from nicegui import PageArguments, ui
 
 from dashboard.client.api import ApiError, LifecycleAway
 from dashboard.components.dialogs import confirm
-from dashboard.components.marks import STATUS_CELL, make_time_cell
 from dashboard.components.parts import add_heading
 from dashboard.components.server_table import ListSource, Row, ServerTable, TableColumn
 from dashboard.components.spreadsheet import format_time, write_csv
-from dashboard.pages.jobs import JOB_FILTERS, make_job_row
+from dashboard.pages.jobs import UNSORTED_FACTS, make_job_row, make_job_source
 from dashboard.visit import Visit, make_path
 
 _NAME_CELL = """<a :href="props.row.href" class="text-weight-bold">{{ props.row.name }}</a>"""
@@ -121,30 +121,18 @@ class PortfolioPage:
 
 
 def _make_source() -> ListSource:
-    return ListSource(
+    return replace(
+        make_job_source(),
         path="job/portfolio",
         columns=[
             TableColumn("name", "Name", template=_NAME_CELL),
             TableColumn("version", "Version"),
             TableColumn("score", "Score", is_number=True),
             TableColumn("reasons", "Reasons", template=_REASONS_CELL),
-            TableColumn("status", "Status", template=STATUS_CELL, is_for_wide_screens=True),
-            TableColumn("job_type", "Job type", is_for_wide_screens=True),
-            TableColumn("target", "Target", is_for_wide_screens=True),
-            TableColumn("deployed_by", "Deployed by", is_for_wide_screens=True),
-            TableColumn(
-                "updated", "Deployed", template=make_time_cell("updated"), is_for_wide_screens=True
-            ),
-            TableColumn(
-                "called", "Last call", template=make_time_cell("called"), is_for_wide_screens=True
-            ),
+            *UNSORTED_FACTS,
         ],
         make_row=_make_row,
-        kinds=frozenset({"job"}),
         empty_text="No job is here that you may read, or none that matches.",
-        search_label="Search jobs",
-        filters=JOB_FILTERS,
-        params={"manifests": "false"},
     )
 
 
