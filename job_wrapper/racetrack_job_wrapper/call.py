@@ -5,7 +5,8 @@ Jobs import this module: its names are frozen.
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,12 +47,9 @@ def call_job(  # noqa: PLR0913 - the published signature
     timeout: float | None = 10,
 ) -> Any:
     """Call a job and return its decoded answer; raise RuntimeError when the call fails."""
-    try:
+    with _naming_failures(job_name, version), _client(httpx.Timeout(timeout)) as client:
         call = _prepare(entrypoint, job_name, path, payload, version, method)
-        with _client(httpx.Timeout(timeout)) as client:
-            return _decode(call.request(client))
-    except (httpx.HTTPError, httpx.InvalidURL, KeyError, ValueError) as error:
-        raise _failure(job_name, version, error) from error
+        return _decode(call.request(client))
 
 
 async def call_job_coroutine(entrypoint: Any, job_name: str, *args: Any, **kwargs: Any) -> Any:
@@ -71,13 +69,10 @@ def async_job_call(
     method: str = "POST",
 ) -> Any:
     """Start an async call of a job and return its decoded answer, without a limit of time."""
-    try:
+    with _naming_failures(job_name, version), _client(POLL_TIMEOUT) as client:
         call = _prepare(entrypoint, job_name, path, payload, version, method)
-        with _client(POLL_TIMEOUT) as client:
-            task = _decode(call.request(client, "/async/new"))
-            return _decode(_poll(client, f"{call.pub_url}/async/task/{task['task_id']}/poll", call))
-    except (httpx.HTTPError, httpx.InvalidURL, KeyError, ValueError) as error:
-        raise _failure(job_name, version, error) from error
+        task = _decode(call.request(client, "/async/new"))
+        return _decode(_poll(client, f"{call.pub_url}/async/task/{task['task_id']}/poll", call))
 
 
 def _poll(client: httpx.Client, url: str, call: _Call) -> httpx.Response:
@@ -119,10 +114,19 @@ def _decode(response: httpx.Response) -> Any:
     return response.json()
 
 
-def _failure(job_name: str, version: str, error: Exception) -> RuntimeError:
+@contextmanager
+def _naming_failures(job_name: str, version: str) -> Iterator[None]:
+    """Raise RuntimeError, which names the called job and its caller, when a call fails."""
+    try:
+        yield
+    except (httpx.HTTPError, httpx.InvalidURL, KeyError, ValueError) as error:
+        raise RuntimeError(_describe_failure(job_name, version, error)) from error
+
+
+def _describe_failure(job_name: str, version: str, error: Exception) -> str:
     caller = os.environ.get("JOB_NAME", "this job")
     reason = str(error).partition("\n")[0]  # httpx adds a second line, a link to a web page.
     text = f'failed to call job "{job_name} {version}" by {caller}: {reason}'
     if isinstance(error, httpx.HTTPStatusError):
         text += f": {error.response.text}"
-    return RuntimeError(text)
+    return text

@@ -1,8 +1,9 @@
 """Routes of the audit log."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -23,6 +24,7 @@ from lifecycle.endpoints.lists.queries import read_choices, read_words
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit log"])
 
+_Route = TypeVar("_Route", bound=Callable[..., Any])
 _TRUE = {"true", "yes", "1"}
 _LONGEST_PAGE = 1000
 _ORDERS = ("newest", "-newest")
@@ -104,6 +106,17 @@ class ActivityQuery(BaseModel):
         )
 
 
+def _get_of_any_job(path: str) -> Callable[[_Route], _Route]:
+    """Add a route for the events of all jobs, one for those of a family, and one for those of a version."""
+
+    def add(route: _Route) -> _Route:
+        for place in ("", "/job/{job_name}", "/job/{job_name}/{job_version}"):
+            router.get(f"{path}{place}")(route)
+        return route
+
+    return add
+
+
 @router.get("/activity", response_model=ActivityPayload, responses=ANSWERS)
 def get_activity(
     wanted: WantedEvents,
@@ -128,9 +141,7 @@ def get_activity(
     return answer_list(request, identity, lambda: payload.model_dump_json().encode(), total)
 
 
-@router.get("/user_events")
-@router.get("/user_events/job/{job_name}")
-@router.get("/user_events/job/{job_name}/{job_version}")
+@_get_of_any_job("/user_events")
 def list_user_events(
     wanted: WantedEvents, user: UserSubject, uow: ReadingDep
 ) -> list[AuditLogEventDto]:
@@ -139,9 +150,7 @@ def list_user_events(
     return _list_events(hide_contents(uow, user, newest))
 
 
-@router.get("/events")
-@router.get("/events/job/{job_name}")
-@router.get("/events/job/{job_name}/{job_version}")
+@_get_of_any_job("/events")
 def list_events(
     wanted: WantedEvents, subject: CurrentSubject, uow: ReadingDep
 ) -> list[AuditLogEventDto]:

@@ -1,15 +1,15 @@
 """Routes of single jobs."""
 
 from collections.abc import Callable
+from typing import Annotated
 
+from fastapi import Depends
 from pydantic import BaseModel
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import DeploymentDto, JobDto
 from starlette.concurrency import run_in_threadpool
 
-from lifecycle.auth.authenticate import AuthSubject
 from lifecycle.auth.authorize import check_job
-from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.deployment.requests.rollback import RollbackResult
 from lifecycle.endpoints.dependencies import (
     Administrator,
@@ -31,7 +31,7 @@ from lifecycle.endpoints.presenting import (
     with_pin,
     with_pub_url,
 )
-from lifecycle.job.version_pins import pin_version, release_pin
+from lifecycle.job.version_pins import LatestPins
 from lifecycle.job.versions import LATEST, find_job
 
 router = make_router("/api/v1", "jobs")
@@ -65,10 +65,16 @@ class ManifestPayload(BaseModel):
     manifest_yaml: str
 
 
-def check_may_move_latest(uow: UnitOfWork, subject: AuthSubject, job: JobDto) -> None:
-    """Refuse callers who may not deploy the version that `latest` means now: they would take its calls away."""
+def open_pins(
+    job: DeployableJob, subject: KnownSubject, services: ServicesDep, uow: UnitOfWorkDep
+) -> LatestPins:
+    """Return the pins; refuse callers who may not deploy the version that `latest` means now: they would take its calls away."""
     present = find_job(uow, job.name, LATEST)
     check_job(uow, subject, job.name, present, AuthScope.DEPLOY_JOB)
+    return LatestPins(uow, subject.name, services.clock.now())
+
+
+LatestPinsDep = Annotated[LatestPins, Depends(open_pins)]
 
 
 @router.post("/job/all/reconcile", dependencies=[NotInMaintenance])
@@ -140,21 +146,15 @@ async def wait_until_called(deployment_id: str, services: LifecycleServices) -> 
 
 
 @router.put("/job/{job_name}/{job_version}/latest", dependencies=[NotInMaintenance])
-def point_latest_here(
-    job: DeployableJob, subject: KnownSubject, services: ServicesDep, uow: UnitOfWorkDep
-) -> None:
+def point_latest_here(job: DeployableJob, pins: LatestPinsDep) -> None:
     """Make `latest`, and patterns that match, mean this version until a higher one is deployed."""
-    check_may_move_latest(uow, subject, job)
-    pin_version(uow, job, subject.name, services.clock.now())
+    pins.pin(job)
 
 
 @router.delete("/job/{job_name}/{job_version}/latest", dependencies=[NotInMaintenance])
-def release_latest(
-    job: DeployableJob, subject: KnownSubject, services: ServicesDep, uow: UnitOfWorkDep
-) -> None:
+def release_latest(job: DeployableJob, pins: LatestPinsDep) -> None:
     """Make `latest` and patterns of the job's family mean the highest version again."""
-    check_may_move_latest(uow, subject, job)
-    release_pin(uow, job, subject.name, services.clock.now())
+    pins.release(job)
 
 
 @router.get("/job/{job_name}/{job_version}/public-endpoints")

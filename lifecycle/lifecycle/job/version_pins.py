@@ -1,5 +1,6 @@
 """Pins: the aliases of a family mean an earlier version for a while, though there is a higher one."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from racetrack_client.log.errors import ValidationError
@@ -12,21 +13,45 @@ from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.maintenance import check_no_maintenance
 
 
-def pin_version(uow: UnitOfWork, job: JobDto, executor: str, now: datetime) -> None:
-    """Make `latest`, and patterns that match the job's version, mean this job; raise ValidationError for unstable versions."""
-    check_no_maintenance(uow)
-    version = SemanticVersion.find(job.version)
-    if version is None or not version.is_stable:
-        raise ValidationError(
-            f"job {job} has no stable version: aliases never mean it, call it by its exact version"
+@dataclass(frozen=True)
+class LatestPins:
+    """The pins of families, for a caller who sets and releases them."""
+
+    uow: UnitOfWork
+    executor: str
+    now: datetime
+
+    def pin(self, job: JobDto) -> None:
+        """Make `latest`, and patterns that match the job's version, mean this job; raises ValidationError for unstable ones."""
+        version = SemanticVersion.find(job.version)
+        if version is None or not version.is_stable:
+            raise ValidationError(
+                f"job {job} has no stable version: aliases never mean it, call it by its exact version"
+            )
+        self._set(job.name, job.version)
+
+    def release(self, job: JobDto) -> None:
+        """Make the aliases of the job's family mean the highest version again."""
+        self._set(job.name, None)
+
+    def _set(self, job_name: str, version: str | None) -> None:
+        check_no_maintenance(self.uow)
+        before = self.uow.version_pins.find_version(job_name)
+        if version == before:
+            return
+        if version is None:
+            self.uow.version_pins.remove(job_name)
+        else:
+            self.uow.version_pins.save(job_name, version)
+        event = AuditEvent(
+            AuditEventType.LATEST_MOVED,
+            executor=self.executor,
+            job_name=job_name,
+            job_version=version or before,
+            properties=describe_change({"latest": before}, {"latest": version}),
         )
-    _set_pin(uow, job.name, job.version, executor, now)
-
-
-def release_pin(uow: UnitOfWork, job: JobDto, executor: str, now: datetime) -> None:
-    """Make the aliases of the job's family mean the highest version again."""
-    check_no_maintenance(uow)
-    _set_pin(uow, job.name, None, executor, now)
+        write_event(self.uow, event, self.now)
+        self.uow.record_change(ChangeKind.JOB, job_name)
 
 
 def pass_pin_on(uow: UnitOfWork, deployed: JobDto) -> None:
@@ -49,24 +74,3 @@ def forget_pin(uow: UnitOfWork, deleted: JobDto) -> None:
     """Release the pin of a family when it is on the job that is deleted."""
     if uow.version_pins.find_version(deleted.name) == deleted.version:
         uow.version_pins.remove(deleted.name)
-
-
-def _set_pin(
-    uow: UnitOfWork, job_name: str, version: str | None, executor: str, now: datetime
-) -> None:
-    before = uow.version_pins.find_version(job_name)
-    if version == before:
-        return
-    if version is None:
-        uow.version_pins.remove(job_name)
-    else:
-        uow.version_pins.save(job_name, version)
-    event = AuditEvent(
-        AuditEventType.LATEST_MOVED,
-        executor=executor,
-        job_name=job_name,
-        job_version=version or before,
-        properties=describe_change({"latest": before}, {"latest": version}),
-    )
-    write_event(uow, event, now)
-    uow.record_change(ChangeKind.JOB, job_name)

@@ -94,12 +94,12 @@ def _list_operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _docs_router(title: str) -> APIRouter:
     router = APIRouter(include_in_schema=False)
+    document = {"openapi_url": "openapi.json", "title": title}
 
     @router.get("/")
     def show_swagger_ui() -> HTMLResponse:
         return get_swagger_ui_html(
-            openapi_url="openapi.json",
-            title=title,
+            **document,
             swagger_js_url=f"{_ASSETS_PATH}/swagger-ui-bundle.js",
             swagger_css_url=f"{_ASSETS_PATH}/swagger-ui.css",
             swagger_favicon_url=f"{_ASSETS_PATH}/favicon.png",
@@ -109,8 +109,7 @@ def _docs_router(title: str) -> APIRouter:
     @router.get("/redoc")
     def show_redoc() -> HTMLResponse:
         return get_redoc_html(
-            openapi_url="openapi.json",
-            title=title,
+            **document,
             redoc_js_url=f"{_ASSETS_PATH}/redoc.standalone.js",
             redoc_favicon_url=f"{_ASSETS_PATH}/favicon.png",
             with_google_fonts=False,

@@ -1,7 +1,7 @@
 """The alias `latest` after a rollback to an earlier version: until when it means that one."""
 
 import pytest
-from lifecycle.job.version_pins import pin_version, release_pin
+from lifecycle.job.version_pins import LatestPins
 from lifecycle.job.versions import find_job, find_job_to_call
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.entities.audit import AuditEventType
@@ -16,7 +16,7 @@ def family(platform):
 
 def pin(platform, version):
     with platform.unit_of_work() as uow:
-        pin_version(uow, platform.job(version), "anna", platform.clock.now())
+        LatestPins(uow, "anna", platform.clock.now()).pin(platform.job(version))
 
 
 def meant(platform, alias="latest"):
@@ -104,7 +104,7 @@ def test_a_pin_is_released_by_hand(family):
     pin(family, "1.0.0")
 
     with family.unit_of_work() as uow:
-        release_pin(uow, family.job("1.0.0"), "anna", family.clock.now())
+        LatestPins(uow, "anna", family.clock.now()).release(family.job("1.0.0"))
 
     assert meant(family) == "1.1.0"
 
