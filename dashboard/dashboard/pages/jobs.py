@@ -23,6 +23,12 @@ _NAME_CELL = (
     """<a :href="props.row.href" class="text-weight-bold">{{ props.row.name }}</a> """ + _NOTICE
 )
 _STATUSES = {name: name for name in ("running", "error", "lost", "starting", "created")}
+_FILTERS = [
+    Filter("status", "Status", _STATUSES),
+    Filter("job_type", "Job type"),
+    Filter("target", "Target"),
+    Filter("owner", "Owner"),
+]
 _MOST_JOBS = 1000
 _TREE = "tree"
 _FACTS = [
@@ -167,12 +173,7 @@ def make_job_source() -> ListSource:
         kinds=frozenset({"job"}),
         empty_text="No job is here yet, or none that matches.",
         search_label="Search jobs",
-        filters=[
-            Filter("status", "Status", _STATUSES),
-            Filter("job_type", "Job type"),
-            Filter("target", "Target"),
-            Filter("owner", "Owner"),
-        ],
+        filters=_FILTERS,
         params={"manifests": "false"},
     )
 

@@ -94,7 +94,7 @@ def _list_operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _docs_router(title: str) -> APIRouter:
     router = APIRouter(include_in_schema=False)
-    document = {"openapi_url": "openapi.json", "title": title}
+    document: dict[str, Any] = {"openapi_url": "openapi.json", "title": title}
 
     @router.get("/")
     def show_swagger_ui() -> HTMLResponse:
