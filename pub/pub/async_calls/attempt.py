@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from racetrack_commons.auth.cookies import SAFE_METHODS
-from racetrack_commons.entities.async_calls import AsyncJobCallDto, decode_body
+from racetrack_commons.entities.async_calls import AsyncJobCallDto
 
 from pub.config import PubConfig
 from pub.metrics import PubMetrics
@@ -90,7 +90,7 @@ class AttemptMaker:
         route = await self.connector.authorize(query)
         self.metrics.count_for("pub_job_proxy_requests_started", route.name, route.version)
         headers = unfold(call.request_headers)
-        body = decode_body(call.request_body, call.body_encoding) or None
+        body = call.body_encoding.decode_body(call.request_body) or None
 
         async def send(route: Route, address: str) -> UpstreamResponse:
             shown = self.rules.show_secret(headers, route)

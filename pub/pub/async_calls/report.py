@@ -10,8 +10,7 @@ from racetrack_commons.entities.async_calls import (
     AsyncCallRelease,
     AsyncCallStatus,
     AsyncJobCallDto,
-    choose_encoding,
-    encode_body,
+    BodyEncoding,
 )
 from racetrack_commons.entities.lifecycle_client import (
     AsyncCallsClient,
@@ -128,13 +127,13 @@ async def _repeat_until_answered(
 
 
 def _answered(running: RunningCall, answer: Answered) -> AsyncCallEnd:
-    encoding = choose_encoding(answer.body)
+    encoding = BodyEncoding.choose(answer.body)
     return AsyncCallEnd(
         holder=running.holder,
         status=AsyncCallStatus.COMPLETED,
         response_status_code=answer.status,
         response_headers=answer.headers,
-        response_body=encode_body(answer.body, encoding),
+        response_body=encoding.encode_body(answer.body),
         body_encoding=encoding,
     )
 

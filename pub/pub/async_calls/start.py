@@ -9,8 +9,7 @@ from racetrack_commons.entities.async_calls import (
     AsyncCallLease,
     AsyncCallStatus,
     AsyncJobCallDto,
-    choose_encoding,
-    encode_body,
+    BodyEncoding,
 )
 from racetrack_commons.entities.lifecycle_client import (
     AsyncCallsClient,
@@ -98,7 +97,7 @@ class AsyncCallStarter:
 
     def _describe(self, call: Call, route: Route, body: bytes) -> AsyncJobCallDto:
         """Make the stored form of the call: the request as the job will get it, without the caller's token."""
-        encoding = choose_encoding(body)
+        encoding = BodyEncoding.choose(body)
         return AsyncJobCallDto(
             id=str(uuid.uuid4()),
             status=AsyncCallStatus.ONGOING,
@@ -111,7 +110,7 @@ class AsyncCallStarter:
             request_method=call.method,
             request_url=job_target(call, route),
             request_headers=fold(self.rules.to_job(call, route)),
-            request_body=encode_body(body, encoding),
+            request_body=encoding.encode_body(body),
             body_encoding=encoding,
             response_status_code=None,
             response_headers=None,

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from racetrack_commons.api.tracing import current_tracing_id
-from racetrack_commons.entities.async_calls import AsyncCallStatus, AsyncJobCallDto, decode_body
+from racetrack_commons.entities.async_calls import AsyncCallStatus, AsyncJobCallDto
 from racetrack_commons.entities.lifecycle_client import LifecycleError
 from starlette.responses import JSONResponse, Response
 
@@ -67,7 +67,7 @@ def answer_error(status: int, error: str, headers: dict[str, str] | None = None)
 
 
 def _replay(call: AsyncJobCallDto) -> Response:
-    body = decode_body(call.response_body, call.body_encoding)
+    body = call.body_encoding.decode_body(call.response_body)
     response = Response(body, status_code=call.response_status_code or _BAD_GATEWAY)
     headers = unfold(call.response_headers or {})
     # The length must be that of the stored body; an answer to HEAD tells another one.

@@ -31,6 +31,31 @@ class BodyEncoding(StrEnum):
     BASE64 = "base64"
     """For bodies that are not text."""
 
+    @classmethod
+    def choose(cls, *bodies: bytes) -> "BodyEncoding":
+        """Return the encoding that suits all of the bodies."""
+        try:
+            for body in bodies:
+                body.decode()
+        except UnicodeDecodeError:
+            return cls.BASE64
+        return cls.UTF_8
+
+    def encode_body(self, body: bytes) -> str:
+        """Return a body as text."""
+        return base64.b64encode(body).decode() if self is BodyEncoding.BASE64 else body.decode()
+
+    def decode_body(self, text: str) -> bytes:
+        """Return the bytes of an encoded body; raises ValidationError when the text is not base64."""
+        if self is BodyEncoding.UTF_8:
+            return text.encode()
+        try:
+            return base64.b64decode(text, validate=True)
+        except binascii.Error as error:
+            raise ValidationError(
+                f"a body is not base64, as body_encoding says: {error}"
+            ) from error
+
 
 class AsyncJobCallDto(BaseModel):
     """A call that is accepted at once and answered later, as PUB stores it in Lifecycle."""
@@ -133,28 +158,3 @@ class AsyncCallState(BaseModel):
     """The state of a call."""
 
     status: AsyncCallStatus
-
-
-def choose_encoding(*bodies: bytes) -> BodyEncoding:
-    """Return the encoding that suits all of the bodies."""
-    try:
-        for body in bodies:
-            body.decode()
-    except UnicodeDecodeError:
-        return BodyEncoding.BASE64
-    return BodyEncoding.UTF_8
-
-
-def encode_body(body: bytes, encoding: BodyEncoding) -> str:
-    """Return a body as text in the given encoding."""
-    return base64.b64encode(body).decode() if encoding is BodyEncoding.BASE64 else body.decode()
-
-
-def decode_body(body: str, encoding: BodyEncoding) -> bytes:
-    """Return the bytes of an encoded body; raises ValidationError when the text is not base64."""
-    if encoding is BodyEncoding.UTF_8:
-        return body.encode()
-    try:
-        return base64.b64decode(body, validate=True)
-    except binascii.Error as error:
-        raise ValidationError(f"a body is not base64, as body_encoding says: {error}") from error

@@ -1,26 +1,21 @@
 import pytest
 from racetrack_client.log.errors import ValidationError
-from racetrack_commons.entities.async_calls import (
-    BodyEncoding,
-    choose_encoding,
-    decode_body,
-    encode_body,
-)
+from racetrack_commons.entities.async_calls import BodyEncoding
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"text", "ä€".encode(), b"\x00", b"\xff\x00", bytes(range(256))]
 )
 def test_bodies_come_back_as_they_were(body):
-    encoding = choose_encoding(body)
-    assert decode_body(encode_body(body, encoding), encoding) == body
+    encoding = BodyEncoding.choose(body)
+    assert encoding.decode_body(encoding.encode_body(body)) == body
 
 
 def test_text_travels_as_it_is():
-    assert encode_body(b"text", choose_encoding(b"text", b"")) == "text"
-    assert choose_encoding(b"text", b"\xff") is BodyEncoding.BASE64
+    assert BodyEncoding.choose(b"text", b"").encode_body(b"text") == "text"
+    assert BodyEncoding.choose(b"text", b"\xff") is BodyEncoding.BASE64
 
 
 def test_what_is_no_base64_is_refused():
     with pytest.raises(ValidationError, match="not base64"):
-        decode_body("no base64!", BodyEncoding.BASE64)
+        BodyEncoding.BASE64.decode_body("no base64!")

@@ -9,10 +9,8 @@ from racetrack_commons.entities.async_calls import (
     AsyncCallLease,
     AsyncCallStatus,
     AsyncJobCallDto,
+    BodyEncoding,
     ClaimedAsyncCall,
-    choose_encoding,
-    decode_body,
-    encode_body,
 )
 from sqlalchemy import ColumnElement, delete, func, select, true, update
 from sqlalchemy.orm import Session
@@ -71,7 +69,7 @@ def _to_values(call: AsyncJobCallDto) -> dict[str, Any]:
     """Return the columns of a row."""
     values = {column: getattr(call, column) for column in _COLUMNS_AS_IN_DTO}
     for body in _BODIES:
-        values[body] = decode_body(getattr(call, body), call.body_encoding)
+        values[body] = call.body_encoding.decode_body(getattr(call, body))
     return values | {
         "started_at": datetime.fromtimestamp(call.started_at, UTC),
         "ended_at": None if call.ended_at is None else datetime.fromtimestamp(call.ended_at, UTC),
@@ -82,14 +80,14 @@ def _to_values(call: AsyncJobCallDto) -> dict[str, Any]:
 def _to_dto(row: AsyncJobCallRow) -> AsyncJobCallDto:
     """Return the call that a row holds."""
     values = {column: getattr(row, column) for column in _COLUMNS_AS_IN_DTO}
-    encoding = choose_encoding(row.request_body, row.response_body)
+    encoding = BodyEncoding.choose(row.request_body, row.response_body)
     return AsyncJobCallDto(
         **values | {"request_headers": row.request_headers or {}},
         started_at=row.started_at,
         ended_at=row.ended_at,
         response_headers=row.response_headers,
-        request_body=encode_body(row.request_body, encoding),
-        response_body=encode_body(row.response_body, encoding),
+        request_body=encoding.encode_body(row.request_body),
+        response_body=encoding.encode_body(row.response_body),
         body_encoding=encoding,
     )
 
@@ -187,7 +185,7 @@ class AsyncCallLeaseRepository:
 
     def end(self, call_id: str, end: AsyncCallEnd, now: datetime) -> None:
         """Store the outcome of a call, and delete its request, which may hold secrets; raises AsyncCallTaken."""
-        response_body = decode_body(end.response_body, end.body_encoding)
+        response_body = end.body_encoding.decode_body(end.response_body)
         self._check_held(call_id, end.holder, expires_at=None, size=len(response_body))
         self._change_call(
             call_id,

@@ -81,14 +81,10 @@ def _make_conditions(wanted: WantedDeployments, sight: Sight) -> list[ColumnElem
     row = DeploymentRow
     conditions = [seen_deployments_condition(sight)]
     conditions += [_searched().icontains(word, autoescape=True) for word in wanted.words]
-    if wanted.job_name:
-        conditions.append(row.job_name == wanted.job_name)
-    if wanted.job_version:
-        conditions.append(row.job_version == wanted.job_version)
-    if wanted.statuses:
-        conditions.append(row.status.in_(wanted.statuses))
-    if wanted.deployers:
-        conditions.append(row.deployed_by.in_(wanted.deployers))
+    exact = ((row.job_name, wanted.job_name), (row.job_version, wanted.job_version))
+    conditions += [column == value for column, value in exact if value]
+    choices = ((row.status, wanted.statuses), (row.deployed_by, wanted.deployers))
+    conditions += [column.in_(values) for column, values in choices if values]
     return conditions
 
 
