@@ -8,6 +8,7 @@ from racetrack_client.log.errors import ValidationError
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import ChangeKind
+from racetrack_commons.entities.records import SECURITY_TABLES
 
 from lifecycle.audit import AuditEvent, write_event
 from lifecycle.auth.authenticate import AuthSubject
@@ -26,8 +27,6 @@ _USERS, _TOKENS, _JOBS, _FAMILIES = (
     "registry_job",
     "registry_jobfamily",
 )
-_TABLES_OF_POWER = {_USERS, _TOKENS, "registry_authsubject", "registry_authresourcepermission"}
-"""Tables that only superusers may write: other staff could give itself all rights there."""
 _KNOWN_HASHES = ("pbkdf2_sha256$", "$argon2")
 
 
@@ -86,7 +85,7 @@ class RecordEditor:
         table = get_record_table(name)
         if table.is_read_only:
             raise ValidationError(f"table {name} can't be changed: it says what was done")
-        if name in _TABLES_OF_POWER:
+        if name in SECURITY_TABLES:
             with self.unit_of_work.reading() as uow:
                 check_superuser(uow, staff)
         return table

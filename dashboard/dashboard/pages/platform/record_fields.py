@@ -8,15 +8,6 @@ from typing import Any
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import JobStatus
 
-SECURITY_TABLES = frozenset(
-    {
-        "auth_user",
-        "registry_authsubject",
-        "registry_authtoken",
-        "registry_authresourcepermission",
-    }
-)
-"""The tables that give power: Lifecycle lets superusers alone change them."""
 _SECRET_COLUMNS = frozenset({"password", "token"})
 _MASK = "••••••"
 _LONGEST_CELL = 80

@@ -6,13 +6,14 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from nicegui import PageArguments, ui
+from racetrack_commons.entities.records import SECURITY_TABLES
 
 from dashboard.components.dialogs import confirm
 from dashboard.components.parts import add_heading, refuse_non_staff
 from dashboard.components.plain_table import PlainTable
 from dashboard.components.server_table import TableColumn, make_checkbox
 from dashboard.links import PageLink
-from dashboard.pages.platform.record_fields import SECURITY_TABLES, make_cell
+from dashboard.pages.platform.record_fields import make_cell
 from dashboard.visit import Visit, make_path
 from dashboard.web.session import BASE_PATH
 
