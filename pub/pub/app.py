@@ -10,7 +10,8 @@ from racetrack_commons.api.app import create_api_app
 from racetrack_commons.api.metrics import create_registry
 from racetrack_commons.api.probes import ProbeAnswer, Probes
 from racetrack_commons.clock import Clock
-from racetrack_commons.entities.lifecycle_client import AsyncCallsClient, LifecycleClient
+from racetrack_commons.entities.async_calls_client import AsyncCallsClient
+from racetrack_commons.entities.lifecycle_client import LifecycleClient
 
 from pub.async_calls.attempt import AttemptMaker
 from pub.async_calls.poll import AsyncCallPoller, Completions

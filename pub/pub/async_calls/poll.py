@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.async_calls import AsyncCallStatus, AsyncJobCallDto
-from racetrack_commons.entities.lifecycle_client import (
-    AsyncCallsClient,
-    LifecycleError,
-    LifecycleUnreachable,
-)
+from racetrack_commons.entities.async_calls_client import AsyncCallsClient
+from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
 from pub.config import PubConfig
 from pub.routing.resolver import RouteResolver

@@ -9,11 +9,8 @@ from dataclasses import dataclass, field
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.async_calls import AsyncCallLease, AsyncJobCallDto, ClaimedAsyncCall
-from racetrack_commons.entities.lifecycle_client import (
-    AsyncCallsClient,
-    LifecycleError,
-    LifecycleUnreachable,
-)
+from racetrack_commons.entities.async_calls_client import AsyncCallsClient
+from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
 from pub.async_calls.attempt import AttemptMaker
 from pub.async_calls.report import OutcomeReporter, RunningCall

@@ -11,11 +11,8 @@ from racetrack_commons.entities.async_calls import (
     AsyncJobCallDto,
     BodyEncoding,
 )
-from racetrack_commons.entities.lifecycle_client import (
-    AsyncCallsClient,
-    LifecycleError,
-    LifecycleUnreachable,
-)
+from racetrack_commons.entities.async_calls_client import AsyncCallsClient
+from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
 from pub.async_calls.attempt import fold
 from pub.async_calls.runner import AsyncCallRunner
