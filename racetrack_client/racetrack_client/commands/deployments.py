@@ -55,7 +55,6 @@ def rollback(
         str | None,
         typer.Option(
             help="Id of the deployment to go back to, as `racetrack deployments` lists it; default: the one before.",
-            show_default=False,
         ),
     ] = None,
     to: Annotated[
@@ -63,7 +62,6 @@ def rollback(
         typer.Option(
             metavar="VERSION",
             help="Point latest, and patterns such as 1.x, at this version; newest: at the highest again.",
-            show_default=False,
             autocompletion=complete_exact_version,
         ),
     ] = None,

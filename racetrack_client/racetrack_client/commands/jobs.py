@@ -76,7 +76,6 @@ def print_jobs(
         str | None,
         typer.Argument(
             help="Only jobs with this in their name; * and ? match as in file names.",
-            show_default=False,
             autocompletion=complete_job_name,
         ),
     ] = None,
@@ -117,7 +116,6 @@ def logs(  # noqa: PLR0913 each is an argument or option of the command
         typer.Option(
             min=0,
             help="How many of the last lines; default: 20, or with --since all.",
-            show_default=False,
         ),
     ] = None,
     since: Annotated[
@@ -125,7 +123,6 @@ def logs(  # noqa: PLR0913 each is an argument or option of the command
         typer.Option(
             metavar="TIME",
             help="Only lines since then: how long ago, such as 90s, 10m, 2h or 1d, or a time such as 2026-05-01T12:30.",
-            show_default=False,
         ),
     ] = None,
     follow: Annotated[

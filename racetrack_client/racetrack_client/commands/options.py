@@ -152,7 +152,6 @@ Remote = Annotated[
     str | None,
     typer.Option(
         help="Lifecycle's URL or its alias; default: the current remote.",
-        show_default=False,
         autocompletion=complete_remote,
     ),
 ]

@@ -108,9 +108,7 @@ def download(
     ],
     remote: Remote = None,
     out_dir: Annotated[Path, typer.Option(help="Directory to write to.")] = Path(),
-    out_filename: Annotated[
-        str | None, typer.Option(help="Name of the file.", show_default=False)
-    ] = None,
+    out_filename: Annotated[str | None, typer.Option(help="Name of the file.")] = None,
 ) -> None:
     """Download an installed plugin as a zip."""
     if not out_dir.is_dir():
@@ -130,13 +128,11 @@ def bundle(
     ] = Path(),
     out: Annotated[
         Path | None,
-        typer.Option(help="Directory to write to; default: workdir.", show_default=False),
+        typer.Option(help="Directory to write to; default: workdir."),
     ] = None,
-    out_filename: Annotated[
-        str | None, typer.Option(help="Name of the zip.", show_default=False)
-    ] = None,
+    out_filename: Annotated[str | None, typer.Option(help="Name of the zip.")] = None,
     plugin_version: Annotated[
-        str | None, typer.Option(help="Override the manifest's version.", show_default=False)
+        str | None, typer.Option(help="Override the manifest's version.")
     ] = None,
 ) -> None:
     """Bundle a plugin's directory into a zip."""

@@ -52,7 +52,6 @@ def run_local(
             min=1,
             max=65535,
             help="Where the job listens on this machine; default: 7000, or the next port that is free.",
-            show_default=False,
         ),
     ] = None,
     build_context: Annotated[
@@ -61,7 +60,7 @@ def run_local(
     extra_vars: ExtraVars = None,
     cmd: Annotated[
         str | None,
-        typer.Option(help="Run this command instead of the job's own.", show_default=False),
+        typer.Option(help="Run this command instead of the job's own."),
     ] = None,
 ) -> None:
     """Run a job on this machine, without deploying it.

@@ -138,14 +138,11 @@ def print_auth_token(remote: Remote = None, output: OutputOption = Output.TEXT) 
 
 @app.command("login", no_args_is_help=True)
 def login(
-    user_token: Annotated[
-        str | None, typer.Argument(help="Token, from your profile page.", show_default=False)
-    ] = None,
+    user_token: Annotated[str | None, typer.Argument(help="Token, from your profile page.")] = None,
     username: Annotated[
         str | None,
         typer.Option(
             help="Log in by name; the password is asked for, or read from standard input.",
-            show_default=False,
         ),
     ] = None,
     remote: Remote = None,

@@ -62,7 +62,6 @@ def explain(  # noqa: PLR0913 each is an argument or option of the command
         typer.Argument(
             help="A method such as explain, or a path such as /api/v1/perform; "
             "without it the question is about the job as a whole.",
-            show_default=False,
         ),
     ] = None,
     remote: Remote = None,
@@ -93,9 +92,7 @@ def make_token(
     remote: Remote = None,
     expires_in: Annotated[
         int | None,
-        typer.Option(
-            min=1, metavar="DAYS", help="Days until it expires; default: never.", show_default=False
-        ),
+        typer.Option(min=1, metavar="DAYS", help="Days until it expires; default: never."),
     ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:

@@ -41,7 +41,6 @@ OneJob = Annotated[
     typer.Argument(
         metavar="JOB",
         help="Name of the job.",
-        show_default=False,
         autocompletion=complete_job_name,
     ),
 ]
@@ -50,7 +49,6 @@ OneVersion = Annotated[
     typer.Option(
         "--version",
         help="Only this exact version; default: all versions, also those to come.",
-        show_default=False,
         autocompletion=complete_exact_version,
     ),
 ]
@@ -58,7 +56,6 @@ OneEndpoint = Annotated[
     str | None,
     typer.Option(
         help="Only this endpoint: a method such as explain, or a path such as /api/v1/perform.",
-        show_default=False,
     ),
 ]
 Everything = Annotated[bool, typer.Option("--everything", help="On everything, instead of a job.")]
@@ -89,7 +86,7 @@ class Permission:
 def print_permissions(
     subject: Annotated[
         str | None,
-        typer.Argument(help="Name of a user, ESC or job family; default: you.", show_default=False),
+        typer.Argument(help="Name of a user, ESC or job family; default: you."),
     ] = None,
     remote: Remote = None,
     shows_all: Annotated[
