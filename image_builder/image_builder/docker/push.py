@@ -19,7 +19,6 @@ _UNREACHABLE = re.compile(
     r"|context deadline exceeded|EOF$",
     re.IGNORECASE,
 )
-_MOST_LINES = 1
 
 
 class ImageNotPushed(CommandFailed):
@@ -47,7 +46,7 @@ class RegistryPusher:
         self.metrics.images_pushed_duration.inc(time.monotonic() - start)
 
     def _explain(self, name: str, error: CommandFailed) -> CommandFailed:
-        lines = error.last_lines[-_MOST_LINES:]
+        lines = error.last_lines[-1:]
         if is_about_absence(lines):
             return explain_refusal(lines)
         return ImageNotPushed(f"{name} can't be pushed: {self._describe_cause(lines)}", lines)

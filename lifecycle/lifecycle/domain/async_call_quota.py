@@ -4,22 +4,13 @@ from dataclasses import dataclass
 
 from racetrack_client.log.errors import TooManyRequests, ValidationError
 
-from lifecycle.domain.stored_amount import StoredAmount
+from lifecycle.domain.stored_amount import KeptCallsUse
 
 _RETRY_SECONDS = 10
 
 
 class AnswerOverQuota(ValidationError):
     """The answer of a call exceeds what may be kept."""
-
-
-@dataclass(frozen=True)
-class KeptCallsUse:
-    """The kept async calls of a job, of a caller, and of all, with the bytes of their bodies."""
-
-    of_job: StoredAmount
-    of_caller: StoredAmount
-    of_all: StoredAmount
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The amount of one kind that is stored."""
+"""Amounts that are stored, as quotas count them."""
 
 from dataclasses import dataclass
 
@@ -9,3 +9,12 @@ class StoredAmount:
 
     count: int
     size_bytes: int
+
+
+@dataclass(frozen=True)
+class KeptCallsUse:
+    """The kept async calls of a job, of a caller, and of all, with the bytes of their bodies."""
+
+    of_job: StoredAmount
+    of_caller: StoredAmount
+    of_all: StoredAmount

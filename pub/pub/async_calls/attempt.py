@@ -1,4 +1,4 @@
-"""One attempt of an async call, and its possible outcomes; the call takes the same way to the job as a direct call."""
+"""One attempt of an async call, which takes the same way to the job as a direct call."""
 
 import asyncio
 import time
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from racetrack_commons.auth.cookies import SAFE_METHODS
 from racetrack_commons.entities.async_calls import AsyncJobCallDto
 
+from pub.async_calls.outcome import Answered, Failed, Outcome, Postponed
 from pub.config import PubConfig
 from pub.metrics import PubMetrics
 from pub.proxy.connect import Connected, JobConnector
@@ -23,35 +24,6 @@ _LONGEST_SHOWN = 1000
 
 class AnswerTooLarge(Exception):
     """The job's answer is larger than Lifecycle may store."""
-
-
-@dataclass(frozen=True)
-class Answered:
-    """The job gave an answer that ends the call, whatever its status."""
-
-    status: int
-    headers: dict[str, str]
-    """The headers, folded by `fold`."""
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The job gave no answer that ends the call."""
-
-    error: str
-    is_retriable: bool
-
-
-@dataclass(frozen=True)
-class Postponed:
-    """The job was not called, because it or Lifecycle is not available at the moment."""
-
-    reason: str
-    seconds: float
-
-
-Outcome = Answered | Failed | Postponed
 
 
 @dataclass(frozen=True)

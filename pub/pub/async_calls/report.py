@@ -15,7 +15,7 @@ from racetrack_commons.entities.async_calls import (
 from racetrack_commons.entities.async_calls_client import AsyncCallsClient
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
-from pub.async_calls.attempt import Answered, Failed, Outcome
+from pub.async_calls.outcome import Answered, Failed, Outcome
 from pub.config import PubConfig
 from pub.metrics import PubMetrics
 

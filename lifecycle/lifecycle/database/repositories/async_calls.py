@@ -17,8 +17,7 @@ from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting, require_found
 from lifecycle.database.tables.job import AsyncJobCallLeaseRow, AsyncJobCallRow
-from lifecycle.domain.async_call_quota import KeptCallsUse
-from lifecycle.domain.stored_amount import StoredAmount
+from lifecycle.domain.stored_amount import KeptCallsUse, StoredAmount
 
 _BODIES = ("request_body", "response_body")
 _OTHERS = {"started_at", "ended_at", "response_headers", "body_encoding", *_BODIES}

@@ -6,21 +6,18 @@ import subprocess
 import sys
 
 from lifecycle.auth.subject import get_auth_subject_by_job_family
-from lifecycle.config import Config
 from lifecycle.deployer.base import JobDeployer
 from lifecycle.deployer.secrets import JobSecrets
 from lifecycle.job.models_registry import read_job_family_model
 from racetrack_client.client.env import merge_env_vars
 from racetrack_client.client.run import JOB_INTERNAL_PORT
 from racetrack_client.log.logs import get_logger
-from racetrack_client.manifest import Manifest
 from racetrack_client.utils.time import datetime_to_timestamp, now
 from racetrack_commons.api.tracing import get_tracing_header_name
 from racetrack_commons.deploy.image import get_job_image
 from racetrack_commons.deploy.resource import job_resource_name
-from racetrack_commons.entities.dto import JobDto, JobFamilyDto, JobStatus
+from racetrack_commons.entities.dto import JobDto, JobStatus
 from racetrack_commons.plugin.core import PluginCore
-from racetrack_commons.plugin.engine import PluginEngine
 
 logger = get_logger(__name__)
 
@@ -33,17 +30,10 @@ class MoonDeployer(JobDeployer):
         self.plugin_dir = plugin_dir
         self.secrets_store = secrets_store
 
-    # An older signature: without runtime_secret_vars.
+    # An older signature: without runtime_secret_vars, and without types.
     def deploy_job(
-        self,
-        manifest: Manifest,
-        config: Config,
-        plugin_engine: PluginEngine,
-        tag: str,
-        runtime_env_vars: dict[str, str],
-        family: JobFamilyDto,
-        containers_num: int = 1,
-    ) -> JobDto:
+        self, manifest, config, plugin_engine, tag, runtime_env_vars, family, containers_num=1
+    ):
         if self.job_exists(manifest.name, manifest.version):
             self.delete_job(manifest.name, manifest.version)
         timestamp = datetime_to_timestamp(now())
