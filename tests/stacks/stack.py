@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -29,31 +30,29 @@ def run_command(
     timeout_seconds: float = 120,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command that asks for nothing; return its output, also when it fails."""
-    return subprocess.run(
-        arguments,
-        cwd=directory,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout_seconds,
-        check=False,
-    )
+    command = _make_command(arguments, environment, directory)
+    return subprocess.run(**command, capture_output=True, timeout=timeout_seconds, check=False)
 
 
 def start_command(
     arguments: Sequence[str | Path], environment: Mapping[str, str], *, directory: Path = ROOT
 ) -> subprocess.Popen[str]:
     """Start a command that asks for nothing; its output and errors come together."""
-    return subprocess.Popen(
-        arguments,
-        cwd=directory,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    command = _make_command(arguments, environment, directory)
+    return subprocess.Popen(**command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def _make_command(
+    arguments: Sequence[str | Path], environment: Mapping[str, str], directory: Path
+) -> dict[str, Any]:
+    """Return the options that both functions of `subprocess` take."""
+    return {
+        "args": arguments,
+        "cwd": directory,
+        "env": environment,
+        "stdin": subprocess.DEVNULL,
+        "text": True,
+    }
 
 
 @dataclass(frozen=True)

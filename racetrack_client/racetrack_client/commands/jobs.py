@@ -113,10 +113,7 @@ def logs(  # noqa: PLR0913 each is an argument or option of the command
     version: JobVersion = "latest",
     tail: Annotated[
         int | None,
-        typer.Option(
-            min=0,
-            help="How many of the last lines; default: 20, or with --since all.",
-        ),
+        typer.Option(min=0, help="How many of the last lines; default: 20, or with --since all."),
     ] = None,
     since: Annotated[
         str | None,

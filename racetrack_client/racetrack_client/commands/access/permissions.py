@@ -38,11 +38,7 @@ Subject = Annotated[
 ]
 OneJob = Annotated[
     str | None,
-    typer.Argument(
-        metavar="JOB",
-        help="Name of the job.",
-        autocompletion=complete_job_name,
-    ),
+    typer.Argument(metavar="JOB", help="Name of the job.", autocompletion=complete_job_name),
 ]
 OneVersion = Annotated[
     str | None,
