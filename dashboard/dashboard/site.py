@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from dashboard.client.api import ApiError, LifecycleAway, LoggedOut
+from dashboard.components.parts import add_heading
+from dashboard.links import PageLink
 from dashboard.pages.access.consumers import show_consumer, show_consumers
 from dashboard.pages.access.permissions import show_permissions
 from dashboard.pages.access.profile import show_change_password, show_profile
@@ -107,7 +109,7 @@ class Site:
             await shell.load()
         shell.mark_page(request.url.path)
         client.sub_pages_router.on_path_changed(shell.mark_page)
-        ui.sub_pages(PAGES, data={"visit": visit}).classes("w-full").props("id=main")
+        PagePlace(PAGES, data={"visit": visit}).classes("w-full").props("id=main")
         return None
 
     async def _open_visit(self, request: Request, client: Client) -> Visit:
@@ -117,6 +119,15 @@ class Site:
         api = self._shared.api.with_session(session)
         user = CurrentUser.model_validate(await api.get("users/me"))
         return Visit(self._shared, api, user, read_job_session(request), client)
+
+
+class PagePlace(ui.sub_pages):
+    """The place of the page that the path chooses."""
+
+    def _render_404(self) -> None:
+        add_heading("There is no such page")
+        ui.label("The address may have a mistake, or lead to something that is gone.")
+        PageLink("All jobs", make_path("jobs"))
 
 
 def _find_move(request: Request, path: str) -> str | None:

@@ -77,7 +77,7 @@ class Visit:
                 position="top-right",
                 timeout=20_000,
                 multi_line=True,
-                close_button="Close",
+                actions=[{"label": "Close", "color": "white", "noCaps": True}],
             )
 
     def handle_failure(self, error: Exception) -> None:

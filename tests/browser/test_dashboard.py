@@ -1,6 +1,7 @@
 """The journeys of people at the dashboard, in Chromium on an embedded platform."""
 
 import re
+import zipfile
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,6 +15,12 @@ JOB = """class Job:
 SPEAKING_JOB = """class Job:
     def perform(self, x: int = 0):
         print('called with', x)
+"""
+PLUGIN = """from racetrack_commons.plugin.core import PluginCore
+
+
+class Plugin(PluginCore):
+    pass
 """
 
 
@@ -220,6 +227,15 @@ def test_what_is_of_others_is_out_of_reach(visitor, stack, log_in, job_directory
     for staff_page in ("users", "consumers", "administration", "records"):
         page.goto(f"{stack.dashboard_url}/{staff_page}")
         expect(page.get_by_text("for staff").first).to_be_visible()
+    assert stack.api("PUT", "maintenance", {"maintenance_mode": True}).status_code == 200
+    expect(page.get_by_text("Maintenance: jobs can")).to_be_visible()
+    assert stack.api("PUT", "maintenance", {"maintenance_mode": False}).status_code == 200
+    expect(page.get_by_text("Maintenance: jobs can")).to_be_hidden()
+    page.goto(f"{stack.dashboard_url}/change-password")
+    for label in ("Present password", "New password", "The new password again"):
+        page.get_by_label(label, exact=True).fill("another-long-password")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("This is not your present password.")).to_be_visible()
     page.goto(f"{stack.dashboard_url}/jobs")
     expect(page.get_by_role("link", name="vaulted")).to_have_count(0)
 
@@ -235,3 +251,43 @@ def test_what_is_of_others_is_out_of_reach(visitor, stack, log_in, job_directory
             assert page.request.get(f"{proxy}/{path}", headers=headers).status == 401, path
     revealed = page.request.post(f"{proxy}/auth/token/user/reveal")
     assert revealed.status == 401
+
+
+def test_an_account_is_asked_for(visitor, watch, stack):
+    page = visitor.new_page()
+    page.goto(f"{stack.dashboard_url}/register")
+    page.get_by_label("E-mail").fill("new@example.com")
+    for password, outcome in (("12345678", "digits only"), ("a-long-password", "activate it")):
+        for label in ("Password", "The password again"):
+            page.get_by_label(label, exact=True).fill(password)
+        page.keyboard.press("Enter")
+        expect(page.get_by_text(outcome)).to_be_visible()
+    users = stack.api("GET", "users").json()
+    [added] = [user for user in users if user["username"] == "new@example.com"]
+    assert not added["is_active"]
+
+
+def test_a_plugin_is_installed_configured_and_removed(page, stack, tmp_path):
+    bundle = tmp_path / "probe-1.0.0.zip"
+    with zipfile.ZipFile(bundle, "w") as file:
+        file.writestr("plugin-manifest.yaml", "name: probe\nversion: 1.0.0\n")
+        file.writestr("plugin.py", PLUGIN)
+    page.goto(f"{stack.dashboard_url}/plugins")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Upload a plugin").click()
+    chooser.value.set_files(bundle)
+    row = page.get_by_role("row").filter(has_text="probe")
+
+    row.get_by_role("button", name="Configure").click()
+    page.get_by_role("textbox", name="Configuration of probe").click()
+    page.keyboard.type("colour: [blue")
+    expect(page.get_by_text("This is no YAML")).to_have_count(0)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The configuration was saved")).to_be_visible()
+    config = stack.api("GET", "plugin/probe/1.0.0/config").json()
+    assert config == "colour: [blue]"
+
+    page.goto(f"{stack.dashboard_url}/plugins")
+    row.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(row).to_have_count(0)

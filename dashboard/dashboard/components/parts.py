@@ -48,7 +48,7 @@ def refuse_non_staff(visit: Visit, title: str) -> bool:
     with ui.row().classes("rt-banner").props("role=alert"):
         ui.icon("lock", size="sm").props("aria-hidden=true")
         ui.label(
-            f"This page is for staff, and {visit.user.username} is none. "
+            f"This page is for staff, and {visit.user.username} is not staff. "
             "A superuser of this platform can make you staff on the page of users."
         )
     return True

@@ -61,6 +61,8 @@ def show_register(shared: SharedServices, request: Request) -> None:
             if not failure.text:
                 ui.navigate.to(make_path("login", registered="yes")[len(BASE_PATH) :])
 
+        for box in (name, password, repeated):
+            box.on("keydown.enter", register)
         ui.button("Ask for it", on_click=register).props("unelevated no-caps").classes("full-width")
         PageLink("Back to the log-in", make_path("login"))
 

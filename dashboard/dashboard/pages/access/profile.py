@@ -4,6 +4,7 @@ from typing import Any
 
 from nicegui import ui
 
+from dashboard.client.api import ApiError
 from dashboard.components.dialogs import confirm, form_dialog, show_once
 from dashboard.components.marks import choose_kind, make_time_cell
 from dashboard.components.parts import add_copyable, add_facts, add_heading
@@ -17,6 +18,7 @@ _LIFETIMES = {"": "never", 30: "in 30 days", 90: "in 90 days", 365: "in a year"}
 _EXPIRY_CELL = f"""<template v-if="props.row.expires">{make_time_cell("expires")}</template>
 <template v-else>never</template>"""
 _STATE_CELL = """<span :class="'rt-chip is-' + props.row.kind">{{ props.row.state }}</span>"""
+_REFUSED = "WrongCredentials"
 _RULES = "At least 8 characters, not only digits, and not a common password."
 
 
@@ -41,19 +43,29 @@ async def show_change_password(visit: Visit) -> None:
         ui.label(_RULES).classes("rt-soft")
 
         async def change() -> None:
-            if not new.value or new.value != repeated.value:
-                repeated.props["error-message"] = "The two new passwords differ, or are empty."
-                repeated.props("error")
+            is_repeated = bool(new.value) and new.value == repeated.value
+            _mark(repeated, "" if is_repeated else "The two new passwords differ, or are empty.")
+            if not is_repeated:
                 return
-            repeated.props(remove="error")
             with visit.reporting("The password was not changed"):
                 payload = {"old_password": old.value, "new_password": new.value}
-                await visit.api.put("users/change_password", payload)
+                try:
+                    await visit.api.put("users/change_password", payload)
+                except ApiError as error:
+                    if error.type != _REFUSED:
+                        raise
+                    _mark(old, "This is not your present password.")
+                    return
                 visit.tell("The password was changed.")
                 ui.navigate.to(make_path("profile")[len(BASE_PATH) :])
 
         repeated.on("keydown.enter", change)
         ui.button("Change password", on_click=change).props("unelevated no-caps")
+
+
+def _mark(box: ui.input, error: str) -> None:
+    box.props["error-message"] = error
+    box.props("error") if error else box.props(remove="error")
 
 
 def _add_account(visit: Visit) -> None:
