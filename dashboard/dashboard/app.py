@@ -52,8 +52,9 @@ def create_app(config: DashboardConfig) -> ASGIApp:
         ),
     )
     api.include_router(_status_router(shared))
-    api.include_router(SessionRoutes(shared.api, SessionCookies(config.get_pub_url())).router())
-    api.include_router(LifecycleProxy(shared.http, config.lifecycle_url).router())
+    cookies, key = SessionCookies(config.get_pub_url()), config.forwarding_key
+    api.include_router(SessionRoutes(shared.api, cookies, key).router())
+    api.include_router(LifecycleProxy(shared.http, config.lifecycle_url, key).router())
     api.mount("/static", StaticFiles(directory=_STATIC))
     images = Path(config.docs_dir or SOURCE_DOCS) / "images"
     api.mount(IMAGES_PATH, StaticFiles(directory=images, check_dir=False))

@@ -1,11 +1,11 @@
 """Settings of the dashboard."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from racetrack_commons.settings import Settings
 
 
 class DashboardConfig(Settings):
-    """Settings of the dashboard; it has no secret of its own."""
+    """Settings of the dashboard."""
 
     dashboard_port: int = 7203
     """The port to listen on."""
@@ -13,6 +13,8 @@ class DashboardConfig(Settings):
     """The URL of Lifecycle, as the dashboard reaches it."""
     internal_pub_url: str = "http://127.0.0.1:7205/pub"
     """The URL of PUB, as the dashboard reaches it."""
+    forwarding_key: SecretStr | None = None
+    """The same secret as Lifecycle's: log-ins that fail here count for the visitor's address, not for the dashboard's."""
     lifecycle_timeout_seconds: float = Field(default=30, gt=0)
     """Seconds that Lifecycle may take to answer."""
     external_lifecycle_url: str | None = None

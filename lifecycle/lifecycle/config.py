@@ -70,6 +70,8 @@ class Config(ImagePlaces):
         IPv6Network("::1"),
     )
     """Addresses or networks of proxies, such as a dashboard, whose header `X-Forwarded-For` is believed."""
+    forwarding_key: SecretStr | None = None
+    """Secret by which a dashboard at any address shows that its `X-Forwarded-For` can be believed; it gives no right."""
     enforce_secure_cookie: bool = False
     """Make browsers send cookies over HTTPS only, even if no external URL begins with `https`."""
     browser_session_hours: float = Field(12, gt=0)

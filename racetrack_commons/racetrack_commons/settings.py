@@ -33,7 +33,7 @@ _DEVELOPMENT_DIGESTS = {
     "7e57b7d5a819f03ecddf5ae482ec8a31ca338b7084c893d8279fe63861f0b1a0",  # IMAGE_BUILDER_AUTH_TOKEN
     "1647bf43fb81b78fa1a0ae6783872037d4a98f804129dea10cca9f113fc083dd",  # POSTGRES_PASSWORD
 }
-_LEAST_BYTES = {"auth_key": 32, "secret_key": 16}
+_LEAST_BYTES = {"auth_key": 32, "secret_key": 16, "forwarding_key": 32}
 """Shorter keys can be guessed from one token, or one encrypted value, without asking a service."""
 _LEAST_CHARACTERS = 8
 """Keys of fewer different characters are not random."""

@@ -7,7 +7,7 @@ from dashboard.client.api import ApiError, LifecycleAway
 from dashboard.links import PageLink
 from dashboard.shell import make_title
 from dashboard.visit import SharedServices, make_path
-from dashboard.web.login import FAILURES, trace_clients
+from dashboard.web.login import FAILURES, make_forwarding_headers
 from dashboard.web.session import BASE_PATH
 
 _RULES = "At least 8 characters, not only digits, and not a common password."
@@ -83,7 +83,7 @@ async def _register(shared: SharedServices, request: Request, fields: tuple[str,
     if password != repeated:
         return "The two passwords differ."
     payload = {"username": name, "password": password}
-    headers = {"X-Forwarded-For": trace_clients(request)}
+    headers = make_forwarding_headers(request, shared.config.forwarding_key)
     try:
         await shared.api.send("POST", "users/register", json=payload, headers=headers)
     except (ApiError, LifecycleAway) as error:

@@ -3,7 +3,9 @@
 from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter, Request
+from pydantic import SecretStr
 from racetrack_client.log.logs import get_logger
+from racetrack_commons.auth.token import FORWARDING_HEADER
 from racetrack_commons.entities.sessions import DashboardSession
 from starlette.responses import RedirectResponse
 
@@ -30,9 +32,12 @@ _LONGEST_FORM = 64 * 1024
 class SessionRoutes:
     """The routes that open and end sessions."""
 
-    def __init__(self, api: LifecycleApi, cookies: SessionCookies) -> None:
+    def __init__(
+        self, api: LifecycleApi, cookies: SessionCookies, forwarding_key: SecretStr | None = None
+    ) -> None:
         self._api = api
         self._cookies = cookies
+        self._key = forwarding_key
 
     def router(self) -> APIRouter:
         """Return a router with all routes."""
@@ -72,15 +77,17 @@ class SessionRoutes:
             "POST",
             "users/dashboard_session",
             json=credentials,
-            headers={"X-Forwarded-For": trace_clients(request)},
+            headers=make_forwarding_headers(request, self._key),
         )
         return DashboardSession.model_validate_json(response.content)
 
 
-def trace_clients(request: Request) -> str:
-    """Return the addresses that the request came through, for Lifecycle to count failures by."""
+def make_forwarding_headers(request: Request, key: SecretStr | None) -> dict[str, str]:
+    """Return the headers with the addresses that the request came through, by which Lifecycle counts failures."""
     client = request.client.host if request.client else "unknown"
-    return ", ".join([*request.headers.getlist("x-forwarded-for"), client])
+    addresses = ", ".join([*request.headers.getlist("x-forwarded-for"), client])
+    proof = {FORWARDING_HEADER: key.get_secret_value()} if key else {}
+    return {"X-Forwarded-For": addresses, **proof}
 
 
 def _choose_reason(error: ApiError | LifecycleAway) -> str:

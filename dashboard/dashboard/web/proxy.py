@@ -7,13 +7,14 @@ from collections.abc import Iterable
 import httpx
 import websockets
 from fastapi import APIRouter, Request, WebSocket, WebSocketDisconnect
+from pydantic import SecretStr
 from racetrack_commons.api.guard_first import LARGE_BODY_BYTES
-from racetrack_commons.auth.token import AUTH_HEADER
+from racetrack_commons.auth.token import AUTH_HEADER, FORWARDING_HEADER
 from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from dashboard.client.changes import make_websocket_url
-from dashboard.web.login import trace_clients
+from dashboard.web.login import make_forwarding_headers
 
 _HOP_BY_HOP = frozenset(
     {
@@ -29,7 +30,8 @@ _HOP_BY_HOP = frozenset(
     }
 )
 """RFC 9110, section 7.6.1: they are about one connection."""
-_OWN = frozenset({"host", "cookie", "referer", "x-forwarded-for", "content-length"})
+_FORWARDING = frozenset({"x-forwarded-for", FORWARDING_HEADER.lower()})
+_OWN = frozenset({"host", "cookie", "referer", "content-length"}) | _FORWARDING
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _AWAY = "Lifecycle does not answer now; try again in a moment"
 
@@ -37,9 +39,15 @@ _AWAY = "Lifecycle does not answer now; try again in a moment"
 class LifecycleProxy:
     """Passes requests and WebSockets on to Lifecycle, bit by bit in both directions."""
 
-    def __init__(self, http: httpx.AsyncClient, lifecycle_url: str) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        lifecycle_url: str,
+        forwarding_key: SecretStr | None = None,
+    ) -> None:
         self._http = http
         self._url = lifecycle_url
+        self._key = forwarding_key
 
     def router(self) -> APIRouter:
         """Return a router with all routes."""
@@ -55,7 +63,10 @@ class LifecycleProxy:
         outgoing = self._http.build_request(
             request.method,
             self._make_url(request),
-            headers=_choose_headers(request),
+            headers=[
+                *_choose_headers(request),
+                *make_forwarding_headers(request, self._key).items(),
+            ],
             content=request.stream() if _has_body(request) else None,
             timeout=httpx.Timeout(None, connect=5),
         )
@@ -135,7 +146,7 @@ def _choose_headers(request: Request) -> list[tuple[str, str]]:
     ]
     if "content-length" in request.headers:
         kept.append(("content-length", request.headers["content-length"]))
-    return [*kept, ("x-forwarded-for", trace_clients(request))]
+    return kept
 
 
 def _split(values: Iterable[str]) -> set[str]:

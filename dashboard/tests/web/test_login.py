@@ -4,6 +4,7 @@ import pytest
 from dashboard.client.api import LifecycleApi
 from dashboard.web.login import SessionRoutes
 from dashboard.web.session import SessionCookies
+from pydantic import SecretStr
 from starlette.responses import JSONResponse, Response
 
 OPENED = {
@@ -21,7 +22,9 @@ FORM = {"username": "ben", "password": "a-long-password", "next": "/jobs?search=
 def client(open_routes, upstream):
     cookies = SessionCookies("http://127.0.0.1:7205/pub")
     return open_routes(
-        lambda http: SessionRoutes(LifecycleApi(http, upstream.url), cookies).router()
+        lambda http: SessionRoutes(
+            LifecycleApi(http, upstream.url), cookies, SecretStr("the-key")
+        ).router()
     )
 
 
@@ -51,6 +54,7 @@ def test_a_log_in_gives_the_browser_sessions_that_no_script_reads(client, upstre
     [(method, path, headers, body)] = upstream.requests
     assert (method, path) == ("POST", "/lifecycle/api/v1/users/dashboard_session")
     assert headers["x-forwarded-for"] == "127.0.0.1"
+    assert headers["x-racetrack-forwarding-key"] == "the-key"
     assert body == b'{"username":"ben","password":"a-long-password"}'
 
 

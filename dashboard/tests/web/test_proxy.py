@@ -3,13 +3,16 @@ import pytest
 import websockets.sync.client as websocket_client
 from dashboard.client.changes import make_websocket_url
 from dashboard.web.proxy import LifecycleProxy
+from pydantic import SecretStr
 from racetrack_commons.testing.serving import free_port
 from starlette.responses import JSONResponse
 
 
 @pytest.fixture
 def client(open_routes, upstream):
-    return open_routes(lambda http: LifecycleProxy(http, upstream.url).router())
+    return open_routes(
+        lambda http: LifecycleProxy(http, upstream.url, SecretStr("the-key")).router()
+    )
 
 
 def test_a_request_reaches_lifecycle_as_it_was_sent(client, upstream):
@@ -19,6 +22,7 @@ def test_a_request_reaches_lifecycle_as_it_was_sent(client, upstream):
         "Cookie": "racetrack_dashboard=the-session",
         "Connection": "x-hop",
         "X-Hop": "1",
+        "X-Racetrack-Forwarding-Key": "a guess",
         "TE": "trailers",
     }
 
@@ -36,6 +40,7 @@ def test_a_request_reaches_lifecycle_as_it_was_sent(client, upstream):
     assert (sent["x-racetrack-auth"], body) == ("the-token", b"body")
     assert sent.keys().isdisjoint({"cookie", "x-hop", "te"})
     assert sent["x-forwarded-for"] == "127.0.0.1"
+    assert sent["x-racetrack-forwarding-key"] == "the-key"
 
 
 def test_a_session_of_a_cookie_is_no_credential_of_the_proxy(client, upstream):

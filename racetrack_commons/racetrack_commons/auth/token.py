@@ -19,6 +19,8 @@ _ADMIN_SEED = "ce081b05-a4a0-414a-8f6a-84c0231916a6"
 _INVALID = "the auth token is not valid: log in again, or ask an admin for a new token"
 AUTH_HEADER = "X-Racetrack-Auth"
 """The header of requests to every service, and the name of the cookie that log-in sets."""
+FORWARDING_HEADER = "X-Racetrack-Forwarding-Key"
+"""The header by which a dashboard shows that its `X-Forwarded-For` can be believed."""
 _HEADERS = (AUTH_HEADER, "X-Racetrack-User-Auth", "X-Racetrack-Esc-Auth")
 
 

@@ -1,10 +1,12 @@
 """Routes of log-in and log-out: programs get a token, browsers get sessions."""
 
+import hmac
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel, Field, SecretStr
 from racetrack_client.entities import AuthScope
+from racetrack_commons.auth.token import FORWARDING_HEADER
 from racetrack_commons.entities.sessions import (
     CurrentUser,
     DashboardSession,
@@ -54,12 +56,19 @@ class UserProfileDto(BaseModel):
 
 
 def read_client_address(request: Request, token: AuthToken, services: ServicesDep) -> str:
-    """Return the address of the client, which a service such as PUB forwards."""
+    """Return the address of the client, which a service such as PUB forwards, or a dashboard with the key for this."""
+    config = services.config
+    is_service = services.authenticator.is_of_service(token, AuthScope.CALL_JOB)
     return trace_client_address(
         request,
-        services.config.trusted_proxies,
-        is_sender_trusted=services.authenticator.is_of_service(token, AuthScope.CALL_JOB),
+        config.trusted_proxies,
+        is_sender_trusted=is_service or _shows_key(request, config.forwarding_key),
     )
+
+
+def _shows_key(request: Request, key: SecretStr | None) -> bool:
+    shown = request.headers.get(FORWARDING_HEADER, "")
+    return key is not None and hmac.compare_digest(shown.encode(), key.get_secret_value().encode())
 
 
 ClientAddress = Annotated[str, Depends(read_client_address)]

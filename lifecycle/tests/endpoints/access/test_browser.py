@@ -1,10 +1,15 @@
+import secrets
 from datetime import UTC, datetime
 from ipaddress import ip_network
 
 import pytest
 from fastapi import Request
+from fastapi.testclient import TestClient
+from lifecycle.app import create_app
 from lifecycle.endpoints.access.browser import trace_client_address
+from pydantic import SecretStr
 
+KEY = secrets.token_hex(32)
 TRUSTED = (ip_network("127.0.0.0/8"), ip_network("10.1.0.0/16"))
 
 
@@ -33,6 +38,21 @@ def test_a_service_with_a_token_forwards_the_address_of_the_browser():
     headers = [(b"x-forwarded-for", b"8.8.8.8, 9.9.9.9")]
     request = Request({"type": "http", "client": ("203.0.113.1", 1), "headers": headers})
     assert trace_client_address(request, (), is_sender_trusted=True) == "9.9.9.9"
+
+
+@pytest.mark.parametrize(
+    ("shown", "counted_for"), [(KEY, "9.9.9.9"), ("another key", "testclient"), ("", "testclient")]
+)
+def test_a_dashboard_with_the_key_forwards_the_address_of_the_browser(config, shown, counted_for):
+    app = create_app(config.model_copy(update={"forwarding_key": SecretStr(KEY)}))
+    wrong = {"username": "anna", "password": "wrong"}
+    headers = {"X-Forwarded-For": "9.9.9.9", "X-Racetrack-Forwarding-Key": shown}
+
+    with TestClient(app) as client:
+        client.post("/lifecycle/api/v1/users/dashboard_session", json=wrong, headers=headers)
+        with app.state.services.unit_of_work.reading() as uow:
+            times = uow.login_attempts.list_times(datetime(2000, 1, 1, tzinfo=UTC), counted_for)
+    assert len(times) == 1
 
 
 def test_failed_log_ins_through_a_service_count_for_the_browser(client, internal, app_uow):
