@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from dashboard.client.api import LifecycleApi
+from dashboard.client.bulk_deletion import BulkDeletions
 from dashboard.client.changes import ChangeStream
 from dashboard.config import DashboardConfig
 from dashboard.pages.platform.manual import IMAGES_PATH, SOURCE_DOCS
@@ -92,7 +93,8 @@ def _create_shared(config: DashboardConfig) -> SharedServices:
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     )
     url = config.lifecycle_url.rstrip("/")
-    return SharedServices(config, http, LifecycleApi(http, url), ChangeStream(url))
+    feed = ChangeStream(url)
+    return SharedServices(config, http, LifecycleApi(http, url), feed, BulkDeletions(feed.tell))
 
 
 def _status_router(shared: SharedServices) -> APIRouter:
@@ -136,6 +138,7 @@ async def _work_in_background(shared: SharedServices) -> AsyncIterator[None]:
     """Follow the changes while the app serves; then close the connections."""
     following = asyncio.create_task(shared.feed.follow())
     yield
+    await shared.deletions.stop()
     following.cancel()
     with suppress(asyncio.CancelledError):
         await following

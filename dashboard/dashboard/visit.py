@@ -14,6 +14,7 @@ from racetrack_client.log.logs import get_logger
 from racetrack_commons.entities.sessions import CurrentUser
 
 from dashboard.client.api import ApiError, LifecycleApi, LifecycleAway, LoggedOut
+from dashboard.client.bulk_deletion import BulkDeletions
 from dashboard.client.changes import ChangeStream
 from dashboard.config import DashboardConfig
 from dashboard.web.session import BASE_PATH
@@ -31,6 +32,7 @@ class SharedServices:
     api: LifecycleApi
     """Lifecycle's API without a session."""
     feed: ChangeStream
+    deletions: BulkDeletions
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class ChangeStream:
                     self._set_connected(True)
                     while True:
                         async with asyncio.timeout(_SILENCE_SECONDS):
-                            self._tell(frozenset(json.loads(await socket.recv())["kinds"]))
+                            self.tell(frozenset(json.loads(await socket.recv())["kinds"]))
             except (
                 OSError,
                 TimeoutError,
@@ -62,19 +62,20 @@ class ChangeStream:
             await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
             failures += 1
 
-    def _set_connected(self, is_connected: bool) -> None:
-        if is_connected == self.is_connected:
-            return
-        self.is_connected = is_connected
-        self._tell(CONNECTION | EVERYTHING if is_connected else CONNECTION)
-
-    def _tell(self, kinds: frozenset[str]) -> None:
+    def tell(self, kinds: frozenset[str]) -> None:
+        """Call the listeners of these kinds."""
         for wanted, listener in list(self._listeners.values()):
             if kinds & wanted or kinds & EVERYTHING:
                 try:
                     listener(kinds)
                 except Exception:
                     logger.exception("a page could not be told of a change")
+
+    def _set_connected(self, is_connected: bool) -> None:
+        if is_connected == self.is_connected:
+            return
+        self.is_connected = is_connected
+        self.tell(CONNECTION | EVERYTHING if is_connected else CONNECTION)
 
 
 def make_websocket_url(url: str) -> str:

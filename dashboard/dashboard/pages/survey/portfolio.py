@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
 
 from nicegui import PageArguments, ui
 
-from dashboard.client.api import ApiError, LifecycleAway
+from dashboard.client.bulk_deletion import BULK_DELETION, BulkDeletion, JobName
 from dashboard.components.dialogs import confirm
 from dashboard.components.parts import add_heading
 from dashboard.components.server_table import ListSource, Row, ServerTable, TableColumn
@@ -32,6 +31,7 @@ _CSV_COLUMNS = {
     "update_time": "Deployed",
     "last_call_time": "Last call",
 }
+_MOST_FAILURES = 5
 _TIMES = ("create_time", "update_time", "last_call_time")
 
 
@@ -45,6 +45,7 @@ async def show_portfolio(visit: Visit, args: PageArguments) -> None:
     table = ServerTable(
         visit, _make_source(), args.query_parameters, make_path("portfolio"), selection="multiple"
     )
+    DeletionLine(visit)
     page = PortfolioPage(visit, table)
     page.add_actions()
     await table.load()
@@ -84,40 +85,50 @@ class PortfolioPage:
         more = f"\n… and {len(chosen) - 20} more" if len(chosen) > 20 else ""
         if not await confirm(f"Delete {count}?", f"Delete {count}", f"{names}{more}"):
             return
-        await self._delete_all(chosen)
+        jobs = [JobName(row["name"], row["version"]) for row in chosen]
+        visit = self._visit
+        visit.shared.deletions.begin(visit.user.username, visit.api, jobs)
         self._table.table.selected = []
         self._count_selected()
-        with self._visit.reporting("The list could not be fetched"):
-            await self._table.load()
 
-    async def _delete_all(self, chosen: Sequence[Row]) -> None:
-        """Delete jobs one after the other; leaving the page does not stop it."""
-        failures: list[str] = []
-        with (
-            self._visit.client,
-            ui.dialog(value=True).props("persistent aria-label=Progress") as dialog,
-            ui.card().classes("rt-dialog"),
-        ):
-            text = ui.label().props("role=status")
-            bar = ui.linear_progress(0, show_value=False).props('aria-label="Deleted jobs"')
-        for number, row in enumerate(chosen):
-            text.text = f"Deleting {row['name']} {row['version']} ({number + 1} of {len(chosen)})"
-            bar.value = number / len(chosen)
-            path = f"job/{quote(row['name'], safe='')}/{quote(row['version'], safe='')}"
-            try:
-                await self._visit.api.delete(path)
-            except (ApiError, LifecycleAway) as error:
-                failures.append(f"{row['name']} {row['version']}: {error}")
-        dialog.delete()
-        self._report(len(chosen) - len(failures), failures)
 
-    def _report(self, deleted: int, failures: Sequence[str]) -> None:
-        if deleted:
-            self._visit.tell(
-                f"{deleted} jobs were deleted." if deleted > 1 else "1 job was deleted."
-            )
-        if failures:
-            self._visit.warn("Not deleted: " + "; ".join(failures[:5]))
+class DeletionLine:
+    """The line with the progress of the visitor's bulk deletion; it is there again when the page is loaded again."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        with ui.row().classes("rt-banner items-center").props("role=status") as self._line:
+            self._spinner = ui.spinner(size="20px").props("aria-hidden=true")
+            self._text = ui.label().classes("rt-wrap")
+            self._dismiss = ui.button(on_click=self._forget).props("flat dense no-caps")
+        self._show()
+        visit.on_change({BULK_DELETION}, self.refresh)
+
+    async def refresh(self) -> None:
+        """Show the present progress."""
+        self._show()
+
+    def _show(self) -> None:
+        deletion = self._visit.shared.deletions.find(self._visit.user.username)
+        self._line.set_visibility(deletion is not None)
+        if deletion is not None:
+            self._spinner.set_visibility(deletion.current is not None)
+            self._text.set_text(describe_deletion(deletion))
+            self._dismiss.set_text("Stop" if deletion.current else "Dismiss")
+
+    def _forget(self) -> None:
+        self._visit.shared.deletions.dismiss(self._visit.user.username)
+
+
+def describe_deletion(deletion: BulkDeletion) -> str:
+    """Return the progress in words, with the first failures."""
+    if deletion.current:
+        number = deletion.deleted + len(deletion.failures) + 1
+        text = f"Deleting {deletion.current} ({number} of {deletion.total})."
+    else:
+        text = f"{deletion.deleted} of {deletion.total} jobs were deleted."
+    failures = "; ".join(deletion.failures[:_MOST_FAILURES])
+    return f"{text} Not deleted: {failures}" if failures else text
 
 
 def _make_source() -> ListSource:
