@@ -95,6 +95,7 @@ def test_lifecycle_that_is_away_is_told_until_it_is_back(page, stack, job_direct
     expect(said).to_have_text(["called with 1\n"])
     away = page.get_by_text("Lifecycle does not answer")
     expect(away).to_be_hidden()
+    expect(page.get_by_role("link", name="steady")).to_be_visible()
 
     stack.kill("lifecycle")
 
@@ -105,8 +106,8 @@ def test_lifecycle_that_is_away_is_told_until_it_is_back(page, stack, job_direct
     stack.racetrack("call", "steady", '{"x": 3}')
     expect(said).to_have_text([f"called with {number}\n" for number in (1, 2, 3)])
     logs.close()
-    stack.racetrack("deploy", str(job_directory("after-the-kill", JOB.format(factor=3))))
-    expect(page.get_by_role("link", name="after-the-kill")).to_be_visible()
+    stack.racetrack("delete", "steady", "--version", "0.0.1", "--yes")
+    expect(page.get_by_role("link", name="steady")).to_have_count(0)
 
 
 def test_a_job_is_tried_followed_broken_and_brought_back(page, stack, job_directory):
