@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, SQLColumnExpression, case, func, s
 from sqlalchemy.orm import Session, defer
 
 from lifecycle.database.repositories.deployments import read_deployment
+from lifecycle.database.session import search_conditions
 from lifecycle.database.sight import seen_deployments_condition
 from lifecycle.database.tables.deployment import DeploymentRow
 from lifecycle.domain.auth import Sight
@@ -15,6 +16,13 @@ from lifecycle.domain.listed_deployments import DeploymentOrder, WantedDeploymen
 from lifecycle.domain.listed_jobs import Page
 
 _AT_ONCE = 500
+_SEARCHED = (
+    DeploymentRow.job_name,
+    DeploymentRow.job_version,
+    DeploymentRow.status,
+    DeploymentRow.deployed_by,
+    DeploymentRow.infrastructure_target,
+)
 _RANKS = {DeploymentStatus.IN_PROGRESS: 0, DeploymentStatus.FAILED: 1, DeploymentStatus.DONE: 2}
 
 
@@ -29,8 +37,8 @@ class DeploymentListRepository:
     ) -> list[DeploymentDto]:
         """List the wanted deployments that the caller may see, in their order; no two pages have the same one."""
         query = self._sort(select(DeploymentRow.id), wanted)
-        query = query.where(*_make_conditions(wanted, sight)).offset(page.offset).limit(page.limit)
-        ids = list(self._session.scalars(query))
+        query = query.where(*self._make_conditions(wanted, sight))
+        ids = list(self._session.scalars(query.offset(page.offset).limit(page.limit)))
         places = {each: place for place, each in enumerate(ids)}
         left_out = [DeploymentRow.build_logs, *([] if with_manifests else [DeploymentRow.manifest])]
         rows = self._session.scalars(
@@ -44,7 +52,7 @@ class DeploymentListRepository:
     def count(self, wanted: WantedDeployments, sight: Sight) -> int:
         """Return how many of the wanted deployments the caller may see."""
         query = select(func.count()).select_from(DeploymentRow)
-        return self._session.scalar(query.where(*_make_conditions(wanted, sight))) or 0
+        return self._session.scalar(query.where(*self._make_conditions(wanted, sight))) or 0
 
     def list_seen(self, deployment_ids: Sequence[str], sight: Sight) -> set[str]:
         """Return those of these ids whose deployments the caller may see."""
@@ -54,6 +62,12 @@ class DeploymentListRepository:
             query = select(DeploymentRow.id).where(DeploymentRow.id.in_(ids))
             seen.update(self._session.scalars(query.where(seen_deployments_condition(sight))))
         return seen
+
+    def _make_conditions(
+        self, wanted: WantedDeployments, sight: Sight
+    ) -> list[ColumnElement[bool]]:
+        searched = search_conditions(self._session, _SEARCHED, wanted.words)
+        return [seen_deployments_condition(sight), *searched, *_filter(wanted)]
 
     def _sort(self, query: Select[str], wanted: WantedDeployments) -> Select[str]:
         row = DeploymentRow
@@ -77,20 +91,10 @@ class DeploymentListRepository:
         )
 
 
-def _make_conditions(wanted: WantedDeployments, sight: Sight) -> list[ColumnElement[bool]]:
+def _filter(wanted: WantedDeployments) -> list[ColumnElement[bool]]:
     row = DeploymentRow
-    conditions = [seen_deployments_condition(sight)]
-    conditions += [_searched().icontains(word, autoescape=True) for word in wanted.words]
     exact = ((row.job_name, wanted.job_name), (row.job_version, wanted.job_version))
-    conditions += [column == value for column, value in exact if value]
+    conditions = [column == value for column, value in exact if value]
     choices = ((row.status, wanted.statuses), (row.deployed_by, wanted.deployers))
     conditions += [column.in_(values) for column, values in choices if values]
     return conditions
-
-
-def _searched() -> SQLColumnExpression[str]:
-    row = DeploymentRow
-    text: SQLColumnExpression[str] = row.job_name
-    for column in (row.job_version, row.status, row.deployed_by, row.infrastructure_target):
-        text = text.concat("\n").concat(func.coalesce(column, ""))
-    return text

@@ -5,12 +5,20 @@ from datetime import datetime
 from typing import Any
 
 from racetrack_commons.entities.dto import ChangeEvent, ChangeKind
-from sqlalchemy import ColumnElement, SQLColumnExpression, delete, func, or_, select
+from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from lifecycle.database.session import execute_counting
+from lifecycle.database.session import execute_counting, search_conditions
 from lifecycle.database.tables.installation import AuditLogEventRow, ChangeRow, SettingRow
 from lifecycle.domain.audit import AuditEventDto, AuditFilter
+
+_SEARCHED = (
+    AuditLogEventRow.event_type,
+    AuditLogEventRow.job_name,
+    AuditLogEventRow.job_version,
+    AuditLogEventRow.username_executor,
+    AuditLogEventRow.username_subject,
+)
 
 
 class SettingRepository:
@@ -82,7 +90,7 @@ class AuditRepository:
         """List the events that match the filter, the newest first unless it says otherwise."""
         table = AuditLogEventRow
         moment = table.timestamp.asc() if wanted.is_reversed else table.timestamp.desc()
-        query = select(table.id).where(*_make_conditions(wanted)).order_by(moment, table.id)
+        query = select(table.id).where(*self._make_conditions(wanted)).order_by(moment, table.id)
         ids = list(self._session.scalars(query.limit(wanted.limit).offset(wanted.offset)))
         rows = {
             row.id: row for row in self._session.scalars(select(table).where(table.id.in_(ids)))
@@ -92,12 +100,15 @@ class AuditRepository:
     def count(self, wanted: AuditFilter) -> int:
         """Return the number of events that match the filter, whatever its limit."""
         query = select(func.count()).select_from(AuditLogEventRow)
-        return self._session.scalar(query.where(*_make_conditions(wanted))) or 0
+        return self._session.scalar(query.where(*self._make_conditions(wanted))) or 0
+
+    def _make_conditions(self, wanted: AuditFilter) -> list[ColumnElement[bool]]:
+        return [*search_conditions(self._session, _SEARCHED, wanted.words), *_filter(wanted)]
 
 
-def _make_conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
+def _filter(wanted: AuditFilter) -> list[ColumnElement[bool]]:
     table = AuditLogEventRow
-    conditions = [_searched().icontains(word, autoescape=True) for word in wanted.words]
+    conditions: list[ColumnElement[bool]] = []
     for username in wanted.usernames:
         conditions.append(
             or_(table.username_executor == username, table.username_subject == username)
@@ -113,17 +124,6 @@ def _make_conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
     if wanted.until:
         conditions.append(table.timestamp < wanted.until)
     return conditions
-
-
-def _searched() -> SQLColumnExpression[str]:
-    table = AuditLogEventRow
-    text: SQLColumnExpression[str] = table.event_type
-    for column in (
-        *(table.job_name, table.job_version),
-        *(table.username_executor, table.username_subject),
-    ):
-        text = text.concat("\n").concat(func.coalesce(column, ""))
-    return text
 
 
 def _to_dto(row: AuditLogEventRow) -> AuditEventDto:

@@ -54,6 +54,9 @@ def test_deployments_are_searched_in_their_columns(uow, deployments):
     assert list_ids(uow, words=("user_3",)) == "3"
     assert list_ids(uow, words=("a-b", "failed")) == "1"
     assert list_ids(uow, words=("a_b",)) == ""
+    assert list_ids(uow, words=("ab0.0.1",)) == ""
+    uow.deployments.add(a_deployment("7", deployed_by="Zoë"), NOW)
+    assert list_ids(uow, words=("zo",)) == list_ids(uow, words=("zoë",)) == "7"
     assert list_ids(uow, statuses=("done",), deployers=("user_0", "user_1")) == "0"
 
 
