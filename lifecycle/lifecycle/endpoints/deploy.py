@@ -31,6 +31,7 @@ from lifecycle.endpoints.presenting import (
     WarningsPayload,
     keep_tail,
     strip_colours,
+    with_phases,
     with_pub_url,
 )
 
@@ -101,6 +102,7 @@ def get_deployment(
     deployment: ReadableDeployment, services: ServicesDep, uow: ReadingDep
 ) -> DeploymentDto:
     """Show a deployment; one that is done includes its job, and is shown so once calls go to it."""
+    (deployment,) = with_phases(uow, [deployment])
     if deployment.status == DeploymentStatus.DONE and not services.gateways.have_heard(
         uow, deployment
     ):

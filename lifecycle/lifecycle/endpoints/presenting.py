@@ -58,6 +58,12 @@ def with_kinds(uow: UnitOfWork, deployments: list[DeploymentDto]) -> list[Deploy
     return marked
 
 
+def with_phases(uow: UnitOfWork, deployments: list[DeploymentDto]) -> list[DeploymentDto]:
+    """Return the deployments with their phases; older releases stored no times of phases."""
+    phases = uow.deployments.list_phases([each.id for each in deployments])
+    return [each.model_copy(update={"phases": phases.get(each.id, [])}) for each in deployments]
+
+
 def make_pub_url(config: Config) -> str:
     """Return the address at which callers reach PUB."""
     if config.cluster_fqdn:

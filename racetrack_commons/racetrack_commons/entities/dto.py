@@ -102,6 +102,14 @@ class JobFamilyDto(RegistryDto):
     id: str | None = None
 
 
+class DeploymentPhase(BaseModel):
+    """A phase of a deployment, which ends where the next one or the end of the deployment is."""
+
+    phase: str
+    begin_time: float
+    """When it began, in UNIX seconds."""
+
+
 class DeploymentDto(RegistryDto):
     """One attempt to build and provision a job."""
 
@@ -127,6 +135,8 @@ class DeploymentDto(RegistryDto):
     """True if calls go to what it led to; only lists of deployments tell it."""
     is_cancelled: bool = False
     """True if it was cancelled: its status is failed, as older clients expect."""
+    phases: list[DeploymentPhase] = Field(default_factory=list)
+    """The phases that it has reached, in their order; lists of deployments tell them if they are asked to."""
 
 
 class BuildPayload(BaseModel):

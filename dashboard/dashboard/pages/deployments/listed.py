@@ -32,7 +32,7 @@ async def show_deployments(visit: Visit, args: PageArguments) -> None:
             Filter("job_name", "Job"),
             Filter("deployed_by", "User"),
         ],
-        params={"manifests": "false"},
+        params={"manifests": "false", "phases": "true"},
     )
     table = ServerTable(visit, source, args.query_parameters, make_path("deployments"))
     await table.load()

@@ -5,6 +5,7 @@ from typing import Any
 from dashboard.components.failure import split_failure
 from dashboard.components.marks import STATUS_CELL, choose_kind, make_time_cell
 from dashboard.components.server_table import Row, TableColumn
+from dashboard.pages.deployments.phases import describe_steps
 from dashboard.visit import make_path
 
 _KINDS = {
@@ -19,10 +20,10 @@ _KINDS = {
 """The names of deployments by what began them."""
 _NAME_CELL = """<a :href="props.row.href">{{ props.row.deployment }}</a>"""
 _STATE_CELL = f"""{STATUS_CELL} <span class="rt-soft">{{{{ props.row.note }}}}</span>
+<time v-if="props.row.phase_begun" class="rt-elapsed rt-soft" :data-from="props.row.phase_begun" data-to="0"></time>
 <div v-if="props.row.cause" class="rt-wrap rt-cause">{{{{ props.row.cause }}}}</div>"""
-_ELAPSED_CELL = (
-    """<time class="rt-elapsed" :data-from="props.row.begun" :data-to="props.row.ended"></time>"""
-)
+_ELAPSED_CELL = """<time class="rt-elapsed" :data-from="props.row.begun" :data-to="props.row.ended"></time>
+<div v-if="props.row.steps" class="rt-wrap rt-soft rt-steps-took">{{ props.row.steps }}</div>"""
 DEPLOYMENT_COLUMNS = [
     TableColumn("deployment", "Deployment", template=_NAME_CELL),
     TableColumn("status", "Status", template=_STATE_CELL),
@@ -43,6 +44,7 @@ def make_deployment_row(deployment: dict[str, Any]) -> Row:
     is_running = deployment["status"] == "in_progress"
     status = "cancelled" if deployment["is_cancelled"] else deployment["status"]
     note = deployment["phase"] or "submitted" if is_running else ""
+    phases = deployment["phases"] if is_running else []
     return {
         "id": deployment["id"],
         "href": make_path("deployments", deployment["id"]),
@@ -54,6 +56,8 @@ def make_deployment_row(deployment: dict[str, Any]) -> Row:
         "cause": split_failure(deployment["error"] or "").cause,
         "by": deployment["deployed_by"] or "",
         "begun": deployment["create_time"],
+        "phase_begun": phases[-1]["begin_time"] if phases else 0,
+        "steps": describe_steps(deployment),
         "ended": 0 if is_running else deployment["update_time"],
         "is_restorable": deployment["is_restorable"] and not deployment["is_serving"],
     }

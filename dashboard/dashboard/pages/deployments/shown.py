@@ -80,7 +80,7 @@ class DeploymentPage:
         )
         self._cancel.set_visibility(is_running)
         self._failure.show(facts["error"])
-        self._steps.show(facts["phase"] or "", facts["status"])
+        self._steps.show(facts)
         self._phase.set_text(f"Now: {facts['phase'] or 'submitted'}" if is_running else "")
         self._phase.set_visibility(is_running)
         self._facts.show_text("Deployed by", facts["deployed_by"])

@@ -58,5 +58,11 @@ async def show_missing_job(visit: Visit, name: str, version: str, reason: str) -
 
 
 async def _list_deployments(visit: Visit, name: str, version: str) -> list[dict[str, Any]]:
-    params: Params = {"job_name": name, "job_version": version, "limit": _MOST}
+    params: Params = {
+        "job_name": name,
+        "job_version": version,
+        "limit": _MOST,
+        "manifests": "false",
+        "phases": "true",
+    }
     return list(await visit.api.get("deploy", params))

@@ -1,5 +1,11 @@
 import pytest
-from dashboard.pages.deployments.phases import STEPS, mark_steps
+from dashboard.pages.deployments.phases import (
+    STEPS,
+    StepTime,
+    describe_steps,
+    mark_steps,
+    time_steps,
+)
 from dashboard.pages.deployments.rows import make_deployment_row
 from dashboard.pages.deployments.secrets import read_variables
 
@@ -17,6 +23,7 @@ def make_deployment(**facts: object) -> dict[str, object]:
         "is_serving": False,
         "is_restorable": True,
         "is_cancelled": False,
+        "phases": [],
         **facts,
     }
 
@@ -47,6 +54,45 @@ def test_a_row_of_a_deployment_that_goes_on_has_its_phase_and_no_end():
     row = make_deployment_row(make_deployment(status="in_progress", phase="building image"))
 
     assert (row["status"], row["note"], row["ended"]) == ("in progress", "building image", 0)
+
+
+def make_phases(*times: tuple[float, str]) -> list[dict[str, object]]:
+    return [{"phase": phase, "begin_time": begin} for begin, phase in times]
+
+
+def test_steps_that_passed_tell_how_long_they_took():
+    phases = make_phases(
+        (100.5, "building image"),
+        (101, "preparing job type builder"),
+        (104, "creating cluster resources"),
+        (104.2, "starting Job server"),
+        (106, "post-deploy hooks"),
+    )
+    deployment = make_deployment(phases=phases)
+
+    build, create, start, load, finish = time_steps(deployment)
+
+    assert (build, create) == (StepTime(100.5, 104), StepTime(104, 104.2))
+    assert (start, load, finish) == (StepTime(104.2, 106), None, StepTime(106, 107))
+    took = "build the image 4 s, create the instance 0 s, start the server 2 s, finish 1 s"
+    assert describe_steps(deployment) == took
+
+
+def test_the_step_that_goes_on_has_no_end_and_a_row_with_its_begin():
+    phases = make_phases((100, "building image"), (105, "starting Job server"))
+    deployment = make_deployment(status="in_progress", phase="starting Job server", phases=phases)
+
+    assert time_steps(deployment)[2] == StepTime(105, None)
+    assert make_deployment_row(deployment)["phase_begun"] == 105
+    assert make_deployment_row(deployment)["steps"] == "build the image 5 s"
+
+
+def test_steps_that_are_done_again_after_a_takeover_have_their_last_times():
+    phases = make_phases(
+        (100, "building image"), (102, "starting Job server"), (104, "building image")
+    )
+    times = time_steps(make_deployment(status="in_progress", phases=phases))
+    assert times == [StepTime(104, None), None, None, None, None]
 
 
 def test_a_row_of_a_failure_has_its_cause():

@@ -7,7 +7,12 @@ from collections.abc import Collection
 from datetime import datetime
 
 from racetrack_client.log.errors import EntityNotFound
-from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, JobImage
+from racetrack_commons.entities.dto import (
+    DeploymentDto,
+    DeploymentPhase,
+    DeploymentStatus,
+    JobImage,
+)
 from sqlalchemy import (
     CompoundSelect,
     Select,
@@ -25,7 +30,12 @@ from sqlalchemy.orm import Session, aliased, defer
 
 from lifecycle.database.repositories.deployment_tasks import open_or_restorable_condition
 from lifecycle.database.session import SILENTLY, execute_counting, job_condition, require_found
-from lifecycle.database.tables.deployment import DeploymentRow, DeploymentTaskRow, JobInstanceRow
+from lifecycle.database.tables.deployment import (
+    DeploymentPhaseRow,
+    DeploymentRow,
+    DeploymentTaskRow,
+    JobInstanceRow,
+)
 from lifecycle.database.tables.job import JobRow
 from lifecycle.domain.deployment import TaskStep, is_cancellation
 
@@ -43,7 +53,7 @@ class DeploymentRepository:
         values = deployment.model_dump(
             exclude={
                 *("manifest_yaml", "job", "create_time", "update_time", "kind"),
-                *("is_restorable", "is_serving", "is_cancelled"),
+                *("is_restorable", "is_serving", "is_cancelled", "phases"),
             }
         )
         row = DeploymentRow(
@@ -109,8 +119,23 @@ class DeploymentRepository:
             execute_counting(self._session, statement)
 
     def set_phase(self, deployment_id: str, phase: str, now: datetime) -> None:
-        """Store the phase that the deployment is in."""
+        """Store the phase that the deployment is in, and when it began."""
         self._update(deployment_id, phase=phase, update_time=now)
+        row = DeploymentPhaseRow
+        former = select(row.phase).where(row.deployment_id == deployment_id)
+        if self._session.scalar(former.order_by(row.id.desc()).limit(1)) != phase:
+            self._session.add(row(deployment_id=deployment_id, phase=phase, begin_time=now))
+            self._session.flush()
+
+    def list_phases(self, deployment_ids: Collection[str]) -> dict[str, list[DeploymentPhase]]:
+        """List the phases of deployments by the ids of these, in their order."""
+        row, phases = DeploymentPhaseRow, dict[str, list[DeploymentPhase]]()
+        query = select(row.deployment_id, row.phase, row.begin_time).order_by(row.id)
+        found = self._session.execute(query.where(row.deployment_id.in_(deployment_ids)))
+        for deployment_id, phase, began in found:
+            passed = DeploymentPhase(phase=phase, begin_time=began.timestamp())
+            phases.setdefault(deployment_id, []).append(passed)
+        return phases
 
     def append_warnings(self, deployment_id: str, warnings: str, now: datetime) -> None:
         """Append lines to the warnings of the deployment."""

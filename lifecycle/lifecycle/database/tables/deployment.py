@@ -11,6 +11,7 @@ from lifecycle.database.tables.base import (
     JsonList,
     LongText,
     Names,
+    Serial,
     Str32,
     Str36,
     Str256,
@@ -51,6 +52,17 @@ class DeploymentRow(Base):
     image_name: Mapped[LongText | None]
     infrastructure_target: Mapped[Str256 | None]
     warnings: Mapped[LongText | None]
+
+
+class DeploymentPhaseRow(Base):
+    """A phase of a deployment; a phase that comes again after a takeover has a row for each time."""
+
+    __tablename__ = "registry_deploymentphase"
+
+    id: Mapped[Serial]
+    deployment_id: Mapped[str] = owned_by("registry_deployment", index=True)
+    phase: Mapped[LongText]
+    begin_time: Mapped[datetime]
 
 
 class DeploymentTaskRow(Base):

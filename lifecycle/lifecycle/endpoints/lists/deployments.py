@@ -13,7 +13,7 @@ from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.endpoints.dependencies import CurrentSubject, ReadingDep, make_router
 from lifecycle.endpoints.lists.answers import ANSWERS, answer_models
 from lifecycle.endpoints.lists.queries import DeploymentListQuery
-from lifecycle.endpoints.presenting import with_kinds
+from lifecycle.endpoints.presenting import with_kinds, with_phases
 
 router = make_router("/api/v1", "deployments")
 _DEPLOYMENTS = TypeAdapter(list[DeploymentDto])
@@ -31,7 +31,9 @@ def list_deployments(
     deployments, total = read(uow, subject, query)
     if query.job_name and not deployments:
         check_reads_family(uow, subject, query.job_name)
-    return answer_models(request, _DEPLOYMENTS, with_kinds(uow, deployments), total)
+    shown = with_kinds(uow, deployments)
+    shown = with_phases(uow, shown) if query.phases else shown
+    return answer_models(request, _DEPLOYMENTS, shown, total)
 
 
 def _read_newest(

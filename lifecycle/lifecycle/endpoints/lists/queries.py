@@ -97,6 +97,7 @@ class DeploymentListQuery(PageQuery):
     status: list[str] = Field([], description=f"Any of {', '.join(DeploymentStatus)}.")
     deployed_by: list[str] = Field([], description="Names of deployers.")
     sort: str = Field(DeploymentOrder.LATEST, description=describe_orders(DeploymentOrder))
+    phases: bool = Field(False, description="True tells the phases, and when each began.")
 
     def read(self) -> WantedDeployments:
         """Return the wanted deployments; raises ValidationError."""

@@ -1,9 +1,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from lifecycle.database.tables.deployment import DeploymentRow
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import DeploymentStatus
 from racetrack_commons.testing.builders import a_deployment, a_job
+from sqlalchemy import delete
 
 API = "/lifecycle/api/v1/deploy"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -103,3 +105,28 @@ def test_wrong_pages_are_refused(client, admin, query):
     answer = client.get(f"{API}?{query}", headers=admin)
     assert (answer.status_code, answer.json()["type"]) == (400, "ValidationError")
     assert "allowed are" in answer.json()["error"]
+
+
+def test_phases_are_told_with_their_times(client, app_uow, admin, deployments):
+    begun = NOW.timestamp()
+    with app_uow() as uow:
+        for seconds, phase in ((0, "building image"), (0.5, "building image"), (2, "starting")):
+            uow.deployments.set_phase("id-1", phase, NOW + timedelta(seconds=seconds))
+    phases = [
+        {"phase": "building image", "begin_time": begun},
+        {"phase": "starting", "begin_time": begun + 2},
+    ]
+
+    assert client.get(f"{API}/id-1", headers=admin).json()["phases"] == phases
+    listed = client.get(f"{API}?phases=true&job_name=job-1", headers=admin).json()
+    assert [each["phases"] for each in listed] == [phases]
+    assert client.get(API, headers=admin).json()[1]["phases"] == []
+
+
+def test_phases_go_with_their_deployment(uow):
+    uow.deployments.add(a_deployment("old"), NOW)
+    uow.deployments.set_phase("old", "building image", NOW)
+
+    uow.session.execute(delete(DeploymentRow))
+
+    assert uow.deployments.list_phases(["old"]) == {}
