@@ -6,16 +6,26 @@ A change of a job or of permissions begins a new generation; an outage of Lifecy
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.lifecycle_client import LifecycleError
 
 from pub.routing.route import Key, Route
 
-Generation = tuple[int, int]
-"""The number of changes so far that concern everything, and of those that concern one job family."""
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
+
+
+class Generation(NamedTuple):
+    """The numbers of changes so far that a decision about a job family depends on."""
+
+    of_all: int
+    """Changes that concern everything."""
+    of_family: int
+    """Changes of the family, and doubts about it."""
+    of_jobs: int
+    """Changes of the family that Lifecycle has announced: its jobs may be elsewhere since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +50,21 @@ class Generations:
     def __init__(self) -> None:
         self._of_all = 0
         self._of_family: dict[str, int] = {}
+        self._of_jobs: dict[str, int] = {}
 
     def current(self, family: str) -> Generation:
         """Return the generation to which a decision about the family belongs now."""
-        return (self._of_all, self._of_family.get(family, 0))
+        of_family, of_jobs = self._of_family.get(family, 0), self._of_jobs.get(family, 0)
+        return Generation(self._of_all, of_family, of_jobs)
 
     def advance(self, family: str) -> None:
-        """Begin a new generation of one family, because something about it changed."""
+        """Begin a new generation of one family, because something about it may have changed."""
         self._of_family[family] = self._of_family.get(family, 0) + 1
+
+    def note_change(self, family: str) -> None:
+        """Begin a new generation of one family, whose jobs have changed: earlier routes may lead to other versions."""
+        self.advance(family)
+        self._of_jobs[family] = self._of_jobs.get(family, 0) + 1
 
     def advance_all(self) -> None:
         """Begin a new generation of all families, because a change concerns every decision."""

@@ -90,7 +90,7 @@ class RouteResolver:
         if change.kind == ChangeKind.ASYNC_CALL:
             return
         if change.kind == ChangeKind.JOB and change.subject:
-            self._generations.advance(change.subject)
+            self._generations.note_change(change.subject)
         else:
             self._generations.advance_all()
 
@@ -110,7 +110,7 @@ class RouteResolver:
         return self._clock.monotonic() < min(decision.asked_at + ttl, decision.expires_at)
 
     async def _decide(self, query: RouteQuery, known: Decision | None) -> Decision:
-        fallback = known if known is not None and self._is_usable(known) else None
+        fallback = known if known is not None and self._is_usable(known, query.job.name) else None
         if fallback is not None and self._outage.is_pausing:
             return self._recover(fallback)
         try:
@@ -129,8 +129,13 @@ class RouteResolver:
         self._cache.keep(query.key, decision)
         return decision
 
-    def _is_usable(self, decision: Decision) -> bool:
-        """Return whether an expired decision may stand in while Lifecycle does not answer."""
+    def _is_usable(self, decision: Decision, family: str) -> bool:
+        """Return whether an expired decision may stand in while Lifecycle does not answer.
+
+        A route from before a change of the job may not: it could lead to a version that was replaced.
+        """
+        if decision.generation.of_jobs != self._generations.current(family).of_jobs:
+            return False
         oldest = decision.asked_at + self._config.lifecycle_cache_ttl_max
         end = min(oldest, decision.expires_at)
         return not decision.is_refusal and self._clock.monotonic() < end

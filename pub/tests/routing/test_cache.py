@@ -1,4 +1,4 @@
-from pub.routing.cache import Decision, DecisionCache, Generations
+from pub.routing.cache import Decision, DecisionCache, Generation, Generations
 from pub.routing.route import Route
 from racetrack_commons.entities.lifecycle_client import LifecycleError
 
@@ -49,8 +49,8 @@ def test_a_change_of_everything_begins_a_generation_that_never_was():
 
 
 def allowed():
-    return Decision(A_ROUTE, 0, (0, 0))
+    return Decision(A_ROUTE, 0, Generation(0, 0, 0))
 
 
 def refused():
-    return Decision(LifecycleError(401, "no"), 0, (0, 0))
+    return Decision(LifecycleError(401, "no"), 0, Generation(0, 0, 0))

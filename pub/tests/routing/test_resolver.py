@@ -158,6 +158,20 @@ def test_known_callers_go_on_while_lifecycle_fails_and_unknown_ones_wait(
     )
 
 
+def test_a_route_from_before_a_change_of_the_job_does_not_stand_in(
+    start_watched_pub, lifecycle, job
+):
+    pub = start_watched_pub()
+    assert pub.get(URL).status_code == 200
+    lifecycle.status = 500
+    lifecycle.announce("job", "another")
+    assert pub.get(URL).status_code == 200
+    lifecycle.announce("job", "adder")
+    wait_until(lambda: pub.get(URL).status_code == 503)
+    lifecycle.status = 200
+    wait_until(lambda: pub.get(URL).status_code == 200)
+
+
 def test_an_outage_is_survived_for_a_bounded_time_only(start_watched_pub, lifecycle, job, clock):
     pub = start_watched_pub(clock=clock)
     assert pub.get(URL).status_code == 200
