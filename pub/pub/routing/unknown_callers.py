@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from racetrack_commons.auth.token import decode_legacy_token
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.lifecycle_client import LifecycleUnreachable
 
@@ -32,8 +33,11 @@ class TooManyQuestions(LifecycleUnreachable):
 
 
 def has_shape_of_token(token: str) -> bool:
-    """Return whether the text may be a token, or is empty: three parts of base64, and not endless."""
-    return not token or (len(token) <= _LONGEST_TOKEN and _TOKEN.fullmatch(token) is not None)
+    """Return whether the text may be a token, or is empty: three parts of base64, or one of ESCs of old, not endless."""
+    if len(token) > _LONGEST_TOKEN:
+        return False
+    is_signed = not token or _TOKEN.fullmatch(token) is not None
+    return is_signed or decode_legacy_token(token) is not None
 
 
 class UnknownCallers:

@@ -1,6 +1,7 @@
 """Callers with random tokens: what they cost Lifecycle and other callers."""
 
 import asyncio
+import base64
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,7 @@ from pub.routing.unknown_callers import TooManyQuestions, UnknownCallers, has_sh
 from racetrack_commons.testing.clock import FakeClock
 from racetrack_commons.testing.serving import wait_until
 
+LEGACY_TOKEN = base64.b64encode(b'{"esc-id": "e", "api-key": "k"}').decode()
 URL = "/pub/job/adder/latest/x"
 
 
@@ -17,6 +19,7 @@ URL = "/pub/job/adder/latest/x"
     [
         ("", True),
         ("eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl_-", True),
+        (LEGACY_TOKEN, True),
         ("hunter2", False),
         ("a.b", False),
         ("a.b.c.d", False),
