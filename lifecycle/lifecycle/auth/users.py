@@ -20,7 +20,7 @@ from lifecycle.auth.password_check import LoginCredentials, PasswordCheck, begin
 from lifecycle.auth.passwords import Passwords, check_password_strength
 from lifecycle.auth.tokens import Tokens
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from lifecycle.domain.auth import AuthSubjectDto, UserDto, UserRights
+from lifecycle.domain.auth import AuthSubjectDto, LoggedInUser, UserDto, UserRights
 
 ADMIN = "admin"
 DEVELOPMENT_PASSWORD = "admin"  # noqa: S105 - used in development mode only
@@ -33,14 +33,6 @@ _GENERATED_BYTES = 12
 
 class UsernameTaken(AlreadyExists):
     """Another user has this name."""
-
-
-@dataclass(frozen=True)
-class LoggedInUser:
-    """A user who has just logged in, and a valid token of theirs."""
-
-    user: UserDto
-    token: str
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,14 @@ class UserDto(UserRights):
     last_login: datetime | None = None
 
 
+@dataclass(frozen=True)
+class LoggedInUser:
+    """A user who has just logged in, and a valid token of theirs."""
+
+    user: UserDto
+    token: str
+
+
 class EscDto(RowDto):
     """An external service consumer."""
 

@@ -1,15 +1,24 @@
 """Routes that list jobs and job families."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import TypeAdapter
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import JobFamilyDto, ListedJob
 
 from lifecycle.auth.authorize import get_sight, list_permitted_families
-from lifecycle.endpoints.dependencies import Reader, ReadingDep, ServicesDep, make_router
+from lifecycle.database.unit_of_work import UnitOfWork
+from lifecycle.domain.auth import Sight
+from lifecycle.endpoints.dependencies import (
+    LifecycleServices,
+    Reader,
+    ReadingDep,
+    ServicesDep,
+    make_router,
+)
 from lifecycle.endpoints.lists.answers import ANSWERS, answer_list, answer_models, cut_page
 from lifecycle.endpoints.lists.queries import JobFilter, JobListQuery, WantedPage
 from lifecycle.endpoints.presenting import with_pub_url
@@ -21,49 +30,57 @@ router = make_router("/api/v1", "jobs")
 _FAMILIES = TypeAdapter(list[JobFamilyDto])
 
 
+@dataclass(frozen=True)
+class ReadableJobs:
+    """The jobs that the caller may read."""
+
+    sight: Sight
+    services: LifecycleServices
+    uow: UnitOfWork
+
+
+def get_readable_jobs(subject: Reader, services: ServicesDep, uow: ReadingDep) -> ReadableJobs:
+    """Return the jobs that the caller may read."""
+    return ReadableJobs(get_sight(uow, subject, AuthScope.READ_JOB), services, uow)
+
+
+ReadableJobsDep = Annotated[ReadableJobs, Depends(get_readable_jobs)]
+
+
 @router.get("/job", response_model=list[ListedJob], responses=ANSWERS)
 def list_jobs(
-    subject: Reader,
-    query: Annotated[JobListQuery, Query()],
-    services: ServicesDep,
-    uow: ReadingDep,
-    request: Request,
+    jobs: ReadableJobsDep, query: Annotated[JobListQuery, Query()], request: Request
 ) -> Response:
     """List the jobs that the caller may read."""
-    sight = get_sight(uow, subject, AuthScope.READ_JOB)
+    texts = jobs.services.job_texts
     if not query.is_page:
-        return _answer(request, services.job_texts.list_all(uow, sight))
-    wanted, page = query.read(query.sort), query.read_page()
-    found = services.job_texts.read_page(uow, wanted, sight, page)
+        return _answer(request, texts.list_all(jobs.uow, jobs.sight))
+    found = texts.read_page(jobs.uow, query.read(query.sort), jobs.sight, query.read_page())
     return _answer_page(request, found, with_manifests=query.manifests)
 
 
 @router.get("/job/graph")
-def get_graph(subject: Reader, services: ServicesDep, uow: ReadingDep) -> JobGraph:
+def get_graph(jobs: ReadableJobsDep) -> JobGraph:
     """Show which ESC and which job may call which job family."""
-    jobs = uow.job_lists.list_summaries(get_sight(uow, subject, AuthScope.READ_JOB))
-    return make_graph(uow, [with_pub_url(job, services.config) for job in jobs])
+    summaries = jobs.uow.job_lists.list_summaries(jobs.sight)
+    return make_graph(jobs.uow, [with_pub_url(job, jobs.services.config) for job in summaries])
 
 
 @router.get("/job/portfolio", response_model=list[PortfolioJob], responses=ANSWERS)
 def get_portfolio(
-    subject: Reader,
-    query: Annotated[JobFilter, Query()],
-    services: ServicesDep,
-    uow: ReadingDep,
-    request: Request,
+    jobs: ReadableJobsDep, query: Annotated[JobFilter, Query()], request: Request
 ) -> Response:
     """Rate the jobs by how much their removal is worth, the highest first."""
-    sight = get_sight(uow, subject, AuthScope.READ_JOB)
-    rated = rate_jobs(services.job_texts.list_all(uow, sight), services.clock.now())
+    texts = jobs.services.job_texts
+    rated = rate_jobs(texts.list_all(jobs.uow, jobs.sight), jobs.services.clock.now())
     total = None
     if query.is_page:
         page = query.read_page()
-        found = services.job_texts.list_ids(uow, query.read(), sight)
+        found = texts.list_ids(jobs.uow, query.read(), jobs.sight)
         rated = [each for each in rated if each.job.id in found]
         total, rated = len(rated), rated[page.offset : page.offset + page.limit]
-    texts = [_write_rated(each, query) for each in rated]
-    return answer_list(request, texts, lambda: _join(texts), total)
+    written = [_write_rated(each, query) for each in rated]
+    return answer_list(request, written, lambda: _join(written), total)
 
 
 @router.get("/job_family", response_model=list[JobFamilyDto], responses=ANSWERS)
