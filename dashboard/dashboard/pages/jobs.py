@@ -7,6 +7,7 @@ from typing import Any
 
 from nicegui import PageArguments, ui
 from nicegui.events import GenericEventArguments
+from racetrack_commons.entities.list_orders import JobOrder
 from starlette.datastructures import QueryParams
 
 from dashboard.client.api import ListPage
@@ -32,14 +33,14 @@ _FILTERS = [
 _MOST_JOBS = 1000
 _TREE = "tree"
 _FACTS = [
-    TableColumn("status", "Status", sort="status", template=STATUS_CELL),
+    TableColumn("status", "Status", sort=JobOrder.STATUS, template=STATUS_CELL),
     TableColumn("job_type", "Job type", is_for_wide_screens=True),
     TableColumn("target", "Target", is_for_wide_screens=True),
     TableColumn("deployed_by", "Deployed by", is_for_wide_screens=True),
     TableColumn(
         "updated",
         "Deployed",
-        sort="latest_job",
+        sort=JobOrder.LATEST_JOB,
         template=make_time_cell("updated"),
         is_for_wide_screens=True,
     ),
@@ -123,7 +124,7 @@ class FamilyTable(JobTable):
         names = [row["id"] for row in self.table.rows]
         if not names:
             return
-        params: dict[str, Any] = {"family": names, "sort": "name", "limit": _MOST_JOBS}
+        params: dict[str, Any] = {"family": names, "sort": JobOrder.NAME, "limit": _MOST_JOBS}
         params["manifests"] = False
         page = await self._visit.api.find_page("job", params, self._jobs_tag)
         if page is not None:
@@ -165,7 +166,7 @@ def make_job_source() -> ListSource:
     return ListSource(
         path="job",
         columns=[
-            TableColumn("name", "Name", sort="name", template=_NAME_CELL),
+            TableColumn("name", "Name", sort=JobOrder.NAME, template=_NAME_CELL),
             TableColumn("version", "Version"),
             *_FACTS,
         ],

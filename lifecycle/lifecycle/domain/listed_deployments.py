@@ -1,18 +1,8 @@
 """Lists of deployments: what is asked for."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class DeploymentOrder(StrEnum):
-    """The orders of a list of deployments."""
-
-    LATEST = "latest"
-    """The deployment that was last changed first."""
-    NAME = "name"
-    """By name and version of the job; of equal jobs, the last changed first."""
-    STATUS = "status"
-    """Those at work first, then failed ones, then those that are done."""
+from racetrack_commons.entities.list_orders import DeploymentOrder
 
 
 @dataclass(frozen=True)

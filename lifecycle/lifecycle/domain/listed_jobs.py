@@ -1,23 +1,10 @@
 """Lists of jobs: what is asked for, and the values by which jobs are found and sorted."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from racetrack_client.utils.semver import SemanticVersion
 from racetrack_commons.entities.dto import JobDto
-
-
-class JobOrder(StrEnum):
-    """The orders of a list of jobs."""
-
-    NAME = "name"
-    """By name; the highest version of a family first."""
-    LATEST_FAMILY = "latest_family"
-    """The family that was last deployed first, its versions together."""
-    LATEST_JOB = "latest_job"
-    """The job that was last deployed first."""
-    STATUS = "status"
-    """Failing jobs first, running ones last."""
+from racetrack_commons.entities.list_orders import JobOrder
 
 
 @dataclass(frozen=True)

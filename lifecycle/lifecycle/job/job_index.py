@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterable
 from operator import attrgetter
 
 from racetrack_commons.entities.dto import JobStatus
+from racetrack_commons.entities.list_orders import JobOrder
 
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.auth import Sight
 from lifecycle.domain.indexed_jobs import IndexedJob, JobChanges
-from lifecycle.domain.listed_jobs import JobOrder, WantedJobs
+from lifecycle.domain.listed_jobs import WantedJobs
 
 _RANKS: dict[str, int] = {JobStatus.ERROR: 0, JobStatus.RUNNING: 2}
 _RANK_BETWEEN = 1

@@ -9,11 +9,12 @@ from lifecycle.database.tables.auth import PermissionRow
 from lifecycle.database.tables.job import JobManifestRow
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.domain.auth import Sight
-from lifecycle.domain.listed_jobs import JobOrder, WantedJobs, split_words
+from lifecycle.domain.listed_jobs import WantedJobs, split_words
 from lifecycle.job.job_index import JobIndex
 from lifecycle.testing.databases import empty_tables
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import JobStatus
+from racetrack_commons.entities.list_orders import JobOrder
 from racetrack_commons.testing.builders import A_TIME, a_job, a_manifest_yaml
 from sqlalchemy import Engine, func, select, text
 

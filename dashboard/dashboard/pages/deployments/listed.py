@@ -3,6 +3,7 @@
 from typing import Any
 
 from nicegui import PageArguments, ui
+from racetrack_commons.entities.list_orders import DeploymentOrder
 
 from dashboard.components.parts import add_heading
 from dashboard.components.server_table import Filter, ListSource, Row, ServerTable, TableColumn
@@ -22,7 +23,11 @@ async def show_deployments(visit: Visit, args: PageArguments) -> None:
     first, *others = DEPLOYMENT_COLUMNS
     source = ListSource(
         path="deploy",
-        columns=[first, TableColumn("job", "Job", sort="name", template=_JOB_CELL), *others],
+        columns=[
+            first,
+            TableColumn("job", "Job", sort=DeploymentOrder.NAME, template=_JOB_CELL),
+            *others,
+        ],
         make_row=_make_row,
         kinds=frozenset({"deployment", "job"}),
         empty_text="No deployment is here, or none that matches. `racetrack deploy` in a directory with a job.yaml begins one.",

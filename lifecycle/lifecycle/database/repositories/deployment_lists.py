@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus
+from racetrack_commons.entities.list_orders import DeploymentOrder
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, case, func, select
 from sqlalchemy.orm import Session, defer
 
@@ -12,7 +13,7 @@ from lifecycle.database.session import search_conditions
 from lifecycle.database.sight import seen_deployments_condition
 from lifecycle.database.tables.deployment import DeploymentRow
 from lifecycle.domain.auth import Sight
-from lifecycle.domain.listed_deployments import DeploymentOrder, WantedDeployments
+from lifecycle.domain.listed_deployments import WantedDeployments
 from lifecycle.domain.listed_jobs import Page
 
 _AT_ONCE = 500

@@ -9,9 +9,10 @@ from fastapi import Depends
 from pydantic import BaseModel, Field
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.entities.dto import DeploymentStatus, JobStatus
+from racetrack_commons.entities.list_orders import DeploymentOrder, JobOrder
 
-from lifecycle.domain.listed_deployments import DeploymentOrder, WantedDeployments
-from lifecycle.domain.listed_jobs import JobOrder, Page, WantedJobs, split_words
+from lifecycle.domain.listed_deployments import WantedDeployments
+from lifecycle.domain.listed_jobs import Page, WantedJobs, split_words
 
 _Order = TypeVar("_Order", bound=StrEnum)
 _MOST_ITEMS = 1000

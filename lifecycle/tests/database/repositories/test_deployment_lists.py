@@ -8,11 +8,12 @@ from lifecycle.auth.authenticate import make_subject
 from lifecycle.auth.authorize import get_sight, list_visible_deployments
 from lifecycle.domain.audit import AuditFilter
 from lifecycle.domain.auth import Sight
-from lifecycle.domain.listed_deployments import DeploymentOrder, WantedDeployments
+from lifecycle.domain.listed_deployments import WantedDeployments
 from lifecycle.domain.listed_jobs import Page
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.audit import AuditEventType
 from racetrack_commons.entities.dto import DeploymentStatus
+from racetrack_commons.entities.list_orders import DeploymentOrder
 from racetrack_commons.testing.builders import a_deployment, a_job
 
 EVERYTHING = Sight(AuthScope.READ_JOB, is_complete=True)
