@@ -32,7 +32,7 @@ _FILTERS = [
 ]
 _MOST_JOBS = 1000
 _TREE = "tree"
-_FACTS = [
+JOB_FACTS = [
     TableColumn("status", "Status", sort=JobOrder.STATUS, template=STATUS_CELL),
     TableColumn("job_type", "Job type", is_for_wide_screens=True),
     TableColumn("target", "Target", is_for_wide_screens=True),
@@ -46,8 +46,7 @@ _FACTS = [
     ),
     TableColumn("called", "Last call", template=make_time_cell("called"), is_for_wide_screens=True),
 ]
-UNSORTED_FACTS = [replace(column, sort="") for column in _FACTS]
-"""The columns of a job in lists that can't be sorted by them."""
+"""The columns of a job, in any list of jobs."""
 _BODY = f"""
 <q-tr :props="props" :key="props.row.id">
   <q-td colspan="100%">
@@ -168,7 +167,7 @@ def make_job_source() -> ListSource:
         columns=[
             TableColumn("name", "Name", sort=JobOrder.NAME, template=_NAME_CELL),
             TableColumn("version", "Version"),
-            *_FACTS,
+            *JOB_FACTS,
         ],
         make_row=make_job_row,
         kinds=frozenset({"job"}),
@@ -183,7 +182,7 @@ def _make_family_source(make_row: Callable[[dict[str, Any]], Row]) -> ListSource
     first = TableColumn("version", "Family and version")
     return ListSource(
         path="job_family",
-        columns=[first, *UNSORTED_FACTS],
+        columns=[first, *(replace(column, sort="") for column in JOB_FACTS)],
         make_row=make_row,
         kinds=frozenset({"job"}),
         empty_text="No job family is here yet, or none that matches.",

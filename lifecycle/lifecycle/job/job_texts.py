@@ -81,9 +81,9 @@ class JobTexts:
         jobs = found[page.offset : page.offset + page.limit]
         return JobPage(self._collect(uow, jobs), len(found))
 
-    def list_ids(self, uow: UnitOfWork, wanted: WantedJobs, sight: Sight) -> set[str]:
-        """Return the ids of all wanted jobs that the caller may see."""
-        return {job.id for job in self._index.find(uow, wanted, sight)}
+    def list_ids(self, uow: UnitOfWork, wanted: WantedJobs, sight: Sight) -> list[str]:
+        """List the ids of all wanted jobs that the caller may see, in their order."""
+        return [job.id for job in self._index.find(uow, wanted, sight)]
 
     def _collect(self, uow: UnitOfWork, jobs: Sequence[IndexedJob]) -> list[JobText]:
         """Return the texts of these jobs, in their order; those that are gone meanwhile are left out."""

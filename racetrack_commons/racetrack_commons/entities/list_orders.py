@@ -16,6 +16,23 @@ class JobOrder(StrEnum):
     """Failing jobs first, running ones last."""
 
 
+class PortfolioOrder(StrEnum):
+    """The orders of a list of rated jobs: its own ones, and those of `JobOrder`."""
+
+    SCORE = "score"
+    """The highest score first."""
+    LAST_CALL = "last_call"
+    """The job that was last called first; those without a call last."""
+    NAME = JobOrder.NAME.value
+    LATEST_JOB = JobOrder.LATEST_JOB.value
+    STATUS = JobOrder.STATUS.value
+
+    @property
+    def is_of_jobs(self) -> bool:
+        """True if it is a `JobOrder`, too."""
+        return self.value in {order.value for order in JobOrder}
+
+
 class DeploymentOrder(StrEnum):
     """The orders of a list of deployments."""
 

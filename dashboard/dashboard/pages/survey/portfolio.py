@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from nicegui import PageArguments, ui
+from racetrack_commons.entities.list_orders import PortfolioOrder
 
 from dashboard.client.bulk_deletion import BULK_DELETION, BulkDeletion, JobName
 from dashboard.components.dialogs import confirm
 from dashboard.components.parts import add_heading
 from dashboard.components.server_table import ListSource, Row, ServerTable, TableColumn
 from dashboard.components.spreadsheet import format_time, write_csv
-from dashboard.pages.jobs import UNSORTED_FACTS, make_job_row, make_job_source
+from dashboard.pages.jobs import JOB_FACTS, make_job_row, make_job_source
 from dashboard.visit import Visit, make_path
 
 _NAME_CELL = """<a :href="props.row.href" class="text-weight-bold">{{ props.row.name }}</a>"""
@@ -136,11 +137,12 @@ def _make_source() -> ListSource:
         make_job_source(),
         path="job/portfolio",
         columns=[
-            TableColumn("name", "Name", template=_NAME_CELL),
+            TableColumn("name", "Name", sort=PortfolioOrder.NAME, template=_NAME_CELL),
             TableColumn("version", "Version"),
-            TableColumn("score", "Score", is_number=True),
+            TableColumn("score", "Score", sort=PortfolioOrder.SCORE, is_number=True),
             TableColumn("reasons", "Reasons", template=_REASONS_CELL),
-            *UNSORTED_FACTS,
+            *JOB_FACTS[:-1],
+            replace(JOB_FACTS[-1], sort=PortfolioOrder.LAST_CALL),
         ],
         make_row=_make_row,
         empty_text="No job is here that you may read, or none that matches.",

@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import TypeAdapter
 from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import JobFamilyDto, ListedJob
+from racetrack_commons.entities.list_orders import PortfolioOrder
 
 from lifecycle.auth.authorize import get_sight, list_permitted_families
 from lifecycle.database.unit_of_work import UnitOfWork
@@ -20,7 +21,7 @@ from lifecycle.endpoints.dependencies import (
     make_router,
 )
 from lifecycle.endpoints.lists.answers import ANSWERS, answer_list, answer_models, cut_page
-from lifecycle.endpoints.lists.queries import JobFilter, JobListQuery, WantedPage
+from lifecycle.endpoints.lists.queries import JobListQuery, PortfolioQuery, Sorting, WantedPage
 from lifecycle.endpoints.presenting import with_pub_url
 from lifecycle.job.graph import JobGraph, make_graph
 from lifecycle.job.job_texts import JobPage, JobText
@@ -68,16 +69,16 @@ def get_graph(jobs: ReadableJobsDep) -> JobGraph:
 
 @router.get("/job/portfolio", response_model=list[PortfolioJob], responses=ANSWERS)
 def get_portfolio(
-    jobs: ReadableJobsDep, query: Annotated[JobFilter, Query()], request: Request
+    jobs: ReadableJobsDep, query: Annotated[PortfolioQuery, Query()], request: Request
 ) -> Response:
-    """Rate the jobs by how much their removal is worth, the highest first."""
+    """Rate the jobs by how much their removal is worth, the highest first unless the page has another order."""
     texts = jobs.services.job_texts
     rated = rate_jobs(texts.list_all(jobs.uow, jobs.sight), jobs.services.clock.now())
     total = None
     if query.is_page:
         page = query.read_page()
-        found = texts.list_ids(jobs.uow, query.read(), jobs.sight)
-        rated = [each for each in rated if each.job.id in found]
+        found = texts.list_ids(jobs.uow, query.read_jobs(), jobs.sight)
+        rated = _arrange(rated, found, query.read_order())
         total, rated = len(rated), rated[page.offset : page.offset + page.limit]
     written = [_write_rated(each, query) for each in rated]
     return answer_list(request, written, lambda: _join(written), total)
@@ -106,7 +107,21 @@ def _answer_page(request: Request, page: JobPage, *, with_manifests: bool) -> Re
     return answer_list(request, texts, lambda: _join(texts), page.total)
 
 
-def _write_rated(rated: RatedJob[JobText], query: JobFilter) -> bytes:
+def _arrange(
+    rated: Sequence[RatedJob[JobText]], found: Sequence[str], sorting: Sorting[PortfolioOrder]
+) -> list[RatedJob[JobText]]:
+    """Return the found ones of the rated jobs, in the order of the ids unless scores or calls decide."""
+    if sorting.order.is_of_jobs:
+        by_id = {each.job.id: each for each in rated}
+        return [by_id[job_id] for job_id in found if job_id in by_id]
+    wanted = set(found)
+    arranged = [each for each in rated if each.job.id in wanted]
+    if sorting.order is PortfolioOrder.LAST_CALL:
+        arranged.sort(key=lambda each: each.job.last_call_time or 0, reverse=True)
+    return arranged[::-1] if sorting.is_reversed else arranged
+
+
+def _write_rated(rated: RatedJob[JobText], query: PortfolioQuery) -> bytes:
     fields = rated.rating.model_dump_json().encode()[1:-1]
     if query.is_page:
         fields = b'"owner_email":%b,%b' % (rated.job.owner, fields)

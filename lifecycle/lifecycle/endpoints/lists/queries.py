@@ -9,7 +9,7 @@ from fastapi import Depends
 from pydantic import BaseModel, Field
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.entities.dto import DeploymentStatus, JobStatus
-from racetrack_commons.entities.list_orders import DeploymentOrder, JobOrder
+from racetrack_commons.entities.list_orders import DeploymentOrder, JobOrder, PortfolioOrder
 
 from lifecycle.domain.listed_deployments import WantedDeployments
 from lifecycle.domain.listed_jobs import Page, WantedJobs, split_words
@@ -81,6 +81,21 @@ class JobListQuery(JobFilter):
     """The jobs that a list has, and their order."""
 
     sort: str = Field(JobOrder.LATEST_JOB, description=describe_orders(JobOrder))
+
+
+class PortfolioQuery(JobFilter):
+    """The rated jobs of a list, and their order."""
+
+    sort: str = Field(PortfolioOrder.SCORE, description=describe_orders(PortfolioOrder))
+
+    def read_order(self) -> "Sorting[PortfolioOrder]":
+        """Return the order; raises ValidationError."""
+        return read_sorting(self.sort, PortfolioOrder)
+
+    def read_jobs(self) -> WantedJobs:
+        """Return the wanted jobs, in an order that jobs have without their ratings; raises ValidationError."""
+        is_of_jobs = self.read_order().order.is_of_jobs
+        return self.read(self.sort if is_of_jobs else JobOrder.LATEST_JOB)
 
 
 class DeploymentListQuery(PageQuery):

@@ -142,6 +142,30 @@ def test_the_portfolio_has_pages_in_the_order_of_its_scores(client, admin, jobs)
     assert answer.json()[0]["manifest_yaml"] is None
 
 
+@pytest.mark.parametrize("sort", ["name", "-name", "status", "latest_job", "-latest_job"])
+def test_the_portfolio_is_sorted_like_other_lists_of_jobs(client, admin, jobs, sort):
+    listed = names(client.get(f"{API}/job?sort={sort}&limit=3", headers=admin))
+    rated = client.get(f"{API}/job/portfolio?sort={sort}&limit=3", headers=admin)
+
+    assert names(rated) == listed
+
+
+def test_the_portfolio_is_sorted_by_scores_and_calls(client, app_uow, admin, jobs):
+    with app_uow() as uow:
+        uow.jobs.save(a_job("called", last_call_time=A_TIME - 50))
+        uow.jobs.save(a_job("called-last", last_call_time=A_TIME))
+    path = f"{API}/job/portfolio"
+
+    called = client.get(f"{path}?sort=last_call&limit=2", headers=admin)
+    scored = client.get(f"{path}?sort=-score", headers=admin)
+    unknown = client.get(f"{path}?sort=age", headers=admin)
+
+    assert names(called) == ["called-last", "called"]
+    scores = [job["purge_score"] for job in scored.json()]
+    assert scores == sorted(scores)
+    assert (unknown.status_code, "allowed are score, -score" in unknown.text) == (400, True)
+
+
 def test_families_have_pages_and_a_search(client, admin, jobs):
     answer = client.get(f"{API}/job_family?search=job&limit=2&offset=1", headers=admin)
     assert (names(answer), answer.headers["X-Total-Count"]) == (["job-1", "job-2"], "5")
