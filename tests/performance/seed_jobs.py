@@ -11,6 +11,7 @@ from lifecycle.database.tables.deployment import DeploymentRow
 from lifecycle.database.tables.installation import AuditLogEventRow
 from lifecycle.database.tables.job import JobFamilyRow, JobRow
 from racetrack_commons.testing.builders import a_manifest_yaml
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 VERSIONS_OF_FAMILY = 20
@@ -95,6 +96,12 @@ def make_event(number: int) -> AuditLogEventRow:
     )
 
 
+def vacuum(engine: Engine) -> None:
+    """Let PostgreSQL know its tables, as it does by itself within a minute or two."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+
+
 def main() -> None:
     """Migrate the database, and add the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -109,6 +116,8 @@ def main() -> None:
         for make in (make_deployment, make_event):
             session.add_all([make(number) for number in range(options.others)])
         session.commit()
+    if engine.dialect.name == "postgresql":
+        vacuum(engine)
     engine.dispose()
 
 

@@ -60,7 +60,7 @@ class ActivityPayload(BaseModel):
     events: list[ExplainedEvent]
 
 
-def read_audit_filter(
+async def read_audit_filter(
     job_name: str = "",
     job_version: str = "",
     event_type: Annotated[tuple[str, ...], Query()] = (),

@@ -134,7 +134,7 @@ KnownSubject = Annotated[AuthSubject, Depends(authenticate)]
 """Not a guard: the token is valid, but a service's token may be limited to scopes."""
 
 
-def require_unlimited_subject(subject: KnownSubject) -> AuthSubject:
+async def require_unlimited_subject(subject: KnownSubject) -> AuthSubject:
     """Return the caller of any kind; raises NotPermitted for a service that is limited to scopes."""
     check_internal_unlimited(subject)
     return subject
@@ -144,7 +144,7 @@ CurrentSubject = Annotated[AuthSubject, Depends(require_unlimited_subject)]
 """Guard `any`: any valid token."""
 
 
-def require_user(subject: CurrentSubject) -> AuthSubject:
+async def require_user(subject: CurrentSubject) -> AuthSubject:
     """Return the caller, who must be a user; raises NotPermitted."""
     if subject.subject_type is not AuthSubjectType.USER:
         raise NotPermitted("only users may do this, not services, ESCs or job families")
@@ -155,7 +155,7 @@ UserSubject = Annotated[AuthSubject, Depends(require_user)]
 """Guard `user`."""
 
 
-def require_gateway(subject: KnownSubject) -> AuthSubject:
+async def require_gateway(subject: KnownSubject) -> AuthSubject:
     """Return the caller, which must be a service that passes calls on; raises NotPermitted."""
     if not is_gateway(subject) and not subject.is_unlimited:
         raise NotPermitted("only services of the platform that pass calls on may do this")

@@ -10,10 +10,11 @@ from racetrack_client.entities import AuthScope
 from racetrack_commons.entities.dto import JobFamilyDto, ListedJob
 from racetrack_commons.entities.list_orders import PortfolioOrder
 
-from lifecycle.auth.authorize import get_sight, list_permitted_families
+from lifecycle.auth.authorize import check_scope, get_sight, list_permitted_families
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.auth import Sight
 from lifecycle.endpoints.dependencies import (
+    KnownSubject,
     LifecycleServices,
     Reader,
     ReadingDep,
@@ -40,9 +41,17 @@ class ReadableJobs:
     uow: UnitOfWork
 
 
-def get_readable_jobs(subject: Reader, services: ServicesDep, uow: ReadingDep) -> ReadableJobs:
-    """Return the jobs that the caller may read."""
-    return ReadableJobs(get_sight(uow, subject, AuthScope.READ_JOB), services, uow)
+def get_readable_jobs(
+    subject: KnownSubject, services: ServicesDep, uow: ReadingDep
+) -> ReadableJobs:
+    """Return the jobs that the caller may read; raises NotPermitted if there can be none.
+
+    It is the guard `read-jobs`, in the unit of work and the thread of the list: pages ask for lists all the time.
+    """
+    sight = get_sight(uow, subject, AuthScope.READ_JOB)
+    if not sight.is_complete:
+        check_scope(uow, subject, AuthScope.READ_JOB)
+    return ReadableJobs(sight, services, uow)
 
 
 ReadableJobsDep = Annotated[ReadableJobs, Depends(get_readable_jobs)]
