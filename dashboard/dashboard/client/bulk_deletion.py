@@ -38,6 +38,11 @@ class BulkDeletion:
     """The reasons why jobs were not deleted, each with its job."""
 
     @property
+    def is_running(self) -> bool:
+        """True if a job is being deleted, or waits for that."""
+        return self.current is not None or bool(self.waiting)
+
+    @property
     def total(self) -> int:
         """The number of jobs, with those that are deleted already."""
         return self.deleted + len(self.failures) + bool(self.current) + len(self.waiting)
@@ -58,7 +63,7 @@ class BulkDeletions:
     def begin(self, username: str, api: LifecycleApi, jobs: Iterable[JobName]) -> None:
         """Delete jobs after those that the visitor deletes already, with the session of the given API."""
         present = self._of_users.get(username)
-        if present is not None and present.current is not None:
+        if present is not None and present.is_running:
             present.waiting.extend(jobs)
             return
         deletion = self._of_users[username] = BulkDeletion(deque(jobs))

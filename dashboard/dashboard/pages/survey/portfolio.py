@@ -113,9 +113,9 @@ class DeletionLine:
         deletion = self._visit.shared.deletions.find(self._visit.user.username)
         self._line.set_visibility(deletion is not None)
         if deletion is not None:
-            self._spinner.set_visibility(deletion.current is not None)
+            self._spinner.set_visibility(deletion.is_running)
             self._text.set_text(describe_deletion(deletion))
-            self._dismiss.set_text("Stop" if deletion.current else "Dismiss")
+            self._dismiss.set_text("Stop" if deletion.is_running else "Dismiss")
 
     def _forget(self) -> None:
         self._visit.shared.deletions.dismiss(self._visit.user.username)
