@@ -3,7 +3,8 @@
 Whatever process changed a job, the next list shows it: a trigger of the database numbers the changes.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from racetrack_commons.entities.dto import JobStatus
@@ -44,17 +45,17 @@ class JobIndex:
         return jobs
 
 
+@dataclass(frozen=True)
 class _Jobs:
     """All jobs at one moment, by name; the highest version of a family first."""
 
-    def __init__(self, by_name: Iterable[IndexedJob] = (), next_number: int = 0) -> None:
-        self.by_name = list(by_name)
-        self.next_number = next_number
+    by_name: Sequence[IndexedJob] = ()
+    next_number: int = 0
 
     def apply(self, changes: JobChanges) -> "_Jobs":
         """Return the jobs after the changes."""
         if not changes.changed:
-            return _Jobs(self.by_name, changes.next_number)
+            return replace(self, next_number=changes.next_number)
         ids = {job.id for job in changes.changed}
         jobs = [job for job in self.by_name if job.id not in ids]
         # Sorting is fast, because most of them are sorted.

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
+from lifecycle.database.session import search_conditions
 from lifecycle.database.tables.auth import AuthSubjectRow, EscRow, PermissionRow, UserRow
 from lifecycle.database.tables.job import JobFamilyRow, JobRow, PublicEndpointRow
 from lifecycle.domain.auth import PermissionDto, PermissionLimits
@@ -47,8 +48,7 @@ class PermissionRepository:
     def list_page(self, words: Sequence[str], page: Page | None) -> list[PermissionDto]:
         """List the permissions of all subjects with each word, by the names of subjects and jobs; None: of all pages."""
         row = PermissionRow
-        query = _join_holders(_select()).where(*_make_conditions(words))
-        query = query.order_by(
+        query = self._search(_select(), words).order_by(
             _holder_name(),
             row.auth_subject_id,
             func.coalesce(JobFamilyRow.name, JobRow.name, ""),
@@ -62,8 +62,8 @@ class PermissionRepository:
 
     def count(self, words: Sequence[str]) -> int:
         """Return how many permissions of all subjects have each word."""
-        query = _join_holders(_join_targets(select(func.count(PermissionRow.id))))
-        return self._session.scalar(query.where(*_make_conditions(words))) or 0
+        query = _join_targets(select(func.count(PermissionRow.id)))
+        return self._session.scalar(self._search(query, words)) or 0
 
     def list_by_subject(self, scopes: Collection[AuthScope]) -> dict[str, list[PermissionDto]]:
         """Return all permissions of these scopes, by the ids of their subjects."""
@@ -122,6 +122,10 @@ class PermissionRepository:
         self._session.delete(self._session.get_one(PermissionRow, permission_id))
         self._session.flush()
 
+    def _search(self, query: Select[Any], words: Iterable[str]) -> Select[Any]:
+        conditions = search_conditions(self._session, _list_searched(), words)
+        return _join_holders(query).where(*conditions)
+
     def _list(self, condition: ColumnElement[bool]) -> list[PermissionDto]:
         return self._read(_select().where(condition).order_by(PermissionRow.id))
 
@@ -160,18 +164,15 @@ def _holder_name() -> SQLColumnExpression[str]:
     return func.coalesce(UserRow.username, EscRow.name, _HoldingFamilyRow.name, "")
 
 
-def _make_conditions(words: Iterable[str]) -> list[ColumnElement[bool]]:
-    """Return a condition for each word, which is looked for in the texts that people read about a permission."""
+def _list_searched() -> list[SQLColumnExpression[Any]]:
+    """List the texts that people read about a permission."""
     kind = case(
         (AuthSubjectRow.user_id.is_not(None), "user"),
         (AuthSubjectRow.esc_id.is_not(None), "external consumer"),
         else_="job family",
     )
-    text: SQLColumnExpression[str] = kind.concat("\n").concat(_holder_name())
     limits = (JobFamilyRow.name, JobRow.name, JobRow.version, PermissionRow.endpoint)
-    for column in (EscRow.id, PermissionRow.scope, *limits):
-        text = text.concat("\n").concat(func.coalesce(column, ""))
-    return [text.icontains(word, autoescape=True) for word in words]
+    return [kind, _holder_name(), EscRow.id, PermissionRow.scope, *limits]
 
 
 class PublicEndpointRepository:
