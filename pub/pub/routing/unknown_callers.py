@@ -33,7 +33,10 @@ class TooManyQuestions(LifecycleUnreachable):
 
 
 def has_shape_of_token(token: str) -> bool:
-    """Return whether the text may be a token, or is empty: three parts of base64, or one of ESCs of old, not endless."""
+    """Return whether the text is empty or may be a token: three parts of base64, or one of the first generation.
+
+    Endless texts are no tokens.
+    """
     if len(token) > _LONGEST_TOKEN:
         return False
     is_signed = not token or _TOKEN.fullmatch(token) is not None
