@@ -1,7 +1,9 @@
 from lifecycle.database.tables.job import JobManifestRow, JobRow
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from lifecycle.domain.indexed_jobs import JobChanges
 from lifecycle.domain.listed_jobs import make_version_key
 from racetrack_commons.testing.builders import a_job, a_manifest_yaml
+from racetrack_commons.testing.serving import wait_until
 from sqlalchemy import func, select, update
 
 
@@ -28,18 +30,28 @@ def test_a_removed_job_takes_its_json_with_it(uow: UnitOfWork):
     assert uow.session.scalar(select(func.count()).select_from(JobManifestRow)) == 0
 
 
+def read_changes(unit_of_work: UnitOfWorkFactory, since: int) -> JobChanges:
+    with unit_of_work.reading() as uow:
+        return uow.job_lists.read_changes(since)
+
+
 def test_only_changed_jobs_are_read_again(unit_of_work: UnitOfWorkFactory):
     with unit_of_work() as uow:
         for name in ("a", "b", "c"):
             uow.jobs.save(a_job(name))
-    with unit_of_work.reading() as uow:
-        before = uow.job_lists.read_changes(0)
+    before = read_changes(unit_of_work, 0)
+
+    def is_settled() -> bool:
+        return not read_changes(unit_of_work, read_changes(unit_of_work, 0).next_number).changed
+
+    # PostgreSQL lets them be read again while an older transaction goes on, be it in another database.
+    wait_until(is_settled)
+    since = read_changes(unit_of_work, 0).next_number
     with unit_of_work() as uow:
         uow.jobs.save(a_job("b", image_tag="other"))
         uow.jobs.remove("c", "0.0.1")
 
-    with unit_of_work.reading() as uow:
-        changes = uow.job_lists.read_changes(before.next_number)
+    changes = read_changes(unit_of_work, since)
 
     assert {job.name for job in before.changed} == {"a", "b", "c"}
     assert ([job.name for job in changes.changed], changes.total) == (["b"], 2)
