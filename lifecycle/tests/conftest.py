@@ -2,10 +2,12 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from lifecycle.app import create_app
 from lifecycle.config import Config
+from lifecycle.database.connections import connect
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.testing.databases import (
     empty_tables,
@@ -16,7 +18,7 @@ from lifecycle.testing.databases import (
 from pydantic import SecretStr
 from racetrack_commons.auth.token import admin_token, internal_token
 from racetrack_commons.testing.clock import FakeClock
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 with warnings.catch_warnings():
     # Starlette would rather have httpx2, which nothing else here needs.
@@ -84,6 +86,31 @@ def config(tmp_path: Path, sqlite_template: Path) -> Config:
         environments_dir=tmp_path / "environments",
         job_logs_dir=tmp_path / "logs",
     )
+
+
+@pytest.fixture
+def postgres_config(config: Config) -> Iterator[Config]:
+    """The settings of an installation on a PostgreSQL schema of its own, which is empty."""
+    address = os.environ.get("TEST_DATABASE_URL")
+    if not address:
+        pytest.skip("TEST_DATABASE_URL is not set")
+    url = make_url(address)
+    config = config.model_copy(
+        update={
+            "db_type": "postgres",
+            "postgres_host": url.host,
+            "postgres_port": url.port,
+            "postgres_user": url.username,
+            "postgres_password": None,
+            "postgres_db": url.database,
+            "postgres_schema": f"app_{uuid4().hex}",
+        }
+    )
+    yield config
+    engine = connect(config)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP SCHEMA {config.postgres_schema} CASCADE")
+    engine.dispose()
 
 
 @pytest.fixture

@@ -1,38 +1,10 @@
-import os
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
 from lifecycle.app import create_app
 from lifecycle.config import Config
-from lifecycle.database.connections import connect
 from racetrack_client.log.errors import ServiceUnavailable
-from sqlalchemy import make_url
-
-
-@pytest.fixture
-def postgres_config(config: Config):
-    address = os.environ.get("TEST_DATABASE_URL")
-    if not address:
-        pytest.skip("TEST_DATABASE_URL is not set")
-    url = make_url(address)
-    config = config.model_copy(
-        update={
-            "db_type": "postgres",
-            "postgres_host": url.host,
-            "postgres_port": url.port,
-            "postgres_user": url.username,
-            "postgres_password": None,
-            "postgres_db": url.database,
-            "postgres_schema": f"app_{uuid4().hex}",
-        }
-    )
-    yield config
-    engine = connect(config)
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"DROP SCHEMA {config.postgres_schema} CASCADE")
-    engine.dispose()
 
 
 @pytest.mark.postgres

@@ -92,10 +92,15 @@ class Authenticator:
 
     def authenticate(self, token: str | None) -> AuthSubject:
         """Return the subject that the token belongs to; raises InvalidToken."""
+        with self.reading() as uow:
+            return self.recognize(uow, token)
+
+    def recognize(self, uow: UnitOfWork, token: str | None) -> AuthSubject:
+        """Return the subject that the token belongs to, in a unit of work that only reads; raises InvalidToken."""
         if self.auth_required:
-            return self._authenticate(token)
+            return self._recognize(uow, token)
         try:
-            return replace(self._authenticate(token), is_unlimited=True)
+            return replace(self._recognize(uow, token), is_unlimited=True)
         except InvalidToken:
             return ANONYMOUS_SUBJECT
 
@@ -107,7 +112,7 @@ class Authenticator:
             return False
         return payload.subject_type is AuthSubjectType.INTERNAL and payload.allows(scope)
 
-    def _authenticate(self, token: str | None) -> AuthSubject:
+    def _recognize(self, uow: UnitOfWork, token: str | None) -> AuthSubject:
         if not token:
             raise InvalidToken("no auth token was given: log in with `racetrack login`")
         payload = self._decode(token)
@@ -116,11 +121,10 @@ class Authenticator:
             return AuthSubject(
                 AuthSubjectType.INTERNAL, payload.subject, payload=payload, expires_at=expires_at
             )
-        with self.reading() as uow:
-            stored = uow.auth_tokens.find(token)
-            subject = require_subject(uow, stored, self.clock.now())
-        if stored is not None:
-            self._note_use(stored)
+        stored = uow.auth_tokens.find(token)
+        subject = require_subject(uow, stored, self.clock.now())
+        if stored is not None and self._is_worth_a_note(stored):
+            uow.after_commit(lambda: self._note_use(stored.id))
         return subject
 
     def _decode(self, token: str) -> AuthTokenPayload:
@@ -132,11 +136,13 @@ class Authenticator:
                 raise InvalidToken(str(e)) from None
             return legacy
 
-    def _note_use(self, stored: AuthTokenDto) -> None:
-        now = self.clock.now()
-        if stored.last_use_time is None or now - stored.last_use_time >= _USE_PRECISION:
-            with self.writing() as uow:
-                uow.auth_tokens.note_use(stored.id, now)
+    def _is_worth_a_note(self, stored: AuthTokenDto) -> bool:
+        noted_at = stored.last_use_time
+        return noted_at is None or self.clock.now() - noted_at >= _USE_PRECISION
+
+    def _note_use(self, token_id: str) -> None:
+        with self.writing() as uow:
+            uow.auth_tokens.note_use(token_id, self.clock.now())
 
 
 def require_subject(uow: UnitOfWork, stored: AuthTokenDto | None, now: datetime) -> AuthSubject:

@@ -78,28 +78,38 @@ class BrowserSessions:
 
     def find_subject(self, session: str, purpose: SessionPurpose) -> AuthSubject | None:
         """Return the subject of a session, or None when it has ended, or is for another purpose, or none at all."""
+        with self.authenticator.reading() as uow:
+            return self._find_subject(uow, session, purpose)
+
+    def authenticate(self, shown: str | None, purpose: SessionPurpose) -> AuthSubject:
+        """Return the caller, by a token or by a session for the purpose; raises InvalidToken."""
+        with self.authenticator.reading() as uow:
+            return self.recognize(uow, shown, purpose)
+
+    def recognize(self, uow: UnitOfWork, shown: str | None, purpose: SessionPurpose) -> AuthSubject:
+        """Return the caller, in a unit of work that only reads; raises InvalidToken."""
+        subject = self._find_subject(uow, shown, purpose) if shown else None
+        if subject is None:
+            return self.authenticator.recognize(uow, shown)
+        return replace(subject, is_unlimited=not self.authenticator.auth_required)
+
+    def _find_subject(
+        self, uow: UnitOfWork, session: str, purpose: SessionPurpose
+    ) -> AuthSubject | None:
         claims = self._read(session)
         if claims is None or claims.purpose is not purpose:
             return None
         now = self.authenticator.clock.now()
-        with self.authenticator.reading() as uow:
-            row = uow.browser_sessions.find(claims.id)
-            stored = uow.auth_tokens.find_by_id(row.token_id) if row else None
-            if row is None or row.ends_at <= now or not _is_of(stored, row):
-                return None
-            try:
-                subject = require_subject(uow, stored, now)
-            except InvalidToken:
-                return None
+        row = uow.browser_sessions.find(claims.id)
+        stored = uow.auth_tokens.find_by_id(row.token_id) if row else None
+        if row is None or row.ends_at <= now or not _is_of(stored, row):
+            return None
+        try:
+            subject = require_subject(uow, stored, now)
+        except InvalidToken:
+            return None
         expires_at = min(row.ends_at, subject.expires_at or row.ends_at)
         return replace(subject, expires_at=expires_at, session_id=row.id)
-
-    def authenticate(self, shown: str | None, purpose: SessionPurpose) -> AuthSubject:
-        """Return the caller, by a token or by a session for the purpose; raises InvalidToken."""
-        subject = self.find_subject(shown, purpose) if shown else None
-        if subject is None:
-            return self.authenticator.authenticate(shown)
-        return replace(subject, is_unlimited=not self.authenticator.auth_required)
 
     @property
     def _key(self) -> str:

@@ -98,7 +98,7 @@ class UnitOfWork:
         self.trash = TrashRepository(session)
         self.version_pins = VersionPinRepository(session)
         self.change_rows: list[ChangeRow] = []
-        self.callbacks: list[Callable[[], None]] = []
+        self._callbacks: list[Callable[[], None]] = []
         self._is_committed = False
 
     def record_change(self, kind: ChangeKind, subject: str | None = None) -> None:
@@ -128,17 +128,24 @@ class UnitOfWork:
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call `callback` once this unit of work is committed; it is not called after a rollback."""
-        self.callbacks.append(callback)
+        self._callbacks.append(callback)
+
+    def call_back(self) -> None:
+        """Call what was to be called after the commit."""
+        while self._callbacks:
+            self._callbacks.pop(0)()
 
 
 class ReadingUnitOfWork(UnitOfWork):
     """A unit of work that only reads."""
 
     def commit(self) -> None:
-        """Write nothing; raises RuntimeError when the block tried to write."""
+        """Give the connection back; raises RuntimeError when the block tried to write."""
         session = self.session
         if session.new or session.dirty or session.deleted or self.change_rows:
             raise RuntimeError("a unit of work that was opened for reading was asked to write")
+        session.close()
+        self.call_back()
 
 
 class UnitOfWorkFactory:
@@ -160,7 +167,7 @@ class UnitOfWorkFactory:
 
     @contextmanager
     def reading(self) -> Iterator[UnitOfWork]:
-        """Open a unit of work that only reads; on SQLite it does not wait for writers."""
+        """Open a unit of work that only reads; on SQLite it does not wait for writers. It connects at its first query."""
         with translate_error(), WatchingSession(self._reading_engine) as session:
             uow = ReadingUnitOfWork(session)
             yield uow
@@ -175,8 +182,7 @@ class UnitOfWorkFactory:
         self._listeners.remove(listener)
 
     def _finish(self, uow: UnitOfWork) -> None:
-        for callback in uow.callbacks:
-            callback()
+        uow.call_back()
         if uow.change_rows:
             for listener in list(self._listeners):
                 listener()

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 from racetrack_commons.entities.dto import UnixSeconds
 
@@ -18,11 +18,12 @@ from lifecycle.endpoints.dependencies import (
     ReadingDep,
     ServicesDep,
     UserSubject,
+    make_router,
 )
 from lifecycle.endpoints.lists.answers import ANSWERS, answer_list
 from lifecycle.endpoints.lists.queries import read_choices, read_words
 
-router = APIRouter(prefix="/api/v1/audit", tags=["audit log"])
+router = make_router("/api/v1/audit", "audit log")
 
 _Route = TypeVar("_Route", bound=Callable[..., Any])
 _TRUE = {"true", "yes", "1"}

@@ -2,10 +2,11 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
+from anyio import CancelScope, CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from racetrack_client.entities import AuthScope
 from racetrack_commons.api.guard_first import GuardFirstRoute
@@ -59,6 +60,7 @@ async def get_services(request: Request) -> LifecycleServices:
     return services
 
 
+_Admitted = TypeVar("_Admitted")
 ServicesDep = Annotated[LifecycleServices, Depends(get_services)]
 Count = Annotated[int, Query(ge=0, le=2**31 - 1)]
 """A number of rows or lines in a query; databases and deques accept no larger one."""
@@ -70,20 +72,36 @@ def open_unit_of_work(services: ServicesDep) -> Iterator[UnitOfWork]:
         yield uow
 
 
-def open_reading(services: ServicesDep) -> Iterator[UnitOfWork]:
-    """Open a unit of work that only reads."""
+async def open_reading(services: ServicesDep) -> AsyncIterator[UnitOfWork]:
+    """Open a unit of work that only reads. It takes no thread: it connects when the endpoint asks it something."""
     with services.unit_of_work.reading() as uow:
-        yield uow
+        try:
+            yield uow
+        finally:
+            if uow.session.in_transaction():  # It was not ended by the route.
+                await _run_at_once(uow.session.close)
 
 
 UnitOfWorkDep = Annotated[UnitOfWork, Depends(open_unit_of_work, scope="function")]
 ReadingDep = Annotated[UnitOfWork, Depends(open_reading, scope="function")]
 
 
-class CommittingRoute(GuardFirstRoute):
-    """A route that commits the endpoint's unit of work when the endpoint returns, and reads a body after its guards.
+@dataclass(frozen=True)
+class EndpointGuard(Generic[_Admitted]):
+    """A guard that the route asks in the thread of the endpoint, which gets the guard's answer in its place.
 
-    FastAPI would commit it later: it validates the answer first, in any free thread. Meanwhile the transaction
+    It may share the endpoint's unit of work: a guard in a thread of its own would hold a connection while the endpoint
+    waits for a thread, which other guards hold while they wait for a connection.
+    """
+
+    uow: UnitOfWork
+    ask: Callable[[], _Admitted]
+
+
+class CommittingRoute(GuardFirstRoute):
+    """A route that ends the endpoint's unit of work when the endpoint returns, and reads a body after its guards.
+
+    FastAPI would end it later: it validates the answer first, in any free thread. Meanwhile the transaction
     would hold SQLite's lock, and under load all threads would wait for that lock.
     """
 
@@ -252,16 +270,36 @@ _GUARDS = (
 )
 
 
+async def _run_at_once(function: Callable[[], None]) -> None:
+    """Call a function in a thread, though all threads of routes be busy, and though the request be cancelled."""
+    with CancelScope(shield=True):
+        await to_thread.run_sync(function, limiter=CapacityLimiter(1))
+
+
 def _committing(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     if inspect.iscoroutinefunction(endpoint):  # It would block the event loop anyway, and has none.
         return endpoint
 
     @functools.wraps(endpoint)
     def call(**arguments: Any) -> Any:
-        answer = endpoint(**arguments)
-        for argument in arguments.values():
-            if isinstance(argument, UnitOfWork):
-                argument.commit()
+        units = [unit for each in arguments.values() if (unit := _find_unit(each))]
+        try:
+            answer = endpoint(**{name: _admit(value) for name, value in arguments.items()})
+        except BaseException:
+            for unit in units:
+                unit.session.close()  # Here, and not in the event loop.
+            raise
+        for unit in units:
+            unit.commit()
         return answer
 
     return call
+
+
+def _find_unit(argument: Any) -> UnitOfWork | None:
+    found = argument.uow if isinstance(argument, EndpointGuard) else argument
+    return found if isinstance(found, UnitOfWork) else None
+
+
+def _admit(argument: Any) -> Any:
+    return argument.ask() if isinstance(argument, EndpointGuard) else argument

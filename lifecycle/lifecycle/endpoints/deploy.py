@@ -51,36 +51,34 @@ class PhasePayload(BaseModel):
 
 
 def require_readable_deployment(
-    deploy_id: str, subject: KnownSubject, uow: ReadingDep
+    deploy_id: str, subject: KnownSubject, services: ServicesDep
 ) -> DeploymentDto:
     """Return a deployment; raises NotPermitted if the caller may not see it."""
-    deployment = uow.deployments.get(deploy_id)
-    if not list_visible_deployments(uow, subject, [deployment]):
-        raise NotPermitted(
-            f"{subject.description} may not read deployments of {deployment.job_name}"
-        )
+    with services.unit_of_work.reading() as uow:
+        deployment = uow.deployments.get(deploy_id)
+        if not list_visible_deployments(uow, subject, [deployment]):
+            raise NotPermitted(
+                f"{subject.description} may not read deployments of {deployment.job_name}"
+            )
     return deployment
 
 
-ReadableDeployment = Annotated[
-    DeploymentDto, Depends(require_readable_deployment, scope="function")
-]
+ReadableDeployment = Annotated[DeploymentDto, Depends(require_readable_deployment)]
 
 
 def require_own_or_deployable_deployment(
-    deploy_id: str, subject: KnownSubject, uow: ReadingDep
+    deploy_id: str, subject: KnownSubject, services: ServicesDep
 ) -> DeploymentDto:
     """Return a deployment of the caller, or of a job that the caller may deploy; raises NotPermitted."""
-    deployment = uow.deployments.get(deploy_id)
-    if not list_own_deployments(uow, subject, [deployment]):
-        job = uow.jobs.find(deployment.job_name, deployment.job_version)
-        check_job(uow, subject, deployment.job_name, job, AuthScope.DEPLOY_JOB)
+    with services.unit_of_work.reading() as uow:
+        deployment = uow.deployments.get(deploy_id)
+        if not list_own_deployments(uow, subject, [deployment]):
+            job = uow.jobs.find(deployment.job_name, deployment.job_version)
+            check_job(uow, subject, deployment.job_name, job, AuthScope.DEPLOY_JOB)
     return deployment
 
 
-CancellableDeployment = Annotated[
-    DeploymentDto, Depends(require_own_or_deployable_deployment, scope="function")
-]
+CancellableDeployment = Annotated[DeploymentDto, Depends(require_own_or_deployable_deployment)]
 
 
 @router.post("/deploy", dependencies=[NotInMaintenance], max_body_size=LARGE_BODY_BYTES)

@@ -4,7 +4,7 @@ Whatever process changed a job, the next list shows it: a trigger of the databas
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
 from racetrack_commons.entities.dto import JobStatus
@@ -27,11 +27,10 @@ class JobIndex:
 
     def find(self, uow: UnitOfWork, wanted: WantedJobs, sight: Sight) -> list[IndexedJob]:
         """Return the wanted jobs that the caller may see, in their order; no two have the same place in it."""
-        jobs = self._read(uow).by_name
+        jobs = self._read(uow)
         if not sight.is_complete:
-            seen = uow.job_lists.list_seen(sight)
-            jobs = [job for job in jobs if job.id in seen]
-        found = _sort(_filter(jobs, wanted), wanted.order, jobs)
+            jobs = jobs.keep(uow.job_lists.list_seen(sight))
+        found = _filter(jobs.arrange(wanted.order), wanted)
         return found[::-1] if wanted.is_reversed else found
 
     def _read(self, uow: UnitOfWork) -> "_Jobs":
@@ -51,6 +50,18 @@ class _Jobs:
 
     by_name: Sequence[IndexedJob] = ()
     next_number: int = 0
+    arranged: dict[JobOrder, Sequence[IndexedJob]] = field(default_factory=dict, compare=False)
+    """The same jobs in the orders that were asked for."""
+
+    def arrange(self, order: JobOrder) -> Sequence[IndexedJob]:
+        """Return the jobs in an order; those that are equal in it are sorted by name."""
+        if order not in self.arranged:
+            self.arranged[order] = _sort(self.by_name, order)
+        return self.arranged[order]
+
+    def keep(self, ids: Collection[str]) -> "_Jobs":
+        """Return the jobs with these ids."""
+        return _Jobs([job for job in self.by_name if job.id in ids], self.next_number)
 
     def apply(self, changes: JobChanges) -> "_Jobs":
         """Return the jobs after the changes."""
@@ -63,7 +74,7 @@ class _Jobs:
         return _Jobs(by_name, changes.next_number)
 
 
-def _filter(jobs: Collection[IndexedJob], wanted: WantedJobs) -> list[IndexedJob]:
+def _filter(jobs: Sequence[IndexedJob], wanted: WantedJobs) -> list[IndexedJob]:
     found = list(jobs)
     for word in wanted.words:
         found = [job for job in found if word in job.search_text]
@@ -85,17 +96,17 @@ def _has_type(job: IndexedJob, job_types: Iterable[str]) -> bool:
     return any(f"{job.job_type}:".startswith(f"{job_type}:") for job_type in job_types)
 
 
-def _sort(found: list[IndexedJob], order: JobOrder, seen: Iterable[IndexedJob]) -> list[IndexedJob]:
+def _sort(jobs: Sequence[IndexedJob], order: JobOrder) -> Sequence[IndexedJob]:
     """Sort jobs that are sorted by name: equal ones stay in the order that they have."""
     if order is JobOrder.NAME:
-        return found
+        return jobs
     if order is JobOrder.STATUS:
-        return sorted(found, key=lambda job: _RANKS.get(job.status, _RANK_BETWEEN))
-    latest = sorted(found, key=attrgetter("updated"), reverse=True)
+        return sorted(jobs, key=lambda job: _RANKS.get(job.status, _RANK_BETWEEN))
+    latest = sorted(jobs, key=attrgetter("updated"), reverse=True)
     if order is JobOrder.LATEST_JOB:
         return latest
     newest: dict[str, float] = {}
-    for job in seen:
+    for job in jobs:
         newest[job.name] = max(job.updated, newest.get(job.name, job.updated))
     latest.sort(key=attrgetter("name"))
     return sorted(latest, key=lambda job: newest[job.name], reverse=True)

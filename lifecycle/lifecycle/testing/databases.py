@@ -13,6 +13,9 @@ from lifecycle.database.connections import connect_postgres, connect_sqlite
 from lifecycle.database.migrations.upgrade import upgrade
 from lifecycle.database.tables.base import Base
 
+_RESTART_SEQUENCES = """SELECT setval(CAST(seqrelid AS regclass), seqstart, false) FROM pg_sequence
+    JOIN pg_class ON pg_class.oid = seqrelid WHERE relnamespace = CAST(current_schema() AS regnamespace)"""
+
 
 def make_sqlite_template(path: Path) -> Path:
     """Migrate an empty SQLite file, of which each test gets a copy; return its path."""
@@ -53,9 +56,11 @@ def open_postgres_schema(url: str) -> Iterator[Engine]:
 
 def empty_tables(engine: Engine) -> None:
     """Remove all rows of a PostgreSQL database."""
-    names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    # TRUNCATE takes a millisecond a table, however few rows there are.
+    tables = reversed(Base.metadata.sorted_tables)
+    statements = [*(f"DELETE FROM {table.name}" for table in tables), _RESTART_SEQUENCES]
     with engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        connection.execute(text("; ".join(statements)))
 
 
 class Snapshot:

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 from fastapi.routing import iter_route_contexts
 from lifecycle.app import create_app
 from lifecycle.endpoints.dependencies import CommittingRoute, open_unit_of_work
@@ -21,6 +22,19 @@ def test_more_requests_than_threads_may_write_at_the_same_moment(config, admin):
             ).status_code
 
         assert set(pool.map(add, range(CROWD))) == {200}
+
+
+@pytest.mark.postgres
+def test_more_lists_than_connections_are_read_at_the_same_moment(postgres_config, admin):
+    config = postgres_config.model_copy(
+        update={"database_connection_pool": 3, "http_worker_thread_pool": 6}
+    )
+    with running_server(create_app(config)) as url, ThreadPoolExecutor(CROWD) as pool:
+
+        def read(_: int) -> int:
+            return httpx.get(f"{url}/lifecycle/api/v1/job", headers=admin, timeout=60).status_code
+
+        assert set(pool.map(read, range(40))) == {200}
 
 
 def test_each_route_that_gets_a_unit_of_work_commits_it(config):

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 from racetrack_client.log.errors import EntityNotFound
-from sqlalchemy import delete, select, text
+from sqlalchemy import Select, bindparam, delete, select, text
 from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting, require_found
@@ -23,8 +25,7 @@ class AuthTokenRepository:
     def find(self, token: str) -> AuthTokenDto | None:
         """Return the stored token of exactly that text, or None."""
         digest = TokenText(text=token).digest
-        query = select(AuthTokenRow).where(AuthTokenRow.token == digest)
-        row = self._session.scalars(query).first()
+        row = self._session.execute(_select_token(), {"digest": digest}).first()
         return AuthTokenDto.model_validate(row) if row else None
 
     def find_by_id(self, token_id: str) -> AuthTokenDto | None:
@@ -163,3 +164,9 @@ class LoginAttemptRepository:
         """Delete the attempts before `moment`."""
         statement = delete(LoginAttemptRow).where(LoginAttemptRow.time < moment)
         execute_counting(self._session, statement)
+
+
+@cache
+def _select_token() -> Select[Any]:
+    """Return the query of the token with a digest; each request asks it."""
+    return select(*AuthTokenRow.__table__.columns).where(AuthTokenRow.token == bindparam("digest"))

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from racetrack_commons.entities.dto import JobDto, JobStatus
-from sqlalchemy import ColumnElement, Select, Text, cast, func, select
+from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from lifecycle.database.sight import seen_jobs_condition
@@ -43,13 +44,8 @@ class JobListRepository:
 
     def read_changes(self, since: int) -> JobChanges:
         """Read the jobs that the change of this number, or a later one, changed; 0 means all jobs."""
-        next_number = self._select_next_number().scalar_subquery()
-        total = select(func.count()).select_from(JobRow).scalar_subquery()
-        # All in one statement: PostgreSQL lets each statement see what was committed before it.
-        state = select(next_number.label("next_number"), total.label("total")).subquery()
-        query = select(state, *_list_columns(_INDEXED))
-        is_changed = JobRow.change_number >= since
-        rows = self._session.execute(query.join_from(state, JobRow, is_changed, isouter=True)).all()
+        query = _select_changes(self._session.get_bind().dialect.name)
+        rows = self._session.execute(query, {"since": since}).all()
         changed = tuple(_read_indexed(row._mapping) for row in rows if row.id is not None)
         return JobChanges(changed, rows[0].total, rows[0].next_number)
 
@@ -83,11 +79,24 @@ class JobListRepository:
         found = self._session.execute(query)
         return {job_id: StoredManifest(digest, content) for job_id, digest, content in found}
 
-    def _select_next_number(self) -> Select[int]:
-        if self._session.get_bind().dialect.name == "postgresql":
-            # Transactions with lower numbers have ended. Others may still commit, with any of the numbers above.
-            return select(func.txid_snapshot_xmin(func.txid_current_snapshot()))
-        return select(func.coalesce(func.max(JobRow.change_number), 0) + 1)
+
+@cache
+def _select_changes(dialect: str) -> Select[Any]:
+    """Return the query of `read_changes`, which each list asks."""
+    next_number = _select_next_number(dialect).scalar_subquery()
+    total = select(func.count()).select_from(JobRow).scalar_subquery()
+    # All in one statement: PostgreSQL lets each statement see what was committed before it.
+    state = select(next_number.label("next_number"), total.label("total")).subquery()
+    is_changed = JobRow.change_number >= bindparam("since")
+    query: Select[Any] = select(state, *_list_columns(_INDEXED))
+    return query.join_from(state, JobRow, is_changed, isouter=True)
+
+
+def _select_next_number(dialect: str) -> Select[int]:
+    if dialect == "postgresql":
+        # Transactions with lower numbers have ended. Others may still commit, with any of the numbers above.
+        return select(func.txid_snapshot_xmin(func.txid_current_snapshot()))
+    return select(func.coalesce(func.max(JobRow.change_number), 0) + 1)
 
 
 def _select(names: Iterable[str]) -> Select[Any]:

@@ -183,8 +183,8 @@ class VersionPinRepository:
 
     def list_all(self) -> set[tuple[str, str]]:
         """Return the name and version of each pinned job."""
-        rows = self._session.scalars(select(VersionPinRow))
-        return {(row.job_name, row.version) for row in rows}
+        pins = self._session.execute(select(VersionPinRow.job_name, VersionPinRow.version))
+        return {(job_name, version) for job_name, version in pins}
 
     def save(self, job_name: str, version: str) -> None:
         """Make the aliases of a family mean this version."""

@@ -1,6 +1,7 @@
 """Permissions of auth subjects, and endpoints of jobs that may be called without a token."""
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 from typing import Any, Unpack
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Select,
     SQLColumnExpression,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -43,7 +45,8 @@ class PermissionRepository:
 
     def list_of_subject(self, subject_id: str) -> list[PermissionDto]:
         """List the permissions of a subject."""
-        return self._list(PermissionRow.auth_subject_id == subject_id)
+        rows = self._session.execute(_select_of_subject(), {"subject_id": subject_id})
+        return [PermissionDto.model_validate(row) for row in rows]
 
     def list_page(self, words: Sequence[str], page: Page | None) -> list[PermissionDto]:
         """List the permissions of all subjects with each word, by the names of subjects and jobs; None: of all pages."""
@@ -131,6 +134,13 @@ class PermissionRepository:
 
     def _read(self, query: Select[Any]) -> list[PermissionDto]:
         return [PermissionDto.model_validate(row) for row in self._session.execute(query)]
+
+
+@cache
+def _select_of_subject() -> Select[Any]:
+    """Return the query of the permissions of a subject; each request asks it."""
+    of_subject = PermissionRow.auth_subject_id == bindparam("subject_id")
+    return _select().where(of_subject).order_by(PermissionRow.id)
 
 
 def _select() -> Select[Any]:

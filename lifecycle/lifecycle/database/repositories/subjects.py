@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 from racetrack_client.log.errors import AlreadyExists, EntityNotFound
 from racetrack_commons.auth.token import AuthSubjectType
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import Row, Select, SQLColumnExpression, bindparam, delete, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from lifecycle.database.session import execute_counting, require_found
 from lifecycle.database.tables.auth import AuthSubjectRow, EscRow, UserRow
+from lifecycle.database.tables.job import JobFamilyRow
 from lifecycle.domain.auth import AuthSubjectDto, EscDto, UserDto, UserRights
 
 _AT_ONCE = 500
@@ -148,7 +151,7 @@ class AuthSubjectRepository:
     def get(self, subject_id: str) -> AuthSubjectDto:
         """Return the subject of that id; raises EntityNotFound."""
         return require_found(
-            self._find(AuthSubjectRow.id == subject_id), "the holder of this token is gone"
+            self._find(AuthSubjectRow.id, subject_id), "the holder of this token is gone"
         )
 
     def list_by_ids(self, subject_ids: Sequence[str]) -> list[AuthSubjectDto]:
@@ -156,13 +159,13 @@ class AuthSubjectRepository:
         found: list[AuthSubjectDto] = []
         for start in range(0, len(subject_ids), _AT_ONCE):
             ids = subject_ids[start : start + _AT_ONCE]
-            rows = self._session.scalars(_select().where(AuthSubjectRow.id.in_(ids)))
+            rows = self._session.execute(_select().where(AuthSubjectRow.id.in_(ids)))
             found += [_to_dto(row) for row in rows]
         return found
 
     def find_of_user(self, user_id: int) -> AuthSubjectDto | None:
         """Return the subject of a user, or None."""
-        return self._find(AuthSubjectRow.user_id == user_id)
+        return self._find(AuthSubjectRow.user_id, user_id)
 
     def get_or_add_of_user(self, user_id: int) -> AuthSubjectDto:
         """Return the subject of a user; add it when there is none."""
@@ -170,7 +173,7 @@ class AuthSubjectRepository:
 
     def find_of_esc(self, esc_id: str) -> AuthSubjectDto | None:
         """Return the subject of an ESC, or None."""
-        return self._find(AuthSubjectRow.esc_id == esc_id)
+        return self._find(AuthSubjectRow.esc_id, esc_id)
 
     def get_or_add_of_esc(self, esc_id: str) -> AuthSubjectDto:
         """Return the subject of an ESC; add it when there is none."""
@@ -178,7 +181,7 @@ class AuthSubjectRepository:
 
     def find_of_family(self, family_id: str) -> AuthSubjectDto | None:
         """Return the subject of a job family, or None."""
-        return self._find(AuthSubjectRow.job_family_id == family_id)
+        return self._find(AuthSubjectRow.job_family_id, family_id)
 
     def get_or_add_of_family(self, family_id: str) -> AuthSubjectDto:
         """Return the subject of a job family; add it when there is none."""
@@ -191,11 +194,11 @@ class AuthSubjectRepository:
             AuthSubjectType.ESC: AuthSubjectRow.esc_id,
             AuthSubjectType.JOB_FAMILY: AuthSubjectRow.job_family_id,
         }
-        rows = self._session.scalars(_select().where(columns[subject_type].is_not(None)))
+        rows = self._session.execute(_select().where(columns[subject_type].is_not(None)))
         return [_to_dto(row) for row in rows]
 
-    def _find(self, condition: ColumnElement[bool]) -> AuthSubjectDto | None:
-        row = self._session.scalars(_select().where(condition)).first()
+    def _find(self, key: InstrumentedAttribute[Any], value: object) -> AuthSubjectDto | None:
+        row = self._session.execute(_select_by(key), {"value": value}).first()
         return _to_dto(row) if row else None
 
     def _add(self, row: AuthSubjectRow) -> AuthSubjectDto:
@@ -204,25 +207,33 @@ class AuthSubjectRepository:
         return self.get(row.id)
 
 
-def _select() -> Select[AuthSubjectRow]:
+@cache
+def _select_by(key: InstrumentedAttribute[Any]) -> Select[Any]:
+    """Return the query of the subject with a value of this column; each request asks it."""
+    return _select().where(key == bindparam("value"))
+
+
+def _select() -> Select[Any]:
+    row = AuthSubjectRow
+    columns: tuple[SQLColumnExpression[Any], ...] = (
+        *(row.id, row.user_id, row.esc_id, row.job_family_id, UserRow.username),
+        *(UserRow.is_active, EscRow.name.label("esc"), JobFamilyRow.name.label("family")),
+    )
     return (
-        select(AuthSubjectRow)
-        .options(
-            joinedload(AuthSubjectRow.user),
-            joinedload(AuthSubjectRow.esc),
-            joinedload(AuthSubjectRow.job_family),
-        )
-        .execution_options(populate_existing=True)
+        select(*columns)
+        .outerjoin(UserRow, UserRow.id == row.user_id)
+        .outerjoin(EscRow, EscRow.id == row.esc_id)
+        .outerjoin(JobFamilyRow, JobFamilyRow.id == row.job_family_id)
     )
 
 
-def _to_dto(row: AuthSubjectRow) -> AuthSubjectDto:
-    if user := row.user:
-        kind, name, display_name = AuthSubjectType.USER, user.username, user.username
-    elif esc := row.esc:
-        kind, name, display_name = AuthSubjectType.ESC, esc.id, esc.name
-    elif family := row.job_family:
-        kind, name, display_name = AuthSubjectType.JOB_FAMILY, family.name, family.name
+def _to_dto(row: Row[Any]) -> AuthSubjectDto:
+    if row.user_id is not None:
+        kind, name, display_name = AuthSubjectType.USER, row.username, row.username
+    elif row.esc_id is not None:
+        kind, name, display_name = AuthSubjectType.ESC, row.esc_id, row.esc
+    elif row.job_family_id is not None:
+        kind, name, display_name = AuthSubjectType.JOB_FAMILY, row.family, row.family
     else:
         raise EntityNotFound(f"auth subject {row.id} is neither a user nor an ESC nor a job family")
     return AuthSubjectDto(
@@ -230,5 +241,5 @@ def _to_dto(row: AuthSubjectRow) -> AuthSubjectDto:
         subject_type=kind,
         name=name,
         display_name=display_name,
-        is_active=row.user.is_active if row.user else True,
+        is_active=row.is_active is not False,
     )

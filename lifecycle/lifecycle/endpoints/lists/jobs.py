@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Query, Request, Response
@@ -11,10 +12,12 @@ from racetrack_commons.entities.dto import JobFamilyDto, ListedJob
 from racetrack_commons.entities.list_orders import PortfolioOrder
 
 from lifecycle.auth.authorize import check_scope, get_sight, list_permitted_families
+from lifecycle.auth.browser_sessions import SessionPurpose
 from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.auth import Sight
 from lifecycle.endpoints.dependencies import (
-    KnownSubject,
+    AuthToken,
+    EndpointGuard,
     LifecycleServices,
     Reader,
     ReadingDep,
@@ -42,19 +45,24 @@ class ReadableJobs:
 
 
 def get_readable_jobs(
-    subject: KnownSubject, services: ServicesDep, uow: ReadingDep
+    uow: UnitOfWork, services: LifecycleServices, token: str | None
 ) -> ReadableJobs:
-    """Return the jobs that the caller may read; raises NotPermitted if there can be none.
-
-    It is the guard `read-jobs`, in the unit of work and the thread of the list: pages ask for lists all the time.
-    """
+    """Return the jobs that the caller may read; raises InvalidToken, or NotPermitted if there can be none."""
+    subject = services.sessions.recognize(uow, token, SessionPurpose.DASHBOARD)
     sight = get_sight(uow, subject, AuthScope.READ_JOB)
     if not sight.is_complete:
         check_scope(uow, subject, AuthScope.READ_JOB)
     return ReadableJobs(sight, services, uow)
 
 
-ReadableJobsDep = Annotated[ReadableJobs, Depends(get_readable_jobs)]
+async def guard_jobs(
+    token: AuthToken, services: ServicesDep, uow: ReadingDep
+) -> EndpointGuard[ReadableJobs]:
+    """Return the guard `read-jobs`, which the endpoint's thread asks: pages ask for lists all the time."""
+    return EndpointGuard(uow, partial(get_readable_jobs, uow, services, token))
+
+
+ReadableJobsDep = Annotated[ReadableJobs, Depends(guard_jobs)]
 
 
 @router.get("/job", response_model=list[ListedJob], responses=ANSWERS)
