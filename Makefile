@@ -96,7 +96,10 @@ registry-down: ## remove it with its images
 .PHONY: check test test-unit test-contract test-browser test-e2e lint format typecheck
 check: lint typecheck test-unit ## format and lint, strict types, import contracts, unit tests on SQLite and PostgreSQL
 
-test: check test-contract test-browser test-e2e compose-test-e2e ## check, then contract, browser and end-to-end tests, on Docker too where an engine answers
+test: check test-browser ## check, then browser, contract and end-to-end tests, on Docker too where an engine answers
+	@# Both wait more than they compute.
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-contract test-e2e
+	@$(MAKE) --no-print-directory compose-test-e2e
 
 lint: setup ## ruff, the import contracts, and the rules of CONTRIBUTING.md
 	$(BIN)/ruff format --check .
@@ -123,14 +126,15 @@ test-packages: setup ## answers of numpy, pandas, polars, pyarrow and scipy, in 
 	$(BIN)/uv run --quiet --no-project --with pandas --with polars --with pyarrow --with scipy \
 	  $(ARRAY_CASES) numpy pandas polars pyarrow scipy
 
+ALONE := env -u MAKEFLAGS # so that a make that tests run does not look for the jobs of this one
 test-contract: setup ## what older clients and plugins rely on; T=… for some
-	$(BIN)/pytest -q -x $(or $(T),tests/contract)
+	$(ALONE) $(BIN)/pytest -q -x $(or $(T),tests/contract)
 
 test-browser: setup ## pages of jobs in Chromium, where this machine has it; T=… for some
 	$(BIN)/pytest -q -x -rs $(or $(T),tests/browser)
 
 test-e2e: setup ## user journeys on an embedded stack of their own; T=… for some
-	$(BIN)/pytest -q -x -m "not docker" $(or $(T),tests/e2e)
+	$(ALONE) $(BIN)/pytest -q -x -m "not docker" $(or $(T),tests/e2e)
 
 .PHONY: compose-test compose-test-e2e
 compose-test: test-unit compose-test-e2e ## unit tests, then the journeys on compose
