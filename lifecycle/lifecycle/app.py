@@ -4,6 +4,7 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from lifecycle import __version__
 from lifecycle.auth.authenticate import Authenticator
 from lifecycle.auth.browser_sessions import BrowserSessions
 from lifecycle.auth.password_check import AttemptLimits, PasswordCheck
-from lifecycle.auth.passwords import Passwords
+from lifecycle.auth.passwords.hash_process import Passwords
 from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import FirstAdminSettings, Users, create_first_admin
 from lifecycle.config import Config
@@ -42,7 +43,7 @@ from lifecycle.endpoints import (
     service_state,
 )
 from lifecycle.endpoints.access import callers, calls, escs, permissions, sessions, tokens, users
-from lifecycle.endpoints.dependencies import LifecycleServices
+from lifecycle.endpoints.dependencies import LifecycleServices, is_of_known_caller
 from lifecycle.endpoints.introduction import GROUPS, INTRODUCTION
 from lifecycle.endpoints.lists import deployments as deployment_lists
 from lifecycle.endpoints.lists import jobs
@@ -93,7 +94,7 @@ def create_app(config: Config) -> FastAPI:
     prepare_database(config)
     core = create_core(config)
     services = create_services(core)
-    create_admin(core, services.users)
+    create_admin(core, services.tokens)
     app = create_api_app(
         title="Lifecycle API Server",
         base_path="/lifecycle",
@@ -106,6 +107,8 @@ def create_app(config: Config) -> FastAPI:
             groups=GROUPS,
             error_statuses=dict.fromkeys(_EXPLAINED_FAULTS, 500),
             paths_without_cors=("/admin",),
+            is_known=partial(is_of_known_caller, services.sessions),
+            turns=services.threads.strangers,
             quiet_paths=frozenset((*async_calls.ROUTINE_PATHS, call_counts.REPORT_PATH)),
         ),
     )
@@ -190,7 +193,7 @@ def create_users(core: Core, tokens: Tokens) -> Users:
     return Users(core.unit_of_work, passwords, check, tokens, core.clock, scopes)
 
 
-def create_admin(core: Core, users: Users) -> None:
+def create_admin(core: Core, tokens: Tokens) -> None:
     """Add the first user of a fresh installation; hand over its password once, if it was generated."""
     config = core.config
     settings = FirstAdminSettings(config.development_mode, config.admin_password)
@@ -198,7 +201,7 @@ def create_admin(core: Core, users: Users) -> None:
         if not uow.users.is_empty():
             return
     with core.unit_of_work() as uow:
-        generated = create_first_admin(uow, settings, users.passwords, users.tokens)
+        generated = create_first_admin(uow, settings, tokens)
         if generated is not None:
             hand_over_password(generated, config.first_password_file.absolute())
 

@@ -12,7 +12,8 @@ from racetrack_commons.entities.records import SECURITY_TABLES
 
 from lifecycle.audit import AuditEvent, write_event
 from lifecycle.auth.authenticate import AuthSubject
-from lifecycle.auth.passwords import Passwords, check_password_strength
+from lifecycle.auth.passwords.hash_process import Passwords
+from lifecycle.auth.passwords.strength import check_password_strength
 from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import check_superuser, check_username
 from lifecycle.database.record_tables import Record, RecordChange, RecordTable, get_record_table

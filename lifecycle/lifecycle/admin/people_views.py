@@ -23,7 +23,7 @@ from starlette_admin.fields import (
 from starlette_admin.types import RequestAction
 
 from lifecycle.admin.audited_view import ALL, NEVER, AuditedView, SuperuserView, ViewNames
-from lifecycle.auth.passwords import check_password_strength
+from lifecycle.auth.passwords.strength import check_password_strength
 from lifecycle.auth.users import check_username, check_username_is_free
 from lifecycle.database.record_tables import name_subject, with_holder
 from lifecycle.database.tables.auth import AuthSubjectRow, AuthTokenRow, PermissionRow, UserRow

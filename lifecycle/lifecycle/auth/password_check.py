@@ -9,7 +9,8 @@ from racetrack_client.log.errors import DiskFull, TooManyRequests, UnauthorizedE
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 
-from lifecycle.auth.passwords import Passwords
+from lifecycle.auth.passwords.hash_process import Passwords
+from lifecycle.auth.passwords.hashes import is_outdated
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.domain.auth import UserDto
 
@@ -91,7 +92,7 @@ class PasswordCheck:
                 return uow.users.find(credentials.username)
 
     def _settle(self, credentials: LoginCredentials, user: UserDto) -> None:
-        outdated = self.passwords.is_outdated(user.password)
+        outdated = is_outdated(user.password)
         better = self.passwords.hash(credentials.password) if outdated else None
         with contextlib.suppress(DiskFull), self.unit_of_work() as uow:
             forget_attempts(uow, credentials)

@@ -17,7 +17,9 @@ from lifecycle.audit import AuditEvent, describe_change, write_event
 from lifecycle.auth.authenticate import ANONYMOUS, AuthSubject
 from lifecycle.auth.authorize import NotPermitted
 from lifecycle.auth.password_check import LoginCredentials, PasswordCheck, begin_registration
-from lifecycle.auth.passwords import Passwords, check_password_strength
+from lifecycle.auth.passwords.hash_process import Passwords
+from lifecycle.auth.passwords.hashes import hash_password
+from lifecycle.auth.passwords.strength import check_password_strength
 from lifecycle.auth.tokens import Tokens
 from lifecycle.database.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from lifecycle.domain.auth import AuthSubjectDto, LoggedInUser, UserDto, UserRights
@@ -202,15 +204,13 @@ class FirstAdminSettings:
     password: SecretStr | None
 
 
-def create_first_admin(
-    uow: UnitOfWork, settings: FirstAdminSettings, passwords: Passwords, tokens: Tokens
-) -> str | None:
+def create_first_admin(uow: UnitOfWork, settings: FirstAdminSettings, tokens: Tokens) -> str | None:
     """Add the user admin to an installation without users; return its password if one was generated."""
     if not uow.users.is_empty():
         return None
     password, generated = _choose_password(settings)
     user = uow.users.add_admin(
-        ADMIN, passwords.hash(password), "admin@example.com", tokens.clock.now()
+        ADMIN, hash_password(password), "admin@example.com", tokens.clock.now()
     )
     subject = uow.auth_subjects.get_or_add_of_user(user.id)
     if settings.development_mode:

@@ -72,10 +72,12 @@ class WatchingSession(Session):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.changes: set[ChangeKind] = set()
+        self._new_holders: set[str] = set()
+        """The ids of holders of permissions that this session has added: no service has asked about them yet."""
 
     def flush(self, objects: Sequence[Any] | None = None) -> None:
         """Collect the kinds of changes that are about to be written, and write them."""
-        rows = [row for row in self.new if _is_reported_when_new(row)]
+        rows = [row for row in self.new if self._is_reported_when_new(row)]
         rows += [row for row in self.dirty if _has_changed(row, _UNREPORTED_COLUMNS)]
         rows += list(self.deleted)
         self.changes.update(_kind(type(row)) for row in rows if type(row) in _UNREPORTED_COLUMNS)
@@ -83,7 +85,9 @@ class WatchingSession(Session):
         shown = [row for row in dirty if _has_changed(row, _SILENT_COLUMNS)]
         for row in (*self.new, *self.deleted, *shown):
             self.changes.update(_list_shown(_SHOWN_KINDS, type(row)))
+        holders = [row for row in self.new if isinstance(row, AuthSubjectRow)]
         super().flush(objects)
+        self._new_holders.update(row.id for row in holders)
 
     def execute(self, statement: Any, *args: Any, **options: Any) -> Any:
         """Execute a statement; a bulk update or delete that affects rows counts as a change."""
@@ -91,6 +95,14 @@ class WatchingSession(Session):
         if isinstance(statement, UpdateBase) and cast("CursorResult[Any]", result).rowcount != 0:
             self.changes.update(_list_kinds(statement))
         return result
+
+    def _is_reported_when_new(self, row: Any) -> bool:
+        """Return whether a new row changes what other services cache; new users, ESCs and tokens do not."""
+        if isinstance(row, PublicEndpointRow):
+            return row.active
+        if isinstance(row, PermissionRow):
+            return row.auth_subject_id not in self._new_holders
+        return type(row) in _REPORTED_WHEN_NEW
 
 
 def job_condition(
@@ -145,13 +157,6 @@ def _contains_on_postgres(column: SQLColumnExpression[Any], word: str) -> Column
     # Without a language's rules, letters are lowered twice as fast; for ASCII they are not needed.
     text = column.collate("C") if word.isascii() else column
     return text.icontains(word, autoescape=True)
-
-
-def _is_reported_when_new(row: Any) -> bool:
-    """Return whether a new row changes what other services cache; new users, ESCs and tokens do not."""
-    if isinstance(row, PublicEndpointRow):
-        return row.active
-    return type(row) in _REPORTED_WHEN_NEW
 
 
 def _list_kinds(statement: UpdateBase) -> list[ChangeKind]:

@@ -10,8 +10,12 @@ from anyio import CancelScope, CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from racetrack_client.entities import AuthScope
 from racetrack_commons.api.guard_first import GuardFirstRoute
+from racetrack_commons.auth.cookies import PANEL_COOKIE
+from racetrack_commons.auth.instance_proof import SERVICE_HEADER
 from racetrack_commons.auth.token import AuthSubjectType, find_auth_token
 from racetrack_commons.entities.dto import JobDto
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 
 from lifecycle.auth.authenticate import Authenticator, AuthSubject
 from lifecycle.auth.authorize import (
@@ -133,6 +137,14 @@ def check_maintenance(services: ServicesDep) -> None:
 
 NotInMaintenance = Depends(check_maintenance)
 """For routes that change jobs: `dependencies=[NotInMaintenance]`."""
+
+
+def is_of_known_caller(sessions: BrowserSessions, headers: Headers) -> bool:
+    """Return whether the headers of a request show a token or a session that this platform has signed, valid or not."""
+    cookies = cookie_parser(headers.get("cookie", ""))
+    shown = (find_auth_token(headers), headers.get(SERVICE_HEADER), cookies.get(PANEL_COOKIE))
+    is_anyone_known = not sessions.authenticator.auth_required
+    return is_anyone_known or any(sessions.is_signed(each) for each in shown if each)
 
 
 async def read_auth_token(request: Request) -> str | None:

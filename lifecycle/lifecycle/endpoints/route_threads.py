@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from racetrack_client.log.errors import TooManyRequests
+from racetrack_commons.api.turns import Turns
 from racetrack_commons.clock import Clock
 
 from lifecycle.auth.password_check import FAILURE_SECONDS, WrongCredentials
@@ -52,12 +53,23 @@ class RouteThreads:
     """The threads of each kind of route that has some."""
 
     clock: Clock
+    strangers: Turns = field(default_factory=Turns)
+    """For requests without a token or a session: they begin in turns."""
     calls: BoundedThreads = field(default_factory=lambda: BoundedThreads(16, waiting=1000))
     """For PUB's questions, which never wait behind slow routes."""
     passwords: BoundedThreads = field(default_factory=lambda: BoundedThreads(4, waiting=40))
-    """For passwords: each hash takes a core for a while, and strangers may ask for some."""
+    """For log-ins and changes of passwords: each hash takes a core for a while, and strangers may ask for some."""
+    registrations: BoundedThreads = field(default_factory=lambda: BoundedThreads(1, waiting=20))
+    """For registrations, one at a time: log-ins never wait behind more than one."""
+    registration_turns: Turns = field(default_factory=lambda: Turns(2, at_once=5, most_waiting=20))
+    """For registrations before that: together they must not take the time of others."""
     stops: BoundedThreads = field(default_factory=lambda: BoundedThreads(8, waiting=200))
     """For routes that wait until a job has stopped."""
+
+    async def wait_to_register(self, address: str) -> None:
+        """Wait until a registration from an address may begin; raises TooBusy."""
+        if not await self.registration_turns.wait(address):
+            raise TooBusy("too many registrations wait: try again soon", _RETRY_SECONDS)
 
     async def run_with_password(
         self,

@@ -5,7 +5,7 @@ from lifecycle.auth.password_check import (
     AttemptLimits,
     PasswordCheck,
 )
-from lifecycle.auth.passwords import Passwords
+from lifecycle.auth.passwords.hash_process import Passwords
 from lifecycle.auth.tokens import Tokens
 from lifecycle.auth.users import Users
 from lifecycle.config import Config

@@ -124,44 +124,42 @@ def test_who_knows_the_old_password_can_change_it(users: Users, anna: str, unit_
     assert users.log_in(as_anna("battery staple")).user.username == anna
 
 
-def create_admin(unit_of_work, passwords, clock, password=None, *, development=False):
+def create_admin(unit_of_work, clock, password=None, *, development=False):
     settings = FirstAdminSettings(development_mode=development, password=password)
     with unit_of_work() as uow:
-        return create_first_admin(uow, settings, passwords, Tokens(KEY, BOX, clock))
+        return create_first_admin(uow, settings, Tokens(KEY, BOX, clock))
 
 
 def as_admin(password: str) -> LoginCredentials:
     return LoginCredentials("admin", password, "192.0.2.1")
 
 
-def test_the_first_admin_of_a_development_machine_is_known(users, unit_of_work, passwords, clock):
-    assert create_admin(unit_of_work, passwords, clock, development=True) is None
+def test_the_first_admin_of_a_development_machine_is_known(users, unit_of_work, clock):
+    assert create_admin(unit_of_work, clock, development=True) is None
     logged_in = users.log_in(as_admin("admin"))
     assert (logged_in.token, logged_in.user.is_staff) == (admin_token(KEY.get_secret_value()), True)
 
 
-def test_elsewhere_the_first_admin_gets_a_password_of_its_own(
-    users, unit_of_work, passwords, clock
-):
-    generated = create_admin(unit_of_work, passwords, clock)
+def test_elsewhere_the_first_admin_gets_a_password_of_its_own(users, unit_of_work, clock):
+    generated = create_admin(unit_of_work, clock)
     with pytest.raises(UnauthorizedError):
         users.log_in(as_admin("admin"))
     assert users.log_in(as_admin(generated)).token != admin_token(KEY.get_secret_value())
 
 
-def test_the_password_of_the_first_admin_can_be_set(users, unit_of_work, passwords, clock):
-    assert create_admin(unit_of_work, passwords, clock, SecretStr(PASSWORD)) is None
+def test_the_password_of_the_first_admin_can_be_set(users, unit_of_work, clock):
+    assert create_admin(unit_of_work, clock, SecretStr(PASSWORD)) is None
     users.log_in(as_admin(PASSWORD))
 
 
-def test_where_somebody_is_no_admin_is_added(unit_of_work, passwords, clock, anna):
-    assert create_admin(unit_of_work, passwords, clock, development=True) is None
+def test_where_somebody_is_no_admin_is_added(unit_of_work, clock, anna):
+    assert create_admin(unit_of_work, clock, development=True) is None
     with unit_of_work.reading() as uow:
         assert uow.users.find("admin") is None
 
 
-def test_the_first_admin_may_do_everything(unit_of_work, passwords, clock):
-    create_admin(unit_of_work, passwords, clock, development=True)
+def test_the_first_admin_may_do_everything(unit_of_work, clock):
+    create_admin(unit_of_work, clock, development=True)
     with unit_of_work.reading() as uow:
         subject = uow.auth_subjects.find_of_user(uow.users.get("admin").id)
         permissions = uow.permissions.list_of_subject(subject.id)

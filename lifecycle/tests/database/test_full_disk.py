@@ -8,7 +8,8 @@ from lifecycle.auth.password_check import (
     PasswordCheck,
     WrongCredentials,
 )
-from lifecycle.auth.passwords import Passwords
+from lifecycle.auth.passwords.hash_process import Passwords
+from lifecycle.auth.passwords.hashes import hash_password
 from lifecycle.database.connections import DatabaseFull, connect_sqlite
 from lifecycle.database.tables.base import Base
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
@@ -48,7 +49,7 @@ def test_a_full_database_is_an_error_of_its_own_and_can_be_read(full_database):
 def test_users_log_in_on_a_full_disk(full_database, clock):
     passwords = Passwords()
     with full_database() as uow:
-        uow.users.add("anna", passwords.hash("secret"), clock.now())
+        uow.users.add("anna", hash_password("secret"), clock.now())
         uow.users.set_rights("anna", UserRights(is_active=True, is_staff=False, is_superuser=False))
     fill(full_database)
     check = PasswordCheck(full_database, passwords, AttemptLimits(), clock)

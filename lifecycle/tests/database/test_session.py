@@ -72,9 +72,9 @@ def point_to_a_family(uow: UnitOfWork) -> None:
     permission.job_family = uow.session.scalars(select(JobFamilyRow)).one()
 
 
-def test_writing_it_told_only_of_the_permission_and_the_setting(written, unit_of_work):
+def test_writing_it_told_only_of_the_setting(written, unit_of_work):
     with unit_of_work.reading() as uow:
-        assert list_told(uow) == [ChangeKind.AUTH, ChangeKind.MAINTENANCE]
+        assert list_told(uow) == [ChangeKind.MAINTENANCE]
 
 
 @pytest.mark.parametrize(
@@ -173,6 +173,21 @@ def test_a_new_job_tells_nothing_of_permissions(written, unit_of_work: UnitOfWor
         uow.jobs.save(a_job("another"))
     with unit_of_work.reading() as uow:
         assert uow.changes.list_after(before) == []
+
+
+def test_permissions_of_a_new_user_tell_gateways_nothing_and_later_ones_do(
+    unit_of_work: UnitOfWorkFactory, clock
+):
+    with unit_of_work() as uow:
+        before = uow.changes.get_newest_id()
+        user = uow.users.add("bob", "hash", clock.now())
+        bob = uow.auth_subjects.get_or_add_of_user(user.id)
+        uow.permissions.grant(bob.id, AuthScope.READ_JOB)
+    with unit_of_work() as uow:
+        assert list_told(uow, before) == []
+        uow.permissions.grant(bob.id, AuthScope.CALL_JOB)
+    with unit_of_work.reading() as uow:
+        assert list_told(uow, before) == [ChangeKind.AUTH]
 
 
 def test_what_is_rolled_back_is_not_told(written, unit_of_work: UnitOfWorkFactory):

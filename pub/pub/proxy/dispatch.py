@@ -1,6 +1,7 @@
 """The entrance of the gateway: a raw ASGI app that forwards job calls and leaves all other requests to FastAPI."""
 
 from racetrack_client.log.logs import get_logger
+from racetrack_commons.api.turns import Turns, read_address
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pub.config import PubConfig
@@ -26,6 +27,7 @@ class Proxy:
         metrics: PubMetrics,
     ) -> None:
         self._other = other
+        self._refusals = Turns()
         self._http = http
         self._websocket = websocket
         self._config = config
@@ -63,6 +65,9 @@ class Proxy:
     async def _fail(self, call: Call, failure: CallFailed) -> None:
         if failure.status != 404:
             self._metrics.count("pub_job_proxy_request_errors")
+        if failure.status == 401 and not failure.is_caller_known:
+            # Beyond the most that wait, refusals are answered at once.
+            await self._refusals.wait(read_address(call.scope))
         logger.info(f"{call} {failure.status} {failure.error}", extra={"id": call.tracing_id})
         is_page = is_for_browser(call)
         headers, body = render_failure(call, failure) if is_page else failure.render(call)

@@ -25,6 +25,8 @@ class CallFailed(Exception):
     error: str
     details: dict[str, object] = field(default_factory=dict)
     retry_after: int | None = None
+    is_caller_known: bool = False
+    """True if the caller has a valid token, and lacks a permission."""
 
     def render(self, call: Call) -> tuple[Headers, bytes]:
         """Return the headers and the JSON body of the answer; the keys of the body are sorted."""
@@ -47,7 +49,8 @@ def refused(error: LifecycleError, *, is_debug: bool) -> CallFailed:
     """Make the answer for a call that Lifecycle refused; `is_debug` adds the fault of a token to a 401."""
     cause = f"Authorizing Job caller: {error}"
     if error.status == 401 and error.type == _NOT_PERMITTED:
-        return CallFailed(401, f"Proxy request error: the caller is authenticated, but {error}")
+        reason = f"Proxy request error: the caller is authenticated, but {error}"
+        return CallFailed(401, reason, is_caller_known=True)
     if error.status == 401:
         shown = f": {cause}" if is_debug else ""
         return CallFailed(401, f"Proxy request error: Unauthenticated{shown}")

@@ -13,14 +13,14 @@ from racetrack_commons.auth.token import decode_legacy_token
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.lifecycle_client import LifecycleUnreachable
 
-_AT_ONCE = 16
+_AT_ONCE = 4
 _MOST_OF_A_TOKEN = 100
 _MOST = 150
 """The most questions that wait: the last of them gets its turn before its caller gives up."""
 _REFUSAL_SECONDS = 1.0
 """The duration of a refusal without a question: callers that repeat it at once would take the time of others."""
-_REFUSALS_PER_SECOND = 20.0
-_FREE_REFUSALS = 100.0
+_REFUSALS_PER_SECOND = 10.0
+_FREE_REFUSALS = 10.0
 """The refusals that are not slowed down, after a time without any."""
 _LONGEST_TOKEN = 16 * 1024
 _TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)

@@ -54,7 +54,18 @@ def test_random_tokens_do_not_keep_a_known_caller_waiting(start_pub, lifecycle, 
         assert pub.get(URL).status_code == 200
         assert time.monotonic() - begun_at < 0.5
         assert {one.result().status_code for one in asked} == {401}
-    assert lifecycle.most_at_once <= 16
+    assert lifecycle.most_at_once <= 4
+
+
+def test_refusals_are_answered_slowly_after_many(start_pub):
+    pub = start_pub()
+    with ThreadPoolExecutor(25) as strangers:
+        begun_at = time.monotonic()
+        asked = [
+            strangers.submit(pub.get, URL, headers={"X-Racetrack-Auth": "t"}) for _ in range(25)
+        ]
+        assert {one.result().status_code for one in asked} == {401}
+        assert time.monotonic() - begun_at >= 1
 
 
 def test_questions_are_asked_slowly_after_many_refusals():

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CollectorRegistry
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
@@ -26,6 +27,7 @@ from racetrack_commons.api.errors import (
 from racetrack_commons.api.metrics import CommonsMetrics, create_registry, metrics_router
 from racetrack_commons.api.openapi import ApiApp, add_docs
 from racetrack_commons.api.probes import PROBE_PATHS, Probes, probes_router
+from racetrack_commons.api.turns import StrangersTakeTurns, Turns
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -46,6 +48,10 @@ class ApiOptions:
     """The largest body of a request, if its route sets no other limit; a larger one is refused with 413."""
     paths_without_cors: tuple[str, ...] = ()
     """Paths with all that is below them that pages of other origins may not read."""
+    is_known: Callable[[Headers], bool] | None = None
+    """Tells by its headers whether a request is of a known caller; those of others begin in turns. None: no request waits."""
+    turns: Turns = field(default_factory=Turns)
+    """The turns of requests that are not of known callers."""
     quiet_paths: frozenset[str] = frozenset()
     """Paths that are called all the time: like probes, they are logged only when the answer is not 200."""
     has_docs: bool = True
@@ -87,6 +93,7 @@ def create_api_app(
         max_body_size=options.max_body_bytes,
         lifespan=lifespan,
         middleware=[
+            *_outer_middleware(base_path.rstrip("/"), options),
             Middleware(
                 AccessLogMiddleware,
                 metrics=metrics,
@@ -94,7 +101,9 @@ def create_api_app(
                 quiet=QuietPaths(PROBE_PATHS | options.quiet_paths, options.quiet_prefixes),
             ),
             *_inner_middleware(
-                base_path.rstrip("/"), options.paths_without_cors, metrics, statuses
+                base_path.rstrip("/"),
+                options,
+                Middleware(ErrorMiddleware, metrics=metrics, statuses=statuses),
             ),
         ],
         exception_handlers={
@@ -110,16 +119,18 @@ def create_api_app(
     return app
 
 
-def _inner_middleware(
-    base_path: str,
-    paths_without_cors: tuple[str, ...],
-    metrics: CommonsMetrics,
-    statuses: Mapping[type[Exception], int],
-) -> list[Middleware]:
+def _outer_middleware(base_path: str, options: ApiOptions) -> list[Middleware]:
+    if options.is_known is None:
+        return []
+    known, turns = options.is_known, options.turns
+    return [Middleware(StrangersTakeTurns, base_path=base_path, is_known=known, turns=turns)]
+
+
+def _inner_middleware(base_path: str, options: ApiOptions, errors: Middleware) -> list[Middleware]:
     """Return the layers, the outermost first: faults are answered inside CORS, so that browsers can read them."""
     layers = [
-        Middleware(OpenCors, base_path=base_path, closed=paths_without_cors),
-        Middleware(ErrorMiddleware, metrics=metrics, statuses=statuses),
+        Middleware(OpenCors, base_path=base_path, closed=options.paths_without_cors),
+        errors,
     ]
     if base_path:
         layers.append(Middleware(BasePathMiddleware, base_path=base_path))

@@ -2,15 +2,18 @@
 
 uvicorn reads heads of any length, waits for them without a limit, and counts connections where it should count requests.
 The fast path stays as it is: a connection counts bytes, and once a second `ConnectionWatch` looks for those that are late.
+A connection that has sent nothing has neither parser nor addresses yet: strangers may open thousands at once.
 The stand-alone job wrapper has a copy of this module, which tests/house holds equal.
 """
 
+import asyncio
 import json
 import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import uvicorn
@@ -51,9 +54,43 @@ class BoundedConfig(uvicorn.Config):
     """uvicorn's configuration with limits of connections."""
 
     def __init__(self, app: Any, limits: ConnectionLimits, **options: Any) -> None:
-        super().__init__(app, http=BoundedConnection, **options)
+        super().__init__(app, http=SilentConnection, **options)
         self.limits = limits
         self.watch = ConnectionWatch(limits)
+
+
+class SilentConnection(asyncio.Protocol):
+    """A connection that has sent nothing yet; its first byte makes it a `BoundedConnection`."""
+
+    def __init__(self, config: BoundedConfig, **arguments: Any) -> None:
+        self._config = config
+        self._arguments = arguments
+        self._connections: set[Any] = arguments["server_state"].connections
+        self.transport: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait, in place of connections that are idle for long if there are too many."""
+        self.transport = transport
+        self._connections.add(self)
+        self._config.watch.silent[self] = time.monotonic()
+        self._config.watch.admit(self._connections)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand over to a connection that reads requests."""
+        self.connection_lost(None)
+        connection = BoundedConnection(self._config, **self._arguments)
+        self.transport.set_protocol(connection)
+        connection.connection_made(self.transport)
+        connection.data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Forget the connection."""
+        self._connections.discard(self)
+        self._config.watch.silent.pop(self, None)
+
+    def shutdown(self) -> None:
+        """Close; uvicorn calls it when the server stops."""
+        self.transport.close()
 
 
 class RequestRefused(Exception):
@@ -89,11 +126,6 @@ class BoundedConnection(HttpToolsProtocol):
     def is_draining(self) -> bool:
         """Return whether the body of an answered request still arrives."""
         return not self.is_in_head and not self.is_answering
-
-    def connection_made(self, transport: Any) -> None:
-        """Begin, in place of connections that are idle for long if there are too many."""
-        super().connection_made(transport)
-        self.watch.admit(self.connections)
 
     def data_received(self, data: bytes) -> None:
         """Count and parse what arrived."""
@@ -256,6 +288,8 @@ class ConnectionWatch:
         self._limits = limits
         self._admitted = 0
         self._made_room_at = 0.0
+        self.silent: dict[SilentConnection, float] = {}
+        """Connections that have sent nothing, the oldest first, and when each was made."""
         self.draining: deque[BoundedConnection] = deque()
         """Connections whose request was answered, while its body still arrives."""
 
@@ -265,12 +299,18 @@ class ConnectionWatch:
         if self._admitted % max(1, self._limits.idle // 20):
             return
         idle = [one for one in _list_bounded(connections) if one.is_idle and not one.is_refused]
-        too_many = len(idle) - self._limits.idle
-        if too_many > 0:
-            # Connections that never had a request come first: a caller's pool keeps those that had some.
+        too_many = len(idle) + len(self.silent) - self._limits.idle
+        if too_many <= 0:
+            return
+        # Connections that never had a request come first: a caller's pool keeps those that had some.
+        silent = list(islice(self.silent, too_many))
+        for connection in silent:
+            del self.silent[connection]
+            connection.transport.close()
+        if too_many > len(silent):
             idle.sort(key=lambda one: (one.requests_read > 0, one.progress.since))
-            for connection in idle[:too_many]:
-                connection.transport.close()
+            for one in idle[: too_many - len(silent)]:
+                one.transport.close()
 
     def make_room(self, connections: Iterable[Any]) -> None:
         """Refuse requests of which little has arrived, if they are many: bodies that hardly arrive must not take all places."""
@@ -288,8 +328,15 @@ class ConnectionWatch:
         self._drain()
         if counter % 10 == 0:
             now = time.monotonic()
+            self._end_silent(now - self._limits.head_seconds)
             for connection in _list_bounded(connections):
                 connection.progress.check(now)
+
+    def _end_silent(self, before: float) -> None:
+        for connection in [one for one, made_at in self.silent.items() if made_at <= before]:
+            del self.silent[connection]
+            connection.transport.write(_render_refusal(HTTPStatus.REQUEST_TIMEOUT))
+            connection.transport.close()
 
     def _drain(self) -> None:
         """Read a little of bodies whose request was answered, so that their senders see the answer."""

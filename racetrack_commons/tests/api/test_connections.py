@@ -5,7 +5,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from racetrack_commons.api.connections import ConnectionLimits
+from racetrack_commons.api.connections import BoundedConnection, ConnectionLimits
 from racetrack_commons.api.server import ServerLimits, create_server
 from racetrack_commons.testing.serving import wait_until
 
@@ -55,8 +55,14 @@ def connected(server):
 
 
 def ask(connection, request=REQUEST):
+    """Return the answer to a request; its head and its body may arrive one after the other."""
     connection.sendall(request)
-    return connection.recv(65536)
+    answer = connection.recv(65536)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+    while len(body) < int(length or 0) and (part := connection.recv(65536)):
+        answer, body = answer + part, body + part
+    return answer
 
 
 def read_to_the_end(connection):
@@ -148,6 +154,26 @@ def test_too_many_idle_connections_cost_the_oldest_ones_only():
         assert read_to_the_end(opened[0]) == b""
         for one in strangers:
             one.__exit__(None, None, None)
+
+
+def test_a_connection_that_has_sent_nothing_has_no_parser():
+    with serving(ConnectionLimits()) as server, connected(server) as connection:
+        wait_until(lambda: server.server_state.connections)
+        assert not any(
+            isinstance(one, BoundedConnection) for one in server.server_state.connections
+        )
+        connection.sendall(REQUEST[:3])
+        assert b" 200 " in ask(connection, REQUEST[3:])
+        assert all(isinstance(one, BoundedConnection) for one in server.server_state.connections)
+
+
+def test_connections_that_have_sent_nothing_end_with_the_server():
+    with ExitStack() as strangers:
+        with serving(ConnectionLimits()) as server:
+            opened = [strangers.enter_context(connected(server)) for _ in range(20)]
+            wait_until(lambda: len(server.server_state.connections) == 20)
+        assert [read_to_the_end(one) for one in opened] == [b""] * 20
+        assert not server.server_state.connections
 
 
 def test_requests_are_limited_and_idle_connections_do_not_count():

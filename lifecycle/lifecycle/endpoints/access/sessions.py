@@ -55,7 +55,7 @@ class UserProfileDto(BaseModel):
     is_staff: bool
 
 
-def read_client_address(request: Request, token: AuthToken, services: ServicesDep) -> str:
+async def read_client_address(request: Request, token: AuthToken, services: ServicesDep) -> str:
     """Return the address of the client, which a service such as PUB forwards, or a dashboard with the key for this."""
     config = services.config
     is_service = services.authenticator.is_of_service(token, AuthScope.CALL_JOB)
@@ -74,7 +74,7 @@ def _shows_key(request: Request, key: SecretStr | None) -> bool:
 ClientAddress = Annotated[str, Depends(read_client_address)]
 
 
-def read_credentials(payload: CredentialsPayload, address: ClientAddress) -> LoginCredentials:
+async def read_credentials(payload: CredentialsPayload, address: ClientAddress) -> LoginCredentials:
     """Return the name and password of a log-in, and the address that it comes from."""
     return LoginCredentials(payload.username, payload.password.get_secret_value(), address)
 

@@ -86,7 +86,8 @@ async def register(
     if not services.config.allow_registration:
         raise NotPermitted("registration is turned off here: ask an admin for an account")
     password = payload.password.get_secret_value()
-    run = services.threads.passwords.run
+    await services.threads.wait_to_register(address)
+    run = services.threads.registrations.run
     await run(services.users.begin_registration, address)
     await run(services.users.register, payload.username, password)
 

@@ -1,14 +1,8 @@
-"""Passwords: the check of their strength, and their hashes."""
+"""The check of a password's strength."""
 
-import base64
-import hashlib
-import hmac
 import string
-import threading
 from collections.abc import Iterator
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from racetrack_client.log.errors import ValidationError
 
 MIN_PASSWORD_LENGTH = 8
@@ -26,9 +20,6 @@ _ROWS = (
     "zxcvbnm",
 )
 _LOOK_ALIKES = str.maketrans("0134578@$!", "oieastbasi")
-_MOST_AT_ONCE = 2
-"""The number of hashes computed at once: each takes 19 MiB and a core, so further ones wait."""
-_OLDER_ALGORITHM = "pbkdf2_sha256"
 
 
 class WeakPassword(ValidationError):
@@ -54,42 +45,6 @@ def check_password_strength(password: str, username: str = "") -> None:
         raise WeakPassword("the password must not contain the username")
 
 
-class Passwords:
-    """Hashes passwords with argon2, and verifies those of older installations too."""
-
-    def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-        self._dummy_hash = self._hasher.hash("a user who does not exist")
-        self.turns = threading.BoundedSemaphore(_MOST_AT_ONCE)
-
-    def hash(self, password: str) -> str:
-        """Return the hash of a password, to be stored."""
-        with self.turns:
-            return self._hasher.hash(password)
-
-    def is_correct(self, password: str, stored: str | None) -> bool:
-        """Return whether the password matches the stored hash; without a hash, return False after the same time."""
-        with self.turns:
-            if stored is None:
-                self._verify(password, self._dummy_hash)
-                return False
-            if stored.startswith(f"{_OLDER_ALGORITHM}$"):
-                return _verify_older(password, stored)
-            return self._verify(password, stored)
-
-    def is_outdated(self, stored: str) -> bool:
-        """Return whether a correct password should be hashed again."""
-        if stored.startswith(f"{_OLDER_ALGORITHM}$"):
-            return True
-        return self._hasher.check_needs_rehash(stored)
-
-    def _verify(self, password: str, stored: str) -> bool:
-        try:
-            return self._hasher.verify(stored, password)
-        except (VerificationError, InvalidHashError):
-            return False
-
-
 def _is_along_a_row(text: str) -> bool:
     return any(text in row or text[::-1] in row for row in _ROWS)
 
@@ -105,19 +60,6 @@ def _list_cores(text: str) -> Iterator[str]:
 def _contains_name(text: str, username: str) -> bool:
     name = username.partition("@")[0].casefold()
     return len(name) >= _SHORTEST_NAME and name in text
-
-
-def _verify_older(password: str, stored: str) -> bool:
-    try:
-        _, iterations, salt, digest = stored.split("$")
-        expected = base64.b64decode(digest, validate=True)
-        rounds = int(iterations)
-    except ValueError:
-        return False
-    if rounds < 1:
-        return False
-    actual = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), rounds)
-    return hmac.compare_digest(actual, expected)
 
 
 _TEXT = """

@@ -1,0 +1,1 @@
+"""Passwords: their strength and their hashes."""
