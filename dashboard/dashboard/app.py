@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 from fastapi import APIRouter
+from nicegui import __version__ as library_version
 from nicegui import ui
 from prometheus_client import Gauge
 from racetrack_commons.api.app import ApiOptions, create_api_app
@@ -27,8 +28,8 @@ from dashboard.web.login import SessionRoutes
 from dashboard.web.proxy import LifecycleProxy
 from dashboard.web.security import SameOriginOnly
 from dashboard.web.session import BASE_PATH, SessionCookies
+from dashboard.web.static_files import STATIC, CompressedFiles
 
-_STATIC = Path(__file__).parent / "static"
 _MOST_UPSTREAM = 1000
 
 
@@ -56,7 +57,7 @@ def create_app(config: DashboardConfig) -> ASGIApp:
     cookies, key = SessionCookies(config.get_pub_url()), config.forwarding_key
     api.include_router(SessionRoutes(shared.api, cookies, key).router())
     api.include_router(LifecycleProxy(shared.http, config.lifecycle_url, key).router())
-    api.mount("/static", StaticFiles(directory=_STATIC))
+    api.mount("/static", StaticFiles(directory=STATIC))
     images = Path(config.docs_dir or SOURCE_DOCS) / "images"
     api.mount(IMAGES_PATH, StaticFiles(directory=images, check_dir=False))
     Site(shared).add_pages()
@@ -67,7 +68,7 @@ def create_app(config: DashboardConfig) -> ASGIApp:
         show_welcome_message=False,
         reconnect_timeout=20,
     )
-    return SameOriginOnly(api)
+    return SameOriginOnly(CompressedFiles(api, library_version))
 
 
 def create_probes(shared: SharedServices) -> Probes:

@@ -8,6 +8,7 @@ from nicegui import ui
 from dashboard.links import PageLink
 from dashboard.visit import Visit, make_path
 from dashboard.web.session import BASE_PATH
+from dashboard.web.static_files import make_static_path
 
 _SITE_COLOURS = {"test": "#1B5E20", "preprod": "#EE6B00", "prod": "#B71C1C"}
 THEME_COOKIE = "racetrack_theme"
@@ -43,9 +44,8 @@ NAVIGATION = [
 
 def add_head(theme: str, title: str) -> None:
     """Load the styles and scripts of all pages, and choose the theme."""
-    static = f"{BASE_PATH}/static"
-    ui.add_head_html(f'<link rel="stylesheet" href="{static}/dashboard.css">')
-    ui.add_head_html(f'<script defer src="{static}/dashboard.js"></script>')
+    ui.add_head_html(f'<link rel="stylesheet" href="{make_static_path("dashboard.css")}">')
+    ui.add_head_html(f'<script defer src="{make_static_path("dashboard.js")}"></script>')
     ui.page_title(title)
     ui.colors(primary="#3b5bdb", positive="#1b6e3c", negative="#b3261e")
     ui.dark_mode({"dark": True, "light": False}.get(theme))

@@ -1,5 +1,6 @@
 """The site: which page is at which path, and what a browser gets before it has a session."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -70,6 +71,7 @@ PUBLIC_PAGES: dict[str, Callable[[SharedServices, Request], None]] = {
 """The pages that need no session."""
 _OLD_PREFIX = "/ui"
 _PAGE_SECONDS = 15
+_LONGEST_WAIT_SECONDS = 0.5
 
 
 class Site:
@@ -109,7 +111,8 @@ class Site:
             await shell.load()
         shell.mark_page(request.url.path)
         client.sub_pages_router.on_path_changed(shell.mark_page)
-        PagePlace(PAGES, data={"visit": visit}).classes("w-full").props("id=main")
+        place = PagePlace(PAGES, data={"visit": visit})
+        await place.classes("w-full").props("id=main").await_page()
         return None
 
     async def _open_visit(self, request: Request, client: Client) -> Visit:
@@ -123,6 +126,11 @@ class Site:
 
 class PagePlace(ui.sub_pages):
     """The place of the page that the path chooses."""
+
+    async def await_page(self) -> None:
+        """Wait until the page is built, so that a browser shows it at once; a slow page follows its frame."""
+        if building := set(self._active_tasks):
+            await asyncio.wait(building, timeout=_LONGEST_WAIT_SECONDS)
 
     def _render_404(self) -> None:
         add_heading("There is no such page")

@@ -2,6 +2,8 @@
 (() => {
   const units = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   const words = new Intl.RelativeTimeFormat("en", {numeric: "always"});
+  // One format for all of them: `toLocaleString` would make one for each.
+  const moments = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "medium"});
 
   const describe = (seconds) => {
     const age = Date.now() / 1000 - seconds;
@@ -13,7 +15,7 @@
     const seconds = Number(element.dataset.at);
     const text = seconds ? describe(seconds) : "never";
     if (element.textContent !== text) element.textContent = text;
-    const title = seconds ? new Date(seconds * 1000).toLocaleString() : "";
+    const title = seconds ? moments.format(seconds * 1000) : "";
     if (element.title !== title) element.title = title;
   };
   const showAll = () => document.querySelectorAll("time.rt-ago").forEach(show);
