@@ -23,35 +23,37 @@ class JobIndex:
     """The jobs of the platform. Several threads use it, with units of work that only read."""
 
     def __init__(self) -> None:
-        self._newest = _Jobs()
+        self._newest = SeenJobs()
 
-    def find(self, uow: UnitOfWork, wanted: WantedJobs, sight: Sight) -> list[IndexedJob]:
-        """Return the wanted jobs that the caller may see, in their order; no two have the same place in it."""
+    def read(self, uow: UnitOfWork, sight: Sight) -> "SeenJobs":
+        """Return the jobs that the caller may see, as they are now."""
         jobs = self._read(uow)
-        if not sight.is_complete:
-            jobs = jobs.keep(uow.job_lists.list_seen(sight))
-        found = _filter(jobs.arrange(wanted.order), wanted)
-        return found[::-1] if wanted.is_reversed else found
+        return jobs if sight.is_complete else jobs.keep(uow.job_lists.list_seen(sight))
 
-    def _read(self, uow: UnitOfWork) -> "_Jobs":
+    def _read(self, uow: UnitOfWork) -> "SeenJobs":
         known = self._newest
         changes = uow.job_lists.read_changes(known.next_number)
         jobs = known.apply(changes)
         if len(jobs.by_name) != changes.total or changes.next_number < known.next_number:
             # Jobs are gone, or the database was restored from a backup.
-            jobs = _Jobs().apply(uow.job_lists.read_changes(0))
+            jobs = SeenJobs().apply(uow.job_lists.read_changes(0))
         self._newest = jobs
         return jobs
 
 
 @dataclass(frozen=True)
-class _Jobs:
-    """All jobs at one moment, by name; the highest version of a family first."""
+class SeenJobs:
+    """The jobs that a caller may see, at one moment, by name; the highest version of a family first."""
 
     by_name: Sequence[IndexedJob] = ()
     next_number: int = 0
     arranged: dict[JobOrder, Sequence[IndexedJob]] = field(default_factory=dict, compare=False)
     """The same jobs in the orders that were asked for."""
+
+    def find(self, wanted: WantedJobs) -> list[IndexedJob]:
+        """Return the wanted jobs, in their order; no two have the same place in it."""
+        found = _filter(self.arrange(wanted.order), wanted)
+        return found[::-1] if wanted.is_reversed else found
 
     def arrange(self, order: JobOrder) -> Sequence[IndexedJob]:
         """Return the jobs in an order; those that are equal in it are sorted by name."""
@@ -59,11 +61,11 @@ class _Jobs:
             self.arranged[order] = _sort(self.by_name, order)
         return self.arranged[order]
 
-    def keep(self, ids: Collection[str]) -> "_Jobs":
+    def keep(self, ids: Collection[str]) -> "SeenJobs":
         """Return the jobs with these ids."""
-        return _Jobs([job for job in self.by_name if job.id in ids], self.next_number)
+        return SeenJobs([job for job in self.by_name if job.id in ids], self.next_number)
 
-    def apply(self, changes: JobChanges) -> "_Jobs":
+    def apply(self, changes: JobChanges) -> "SeenJobs":
         """Return the jobs after the changes."""
         if not changes.changed:
             return replace(self, next_number=changes.next_number)
@@ -71,7 +73,7 @@ class _Jobs:
         jobs = [job for job in self.by_name if job.id not in ids]
         # Sorting is fast, because most of them are sorted.
         by_name = sorted([*jobs, *changes.changed], key=attrgetter("name_key"))
-        return _Jobs(by_name, changes.next_number)
+        return SeenJobs(by_name, changes.next_number)
 
 
 def _filter(jobs: Sequence[IndexedJob], wanted: WantedJobs) -> list[IndexedJob]:

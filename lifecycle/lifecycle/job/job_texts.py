@@ -14,7 +14,7 @@ from lifecycle.database.unit_of_work import UnitOfWork
 from lifecycle.domain.auth import Sight
 from lifecycle.domain.indexed_jobs import IndexedJob
 from lifecycle.domain.listed_jobs import Page, StoredJob, WantedJobs
-from lifecycle.job.job_index import JobIndex
+from lifecycle.job.job_index import JobIndex, SeenJobs
 
 _BY_NAME = attrgetter("name", "version")
 _MOST_TEXTS = 50_000
@@ -62,6 +62,15 @@ class JobPage:
     """The number of jobs on all pages."""
 
 
+@dataclass(frozen=True)
+class FoundJobs:
+    """All jobs that a caller may see, and those of them that a search has found."""
+
+    seen: list[JobText]
+    found: list[str]
+    """The ids of the found jobs, in their order."""
+
+
 class JobTexts:
     """The texts of jobs that were listed before; it is used from several threads."""
 
@@ -72,18 +81,22 @@ class JobTexts:
 
     def list_all(self, uow: UnitOfWork, sight: Sight) -> list[JobText]:
         """List all jobs that the caller may see: the last deployed first, or by name if the caller may not see all."""
-        texts = self._collect(uow, self._index.find(uow, WantedJobs(), sight))
-        return texts if sight.is_complete else sorted(texts, key=_BY_NAME)
+        return self._list_all(uow, self._index.read(uow, sight), sight)
 
     def read_page(self, uow: UnitOfWork, wanted: WantedJobs, sight: Sight, page: Page) -> JobPage:
         """Return a page of the wanted jobs that the caller may see, in their order."""
-        found = self._index.find(uow, wanted, sight)
+        found = self._index.read(uow, sight).find(wanted)
         jobs = found[page.offset : page.offset + page.limit]
         return JobPage(self._collect(uow, jobs), len(found))
 
-    def list_ids(self, uow: UnitOfWork, wanted: WantedJobs, sight: Sight) -> list[str]:
-        """List the ids of all wanted jobs that the caller may see, in their order."""
-        return [job.id for job in self._index.find(uow, wanted, sight)]
+    def search(self, uow: UnitOfWork, wanted: WantedJobs, sight: Sight) -> FoundJobs:
+        """Return the wanted jobs among all that the caller may see, both of one moment."""
+        seen = self._index.read(uow, sight)
+        return FoundJobs(self._list_all(uow, seen, sight), [job.id for job in seen.find(wanted)])
+
+    def _list_all(self, uow: UnitOfWork, seen: SeenJobs, sight: Sight) -> list[JobText]:
+        texts = self._collect(uow, seen.find(WantedJobs()))
+        return texts if sight.is_complete else sorted(texts, key=_BY_NAME)
 
     def _collect(self, uow: UnitOfWork, jobs: Sequence[IndexedJob]) -> list[JobText]:
         """Return the texts of these jobs, in their order; those that are gone meanwhile are left out."""

@@ -23,7 +23,7 @@ BY_NAME = WantedJobs(order=JobOrder.NAME)
 
 
 def list_names(uow: UnitOfWork, **wanted) -> list[str]:
-    found = JobIndex().find(uow, WantedJobs(**wanted), EVERYTHING)
+    found = JobIndex().read(uow, EVERYTHING).find(WantedJobs(**wanted))
     return [f"{job.name} {job.version}" for job in found]
 
 
@@ -139,13 +139,13 @@ def test_lists_have_what_the_rule_for_one_job_allows(uow: UnitOfWork):
         sight = get_sight(uow, subject, AuthScope.READ_JOB)
         permitted = {job.id for job in list_permitted_jobs(uow, subject, AuthScope.READ_JOB, jobs)}
 
-        assert {job.id for job in index.find(uow, WantedJobs(), sight)} == permitted
+        assert {job.id for job in index.read(uow, sight).find(WantedJobs())} == permitted
         assert {job.id for job in uow.job_lists.list_summaries(sight)} == permitted
 
 
 def test_a_caller_without_a_stored_subject_sees_nothing(uow: UnitOfWork):
     uow.jobs.save(a_job())
-    assert JobIndex().find(uow, WantedJobs(), Sight(AuthScope.READ_JOB)) == []
+    assert JobIndex().read(uow, Sight(AuthScope.READ_JOB)).find(WantedJobs()) == []
 
 
 def test_another_manifest_brings_another_owner(uow: UnitOfWork):
@@ -164,7 +164,7 @@ def index() -> JobIndex:
 
 def read(index: JobIndex, unit_of_work: UnitOfWorkFactory) -> list[tuple[str, str]]:
     with unit_of_work.reading() as uow:
-        return [(job.name, job.status) for job in index.find(uow, BY_NAME, EVERYTHING)]
+        return [(job.name, job.status) for job in index.read(uow, EVERYTHING).find(BY_NAME)]
 
 
 def save(unit_of_work: UnitOfWorkFactory, *names: str, status: str = "running") -> None:

@@ -89,14 +89,15 @@ def get_portfolio(
     jobs: ReadableJobsDep, query: Annotated[PortfolioQuery, Query()], request: Request
 ) -> Response:
     """Rate the jobs by how much their removal is worth, the highest first unless the page has another order."""
-    texts = jobs.services.job_texts
-    rated = rate_jobs(texts.list_all(jobs.uow, jobs.sight), jobs.services.clock.now())
+    texts, now = jobs.services.job_texts, jobs.services.clock.now()
     total = None
     if query.is_page:
         page = query.read_page()
-        found = texts.list_ids(jobs.uow, query.read_jobs(), jobs.sight)
-        rated = _arrange(rated, found, query.read_order())
+        searched = texts.search(jobs.uow, query.read_jobs(), jobs.sight)
+        rated = _arrange(rate_jobs(searched.seen, now), searched.found, query.read_order())
         total, rated = len(rated), rated[page.offset : page.offset + page.limit]
+    else:
+        rated = rate_jobs(texts.list_all(jobs.uow, jobs.sight), now)
     written = [_write_rated(each, query) for each in rated]
     return answer_list(request, written, lambda: _join(written), total)
 
