@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from racetrack_client.log.errors import EntityNotFound, ValidationError
+from racetrack_commons.entities.records import RecordCondition
 from sqlalchemy import Column, Select, Table
 from sqlalchemy.orm import joinedload
 
@@ -95,11 +96,19 @@ class RecordTable:
 
 
 @dataclass(frozen=True)
+class RecordFilter:
+    """The records that a query finds: those that have all these values, and meet all these conditions."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Values by column; None matches columns without a value."""
+    conditions: Sequence[RecordCondition] = ()
+
+
+@dataclass(frozen=True)
 class RecordQuery:
     """The records to list, and the columns of each."""
 
-    filters: Mapping[str, Any] = field(default_factory=dict)
-    """Values by column; None matches columns without a value."""
+    filter: RecordFilter = field(default_factory=RecordFilter)
     order_by: Sequence[str] = ()
     """Names of columns; a leading minus sorts in descending order."""
     columns: Sequence[str] = ()

@@ -4,9 +4,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 from racetrack_commons.api.guard_first import LARGE_BODY_BYTES
+from racetrack_commons.entities.records import RecordCondition
 
 from lifecycle.database.record_tables import (
     RECORD_TABLES,
+    RecordFilter,
     RecordQuery,
     RecordTable,
     get_record_table,
@@ -15,6 +17,7 @@ from lifecycle.endpoints.dependencies import ReadingDep, ServicesDep, StaffUser,
 
 router = make_router("/api/v1/records", "records", max_body_size=LARGE_BODY_BYTES)
 _LARGEST = 2**31 - 1
+_MOST_CONDITIONS = 20
 
 
 class TableMetadata(BaseModel):
@@ -37,9 +40,15 @@ class CountPayload(BaseModel):
 
     filters: dict[str, Any] | None = None
     """Values that columns must equal; null matches records without a value."""
+    conditions: list[RecordCondition] = Field([], max_length=_MOST_CONDITIONS)
+    """Other comparisons of columns with values."""
+
+    def read(self) -> RecordFilter:
+        """Return the filter."""
+        return RecordFilter(self.filters or {}, self.conditions)
 
 
-class ListPayload(BaseModel):
+class ListPayload(CountPayload):
     """The filter, order, page and columns of the records to list."""
 
     offset: int = Field(0, ge=0, le=_LARGEST)
@@ -47,7 +56,6 @@ class ListPayload(BaseModel):
     """Null or 0 means all."""
     order_by: list[str] | None = None
     """A minus before a column's name sorts from high to low."""
-    filters: dict[str, Any] | None = None
     columns: list[str] | None = None
     """Null or empty means all."""
 
@@ -56,6 +64,14 @@ class NamesPayload(BaseModel):
     """The ids of the records to name."""
 
     record_ids: list[str] = Field(max_length=10_000)
+
+
+class SearchPayload(BaseModel):
+    """The words of a search for records by their names."""
+
+    search: str = Field("", max_length=200)
+    """Words; each must be in the name."""
+    limit: int = Field(20, ge=1, le=100)
 
 
 class NamesResult(BaseModel):
@@ -99,14 +115,20 @@ def get_metadata(table: str, _: StaffUser) -> TableMetadata:
 @router.post("/table/{table}/count")
 def count_records(table: str, payload: CountPayload, _: StaffUser, uow: ReadingDep) -> int:
     """Count records."""
-    return uow.records.count(get_record_table(table), payload.filters or {})
+    return uow.records.count(get_record_table(table), payload.read())
 
 
 @router.post("/table/{table}/list")
 def list_records(table: str, payload: ListPayload, _: StaffUser, uow: ReadingDep) -> RecordsResult:
     """List records."""
     known = get_record_table(table)
-    wanted = RecordQuery(**{name: value for name, value in payload if value})
+    wanted = RecordQuery(
+        payload.read(),
+        payload.order_by or (),
+        payload.columns or (),
+        payload.offset,
+        payload.limit or 0,
+    )
     return RecordsResult(
         columns=payload.columns or list(known.columns),
         primary_key_column=known.primary_key.name,
@@ -118,6 +140,14 @@ def list_records(table: str, payload: ListPayload, _: StaffUser, uow: ReadingDep
 def list_names(table: str, payload: NamesPayload, _: StaffUser, uow: ReadingDep) -> NamesResult:
     """Show the names that people give to records."""
     names = uow.records.list_names(get_record_table(table), payload.record_ids)
+    return NamesResult(id_to_name=names)
+
+
+@router.post("/table/{table}/search")
+def search_names(table: str, payload: SearchPayload, _: StaffUser, uow: ReadingDep) -> NamesResult:
+    """Find records by the names that people give to them, in the order of the names."""
+    words = payload.search.split()
+    names = uow.records.search_names(get_record_table(table), words, payload.limit)
     return NamesResult(id_to_name=names)
 
 

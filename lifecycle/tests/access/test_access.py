@@ -103,6 +103,7 @@ EXAMPLES = {
     "POST /api/v1/records/table/{table}/count": Example({}),
     "POST /api/v1/records/table/{table}/list": Example({}),
     "POST /api/v1/records/table/{table}/names": Example({"record_ids": []}),
+    "POST /api/v1/records/table/{table}/search": Example({}),
     "GET /api/v1/records/table/{table}/id/{record_id}": Example(answer=404),
     "PUT /api/v1/records/table/{table}/id/{record_id}": Example({"fields": {}}, answer=404),
     "DELETE /api/v1/records/table/{table}/id/{record_id}": Example(answer=404),

@@ -128,6 +128,10 @@ def test_filters_are_typed_by_their_column(staff, app_uow):
         ("table/auth_user/list", {"filters": {"id": 2**70}}, 400),
         ("table/auth_user/list", {"filters": {"is_staff": "perhaps"}}, 400),
         ("table/auth_user/list", {"filters": {"password": "x"}}, 400),
+        ("table/auth_user/list", {"conditions": [{"column": "password"}]}, 400),
+        ("table/auth_user/count", {"conditions": [{"column": "id", "operator": "like"}]}, 422),
+        ("table/auth_user/count", {"conditions": [{"column": "id", "value": 1}] * 21}, 422),
+        ("table/auth_user/search", {"limit": 101}, 422),
         ("table/registry_trashjob/list", {"filters": {"age_days": "nan"}}, 400),
         ("table/registry_job", {"fields": {"nothing": 1}}, 400),
         ("table/registry_job", {"fields": {"name": 1}}, 400),
@@ -169,6 +173,15 @@ def test_records_are_named(staff, app_uow):
     ]
     assert name("registry_setting", "x") == {"id_to_name": {}}
     assert "error" in name("registry_esc", esc.id, "gone")
+
+
+def test_conditions_and_names_find_records(staff, families):
+    table = "registry_jobfamily"
+    condition = {"column": "name", "operator": "above", "value": "a"}
+    assert [each["name"] for each in staff.list(table, conditions=[condition])] == ["b", "c"]
+    assert staff.ask("POST", f"table/{table}/count", {"conditions": [condition]}).json() == 2
+    found = staff.ask("POST", f"table/{table}/search", {"search": "c"}).json()["id_to_name"]
+    assert list(found.values()) == ["c"]
 
 
 def test_only_staff_sees_records(client, internal):

@@ -4,12 +4,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from racetrack_client.log.errors import EntityNotFound, ValidationError
-from sqlalchemy import Column, ColumnElement, func, select
+from racetrack_commons.entities.records import RecordCondition, RecordOperator
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    ColumnElement,
+    LargeBinary,
+    String,
+    Text,
+    cast,
+    func,
+    not_,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from lifecycle.database.record_tables import (
     Record,
     RecordChange,
+    RecordFilter,
     RecordQuery,
     RecordTable,
     name_record,
@@ -23,8 +38,13 @@ from lifecycle.database.record_values import (
     parse_value,
 )
 from lifecycle.database.session import require_found
-from lifecycle.database.tables.auth import AuthSubjectRow
-from lifecycle.database.tables.base import Base
+from lifecycle.database.tables.auth import AuthSubjectRow, EscRow, UserRow
+from lifecycle.database.tables.base import Base, CommaList
+from lifecycle.database.tables.job import JobFamilyRow
+
+_TEXTS = (String, CommaList, JSON)
+_EMPTY_JSON = ("null", "{}", "[]", '""')
+_WITHOUT_ORDER = (Boolean, CommaList, JSON, LargeBinary)
 
 
 class RecordRepository:
@@ -33,15 +53,15 @@ class RecordRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def count(self, table: RecordTable, filters: Mapping[str, Any]) -> int:
-        """Return how many records have these values."""
-        query = select(func.count()).select_from(table.row).where(*_make_conditions(table, filters))
+    def count(self, table: RecordTable, wanted: RecordFilter) -> int:
+        """Return how many records the filter lets pass."""
+        query = select(func.count()).select_from(table.row).where(*_make_conditions(table, wanted))
         return self._session.scalars(query).one()
 
     def list(self, table: RecordTable, wanted: RecordQuery) -> list[Record]:
         """List the records, and of each the columns, that the query asks for."""
         columns = [table.get_column(name) for name in wanted.columns or table.columns]
-        query = select(*columns).where(*_make_conditions(table, wanted.filters))
+        query = select(*columns).where(*_make_conditions(table, wanted.filter))
         query = query.order_by(*(_make_order(table, name) for name in wanted.order_by))
         if wanted.limit:
             query = query.limit(wanted.limit)
@@ -100,6 +120,20 @@ class RecordRepository:
             raise EntityNotFound(f"table {table.name} has no record {', '.join(missing)}")
         return {key: name_record(table, rows[str(value)]) for key, value in parsed.items()}
 
+    def search_names(self, table: RecordTable, words: Sequence[str], limit: int) -> dict[str, str]:
+        """Return the names of records that have each word in their name, by their keys and in the names' order."""
+        columns = _list_name_columns(table)
+        query = select(table.row)
+        if table.row is AuthSubjectRow:
+            for holder in (AuthSubjectRow.user, AuthSubjectRow.esc, AuthSubjectRow.job_family):
+                query = query.outerjoin(holder)
+            query = with_holder(query)
+        for word in words:
+            query = query.where(or_(*(each.icontains(word, autoescape=True) for each in columns)))
+        query = query.order_by(*columns, table.primary_key).limit(limit if columns else 0)
+        rows = self._session.scalars(query)
+        return {describe_key(row): name_record(table, row) for row in rows}
+
     def remove(self, table: RecordTable, key: str) -> None:
         """Delete a record; the database deletes the rows that belong to it. Raises EntityNotFound."""
         self._session.delete(self._get_row(table, key))
@@ -108,6 +142,12 @@ class RecordRepository:
     def _get_row(self, table: RecordTable, key: str) -> Base:
         row = self._session.get(table.row, parse_value(table.primary_key, key))
         return require_found(row, f"table {table.name} has no record {key!r}")
+
+
+def _list_name_columns(table: RecordTable) -> list[Any]:
+    if table.row is AuthSubjectRow:
+        return [UserRow.username, EscRow.name, JobFamilyRow.name]
+    return [table.get_column(name) for name in table.name_columns]
 
 
 def _parse(table: RecordTable, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,13 +165,56 @@ def _dump(table: RecordTable, column: Column[Any], value: Any) -> Any:
     return dump_column(column, value)
 
 
-def _make_conditions(table: RecordTable, filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
-    conditions = []
-    for name, value in filters.items():
-        column = _get_open_column(table, name)
-        parsed = parse_value(column, value)
-        conditions.append(column.is_(None) if parsed is None else column == parsed)
-    return conditions
+def _make_conditions(table: RecordTable, wanted: RecordFilter) -> list[ColumnElement[bool]]:
+    return [
+        *(_equals(_get_open_column(table, name), value) for name, value in wanted.values.items()),
+        *(_compare(_get_open_column(table, each.column), each) for each in wanted.conditions),
+    ]
+
+
+def _compare(column: Column[Any], condition: RecordCondition) -> ColumnElement[bool]:
+    match condition.operator:
+        case RecordOperator.EQUAL:
+            return _equals(column, condition.value)
+        case RecordOperator.UNEQUAL:
+            return column.is_distinct_from(parse_value(column, condition.value))
+        case RecordOperator.CONTAINS:
+            return _contains(column, condition.value)
+        case RecordOperator.BELOW | RecordOperator.ABOVE:
+            return _is_beyond(column, condition)
+        case RecordOperator.EMPTY:
+            return _is_empty(column)
+        case RecordOperator.FILLED:
+            return not_(_is_empty(column))
+
+
+def _equals(column: Column[Any], value: Any) -> ColumnElement[bool]:
+    parsed = parse_value(column, value)
+    return column.is_(None) if parsed is None else column == parsed
+
+
+def _contains(column: Column[Any], value: Any) -> ColumnElement[bool]:
+    if not isinstance(column.type, _TEXTS):
+        raise ValidationError(f"column {column.name} is no text: compare it in another way")
+    return cast(column, Text).icontains(str(value or ""), autoescape=True)
+
+
+def _is_beyond(column: Column[Any], condition: RecordCondition) -> ColumnElement[bool]:
+    if isinstance(column.type, _WITHOUT_ORDER):
+        raise ValidationError(f"the values of column {column.name} have no order")
+    bound = parse_value(column, condition.value)
+    if bound is None:
+        raise ValidationError(f"column {column.name}: give a value to compare with")
+    is_below = condition.operator is RecordOperator.BELOW
+    beyond: ColumnElement[bool] = column < bound if is_below else column > bound
+    return beyond
+
+
+def _is_empty(column: Column[Any]) -> ColumnElement[bool]:
+    if not isinstance(column.type, String | JSON):
+        return column.is_(None)
+    blanks = _EMPTY_JSON if isinstance(column.type, JSON) else ("",)
+    return or_(column.is_(None), cast(column, Text).in_(blanks))
 
 
 def _make_order(table: RecordTable, name: str) -> ColumnElement[Any]:
