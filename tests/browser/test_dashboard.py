@@ -166,7 +166,10 @@ def test_a_manifest_is_edited_and_saved(page, stack, job_directory):
     expect(page.get_by_role("button", name=re.compile(r"Line \d+"))).to_be_visible()
     expect(page.get_by_role("button", name="Save …")).to_be_disabled()
     page.keyboard.press("Shift+Home")
-    page.keyboard.press("Delete")
+    page.keyboard.type("repl")
+    expect(page.get_by_role("option", name="replicas")).to_be_visible()
+    page.keyboard.press("Enter")
+    page.keyboard.type("2")
     expect(page.get_by_text("The manifest is valid.")).to_be_visible()
 
     page.get_by_role("button", name="Save …").click()
@@ -175,7 +178,7 @@ def test_a_manifest_is_edited_and_saved(page, stack, job_directory):
 
     expect(page.get_by_text("The manifest is saved.")).to_be_visible()
     manifest = stack.api("GET", "job/edited/0.0.1/manifest").json()["manifest_yaml"]
-    assert "labels: {team: blue}" in manifest
+    assert manifest.endswith("labels: {team: blue}\nreplicas: 2")
 
 
 def test_a_permission_is_granted_explained_and_revoked(page, stack, job_directory):

@@ -1,9 +1,13 @@
 """A code editor with a name, which follows the theme, and a list of differences between two texts."""
 
 import difflib
-from typing import Literal
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from nicegui import ui
+
+from dashboard.web.static_files import make_static_path
 
 
 def add_editor(label: str, text: str, language: Literal["YAML", "JSON"]) -> ui.codemirror:
@@ -16,6 +20,15 @@ def add_editor(label: str, text: str, language: Literal["YAML", "JSON"]) -> ui.c
     with frame:
         return ui.codemirror(
             text, language=language, theme="githubLight", indent="  ", line_wrapping=True
+        )
+
+
+def complete_keys(editor: ui.codemirror, keys: Sequence[Mapping[str, Any]]) -> None:
+    """Let an editor of YAML complete keys and values: each has `key`, `kind`, `description` and `values`."""
+    script = make_static_path("completion.js")
+    with editor.client:
+        ui.run_javascript(
+            f"import('{script}').then(it => it.completeKeys({editor.id}, {json.dumps(keys)}))"
         )
 
 

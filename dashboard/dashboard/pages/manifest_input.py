@@ -6,7 +6,7 @@ from nicegui import background_tasks, ui
 from racetrack_commons.entities.manifests import ManifestProblem, ManifestReview
 
 from dashboard.client.api import ApiError, LifecycleAway, LoggedOut
-from dashboard.components.editor import add_editor
+from dashboard.components.editor import add_editor, complete_keys
 from dashboard.components.plain_table import PlainTable
 from dashboard.components.server_table import TableColumn
 from dashboard.pages.manifest_keys import list_keys
@@ -40,6 +40,9 @@ class ManifestInput:
         self._keys = keys
         self.box.on_value_change(self._review_soon)
         self._review_soon()
+        background_tasks.create(
+            self._offer_keys(), name="completion of a manifest", context=self.box
+        )
 
     @property
     def text(self) -> str:
@@ -81,6 +84,11 @@ class ManifestInput:
                 button = ui.button(f"Line {line}", on_click=lambda: self.box.reveal_line(line))
                 button.props("flat dense no-caps")
             ui.label(": ".join(filter(None, (problem.path, problem.message)))).classes("rt-wrap")
+
+    async def _offer_keys(self) -> None:
+        """Let the editor complete keys and values."""
+        with self._visit.reporting("The editor can't complete keys"):
+            complete_keys(self.box, list_keys(await self._visit.api.get("manifest/schema")))
 
     async def _show_keys(self) -> None:
         """Fetch the keys when they are looked at first."""

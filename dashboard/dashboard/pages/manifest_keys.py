@@ -24,10 +24,15 @@ def _list_keys(part: dict[str, Any], parts: dict[str, Any], prefix: str) -> Iter
             "key": key,
             "kind": _describe_kinds(kinds, is_required=name in required),
             "description": facts.get("description", ""),
+            "values": [value for kind in kinds for value in _list_values(kind)],
         }
         for kind in kinds:
             if inner := parts.get(kind.get("$ref", "").removeprefix(_DEFINITION)):
                 yield from _list_keys(inner, parts, f"{key}.")
+
+
+def _list_values(kind: dict[str, Any]) -> list[str]:
+    return ["true", "false"] if kind.get("type") == "boolean" else [*map(str, kind.get("enum", ()))]
 
 
 def _describe_kinds(kinds: list[dict[str, Any]], *, is_required: bool) -> str:

@@ -8,6 +8,7 @@ def test_each_key_of_a_manifest_is_listed_with_its_meaning():
     assert KEYS["name"]["kind"] == "text, required"
     assert KEYS["replicas"]["kind"] == "integer"
     assert KEYS["build_context"]["kind"] == "local or git"
+    assert KEYS["build_context"]["values"] == ["local", "git"]
     assert KEYS["public_endpoints"]["kind"] == "list of texts"
     assert all(row["description"] for row in KEYS.values())
 

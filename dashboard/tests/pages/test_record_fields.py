@@ -4,6 +4,7 @@ from dashboard.pages.platform.record_fields import list_fields, make_cell
 METADATA = {
     "table_name": "registry_authtoken",
     "primary_key_column": "id",
+    "foreign_keys": {"note": "registry_esc"},
     "all_columns": ["id", "token", "active", "count", "note", "scope", "raw"],
     "column_types": {
         "id": "str",
@@ -39,3 +40,8 @@ def test_texts_of_the_form_become_values_of_the_type():
 
 def test_scopes_are_chosen():
     assert "call_job" in FIELDS["scope"].choices
+
+
+def test_a_foreign_key_knows_its_table():
+    tables = {name: field.foreign_table for name, field in FIELDS.items() if field.foreign_table}
+    assert tables == {"note": "registry_esc"}

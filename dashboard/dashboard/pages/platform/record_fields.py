@@ -25,6 +25,8 @@ class RecordField:
     is_fixed: bool
     """True if it can't be changed: the key, secrets, and what has no text."""
     choices: tuple[str, ...] = ()
+    foreign_table: str = ""
+    """The table whose records the column refers to."""
 
     def to_text(self, value: Any) -> str:
         """Return a value as a text that the form shows."""
@@ -65,7 +67,8 @@ def _make_field(metadata: Mapping[str, Any], name: str) -> RecordField:
     is_key = name == metadata["primary_key_column"] and name != "name"
     is_fixed = is_key or kind in _FIXED_TYPES or name in _SECRET_COLUMNS
     choices = _list_choices(str(metadata["table_name"]), name)
-    return RecordField(name, kind, optional == "None", is_fixed, choices)
+    foreign_table = metadata["foreign_keys"].get(name, "")
+    return RecordField(name, kind, optional == "None", is_fixed, choices, foreign_table)
 
 
 def _list_choices(table: str, column: str) -> tuple[str, ...]:

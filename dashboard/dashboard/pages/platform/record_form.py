@@ -1,5 +1,6 @@
 """The form of a record: a field for each column of its table."""
 
+import asyncio
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -8,6 +9,7 @@ from nicegui import ui
 from dashboard.components.dialogs import confirm
 from dashboard.components.parts import add_heading, refuse_non_staff
 from dashboard.links import PageLink
+from dashboard.pages.platform.record_choice import RecordChoice
 from dashboard.pages.platform.record_fields import RecordField, list_fields
 from dashboard.pages.platform.record_pages import may_write
 from dashboard.visit import Visit, make_path
@@ -22,7 +24,7 @@ async def show_record(visit: Visit, table: str, record_id: str) -> None:
     path = f"records/table/{quote(name, safe='')}"
     metadata = await visit.api.get(f"{path}/metadata")
     record = await visit.api.get(f"{path}/id/{quote(key, safe='')}")
-    RecordForm(visit, metadata, record["fields"]).build_for(key)
+    await RecordForm(visit, metadata, record["fields"]).build_for(key)
 
 
 async def show_new_record(visit: Visit, table: str) -> None:
@@ -30,7 +32,7 @@ async def show_new_record(visit: Visit, table: str) -> None:
     if refuse_non_staff(visit, "Record"):
         return
     metadata = await visit.api.get(f"records/table/{quote(unquote(table), safe='')}/metadata")
-    RecordForm(visit, metadata, {}).build_new()
+    await RecordForm(visit, metadata, {}).build_new()
 
 
 class RecordForm:
@@ -45,7 +47,7 @@ class RecordForm:
         self._values = values
         self._boxes: dict[str, Any] = {}
 
-    def build_for(self, key: str) -> None:
+    async def build_for(self, key: str) -> None:
         """Add the fields of a row, and the buttons that save and delete it."""
         self._add_fields(f"{self._title} {key}")
         path = f"{self._path}/id/{quote(key, safe='')}"
@@ -67,8 +69,9 @@ class RecordForm:
                 ui.button("Delete", on_click=delete).props("outline no-caps color=negative"),
             ]
         self._restrict(buttons)
+        await self._load_choices()
 
-    def build_new(self) -> None:
+    async def build_new(self) -> None:
         """Add empty fields, and the button that creates the row."""
         self._add_fields(f"New {self._title}")
 
@@ -77,6 +80,7 @@ class RecordForm:
                 await self._send("POST", self._path)
 
         self._restrict([ui.button("Create", on_click=create).props("unelevated no-caps")])
+        await self._load_choices()
 
     async def _send(self, method: str, path: str) -> None:
         try:
@@ -116,9 +120,15 @@ class RecordForm:
             known = text if text in field.choices else None
             box = ui.select(list(field.choices), label=label, value=known)
             self._boxes[field.name] = box.props("outlined dense").classes("w-full")
+        elif field.foreign_table:
+            self._boxes[field.name] = RecordChoice(self._visit, field.foreign_table, label, text)
         else:
             area = ui.textarea(label, value=text).props("outlined dense autogrow")
             self._boxes[field.name] = area.classes("w-full")
+
+    async def _load_choices(self) -> None:
+        choices = [box for box in self._boxes.values() if isinstance(box, RecordChoice)]
+        await asyncio.gather(*(choice.load() for choice in choices))
 
     def _restrict(self, buttons: list[ui.button]) -> None:
         if not may_write(self._visit, self._table):

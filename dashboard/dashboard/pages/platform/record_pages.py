@@ -1,23 +1,35 @@
 """The pages of records: the rows of any table, for staff."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
 from nicegui import PageArguments, ui
-from racetrack_commons.entities.records import SECURITY_TABLES
+from racetrack_commons.entities.records import SECURITY_TABLES, RecordOperator
 
 from dashboard.components.dialogs import confirm
 from dashboard.components.parts import add_heading, refuse_non_staff
 from dashboard.components.plain_table import PlainTable
 from dashboard.components.server_table import TableColumn, make_checkbox
+from dashboard.components.spreadsheet import write_csv
 from dashboard.links import PageLink
 from dashboard.pages.platform.record_fields import make_cell
 from dashboard.visit import Visit, make_path
 from dashboard.web.session import BASE_PATH
 
 _PAGE = 50
+_MOST_CSV_ROWS = 10_000
+OPERATORS = {
+    RecordOperator.EQUAL: "=",
+    RecordOperator.UNEQUAL: "≠",
+    RecordOperator.CONTAINS: "contains",
+    RecordOperator.BELOW: "<",
+    RecordOperator.ABOVE: ">",
+    RecordOperator.EMPTY: "is empty",
+    RecordOperator.FILLED: "is not empty",
+}
+"""The texts of the operators of a condition."""
 _KEY_CELL = """<a :href="props.row.href">{{ props.row.%s }}</a>"""
 
 
@@ -42,19 +54,47 @@ class ShownRecords:
     """The part of a table that is shown."""
 
     column: str = ""
-    """The column that must have the value; an empty text means no condition."""
+    """The column of the condition; an empty text means no condition."""
+    operator: RecordOperator = RecordOperator.EQUAL
     value: str = ""
     sort: str = ""
     page: int = 1
 
+    @classmethod
+    def read(cls, params: Mapping[str, str]) -> "ShownRecords":
+        """Return the part of the table that a URL asks for; what makes no sense there is left out."""
+        number, operator = params.get("page", ""), params.get("operator", "")
+        return cls(
+            params.get("column", ""),
+            RecordOperator(operator) if operator in OPERATORS else RecordOperator.EQUAL,
+            params.get("value", ""),
+            params.get("sort", ""),
+            max(int(number), 1) if number.isdecimal() and len(number) < 7 else 1,
+        )
+
+    def to_url(self) -> dict[str, str]:
+        """Return the parameters of the page's URL."""
+        return {
+            "column": self.column,
+            "operator": "" if self.operator is RecordOperator.EQUAL else self.operator,
+            "value": self.value,
+            "sort": self.sort,
+            "page": str(self.page) if self.page > 1 else "",
+        }
+
+    def list_conditions(self) -> list[dict[str, str]]:
+        """Return the condition as Lifecycle reads it, or nothing while it is incomplete."""
+        if not self.column or (self.operator.needs_value and not self.value):
+            return []
+        return [{"column": self.column, "operator": self.operator, "value": self.value}]
+
     def to_payload(self) -> dict[str, Any]:
         """Return the query as Lifecycle reads it."""
-        filters = {self.column: self.value} if self.column and self.value else None
         return {
             "offset": (self.page - 1) * _PAGE,
             "limit": _PAGE,
             "order_by": [self.sort] if self.sort else None,
-            "filters": filters,
+            "conditions": self.list_conditions(),
         }
 
 
@@ -62,17 +102,9 @@ async def show_records(visit: Visit, args: PageArguments, table: str) -> None:
     """Show the rows of a table."""
     if refuse_non_staff(visit, "Records"):
         return
-    params = args.query_parameters
-    number = params.get("page", "")
-    query = ShownRecords(
-        params.get("column", ""),
-        params.get("value", ""),
-        params.get("sort", ""),
-        max(int(number), 1) if number.isdecimal() and len(number) < 7 else 1,
-    )
     name = unquote(table)
     metadata = await visit.api.get(f"records/table/{quote(name, safe='')}/metadata")
-    page = RecordsPage(visit, metadata, query)
+    page = RecordsPage(visit, metadata, ShownRecords.read(args.query_parameters))
     page.build()
     await page.load()
 
@@ -91,24 +123,11 @@ class RecordsPage:
         """Add the elements, still without content."""
         PageLink("All tables", make_path("records"))
         add_heading(self._metadata["plural_name"])
-        columns: list[str] = self._metadata["all_columns"]
         with ui.row().classes("rt-toolbar items-center w-full"):
-            column = _add_choice("Column", columns, self._query.column)
-            value = ui.input("Has the value", value=self._query.value).props("debounce=400")
-            sort = _add_choice("Sort by", columns, self._query.sort.removeprefix("-"))
-            down = ui.checkbox("Downwards", value=self._query.sort.startswith("-"))
-            value.props("outlined dense clearable").classes("rt-filter")
-
-            async def change() -> None:
-                prefix = "-" if down.value and sort.value else ""
-                order = f"{prefix}{sort.value or ''}"
-                await self._change(
-                    ShownRecords(column.value or "", (value.value or "").strip(), order)
-                )
-
-            for box in (column, value, sort, down):
-                box.on_value_change(change)
+            self._add_filter()
             ui.space()
+            csv = ui.button("CSV", icon="download", on_click=self._download)
+            csv.props('outline no-caps aria-label="Download the rows as CSV"')
             add_write_buttons(self._visit, self._table_name, self._delete)
         shown: Sequence[str] = self._metadata["main_columns"]
         key = self._metadata["primary_key_column"]
@@ -133,12 +152,39 @@ class RecordsPage:
             for button in (self._back, self._on):
                 button.props("outline no-caps")
 
+    def _add_filter(self) -> None:
+        columns: list[str] = self._metadata["all_columns"]
+        query = self._query
+        column = _add_choice("Column", columns, query.column)
+        operator = ui.select(dict(OPERATORS), label="Condition", value=query.operator)
+        operator.props("outlined dense options-dense").classes("rt-filter")
+        value = ui.input("Value", value=query.value).props("debounce=400 outlined dense clearable")
+        value.classes("rt-filter").bind_enabled_from(
+            operator, "value", lambda each: RecordOperator(each).needs_value
+        )
+        sort = _add_choice("Sort by", columns, query.sort.removeprefix("-"))
+        down = ui.checkbox("Downwards", value=query.sort.startswith("-"))
+
+        async def change() -> None:
+            prefix = "-" if down.value and sort.value else ""
+            await self._change(
+                ShownRecords(
+                    column.value or "",
+                    RecordOperator(operator.value),
+                    (value.value or "").strip(),
+                    f"{prefix}{sort.value or ''}",
+                )
+            )
+
+        for box in (column, operator, value, sort, down):
+            box.on_value_change(change)
+
     async def load(self) -> None:
         """Fetch the rows."""
         with self._visit.reporting("The rows could not be fetched"):
             payload = self._query.to_payload()
             total = await self._visit.api.post(
-                f"{self._path}/count", {"filters": payload["filters"]}
+                f"{self._path}/count", {"conditions": payload["conditions"]}
             )
             found = await self._visit.api.post(f"{self._path}/list", payload)
             self._table.show([self._make_row(record["fields"]) for record in found["records"]])
@@ -170,6 +216,23 @@ class RecordsPage:
                 self._table.table.selected = []
                 await self.load()
 
+    async def _download(self) -> None:
+        """Give the columns of the list, of all rows that meet the condition, as a file."""
+        columns: Sequence[str] = self._metadata["main_columns"]
+        payload = {
+            **self._query.to_payload(),
+            "columns": columns,
+            "offset": 0,
+            "limit": _MOST_CSV_ROWS,
+        }
+        with self._visit.reporting("The rows could not be fetched"):
+            found = await self._visit.api.post(f"{self._path}/list", payload)
+            rows = [record["fields"] for record in found["records"]]
+            content = write_csv({name: name for name in columns}, rows)
+            ui.download.content(content, f"{self._table_name}.csv", "text/csv")
+            if len(rows) == _MOST_CSV_ROWS:
+                self._visit.warn(f"The file has the first {_MOST_CSV_ROWS} rows only.")
+
     async def _turn(self, pages: int) -> None:
         await self._change(replace(self._query, page=self._query.page + pages))
 
@@ -177,17 +240,7 @@ class RecordsPage:
         if query == self._query:
             return
         self._query = query
-        page = str(query.page) if query.page > 1 else ""
-        ui.navigate.history.replace(
-            make_path(
-                "records",
-                self._table_name,
-                column=query.column,
-                value=query.value,
-                sort=query.sort,
-                page=page,
-            )
-        )
+        ui.navigate.history.replace(make_path("records", self._table_name, **query.to_url()))
         await self.load()
 
 
