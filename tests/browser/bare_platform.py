@@ -29,8 +29,11 @@ class BarePlatform:
 
 
 @contextmanager
-def start_bare_platform(folder: Path, *seed: str) -> Iterator[BarePlatform]:
-    """Fill a database in the folder by a script of this repository with arguments, and serve it within the block."""
+def start_bare_platform(folder: Path, *seed: str, pub_url: str = "") -> Iterator[BarePlatform]:
+    """Fill a database in the folder by a script of this repository with arguments, and serve it within the block.
+
+    The dashboard calls jobs at `pub_url`, if it is given.
+    """
     ports = {"HTTP_PORT": str(free_port()), "DASHBOARD_PORT": str(free_port())}
     lifecycle_url = f"http://127.0.0.1:{ports['HTTP_PORT']}/lifecycle"
     environment = {
@@ -46,6 +49,7 @@ def start_bare_platform(folder: Path, *seed: str) -> Iterator[BarePlatform]:
         "PLUGINS_DIR": str(folder / "plugins"),
         "LIFECYCLE_URL": lifecycle_url,
         "MALLOC_ARENA_MAX": "2",
+        **({"INTERNAL_PUB_URL": pub_url} if pub_url else {}),
     }
     script = [str(ROOT / seed[0]), *seed[1:]]
     subprocess.run([sys.executable, *script], cwd=folder, env=environment, check=True)

@@ -167,8 +167,7 @@ def test_a_manifest_is_edited_and_saved(page, stack, job_directory):
     expect(page.get_by_role("button", name="Save …")).to_be_disabled()
     page.keyboard.press("Shift+Home")
     page.keyboard.type("repl")
-    expect(page.get_by_role("option", name="replicas")).to_be_visible()
-    page.keyboard.press("Enter")
+    page.get_by_role("option", name="replicas").click()
     page.keyboard.type("2")
     expect(page.get_by_text("The manifest is valid.")).to_be_visible()
 
