@@ -117,7 +117,11 @@ typecheck: setup ## mypy, strict
 	$(foreach plugin,$(PLUGINS),$(BIN)/mypy $(plugin) &&) true
 
 test-unit: setup ## unit tests; `make test-unit T=lifecycle/tests/job` for some
-	tests/with-postgres $(BIN)/pytest -q -n 2 $(T)
+	tests/with-postgres $(BIN)/pytest -q -n 2 -m "not kubernetes" $(T)
+
+.PHONY: test-kubernetes
+test-kubernetes: setup ## the target `kubernetes` on a real cluster, which ../shared/kubernetes/setup starts on this machine
+	$(BIN)/pytest -q -x -rs -m kubernetes $(or $(T),lifecycle/tests/infrastructure/kubernetes)
 
 .PHONY: test-packages
 ARRAY_CASES := env PYTHONPATH=job_wrapper python -W error job_wrapper/tests/array_cases.py

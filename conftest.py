@@ -1,11 +1,13 @@
 """Imports the packages before pytest does, so that a component's folder never shadows its package."""
 
+import os
 import shutil
 import signal
 import subprocess
 
 import pytest
 import racetrack_job_wrapper
+from stacks.cluster import CLUSTER_SETUP
 
 import dashboard
 import image_builder
@@ -33,11 +35,18 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests that need a Docker engine where none answers."""
-    marked = [item for item in items if item.get_closest_marker("docker")]
-    if marked and not _docker_answers():
-        for item in marked:
-            item.add_marker(pytest.mark.skip(reason="no Docker engine answers `docker info`"))
+    """Skip the tests that need a Docker engine or a cluster where there is none."""
+    docker = [item for item in items if item.get_closest_marker("docker")]
+    if docker and not _docker_answers():
+        _skip(docker, "no Docker engine answers `docker info`")
+    if not CLUSTER_SETUP.is_file() or os.geteuid() != 0:
+        in_cluster = [item for item in items if item.get_closest_marker("kubernetes")]
+        _skip(in_cluster, f"no cluster can be started here: it takes root and {CLUSTER_SETUP}")
+
+
+def _skip(items: list[pytest.Item], reason: str) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def _docker_answers() -> bool:

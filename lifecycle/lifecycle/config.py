@@ -6,9 +6,9 @@ Plugins import this module: its names are frozen (docs/plugins.md).
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, StringConstraints
 from racetrack_client.entities import AuthScope
 from racetrack_client.utils.quantity import Quantity
 from racetrack_commons.deploy.image_places import ImagePlaces
@@ -17,12 +17,22 @@ from racetrack_commons.settings import CommaSeparated
 
 from lifecycle.domain.calls import CallerRecording
 
+_DNS_LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+NodeLabel = Annotated[str, StringConstraints(pattern=r"^[\w./-]+=[\w.-]*$")]
+"""A label of a node, `name=value`."""
+Taint = Annotated[
+    str,
+    StringConstraints(pattern=r"^[\w./-]+(=[\w.-]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$"),
+]
+"""A taint of a node, `key:effect` or `key=value:effect`."""
+
 
 class BuiltInTarget(StrEnum):
     """Infrastructure targets that need no plugin; each has the folder of its name in `infrastructure/`."""
 
     PROCESS = "process"
     DOCKER = "docker"
+    KUBERNETES = "kubernetes"
 
 
 class Config(ImagePlaces):
@@ -145,6 +155,26 @@ class Config(ImagePlaces):
     """Address at which jobs in containers reach PUB. Unset: `internal_pub_url`."""
     docker_wait_seconds: float = 30
     """Seconds that the start of a job waits for a Docker engine that does not answer; then the deployment fails."""
+    job_k8s_namespace: str = Field("racetrack", pattern=_DNS_LABEL)
+    """Namespace of the cluster in which the target `kubernetes` runs jobs; it must exist."""
+    kubernetes_config: Path | None = None
+    """Kubeconfig file of the cluster. Unset: that of `KUBECONFIG`, else `~/.kube/config`, else the pod's service account."""
+    kubernetes_cluster_ips: bool = False
+    """Reach jobs at the IP addresses of their Services, from machines that can't look names of the cluster up."""
+    kubernetes_image_pull_secrets: CommaSeparated[str] = ()
+    """Secrets in the namespace of jobs with which the cluster pulls their images."""
+    kubernetes_priority_class: str | None = None
+    """Priority class of the pods of jobs. Unset: the cluster's default."""
+    kubernetes_node_selector: CommaSeparated[NodeLabel] = ()
+    """Labels `name=value` that a node must have to run jobs."""
+    kubernetes_tolerations: CommaSeparated[Taint] = ()
+    """Taints `key:effect` or `key=value:effect` of nodes on which jobs may run all the same."""
+    kubernetes_job_user: int = Field(100_000, ge=1)
+    """Number of the user and group that jobs run as in the cluster, never 0."""
+    kubernetes_read_only_root: bool = False
+    """Give the containers of jobs a read-only file system, with a writable `/tmp`; jobs must not write beside their code then."""
+    kubernetes_patience_seconds: float = Field(120, ge=0)
+    """Seconds that a deployment waits for a node with room, or for quota; then it fails with the cluster's words."""
     max_job_memory_limit: Quantity = Quantity("8Gi")
     """Memory in bytes that a job may have at most; a deployment that asks for more fails."""
     default_job_memory_min: Quantity = Quantity("256Mi")

@@ -1,24 +1,10 @@
-"""The state of a container, and the way in which it ended, described for users."""
+"""The state of a container and its last end, as the engine reports them."""
 
-import signal
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lifecycle.infrastructure.memory_kill import MemoryKill
-
-KILLED = 137
-
-
-@dataclass(frozen=True)
-class ContainerEnd:
-    """The way in which a container ended."""
-
-    exit_code: int
-    is_out_of_memory: bool
-    start_error: str = ""
-    """The cause when the container could not be started at all; empty otherwise."""
+from lifecycle.infrastructure.container_end import ContainerEnd
 
 
 @dataclass(frozen=True)
@@ -66,23 +52,6 @@ def parse_end(events: list[dict[str, Any]]) -> ContainerEnd | None:
         elif event["Action"] == "die":
             exit_code = int(event["Actor"]["Attributes"]["exitCode"])
     return None if exit_code is None else ContainerEnd(exit_code, is_out_of_memory)
-
-
-def describe_end(end: ContainerEnd, memory_bytes: int) -> str:
-    """Return a phrase that tells how the container ended, and what its user can do about it."""
-    if end.is_out_of_memory:
-        return str(MemoryKill(memory_bytes))
-    if end.start_error:
-        return f"could not be started: {end.start_error}"
-    if end.exit_code == KILLED:
-        return "was killed (exit code 137): by hand, or because the machine ran out of memory"
-    return f"ended by itself (exit code {_name(end.exit_code)})"
-
-
-def _name(exit_code: int) -> str:
-    with suppress(ValueError):
-        return f"{exit_code}, {signal.Signals(exit_code - 128).name}"
-    return str(exit_code)
 
 
 def _parse_time(text: str) -> datetime:

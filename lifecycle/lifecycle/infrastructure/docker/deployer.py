@@ -15,7 +15,8 @@ from lifecycle.deployer.resources import compute_resources
 from lifecycle.domain.instance import Instance, InstanceSpec
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer
-from lifecycle.infrastructure.docker.condition import describe_end, parse_condition
+from lifecycle.infrastructure.container_end import describe_end
+from lifecycle.infrastructure.docker.condition import parse_condition
 from lifecycle.infrastructure.docker.creation import ContainerCreator
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
 from lifecycle.infrastructure.docker.engine_connection import NOT_FOUND, EngineRefusal

@@ -8,10 +8,9 @@ from racetrack_client.log.errors import EntityNotFound
 from racetrack_commons.clock import Clock
 from racetrack_commons.redaction import SecretRedactor
 
+from lifecycle.infrastructure.container_end import ContainerEnd, describe_end
 from lifecycle.infrastructure.docker.condition import (
     ContainerCondition,
-    ContainerEnd,
-    describe_end,
     parse_condition,
     parse_end,
 )

@@ -1,0 +1,220 @@
+"""The calls that the target `kubernetes` makes to the API server: plain maps go there, and plain maps come back."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kubernetes import client as sdk
+from kubernetes import config as sdk_config
+from racetrack_client.log.errors import ServiceUnavailable
+from urllib3.exceptions import HTTPError
+
+from lifecycle.config import Config
+
+NOT_FOUND = 404
+_NO_LOG_YET = 400
+_FIELD_MANAGER = "racetrack"
+_TIMEOUT_SECONDS = 30
+_PAGE = 500
+Timeout = float | tuple[float, float | None]
+
+
+class ClusterUnavailable(ServiceUnavailable):
+    """The API server does not answer, so it is not known what runs in the cluster."""
+
+
+class ClusterRefusal(Exception):
+    """The API server answered, but refused the request; the message is its own."""
+
+    def __init__(self, status_code: int, explanation: str) -> None:
+        super().__init__(explanation)
+        self.status_code = status_code
+
+
+@dataclass(frozen=True)
+class ObjectKind:
+    """A kind of objects, as the API's paths and objects name it."""
+
+    api_version: str
+    name: str
+    plural: str
+
+    @property
+    def api_path(self) -> str:
+        """The beginning of the paths of its objects."""
+        return f"/{'apis' if '/' in self.api_version else 'api'}/{self.api_version}"
+
+
+DEPLOYMENT = ObjectKind("apps/v1", "Deployment", "deployments")
+REPLICA_SET = ObjectKind("apps/v1", "ReplicaSet", "replicasets")
+POD = ObjectKind("v1", "Pod", "pods")
+SERVICE = ObjectKind("v1", "Service", "services")
+SECRET = ObjectKind("v1", "Secret", "secrets")
+EVENT = ObjectKind("v1", "Event", "events")
+KINDS = {kind.name: kind for kind in (DEPLOYMENT, REPLICA_SET, POD, SERVICE, SECRET, EVENT)}
+
+
+class Cluster:
+    """The objects in the namespace of jobs. Each method may raise ClusterUnavailable or ClusterRefusal.
+
+    It connects at its first use; several threads may use it.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.namespace = config.job_k8s_namespace
+        self._kubeconfig = config.kubernetes_config
+        self._lock = threading.Lock()
+        self._client: sdk.ApiClient | None = None
+
+    def apply(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Create an object, or give it the wanted fields, by a server-side apply; return it as the cluster has it."""
+        kind, name = KINDS[wanted["kind"]], wanted["metadata"]["name"]
+        question = {"fieldManager": _FIELD_MANAGER, "force": "true"}
+        return self._ask("PATCH", self._make_path(kind, name), question, wanted)
+
+    def list_objects(self, kind: ObjectKind, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+        """List the objects of a kind that have all these labels."""
+        return list(self._list_pages(kind, {"labelSelector": _select(labels)}))
+
+    def list_warnings(self, object_name: str) -> list[str]:
+        """List what the cluster warns of about an object, the oldest first; it forgets after an hour."""
+        question = {"fieldSelector": f"involvedObject.name={object_name},type=Warning"}
+        found = list(self._list_pages(EVENT, question))
+        found.sort(key=lambda one: one.get("lastTimestamp") or one.get("eventTime") or "")
+        return [one.get("message") or "" for one in found]
+
+    def delete_object(self, kind: ObjectKind, name: str) -> None:
+        """Delete one object; do nothing if it is gone."""
+        try:
+            self._ask("DELETE", self._make_path(kind, name), {"propagationPolicy": "Background"})
+        except ClusterRefusal as refusal:
+            if refusal.status_code != NOT_FOUND:
+                raise
+
+    def delete_objects(
+        self, kind: ObjectKind, labels: Mapping[str, str], grace_seconds: int | None = None
+    ) -> None:
+        """Delete the objects of a kind that have all these labels; pods get `grace_seconds`, by default their own."""
+        question = {"labelSelector": _select(labels), "propagationPolicy": "Background"}
+        if grace_seconds is not None:
+            question["gracePeriodSeconds"] = str(grace_seconds)
+        self._ask("DELETE", self._make_path(kind), question)
+
+    def read_log(self, pod: str, container: str, question: Mapping[str, str]) -> bytes:
+        """Return the log of a container; nothing if the pod is gone or has not started it.
+
+        The question is that of the API, such as `tailLines` and `previous`.
+        """
+        try:
+            with self._open_log(pod, container, question) as response:
+                return bytes(response.read())
+        except ClusterRefusal as refusal:
+            if refusal.status_code in {NOT_FOUND, _NO_LOG_YET}:
+                return b""
+            raise
+
+    def close(self) -> None:
+        """Close the connections; the next use opens them again."""
+        with self._lock:
+            if self._client is not None:
+                self._client.rest_client.close()
+                self._client = None
+
+    def _list_pages(self, kind: ObjectKind, question: dict[str, str]) -> Iterator[dict[str, Any]]:
+        page = {"limit": str(_PAGE)}
+        while True:
+            answer = self._ask("GET", self._make_path(kind), question | page)
+            yield from answer.get("items") or []
+            token = answer["metadata"].get("continue")
+            if not token:
+                return
+            page = {"limit": str(_PAGE), "continue": token}
+
+    def _make_path(self, kind: ObjectKind, name: str = "") -> str:
+        path = f"{kind.api_path}/namespaces/{self.namespace}/{kind.plural}"
+        return f"{path}/{name}" if name else path
+
+    @contextmanager
+    def _open_log(self, pod: str, container: str, question: Mapping[str, str]) -> Iterator[Any]:
+        path = f"{self._make_path(POD, pod)}/log"
+        response = self._send("GET", path, {"container": container, **question})
+        with _translating(), closing(response):
+            yield response
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        question: Mapping[str, str],
+        body: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        response = self._send(method, path, question, body)
+        with _translating(), closing(response):
+            answer: dict[str, Any] = json.loads(response.read())
+        return answer
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        question: Mapping[str, str],
+        body: dict[str, Any] | None = None,
+        timeout: Timeout = _TIMEOUT_SECONDS,
+    ) -> Any:
+        """Return the response, of which nothing is read yet; raise ClusterRefusal when it is a refusal."""
+        headers = {"Accept": "application/json"}
+        if method == "PATCH":
+            headers["Content-Type"] = "application/apply-patch+yaml"
+        content = None if body is None else json.dumps(body)
+        with _translating():
+            client = self._connect()
+            request = client.param_serialize(
+                method,
+                path,
+                query_params=list(question.items()),
+                header_params=headers,
+                body=content,
+                auth_settings=["BearerToken"],
+            )
+            response = client.call_api(*request, _request_timeout=timeout).response
+            if not 200 <= response.status < 300:
+                with closing(response):
+                    raise ClusterRefusal(response.status, _read_explanation(response))
+        return response
+
+    def _connect(self) -> sdk.ApiClient:
+        with self._lock:
+            if self._client is None:
+                configuration = sdk.Configuration()
+                file = str(self._kubeconfig) if self._kubeconfig else None
+                load: Callable[..., None] = sdk_config.load_config
+                load(config_file=file, client_configuration=configuration)
+                self._client = sdk.ApiClient(configuration)
+            return self._client
+
+
+def _select(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={value}" for name, value in labels.items())
+
+
+def _read_explanation(response: Any) -> str:
+    text = response.read().decode(errors="replace")
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return text.strip() or f"status {response.status}"
+
+
+@contextmanager
+def _translating() -> Iterator[None]:
+    try:
+        yield
+    except sdk_config.ConfigException as error:
+        raise ClusterUnavailable(
+            f"no cluster is known: {error}; set KUBERNETES_CONFIG to the path of a kubeconfig file"
+        ) from error
+    except (HTTPError, OSError, ValueError) as error:
+        raise ClusterUnavailable(f"the cluster's API server does not answer: {error}") from error

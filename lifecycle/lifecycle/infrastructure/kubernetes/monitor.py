@@ -1,0 +1,156 @@
+"""The monitor of the target `kubernetes`."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from racetrack_client.log.errors import EntityNotFound
+from racetrack_commons.clock import Clock
+from racetrack_commons.entities.dto import JobDto, JobStatus
+from racetrack_commons.redaction import SecretRedactor
+
+from lifecycle.config import BuiltInTarget, Config
+from lifecycle.domain.instance import JobInstance
+from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
+from lifecycle.infrastructure.container_end import describe_end
+from lifecycle.infrastructure.kubernetes.deployer import KubernetesDeployer
+from lifecycle.infrastructure.kubernetes.identity import make_job_labels, make_platform_labels
+from lifecycle.infrastructure.kubernetes.log_lines import (
+    LogSource,
+    list_sources,
+    read_merged,
+    read_merged_since,
+)
+from lifecycle.infrastructure.kubernetes.pods import JobPod
+
+
+class KubernetesMonitor(BuiltInMonitor):
+    """Observes the pods of serving instances; the nodes probe them, so no job is asked from here.
+
+    The times of last calls come from PUB.
+    """
+
+    target = BuiltInTarget.KUBERNETES
+
+    def __init__(self, deployer: KubernetesDeployer, clock: Clock) -> None:
+        self._deployer = deployer
+        self._clock = clock
+        self._longest_start = timedelta(seconds=deployer.config.timeout_until_job_ready)
+
+    def list_jobs(self, config: Config) -> Iterable[JobDto]:
+        """List the jobs that have a serving instance, in their present state, and the orphaned ones.
+
+        A job without any pod is left out, because it is lost.
+        """
+        # The pods are read before the rows, so each pod that is found has its row already.
+        pods = self._deployer.list_pods(make_platform_labels(config.platform_name))
+        with self._deployer.uow.reading() as uow:
+            serving = [one for one in uow.instances.list_serving() if _is_in_cluster(one)]
+            known_ids = uow.instances.list_ids()
+            known_jobs = {(job.name, job.version) for job in uow.jobs.list_all()}
+        of_instances: dict[str, list[JobPod]] = {}
+        for pod in pods:
+            of_instances.setdefault(pod.replica.instance_id, []).append(pod)
+        jobs = [
+            self._observe(instance, of_instances[instance.id])
+            for instance in serving
+            if instance.id in of_instances
+        ]
+        return jobs + [
+            self._describe_orphaned(of_instances[instance_id][0])
+            for instance_id in sorted(of_instances.keys() - known_ids)
+            if _job_of(of_instances[instance_id][0]) not in known_jobs
+        ]
+
+    def read_recent_logs(self, job: JobDto, tail: int = 20) -> str:
+        """Return the last `tail` lines of all containers of the job, in the order of time."""
+        lines = read_merged(self._deployer.cluster, self.list_log_sources(job), tail)
+        return "".join(f"{line}\n" for line in lines)
+
+    def read_logs_since(self, job: JobDto, since: datetime, tail: int) -> str:
+        """Return the last `tail` lines since a time of all containers of the job, in the order of time."""
+        sources = self.list_log_sources(job)
+        lines = read_merged_since(self._deployer.cluster, sources, since, tail)
+        return "".join(f"{line}\n" for line in lines)
+
+    def list_log_sources(self, job: JobDto) -> list[LogSource]:
+        """List the containers of the job's serving instance, or else of its newest; raise EntityNotFound if it has none."""
+        platform = self._deployer.config.platform_name
+        pods = self._deployer.list_pods(make_job_labels(platform, job.name, job.version))
+        if not pods:
+            raise EntityNotFound(f"{job} has no log: there is no pod of it")
+        with self._deployer.uow.reading() as uow:
+            serving = uow.instances.find_serving_id(job.name, job.version)
+        newest = max(pods, key=lambda pod: pod.created).replica.instance_id
+        present = {pod.replica.instance_id for pod in pods}
+        wanted = serving if serving in present and job.status != JobStatus.STARTING else newest
+        return list_sources(pod for pod in pods if pod.replica.instance_id == wanted)
+
+    def _observe(self, instance: JobInstance, pods: list[JobPod]) -> JobDto:
+        problem = self._find_problem(pods)
+        is_starting = problem is None and not all(pod.is_ready for pod in pods)
+        observed = {
+            "status": _choose_status(problem, is_starting),
+            "error": self._mask(instance).redact(problem) if problem else None,
+            "notice": "the job is not ready yet" if is_starting else _find_notice(pods),
+            "internal_name": instance.internal_name,
+            "replica_internal_names": instance.replica_internal_names,
+            "infrastructure_stats": {
+                "number_of_restarts": sum(pod.restarts for pod in pods),
+                "memory_limit_bytes": sum(
+                    each.memory_bytes for pod in pods for each in pod.containers
+                ),
+            },
+        }
+        created = int(instance.create_time.timestamp())
+        job = self.describe_running(instance.job_name, instance.job_version, created)
+        return job.model_copy(update=observed)
+
+    def _find_problem(self, pods: list[JobPod]) -> str | None:
+        for pod in pods:
+            if fault := self._deployer.diagnostician.find_fault(pod):
+                return str(fault)
+            age = self._clock.now() - pod.main.started_at
+            if pod.main.is_running and not pod.is_ready and age > self._longest_start:
+                return "the job is not ready"
+        present, expected = {pod.replica.replica for pod in pods}, pods[0].replica.replicas
+        if len(present) < expected:
+            return f"{expected - len(present)} of {expected} replicas of the job are missing"
+        return None
+
+    def _mask(self, instance: JobInstance) -> SecretRedactor:
+        try:
+            secrets = self._deployer.get_job_secrets(instance.job_name, instance.job_version)
+        except EntityNotFound:
+            return SecretRedactor([])
+        return secrets.mask()
+
+    def _describe_orphaned(self, pod: JobPod) -> JobDto:
+        created = int(pod.created.timestamp())
+        job = self.describe_running(*_job_of(pod), created)
+        address = self._deployer.name_address(pod.replica)
+        return job.model_copy(update={"status": JobStatus.ORPHANED, "internal_name": address})
+
+
+def _choose_status(problem: str | None, is_starting: bool) -> JobStatus:
+    if problem:
+        return JobStatus.ERROR
+    return JobStatus.STARTING if is_starting else JobStatus.RUNNING
+
+
+def _find_notice(pods: list[JobPod]) -> str | None:
+    """Return a text about the last restart; None when there was none."""
+    restarts = sum(pod.restarts for pod in pods)
+    if not restarts:
+        return None
+    ended = [each for pod in pods for each in pod.containers if each.restarts and each.last_end]
+    causes = (describe_end(each.last_end, each.memory_bytes) for each in ended if each.last_end)
+    cause = next((f"; the last time it {each}" for each in causes), "")
+    return f"the job was started again {restarts} times{cause}"
+
+
+def _job_of(pod: JobPod) -> tuple[str, str]:
+    return pod.replica.job_name, pod.replica.job_version
+
+
+def _is_in_cluster(instance: JobInstance) -> bool:
+    return instance.infrastructure_target == BuiltInTarget.KUBERNETES

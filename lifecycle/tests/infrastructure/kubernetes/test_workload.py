@@ -1,0 +1,133 @@
+import base64
+import json
+
+import pytest
+from lifecycle.deployer.instances import InstanceNotStarted
+from lifecycle.infrastructure.kubernetes.workload import make_workload
+from lifecycle.testing.deployer_contract import a_contract_manifest
+from pydantic import ValidationError
+
+
+@pytest.fixture
+def make(cluster_config, make_spec):
+    """Makes the objects of an instance of the tiny job."""
+
+    def make(images=1, manifest=None, settings=(), **variables):
+        config = type(cluster_config)(**cluster_config.model_dump() | dict(settings))
+        return make_workload(make_spec(images=images, manifest=manifest, **variables), config)
+
+    return make
+
+
+def pod_of(workload):
+    return workload.deployments[0]["spec"]["template"]["spec"]
+
+
+def variables_of(workload):
+    data = workload.secret["data"]
+    return {name: base64.b64decode(value).decode() for name, value in data.items()}
+
+
+def test_variables_are_in_the_secret_and_nowhere_else(make):
+    workload = make(colour='"blue"\nand secret')
+
+    assert variables_of(workload)["COLOUR"] == '"blue"\nand secret'
+    assert variables_of(workload)["JOB_DEPLOYMENT_TIMESTAMP"] == "1770000000"
+    (container,) = pod_of(workload)["containers"]
+    assert container["envFrom"] == [{"secretRef": {"name": workload.secret["metadata"]["name"]}}]
+    assert "secret" not in json.dumps([workload.services, workload.secret["metadata"]])
+    assert "and secret" not in json.dumps(workload.deployments)
+    assert "blue" not in repr(workload)
+
+
+def test_a_pod_may_do_nothing_that_a_server_does_not_need(make):
+    pod = pod_of(make())
+
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["runAsUser"] == 100_000
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not pod["automountServiceAccountToken"]
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": False,
+    }
+
+
+def test_resources_become_requests_and_limits(make):
+    manifest = a_contract_manifest(
+        resources={"memory_min": "64Mi", "memory_max": "128Mi", "cpu_max": "2", "shm_size": "32Mi"}
+    )
+    pod = pod_of(make(manifest=manifest))
+
+    assert pod["containers"][0]["resources"] == {
+        "requests": {"memory": "64Mi", "cpu": "10m"},
+        "limits": {"memory": "128Mi", "cpu": "2"},
+    }
+    assert pod["volumes"][0]["emptyDir"] == {"medium": "Memory", "sizeLimit": "32Mi"}
+
+
+def test_each_replica_has_a_deployment_and_a_service_that_selects_its_pod(make):
+    workload = make(manifest=a_contract_manifest(replicas=2))
+
+    assert len(workload.services) == len(workload.deployments) == 2
+    for service, deployment in zip(workload.services, workload.deployments, strict=True):
+        assert service["metadata"]["name"] == deployment["metadata"]["name"]
+        labels = deployment["spec"]["template"]["metadata"]["labels"]
+        assert service["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"]
+        assert service["spec"]["selector"].items() <= labels.items()
+    assert "podAntiAffinity" in pod_of(workload)["affinity"]
+
+
+def test_the_containers_of_a_job_listen_at_ports_of_their_own(make):
+    workload = make(images=2)
+    main, other = pod_of(workload)["containers"]
+
+    assert variables_of(workload)["JOB_USER_MODULE_HOSTNAME"] == "localhost"
+    assert [each["ports"][0]["containerPort"] for each in (main, other)] == [7000, 7001]
+    assert (main["name"], other["name"]) == ("job", "job-1")
+    assert {"startupProbe", "livenessProbe", "readinessProbe"} <= main.keys()
+    assert "livenessProbe" not in other
+
+
+def test_settings_place_the_pods(make):
+    settings = {
+        "kubernetes_image_pull_secrets": ["registry"],
+        "kubernetes_priority_class": "low",
+        "kubernetes_node_selector": ["pool=jobs"],
+        "kubernetes_tolerations": ["dedicated=jobs:NoSchedule", "spot:NoExecute"],
+        "kubernetes_read_only_root": True,
+        "kubernetes_job_user": 1000,
+    }
+    pod = pod_of(make(settings=settings))
+
+    assert pod["imagePullSecrets"] == [{"name": "registry"}]
+    assert pod["priorityClassName"] == "low"
+    assert pod["nodeSelector"] == {"pool": "jobs"}
+    assert pod["tolerations"] == [
+        {"key": "dedicated", "operator": "Equal", "value": "jobs", "effect": "NoSchedule"},
+        {"key": "spot", "operator": "Exists", "effect": "NoExecute"},
+    ]
+    assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"]
+    assert pod["securityContext"]["runAsUser"] == 1000
+    assert "imagePullSecrets" not in pod_of(make())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kubernetes_tolerations": ["dedicated"]},
+        {"kubernetes_node_selector": ["pool"]},
+        {"kubernetes_job_user": 0},
+        {"job_k8s_namespace": "Jobs/.."},
+    ],
+)
+def test_settings_that_the_cluster_would_refuse_are_refused_at_the_start(make, wrong):
+    with pytest.raises(ValidationError):
+        make(settings=wrong)
+
+
+def test_variables_of_the_platform_are_not_for_users(make):
+    with pytest.raises(InstanceNotStarted, match="JOB_NAME"):
+        make(job_name="other")
