@@ -20,6 +20,7 @@ SERVICES = {
     "pub": "PUB_PORT",
     "image-builder": "IMAGE_BUILDER_PORT",
     "lifecycle-supervisor": "SUPERVISOR_PORT",
+    "dashboard": "DASHBOARD_PORT",
 }
 Ports = dict[str, int]
 Ready = Callable[[], object]
