@@ -30,7 +30,12 @@ import uvicorn
 
 from racetrack_job_wrapper.app import JobApp
 from racetrack_job_wrapper.call_runner import JobThreads
-from racetrack_job_wrapper.connections import BoundedConfig, ConnectionLimits
+from racetrack_job_wrapper.connections import (
+    BoundedConfig,
+    BoundedConnection,
+    ConnectionLimits,
+    SilentConnection,
+)
 from racetrack_job_wrapper.environment import SECRET_VARIABLE, JobEnvironment
 from racetrack_job_wrapper.job import JobState, load_job
 from racetrack_job_wrapper.log.logger import logger
@@ -180,9 +185,8 @@ class JobServer(uvicorn.Server):
         self._release_signals()
 
     def _list_websockets(self) -> list[Any]:
-        # Connections for HTTP have the type that is configured for them.
-        kind = self.config.http_protocol_class
-        return [one for one in list(self.server_state.connections) if not isinstance(one, kind)]
+        for_http = (SilentConnection, BoundedConnection)
+        return [one for one in list(self.server_state.connections) if not isinstance(one, for_http)]
 
     def _close_other_connections(self) -> None:
         """Close idle connections, and busy ones after their call: no new calls come by them."""
