@@ -98,7 +98,7 @@ check: lint typecheck test-unit ## format and lint, strict types, import contrac
 
 test: check test-browser ## check, then browser, contract and end-to-end tests, on Docker too where an engine answers
 	@# Both wait more than they compute.
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-contract test-e2e
+	@$(MAKE) --no-print-directory --jobs=2 test-contract test-e2e
 	@$(MAKE) --no-print-directory compose-test-e2e
 
 lint: setup ## ruff, the import contracts, and the rules of CONTRIBUTING.md
