@@ -123,7 +123,7 @@ STRANGERS_BODY_BYTES = 64 * 1024
 
 
 def make_router(prefix: str, tag: str, max_body_size: int | None = None) -> APIRouter:
-    """Make a router whose routes may write; it has the body limit of the service unless another is given."""
+    """Make a router whose routes end their units of work; it has the body limit of the service unless another is given."""
     return APIRouter(
         prefix=prefix, tags=[tag], route_class=CommittingRoute, max_body_size=max_body_size
     )

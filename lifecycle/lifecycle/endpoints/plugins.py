@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 
-from fastapi import APIRouter
 from fastapi.responses import FileResponse, JSONResponse, Response
 from pydantic import BaseModel
 from racetrack_client.log.errors import EntityNotFound
@@ -10,10 +9,10 @@ from racetrack_client.plugin.plugin_manifest import PluginManifest
 from racetrack_commons.plugin.core import PluginCore
 from racetrack_commons.plugin.job_types import gather_job_types
 
-from lifecycle.endpoints.dependencies import LifecycleServices, ReadingDep, ServicesDep
+from lifecycle.endpoints.dependencies import LifecycleServices, ReadingDep, ServicesDep, make_router
 from lifecycle.infrastructure.registry import PluginTargets
 
-router = APIRouter(prefix="/api/v1/plugin", tags=["plugins"])
+router = make_router("/api/v1/plugin", "plugins")
 
 
 class ZipResponse(FileResponse):

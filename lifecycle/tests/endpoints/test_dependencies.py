@@ -6,10 +6,11 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 from lifecycle.app import create_app
-from lifecycle.endpoints.dependencies import CommittingRoute, open_unit_of_work
+from lifecycle.endpoints.dependencies import CommittingRoute, open_reading, open_unit_of_work
 from racetrack_commons.testing.serving import running_server
 
 CROWD = 100
+UNITS_OF_WORK = (open_reading, open_unit_of_work)
 
 
 def test_more_requests_than_threads_may_write_at_the_same_moment(config, admin):
@@ -37,15 +38,15 @@ def test_more_lists_than_connections_are_read_at_the_same_moment(postgres_config
         assert set(pool.map(read, range(40))) == {200}
 
 
-def test_each_route_that_gets_a_unit_of_work_commits_it(config):
-    writing = [
+def test_each_route_that_gets_a_unit_of_work_ends_it(config):
+    working = [
         context.original_route
         for context in iter_route_contexts(create_app(config).routes)
-        if any(each.call is open_unit_of_work for each in _dependencies(context.original_route))
+        if any(each.call in UNITS_OF_WORK for each in _dependencies(context.original_route))
     ]
 
-    assert len(writing) > 20
-    assert [route.path for route in writing if not isinstance(route, CommittingRoute)] == []
+    assert len(working) > 40
+    assert [route.path for route in working if not isinstance(route, CommittingRoute)] == []
 
 
 def _dependencies(route):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import Depends, Header
 from fastapi.responses import JSONResponse, Response
 from racetrack_client.entities import AuthScope
 from racetrack_client.log.errors import UnauthorizedError
@@ -26,12 +26,13 @@ from lifecycle.endpoints.dependencies import (
     LifecycleServices,
     ReadingDep,
     ServicesDep,
+    make_router,
 )
 from lifecycle.endpoints.presenting import with_pub_url
 from lifecycle.job.versions import find_job, find_job_to_call, require_found
 from lifecycle.maintenance import check_no_maintenance
 
-router = APIRouter(prefix="/api/v1/auth", tags=["calls"])
+router = make_router("/api/v1/auth", "calls")
 ServiceToken = Annotated[str | None, Header(alias=SERVICE_HEADER, include_in_schema=False)]
 
 
