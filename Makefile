@@ -91,15 +91,69 @@ registry: ## start a registry of images on port 5000
 registry-down: ## remove it with its images
 	@compose/stack registry-down
 
+# --- Run: in a cluster ----------------------------------------------------------------------------------------------------
+
+.PHONY: kube-up kube-down kube-status kube-logs kube-forward kube-deploy-sample
+kube-up: setup ## set the platform up in the cluster of KUBECONFIG: images, objects, until all is ready
+	@kustomize/stack up
+
+kube-down: ## remove services and jobs there; the data stays
+	@kustomize/stack down
+
+kube-status: ## what runs there
+	@kustomize/stack status
+
+kube-logs: ## follow the services' logs there; service=pub for one
+	@kustomize/stack logs $(service)
+
+kube-forward: ## publish Lifecycle, PUB and the dashboard of the cluster on 127.0.0.1 until Ctrl-C
+	@kustomize/stack forward
+
+kube-deploy-sample: setup ## deploy the sample adder to it and call it
+	@kustomize/stack deploy-sample
+
+.PHONY: kind-up kind-down kind-redeploy kind-redeploy-force kind-restart kind-clear kind-delete-pods kind-logs kind-deploy-sample kind-test
+kind-up: setup ## make a cluster on this machine with kind, and the platform in it, on ports 7001 to 7006
+	@kustomize/stack kind-up
+
+kind-down: ## remove that cluster with all data in it
+	@kustomize/stack kind-down
+
+kind-redeploy: setup ## after a change of code: replace what changed
+	@kustomize/stack kind up
+
+kind-redeploy-force: setup ## the same, and restart the rest, too
+	@kustomize/stack kind redeploy-force
+
+kind-restart: ## replace the pods of the services, one after the other
+	@kustomize/stack kind restart
+
+kind-clear: ## remove the platform with all data, after a question (FORCE=1: without); the cluster stays
+	@kustomize/stack kind clear
+
+kind-delete-pods: ## delete the pods of the services; they come back
+	@kustomize/stack kind delete-pods
+
+kind-logs: ## follow the services' logs; service=pub for one
+	@kustomize/stack kind logs $(service)
+
+kind-deploy-sample: setup ## deploy the sample adder and call it
+	@kustomize/stack kind deploy-sample
+
+kind-test: setup ## unit tests, and a deployment in the cluster of `make kind-up`
+	@$(MAKE) --no-print-directory test-unit
+	@kustomize/stack kind deploy-sample
+
 # --- Check ----------------------------------------------------------------------------------------------------------------
 
 .PHONY: check test test-unit test-contract test-browser test-e2e lint format typecheck
 check: lint typecheck test-unit ## format and lint, strict types, import contracts, unit tests on SQLite and PostgreSQL
 
-test: check test-browser ## check, then browser, contract and end-to-end tests, on Docker too where an engine answers
+test: check test-browser ## check, then browser, contract and end-to-end tests, on Docker and kind, too, where they run
 	@# Both wait more than they compute.
 	@$(MAKE) --no-print-directory --jobs=2 test-contract test-e2e
 	@$(MAKE) --no-print-directory compose-test-e2e
+	@if kustomize/stack kind-runs; then kustomize/stack kind deploy-sample; fi
 
 lint: setup ## ruff, the import contracts, and the rules of CONTRIBUTING.md
 	$(BIN)/ruff format --check .
@@ -165,6 +219,7 @@ docs: setup ## write the generated parts of docs/ again: commands, manifest, set
 .PHONY: clean
 clean: ## dismantle the stacks of this clone after a question (FORCE=1: without): jobs, containers, volumes, images, data/, build/
 	@if [ -x $(BIN)/supervisorctl ]; then embedded/stack clean; fi
+	@kustomize/stack clean
 	@if docker info >/dev/null 2>&1; then compose/stack clean; else echo "No Docker engine answers: nothing is removed there."; fi
 	@for folder in build .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache; do \
 	  if [ -e $$folder ]; then rm -rf $$folder && echo "removed $$folder"; fi; done

@@ -20,6 +20,13 @@ NOT_RUN_HERE = {
     ("README.md", "make check"): "runs all tests",
     ("CONTRIBUTING.md", "make setup"): "runs all tests",
     ("docs/compose.md", "make setup compose-up"): "runs in tests/e2e/compose/test_quickstart.py",
+    ("docs/kubernetes.md", "make kind-up"): "needs kind",
+    ("docs/kubernetes.md", "make setup"): "needs a cluster and a registry",
+    ("docs/kubernetes.md", ". venv/bin/activate"): "the same",
+    (
+        "docs/kubernetes.md",
+        "kubectl create namespace racetrack",
+    ): "needs an ingress controller, too",
 }
 """The first line of each block that is not run, with the reason."""
 

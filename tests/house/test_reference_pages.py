@@ -40,7 +40,15 @@ def test_each_field_has_a_sentence(model, inherited):
 
 
 @pytest.mark.parametrize(
-    "script", ["docker-compose.yaml", "embedded/settings.sh", "compose/settings.sh"]
+    "script",
+    [
+        "docker-compose.yaml",
+        "embedded/settings.sh",
+        "compose/settings.sh",
+        "kustomize/settings.sh",
+        "kustomize/forward.sh",
+        "kustomize/kind.sh",
+    ],
 )
 def test_each_variable_that_a_shape_reads_is_explained(script):
     """`${NAME:-default}` in the scripts: the variables that people may set."""
@@ -51,5 +59,5 @@ def test_each_variable_that_a_shape_reads_is_explained(script):
     assert sorted(name for name in read if f"`{name}`" not in page and name not in WITHIN) == []
 
 
-WITHIN = {"BASH_SOURCE", "GIT_VERSION"}
+WITHIN = {"BASH_SOURCE", "GIT_VERSION", "KIND_CLUSTER"}
 """Set by the shell, or by the scripts themselves."""
