@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -94,13 +95,17 @@ def serve_http() -> Iterator[Callable[[Callable[[Received], Answer]], str]]:
     """Start servers on free ports; the fixture returns a function that returns a server's URL."""
     servers = []
 
-    def serve(answer: Callable[[Received], Answer]) -> str:
+    def serve(answer: Callable[[Received], Answer], tls: ssl.SSLContext | None = None) -> str:
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer))
+        if tls is not None:
+            server.socket = tls.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         servers.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}"
+        return f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
 
     yield serve
     for server, thread in servers:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from racetrack_client import __version__
-from racetrack_client.client_config.auth import find_user_auth
+from racetrack_client.client_config.auth import find_user_auth, read_tls_trust
 from racetrack_client.client_config.client_config import (
     ClientConfig,
     changing_config,
@@ -20,6 +20,7 @@ from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.utils.auth import AuthError, get_auth_request_headers
 from racetrack_client.utils.request import (
     DEFAULT_TIMEOUT_SECONDS,
+    CertificateRefused,
     EndpointUnknown,
     OnSent,
     RequestError,
@@ -29,6 +30,7 @@ from racetrack_client.utils.request import (
     parse_response,
     parse_response_object,
 )
+from racetrack_client.utils.tls import TlsTrust
 from racetrack_client.utils.url import (
     describe_missing_scheme,
     has_no_scheme,
@@ -42,6 +44,10 @@ NO_REMOTE_HINT = (
     "No remote is set: choose one by `racetrack set remote URL`; "
     "`make up` starts a platform on this machine, which is found by itself."
 )
+CERTIFICATE_HINT = (
+    "Name a file with the certificate of its authority by --ca-file FILE, or leave the check out by --insecure (-k) "
+    "where you trust the network; `racetrack login` and `racetrack set remote` keep these options."
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,8 @@ class Environment:
     config_path: Path
     remote: str | None = None
     token: str | None = field(default=None, repr=False)
-    verify_tls: bool = True
+    tls: TlsTrust = field(default_factory=TlsTrust)
+    """The trust that options of the command ask for, and then variables."""
     github_token: str | None = field(default=None, repr=False)
     github_api_url: str | None = None
     """The API that lists releases of plugins; None: the public GitHub."""
@@ -86,6 +93,11 @@ class Session:
         with changing_config(self.environment.config_path) as config:
             yield config
         self.config = config
+
+    @property
+    def tls(self) -> TlsTrust:
+        """The trust in certificates: options and variables come before what is kept for the remote."""
+        return self.environment.tls.over(read_tls_trust(self.config, self.lifecycle_url))
 
     @cached_property
     def token(self) -> str:
@@ -196,6 +208,7 @@ class Session:
         """Send a request with the token and return any answer, errors included; `body` is bytes, or is sent as JSON."""
         is_raw = isinstance(body, bytes)
         headers = get_auth_request_headers(self.token if token is None else token)
+        tls = self.tls
         with self._suggesting_remote():
             return Requests.request(
                 method,
@@ -204,14 +217,17 @@ class Session:
                 data=body if is_raw else None,
                 headers=headers,
                 timeout=timeout_seconds,
-                verify_tls=self.environment.verify_tls,
+                verify_tls=not tls.insecure,
                 on_sent=on_sent,
+                ca_file=tls.ca_file,
             )
 
     @contextmanager
     def _suggesting_remote(self) -> Iterator[None]:
         try:
             yield
+        except CertificateRefused as error:
+            raise CertificateRefused(f"{error}. {CERTIFICATE_HINT}") from error
         except RequestError as error:
             raise RequestError(f"{error} {self._suggest_remote()}") from error
 
@@ -239,7 +255,8 @@ class Session:
             self.api_url(path),
             headers=get_auth_request_headers(self.token),
             timeout=None,
-            verify_tls=self.environment.verify_tls,
+            verify_tls=not self.tls.insecure,
+            ca_file=self.tls.ca_file,
         )
         with self._explaining("GET", path), streaming as lines:
             yield lines

@@ -1,9 +1,10 @@
-"""The tokens in the user's settings.
+"""The tokens in the user's settings, and which certificates are trusted, for each Lifecycle.
 
 Plugins import this module: its names are frozen (docs/plugins.md).
 """
 
 from racetrack_client.client_config.client_config import ClientConfig
+from racetrack_client.utils.tls import TlsTrust
 from racetrack_client.utils.url import resolve_lifecycle_url
 
 
@@ -26,6 +27,24 @@ def forget_user_auth(client_config: ClientConfig, lifecycle_url: str) -> bool:
     for url in known:
         del client_config.user_auths[url]
     return bool(known)
+
+
+def set_tls_trust(client_config: ClientConfig, lifecycle_url: str, asked: TlsTrust) -> None:
+    """Store in `client_config` which certificates are trusted; the caller saves the settings.
+
+    What is not asked for stays as it was; raises ValidationError when a file of authorities can't be used.
+    """
+    kept = asked.over(read_tls_trust(client_config, lifecycle_url))
+    kept.make_context()
+    if kept.insecure or kept.ca_file:
+        client_config.tls[lifecycle_url] = TlsTrust(bool(kept.insecure), kept.ca_file or None)
+    else:
+        client_config.tls.pop(lifecycle_url, None)
+
+
+def read_tls_trust(client_config: ClientConfig, lifecycle_url: str) -> TlsTrust:
+    """Return which certificates are trusted for a Lifecycle by its resolved URL."""
+    return client_config.tls.get(lifecycle_url, TlsTrust())
 
 
 def _list_keys(client_config: ClientConfig, lifecycle_url: str) -> list[str]:

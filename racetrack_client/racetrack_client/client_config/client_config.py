@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.utils.bounded_yaml import load_bounded_yaml
+from racetrack_client.utils.tls import TlsTrust
 
 __all__ = [
     "ClientConfig",
@@ -46,6 +47,8 @@ class ClientConfig(BaseModel):
     lifecycle_url_aliases: dict[str, str] = Field(default_factory=dict)
     user_auths: dict[str, str] = Field(default_factory=dict, repr=False)
     """The token for each Lifecycle, by URL."""
+    tls: dict[str, TlsTrust] = Field(default_factory=dict)
+    """The trust in the certificate of each Lifecycle, by URL."""
 
     @property
     def has_remote(self) -> bool:
@@ -54,7 +57,8 @@ class ClientConfig(BaseModel):
 
     def list_stored(self) -> dict[str, object]:
         """Return the content of the file; a remote that was not chosen is left out, so that it is not taken for a choice."""
-        return self.model_dump(exclude=None if self.has_remote else {"lifecycle_url"})
+        absent = set() if self.has_remote else {"lifecycle_url"}
+        return self.model_dump(exclude=absent if self.tls else absent | {"tls"})
 
 
 def default_config_path() -> Path:

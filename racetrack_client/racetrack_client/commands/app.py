@@ -16,6 +16,7 @@ from typer.core import (  # type: ignore[attr-defined]
 from typer.main import get_command
 
 from racetrack_client import __version__
+from racetrack_client.commands.access.tls_options import add_tls_options
 
 COMMANDS = {
     "deploy": "racetrack_client.commands.deploy",
@@ -82,6 +83,8 @@ class LazyGroup(TyperGroup):
             return None
         group = get_command(importlib.import_module(COMMANDS[cmd_name]).app)
         found = group.get_command(ctx, cmd_name) if isinstance(group, TyperGroup) else None
+        if found is not None:
+            add_tls_options(found)
         return found if isinstance(found, TyperCommand | TyperGroup) else None
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]

@@ -37,6 +37,7 @@ from racetrack_client.log.errors import ValidationError
 from racetrack_client.utils.auth import RT_AUTH_HEADER
 from racetrack_client.utils.datamodel import describe_yaml_error
 from racetrack_client.utils.request import Response, parse_response
+from racetrack_client.utils.tls import TlsTrust
 
 DEFAULT_ENDPOINT = "/api/v1/perform"
 app = typer.Typer()
@@ -108,7 +109,7 @@ def call(  # noqa: PLR0913 each is an argument or option of the command
     gateway = f"{session.pub_url}/async/new" if is_async or detach else session.pub_url
     job_call = JobCall.make(method, called.make_url(gateway), parameters)
     if curl:
-        sys.stdout.write(_curl_command(job_call, session.token) + "\n")
+        sys.stdout.write(_curl_command(job_call, session) + "\n")
         return
     with (
         suggesting_jobs(session, name),
@@ -176,11 +177,20 @@ def _parse_json_or_yaml(text: str) -> Any:
         ) from error
 
 
-def _curl_command(job_call: JobCall, token: str) -> str:
-    headers = [f"{RT_AUTH_HEADER}: {token}", "Accept: application/json"]
+def _curl_command(job_call: JobCall, session: Session) -> str:
+    headers = [f"{RT_AUTH_HEADER}: {session.token}", "Accept: application/json"]
     body = []
     if job_call.body is not None:
         headers.append("Content-Type: application/json; charset=utf-8")
         body.append(f"  -d {shlex.quote(json.dumps(job_call.body, indent=2))}")
     first = f"curl -X '{job_call.method.value}' {shlex.quote(job_call.url)}"
-    return " \\\n".join([first, *(f"  -H {shlex.quote(each)}" for each in headers), *body])
+    lines = [first, *(f"  -H {shlex.quote(each)}" for each in headers), *body]
+    if job_call.url.startswith("https:"):
+        lines += _list_curl_trust(session.tls)
+    return " \\\n".join(lines)
+
+
+def _list_curl_trust(tls: TlsTrust) -> list[str]:
+    if tls.insecure:
+        return ["  --insecure"]
+    return [f"  --cacert {shlex.quote(tls.ca_file)}"] if tls.ca_file else []

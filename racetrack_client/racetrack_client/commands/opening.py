@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from racetrack_client.client.session import Environment, Session
@@ -10,6 +11,7 @@ from racetrack_client.client_config.client_config import (
     default_config_path,
     is_open_to_others,
 )
+from racetrack_client.utils.tls import TlsTrust, choose_trust, get_asked_trust
 
 
 def read_variables() -> dict[str, str]:
@@ -24,10 +26,16 @@ def open_environment() -> Environment:
         config_path=Path(variables.get("RACETRACK_CONFIG") or default_config_path()).expanduser(),
         remote=variables.get("RACETRACK_REMOTE"),
         token=variables.get("RACETRACK_AUTH_TOKEN", "").strip() or None,
-        verify_tls=variables.get("RACETRACK_INSECURE_TLS", "").lower() not in ("1", "true", "yes"),
+        tls=get_asked_trust().over(_read_trust(variables)),
         github_token=variables.get("GITHUB_TOKEN"),
         github_api_url=variables.get("GITHUB_API_URL"),
     )
+
+
+def _read_trust(variables: Mapping[str, str]) -> TlsTrust:
+    insecure = variables.get("RACETRACK_INSECURE_TLS", "").lower()
+    is_insecure = insecure in ("1", "true", "yes") if insecure else None
+    return choose_trust(is_insecure, variables.get("RACETRACK_CA_FILE") or None)
 
 
 def open_session(remote: str | None = None) -> Session:

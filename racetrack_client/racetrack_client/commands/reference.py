@@ -9,6 +9,7 @@ from typing import Any, get_args
 import typer
 from typer.main import get_command
 
+from racetrack_client.commands.access.tls_options import NAMES_OF_TLS_OPTIONS
 from racetrack_client.commands.app import make_app
 
 MARK = (
@@ -26,7 +27,7 @@ def _describe_all() -> Iterator[str]:
     for name, command in _list_commands(root, "racetrack"):
         yield f"## {name}\n"
         yield f"{_one_line_each(command.help or '')}\n"
-        parameters = [each for each in command.params if not getattr(each, "hidden", False)]
+        parameters = [each for each in command.params if not _is_left_out(each)]
         arguments = [each for each in parameters if each.param_type_name == "argument"]
         options = [each for each in parameters if each.param_type_name == "option"]
         usage = [_name_argument(each) for each in arguments] + (["[options]"] if options else [])
@@ -47,6 +48,11 @@ def _list_commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield from _list_commands(command, f"{path} {name}")
         else:
             yield f"{path} {name}", command
+
+
+def _is_left_out(parameter: Any) -> bool:
+    """Return whether a parameter is hidden, or is told at the beginning of the page, since most commands have it."""
+    return getattr(parameter, "hidden", False) or parameter.name in NAMES_OF_TLS_OPTIONS
 
 
 def _name_argument(argument: Any) -> str:

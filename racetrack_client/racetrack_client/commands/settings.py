@@ -8,7 +8,13 @@ import yaml
 
 from racetrack_client import __version__
 from racetrack_client.client.session import Session, get_token_user, log_in
-from racetrack_client.client_config.auth import forget_user_auth, set_user_auth
+from racetrack_client.client_config.auth import (
+    forget_user_auth,
+    read_tls_trust,
+    set_tls_trust,
+    set_user_auth,
+)
+from racetrack_client.client_config.client_config import ClientConfig
 from racetrack_client.commands.opening import open_session
 from racetrack_client.commands.options import (
     Output,
@@ -22,6 +28,7 @@ from racetrack_client.commands.options import (
 from racetrack_client.entities import Credentials
 from racetrack_client.log.errors import EntityNotFound, ValidationError
 from racetrack_client.utils.request import ResponseError
+from racetrack_client.utils.tls import get_asked_trust
 from racetrack_client.utils.url import (
     describe_missing_scheme,
     has_no_scheme,
@@ -58,6 +65,7 @@ def set_remote(
         open_session(remote).check_answers()
     with session.changing_config() as config:
         config.lifecycle_url = remote
+        _keep_trust(config, url)
     say(f"remote is now {remote}" + ("" if remote == url else f", which is {url}"))
     if has_no_scheme(remote, session.config.lifecycle_url_aliases):
         say(f"note: {remote} is no alias. {describe_missing_scheme(remote)}")
@@ -77,6 +85,7 @@ def set_alias(
     resolved = resolve_lifecycle_url(racetrack_url, {})
     with session.changing_config() as config:
         config.lifecycle_url_aliases[alias] = racetrack_url.rstrip("/")
+        _keep_trust(config, resolved)
     say(f"alias {alias} is now {resolved}")
     if has_no_scheme(racetrack_url, {}):
         say(f"note: {describe_missing_scheme(racetrack_url)}")
@@ -158,6 +167,7 @@ def login(
         raise ValidationError("give a token, or --username NAME")
     with session.changing_config() as config:
         set_user_auth(config, session.lifecycle_url, token)
+        _keep_trust(config, session.lifecycle_url)
     say(f"logged in as {name} to {session.lifecycle_url}")
     if username:
         say(_describe_rights(session, name, token))
@@ -177,6 +187,16 @@ def logout(remote: Remote = None) -> None:
 def version(output: OutputOption = Output.TEXT) -> None:
     """Print the version of this command."""
     print_data({"version": __version__}, output, f"racetrack-client version {__version__}")
+
+
+def _keep_trust(config: ClientConfig, lifecycle_url: str) -> None:
+    """Keep what the options say about certificates for all later commands that talk to this Lifecycle."""
+    set_tls_trust(config, lifecycle_url, get_asked_trust())
+    if read_tls_trust(config, lifecycle_url).insecure:
+        say(
+            f"note: the certificate of {lifecycle_url} is not checked, so that whoever stands between "
+            f"may read your token; `racetrack set remote {lifecycle_url} --secure` checks it again"
+        )
 
 
 def _describe_rights(session: Session, name: str, token: str) -> str:

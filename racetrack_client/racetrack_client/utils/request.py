@@ -19,6 +19,7 @@ from http.client import HTTPException, HTTPResponse
 from typing import Any
 
 from racetrack_client.utils.auth import RT_AUTH_HEADER
+from racetrack_client.utils.tls import TlsTrust, describe_refused_certificate
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 _SECRET_HEADERS = {RT_AUTH_HEADER.lower(), "authorization", "cookie"}
@@ -26,6 +27,10 @@ _SECRET_HEADERS = {RT_AUTH_HEADER.lower(), "authorization", "cookie"}
 
 class RequestError(RuntimeError):
     """No answer arrived: the server is unreachable, or broke the connection."""
+
+
+class CertificateRefused(RequestError):
+    """The server's certificate can't be trusted."""
 
 
 class ResponseError(RuntimeError):
@@ -108,14 +113,19 @@ class Requests:
         timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
         verify_tls: bool = True,
         on_sent: OnSent | None = None,
+        ca_file: str | None = None,
     ) -> Response:
-        """Send a request with `json` or with the bytes in `data`; headers of None are left out."""
+        """Send a request with `json` or with the bytes in `data`; headers of None are left out.
+
+        `ca_file` names a file with authorities that are trusted beside those of this machine.
+        """
         request = _build_request(method, url, params, json, data, headers)
         if on_sent is not None and isinstance(request.data, bytes):
             size = len(request.data)
             request.data = _CountedBody(request.data, on_sent)
             request.add_unredirected_header("Content-Length", str(size))
-        with _translated_errors(request), _open(request, timeout, verify_tls) as answer:
+        trust = TlsTrust(not verify_tls, ca_file)
+        with _translated_errors(request), _open(request, timeout, trust) as answer:
             return _read(request, answer)
 
     @staticmethod
@@ -125,11 +135,12 @@ class Requests:
         headers: Mapping[str, str | None] | None = None,
         timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
         verify_tls: bool = True,
+        ca_file: str | None = None,
     ) -> Iterator[Iterator[str]]:
         """Open an answer that arrives line by line; raises ResponseError when the answer is an error."""
         request = _build_request("GET", url, None, None, None, headers)
         with _translated_errors(request):
-            answer = _open(request, timeout, verify_tls)
+            answer = _open(request, timeout, TlsTrust(not verify_tls, ca_file))
         with answer:
             if (answer.status or 0) >= 400:
                 with _translated_errors(request):
@@ -242,11 +253,12 @@ def _build_request(
 
 
 def _open(
-    request: urllib.request.Request, timeout: float | None, verify_tls: bool
+    request: urllib.request.Request, timeout: float | None, trust: TlsTrust
 ) -> HTTPResponse | urllib.error.HTTPError:
     handlers: list[urllib.request.BaseHandler] = [_CarefulRedirects()]
-    if request.type == "https" and not verify_tls:
-        handlers.append(urllib.request.HTTPSHandler(context=_unverified_context()))
+    if trust.insecure or trust.ca_file:
+        # A redirect may lead from http to https, so the handler is there for both.
+        handlers.append(urllib.request.HTTPSHandler(context=trust.make_context()))
     try:
         answer: HTTPResponse = urllib.request.build_opener(*handlers).open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
@@ -290,23 +302,16 @@ def _translated_errors(request: urllib.request.Request) -> Iterator[None]:
 
 def _request_error(request: urllib.request.Request, error: Exception) -> RequestError:
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    hint = ""
+    failed = f"{request.get_method()} {request.full_url} failed"
     if isinstance(cause, ssl.SSLCertVerificationError):
-        hint = (
-            "; install the server's certificate authority on this machine, "
-            "or set RACETRACK_INSECURE_TLS=true when you trust the network"
-        )
-    elif isinstance(cause, ConnectionRefusedError | socket.gaierror):
-        hint = "; is it running, and reachable from here?"
+        return CertificateRefused(f"{failed}: {describe_refused_certificate(cause)}")
     text = str(cause) or type(cause).__name__
-    return RequestError(f"{request.get_method()} {request.full_url} failed: {text}{hint}")
-
-
-def _unverified_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+    hint = ""
+    if isinstance(cause, ConnectionRefusedError | socket.gaierror):
+        hint = "; is it running, and reachable from here?"
+    elif isinstance(cause, ssl.SSLError):
+        hint = "; does the server speak HTTPS at this port?"
+    return RequestError(f"{failed}: {text}{hint}")
 
 
 class _CountedBody(io.BytesIO):
