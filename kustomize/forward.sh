@@ -14,6 +14,9 @@ print_addresses() {
   Lifecycle  $(lifecycle_url)
   PUB        $(pub_url)
 TEXT
+}
+
+print_next_steps() {
   if ! in_kind && [ -z "$INGRESS_HOST" ]; then
     echo "They are at these addresses while this runs: make kube-forward"
   fi
@@ -28,7 +31,7 @@ forward() {
   check_cluster
   start_forwarding
   echo "Forwarding until Ctrl-C:"
-  print_addresses | head -n 3
+  print_addresses
   wait
 }
 

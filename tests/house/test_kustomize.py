@@ -231,6 +231,8 @@ def test_services_lead_to_ports_of_their_pods(rendered):
             for port in container["ports"]
         }
         for port in service["spec"]["ports"]:
+            # Server-side apply takes ports without a protocol from release 1.21 on only.
+            assert port["protocol"] == "TCP"
             assert names[port["targetPort"]] == port["port"], service
 
 
