@@ -72,7 +72,17 @@ class ImageBuilderConfig(ImagePlaces):
     docker_build_network: str = "default"
     """Network of the RUN steps of a build; `host` lets them reach ports that are only open on the engine's machine."""
     docker_wait_seconds: float = 30
-    """Seconds that a build waits for a Docker engine that does not answer."""
+    """Seconds that a build waits for a Docker engine, or a BuildKit, that does not answer."""
+    buildkit_address: str = ""
+    """BuildKit that builds images in place of a Docker engine and pushes them to `docker_registry`: `unix:///PATH` or `tcp://HOST:PORT`."""
+    buildkit_insecure_registry: bool = False
+    """Push to a registry that speaks HTTP, or has a certificate of an unknown authority. Only for BuildKit."""
+    buildkit_ca_file: Path | None = None
+    """File of the certificate authority that has signed the certificate of a BuildKit at `tcp://`."""
+    buildkit_certificate_file: Path | None = None
+    """File of the certificate that the builder shows to BuildKit."""
+    buildkit_key_file: Path | None = None
+    """File of that certificate's key."""
     build_cache_retention_hours: int | None = Field(default=None, ge=0)
     """Hours after which unused build cache of any platform on the engine is removed; unset or 0: never."""
     build_cache_prune_interval_m: int = Field(default=60, ge=1)

@@ -474,3 +474,31 @@ def selects(selector, labels):
         (labels.get(each["key"]) in each["values"]) is (each["operator"] == "In")
         for each in selector.get("matchExpressions", ())
     )
+
+
+def test_images_are_built_in_the_cluster_without_a_privileged_container(tmp_path):
+    rendered = render(combine(tmp_path, "base", ["buildkit"]))
+    builder = rendered.pods["image-builder"]["spec"]
+    buildkit = rendered.containers["image-builder/buildkitd"]
+    service = rendered.containers["image-builder/image-builder"]
+    [settings] = [
+        each["data"]
+        for each in rendered.list_kind("ConfigMap")
+        if each["metadata"]["name"].startswith("image-builder-settings")
+    ]
+    socket = settings["BUILDKIT_ADDRESS"].removeprefix("unix://")
+
+    assert builder["securityContext"]["runAsNonRoot"] is True
+    assert not buildkit["securityContext"].get("privileged")
+    assert buildkit["securityContext"]["runAsUser"] == 1000
+    assert f"--addr=unix://{socket}" in buildkit["args"]
+    # The Image Builder may use the socket, and mounts the directory that it is in.
+    groups = builder["securityContext"]["supplementalGroups"]
+    assert buildkit["securityContext"]["runAsGroup"] in groups
+    for container in (buildkit, service):
+        mounted = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}
+        assert mounted[str(Path(socket).parent)] == "buildkit"
+    # Nothing of the volumes of the service is in reach of a step that breaks out of its build.
+    assert {each["name"] for each in buildkit["volumeMounts"]} == {"buildkit", "build-cache"}
+    # What the base demands of the service still holds.
+    assert service["securityContext"]["allowPrivilegeEscalation"] is False

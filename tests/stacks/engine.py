@@ -1,5 +1,6 @@
 """A second Docker engine beside the one of this machine, which tests may kill."""
 
+import json
 import os
 import shutil
 import signal
@@ -21,6 +22,8 @@ class Engine:
     program: Path
     environment: dict[str, str]
     network: str
+    options: dict[str, object] = field(default_factory=dict)
+    """What the file daemon.json of this engine holds."""
     root: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="rt-engine-")))
     process: subprocess.Popen[bytes] | None = None
 
@@ -41,12 +44,14 @@ class Engine:
     def start(self) -> None:
         """Start the daemon; `answers` tells when it is ready."""
         pid = docker("inspect", "--format={{.State.Pid}}", self.network).strip()
+        (self.root / "daemon.json").write_text(json.dumps(self.options))
         with (self.root / "dockerd.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
                     "nsenter",
                     f"--net=/proc/{pid}/ns/net",
                     self.program,
+                    f"--config-file={self.root / 'daemon.json'}",
                     f"--host=unix://{self.socket}",
                     f"--data-root={self.root / 'data'}",
                     f"--exec-root={self.root / 'run'}",

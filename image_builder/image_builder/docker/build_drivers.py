@@ -63,16 +63,27 @@ class BuildxDriver(BuildDriver):
     def make_command(self, build: ImageBuild) -> Command:
         """Return the command, with named contexts and secrets."""
         contexts = [f"--build-context={name}={path}" for name, path in build.named_contexts.items()]
-        arguments = ["buildx", "build", "--load", "--progress=plain", *contexts, *_secrets(build)]
+        output = self.list_output(build)
+        arguments = ["buildx", "build", *output, "--progress=plain", *contexts, *_secrets(build)]
         variables = {
             "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
             # The workspace may lie in a checkout that has nothing to do with the job.
             "BUILDX_GIT_INFO": "false",
-            # The state of buildx lies in the workspace: the home of a service may be read-only, and a builder that a
-            # user chose with `docker buildx use` is not meant for this service.
-            "BUILDX_CONFIG": str(build.dockerfile.with_name(".buildx")),
+            "BUILDX_CONFIG": str(self.locate_configuration(build)),
         }
         return _command(self.docker, arguments, build, variables)
+
+    def list_output(self, _build: ImageBuild) -> list[str]:
+        """Return the options that say where the image goes: to the engine."""
+        return ["--load"]
+
+    def locate_configuration(self, build: ImageBuild) -> Path:
+        """Return the directory of buildx's state: the workspace.
+
+        The home of a service may be read-only, and a builder that a user chose with `docker buildx use` is not meant for
+        this service.
+        """
+        return build.dockerfile.with_name(".buildx")
 
 
 @dataclass(frozen=True)

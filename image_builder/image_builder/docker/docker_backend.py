@@ -8,15 +8,24 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from racetrack_client.docker_labels import DockerLabel
+from racetrack_client.log.errors import ValidationError
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import JobImage
 
 from image_builder.config import ImageBuilderConfig
+from image_builder.docker.buildkit import (
+    BuildKit,
+    BuildKitCertificates,
+    RegistryImages,
+    check_address,
+)
 from image_builder.docker.docker_cli import DockerCli, DockerRefused, EngineImage
 from image_builder.docker.docker_image_maker import DockerImageMaker, ImageSettings
+from image_builder.docker.image_content import DockerImages, EngineImages
 from image_builder.docker.push import RegistryPusher
 from image_builder.job_type.template import TemplateRenderer
 from image_builder.metrics import BuilderMetrics
@@ -70,6 +79,13 @@ class DockerImagePruner:
         return image is not None and image.changed_at < before
 
 
+class BuildCache(Protocol):
+    """The cache of an engine, or of a BuildKit."""
+
+    def remove_old_cache(self, unused_hours: int) -> str:
+        """Remove build cache that was unused for `unused_hours`; return a summary. Raises CommandFailed."""
+
+
 @dataclass(frozen=True)
 class CachePruning:
     """Removes old build cache periodically, in a thread of its own.
@@ -77,7 +93,7 @@ class CachePruning:
     The engine has one cache for all builds on it, and only records when an entry was last used.
     """
 
-    docker: DockerCli
+    cache: BuildCache
     retention_hours: int
     """Hours that unused cache stays."""
     interval_minutes: float
@@ -95,7 +111,7 @@ class CachePruning:
     def _prune_periodically(self) -> None:
         while not self.clock.wait(self._stopped, self.interval_minutes * 60):
             try:
-                self.docker.remove_old_cache(self.retention_hours)
+                self.cache.remove_old_cache(self.retention_hours)
             except CommandFailed as error:
                 logger.warning(f"old build cache can't be removed now: {error}")
 
@@ -105,7 +121,8 @@ class DockerBackend:
     """Everything that one service has for Docker images."""
 
     maker: DockerImageMaker
-    pruner: DockerImagePruner
+    pruner: DockerImagePruner | None
+    """None where a registry keeps the images, which removes them by rules of its own."""
     cache_pruning: CachePruning | None
     clock: Clock = field(default_factory=Clock)
 
@@ -119,11 +136,11 @@ class DockerBackend:
 
     def prune(self, needed: Collection[JobImage], before: datetime) -> list[str]:
         """Remove unneeded images of this platform from the engine."""
-        return self.pruner.prune(needed, before, self.clock.now())
+        return self.pruner.prune(needed, before, self.clock.now()) if self.pruner else []
 
     def check(self) -> None:
-        """Raise DockerUnavailable unless the engine answers."""
-        self.maker.docker.check()
+        """Raise BackendUnavailable unless the engine, or BuildKit, answers."""
+        self.maker.images.check()
 
     def stop(self) -> None:
         """Stop the removal of old build cache."""
@@ -136,29 +153,66 @@ def create_docker_backend(
 ) -> DockerBackend:
     """Wire the backend. `environment` holds all variables that Docker's client inherits."""
     docker = DockerCli(environment)
+    if config.buildkit_address:
+        return _create_buildkit_backend(config, docker, metrics)
+    pusher = None
+    if config.docker_registry:
+        pusher = RegistryPusher(
+            docker, config.docker_registry, metrics, config.build_timeout_seconds
+        )
+    images = EngineImages(docker, config.docker_wait_seconds)
+    pruner = DockerImagePruner(docker, config.platform_name)
+    return DockerBackend(
+        _create_maker(config, images, pusher), pruner, _create_pruning(config, docker)
+    )
+
+
+def _create_buildkit_backend(
+    config: ImageBuilderConfig, docker: DockerCli, metrics: BuilderMetrics
+) -> DockerBackend:
+    check_address(config.buildkit_address)
+    if not config.docker_registry:
+        raise ValidationError(
+            "BUILDKIT_ADDRESS needs DOCKER_REGISTRY: BuildKit keeps no images, it pushes them"
+        )
+    certificates = BuildKitCertificates(
+        config.buildkit_ca_file, config.buildkit_certificate_file, config.buildkit_key_file
+    )
+    buildkit = BuildKit(docker, config.buildkit_address, certificates)
+    images = RegistryImages(
+        buildkit,
+        config.docker_registry,
+        metrics,
+        config.buildkit_insecure_registry,
+        config.docker_wait_seconds,
+    )
+    return DockerBackend(
+        _create_maker(config, images, None), None, _create_pruning(config, buildkit)
+    )
+
+
+def _create_maker(
+    config: ImageBuilderConfig, images: DockerImages, pusher: RegistryPusher | None
+) -> DockerImageMaker:
     settings = ImageSettings(
         registry=config.image_registry,
         platform=config.platform_name,
         network=config.docker_build_network,
         timeout_seconds=config.build_timeout_seconds,
     )
-    pusher = None
-    if config.docker_registry:
-        pusher = RegistryPusher(
-            docker, config.docker_registry, metrics, config.build_timeout_seconds
-        )
-    maker = DockerImageMaker(
-        docker=docker,
+    return DockerImageMaker(
+        images=images,
         settings=settings,
         renderer=TemplateRenderer(),
         digest_key=config.auth_key.get_secret_value().encode(),
         pusher=pusher,
-        wait_seconds=config.docker_wait_seconds,
     )
-    cache_pruning = None
+
+
+def _create_pruning(config: ImageBuilderConfig, cache: BuildCache) -> CachePruning | None:
     if hours := config.build_cache_retention_hours:
-        cache_pruning = CachePruning(docker, hours, config.build_cache_prune_interval_m)
-    return DockerBackend(maker, DockerImagePruner(docker, config.platform_name), cache_pruning)
+        return CachePruning(cache, hours, config.build_cache_prune_interval_m)
+    return None
 
 
 def _parse_name(name: str) -> JobImage:

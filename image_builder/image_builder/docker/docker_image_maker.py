@@ -5,7 +5,6 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from racetrack_client.log.errors import ValidationError
@@ -13,9 +12,8 @@ from racetrack_commons.deploy.image import ImageRegistry
 from racetrack_commons.plugin.job_type_definition import ImageDefinition
 from racetrack_commons.plugin.job_types import JobType
 
-from image_builder.docker.build_drivers import BuildDriver, ImageBuild, choose_driver
+from image_builder.docker.build_drivers import BuildDriver, ImageBuild
 from image_builder.docker.build_secrets import check_secret_names, secrets_file
-from image_builder.docker.docker_cli import DockerCli
 from image_builder.docker.dockerfile import (
     JOBTYPE_CONTEXT,
     Dockerfile,
@@ -24,12 +22,11 @@ from image_builder.docker.dockerfile import (
 )
 from image_builder.docker.image_content import (
     ContentDigests,
-    EngineImages,
+    DockerImages,
     digest_contents,
     make_job_labels,
     make_jobtype_labels,
 )
-from image_builder.docker.image_packages import find_packages
 from image_builder.docker.push import RegistryPusher
 from image_builder.image_maker import BuildInputs, ImageMaker, MadeImages
 from image_builder.job_type.template import TemplateRenderer, make_template_variables
@@ -69,7 +66,7 @@ class DockerBuild:
     """The build of one job's images, one after the other."""
 
     inputs: BuildInputs
-    images: EngineImages
+    images: DockerImages
     settings: ImageSettings
     digests: ContentDigests
     secrets_file: Path | None
@@ -90,7 +87,7 @@ class DockerBuild:
     def tell_packages(self, index: int, began_at: float) -> None:
         """Log which packages one image of the job holds, for a build that began at that time."""
         name = self.settings.name_job_image(self.inputs, index)
-        if packages := find_packages(self.images.driver.docker, name, began_at):
+        if packages := self.images.find_packages(name, began_at):
             path = self.inputs.request.manifest.get_jobtype_extra().get("requirements_path")
             moving = list_moving(self.inputs.source.directory, str(path)) if path else []
             tell_packages(packages, moving, self.progress)
@@ -140,18 +137,13 @@ class DockerBuild:
 class DockerImageMaker(ImageMaker):
     """Builds the Dockerfiles of a job type, and pushes the images when a registry is set."""
 
-    docker: DockerCli
+    images: DockerImages
     settings: ImageSettings
     renderer: TemplateRenderer
     digest_key: bytes
     """Signs the digests of secret variables, so that values can't be guessed from them."""
     pusher: RegistryPusher | None = None
-    wait_seconds: float = 30
-    """Seconds to wait for an engine that does not answer."""
-
-    @cached_property
-    def _driver(self) -> BuildDriver:
-        return choose_driver(self.docker)
+    """None where images are not pushed, or are pushed when they are built."""
 
     def prepare(self, inputs: BuildInputs, progress: BuildProgress) -> None:
         """Check names, secrets and Dockerfiles, and wait for the engine."""
@@ -162,9 +154,9 @@ class DockerImageMaker(ImageMaker):
             )
         check_secret_names(inputs.request.secret_build_env)
         self._load_dockerfiles(inputs)
-        self.docker.wait(self.wait_seconds, progress.cancellation)
-        _check_secrets(inputs, self._driver)
-        progress.log(f"building by {self._driver.name}")
+        self.images.wait(progress.cancellation)
+        _check_secrets(inputs, self.images.driver)
+        progress.log(f"building by {self.images.driver.name}")
 
     def make(self, inputs: BuildInputs, progress: BuildProgress) -> MadeImages:
         """Build all images, then push them; existing images with the same content are reused."""
@@ -172,9 +164,8 @@ class DockerImageMaker(ImageMaker):
             self.settings.name_job_image(inputs, i) for i in range(len(inputs.job_type.images))
         ]
         with secrets_file(inputs.workspace, inputs.request.secret_build_env) as file:
-            images = EngineImages(self._driver, self.wait_seconds)
             digests = digest_contents(inputs, self.digest_key)
-            docker_build = DockerBuild(inputs, images, self.settings, digests, file, progress)
+            docker_build = DockerBuild(inputs, self.images, self.settings, digests, file, progress)
             self._build(docker_build)
         if self.pusher is not None:
             for number, name in enumerate(names, start=1):

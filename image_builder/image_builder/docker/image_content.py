@@ -3,17 +3,21 @@
 import hashlib
 import hmac
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from racetrack_client.docker_labels import DockerComponent, DockerLabel
 
-from image_builder.docker.build_drivers import BuildDriver, ImageBuild
+from image_builder.docker.build_drivers import BuildDriver, ImageBuild, choose_driver
 from image_builder.docker.build_failure import explain_failure
-from image_builder.docker.docker_cli import DockerRefused, DockerUnavailable
+from image_builder.docker.docker_cli import DockerCli, DockerRefused, DockerUnavailable
+from image_builder.docker.image_packages import find_packages
 from image_builder.image_maker import BuildInputs
-from image_builder.running.programs import CommandFailed
+from image_builder.running.programs import Cancellation, CommandFailed
 from image_builder.running.progress import BuildProgress
+from image_builder.source.resolved_packages import InstalledPackages
 from image_builder.source.source_tree import digest_tree
 
 _NOT_CONTENT = frozenset({"__pycache__"})
@@ -95,16 +99,61 @@ def _label_refreshed(inputs: BuildInputs) -> dict[str, str]:
     return {DockerLabel.REFRESHED_BY: request.deployment_id} if request.resolves_again else {}
 
 
+class DockerImages(ABC):
+    """The place where images are built and kept. All methods are called from the thread of a build, except `check`."""
+
+    @property
+    @abstractmethod
+    def driver(self) -> BuildDriver:
+        """The driver of builds; raises DockerUnavailable when the client is missing."""
+
+    @abstractmethod
+    def wait(self, cancellation: Cancellation) -> None:
+        """Return once images can be built; raises BackendUnavailable when they can't for long, and BuildCancelled."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise BackendUnavailable when no image can be built now. Called by the health probe."""
+
+    @abstractmethod
+    def build_or_reuse(self, build: ImageBuild, progress: BuildProgress) -> None:
+        """Build the image, unless one with the same content is there, which then gets the name.
+
+        Raises ImageNotBuilt when the Dockerfile fails, BackendUnavailable when the builder stays away.
+        """
+
+    @abstractmethod
+    def find_packages(self, name: str, began_at: float) -> InstalledPackages | None:
+        """Return the packages in an image, for a build that began at that time; None for images that do not tell them."""
+
+
 @dataclass(frozen=True)
-class EngineImages:
+class EngineImages(DockerImages):
     """Builds images on one engine, or reuses those whose labels show the same content.
 
     The engine is asked each time, so an image that was removed meanwhile is built again.
     """
 
-    driver: BuildDriver
+    docker: DockerCli
     wait_seconds: float = 30
-    """Seconds to wait for an engine that goes away during a build."""
+    """Seconds to wait for an engine that does not answer, also for one that goes away during a build."""
+
+    @cached_property
+    def driver(self) -> BuildDriver:
+        """The best driver for the installed client."""
+        return choose_driver(self.docker)
+
+    def wait(self, cancellation: Cancellation) -> None:
+        """Return once the engine answers."""
+        self.docker.wait(self.wait_seconds, cancellation)
+
+    def check(self) -> None:
+        """Raise DockerUnavailable unless the engine answers."""
+        self.docker.check()
+
+    def find_packages(self, name: str, began_at: float) -> InstalledPackages | None:
+        """Return what the file in the image says."""
+        return find_packages(self.docker, name, began_at)
 
     def build_or_reuse(self, build: ImageBuild, progress: BuildProgress) -> None:
         """Build the image, unless the engine has one with the same content, which then gets the name.
@@ -115,7 +164,7 @@ class EngineImages:
             self._build_unless_there(build, progress)
         except DockerUnavailable as error:
             progress.log(f"{error.reason}; the build begins again when it is back")
-            self.driver.docker.wait(self.wait_seconds, progress.cancellation)
+            self.wait(progress.cancellation)
             self._build_unless_there(build, progress)
 
     def _build_unless_there(self, build: ImageBuild, progress: BuildProgress) -> None:
@@ -130,19 +179,19 @@ class EngineImages:
         progress.log(f"made image {build.name}")
 
     def _is_there(self, build: ImageBuild, progress: BuildProgress) -> bool:
-        image = self.driver.docker.find_image(build.name)
+        image = self.docker.find_image(build.name)
         if image is None or not build.labels.items() <= image.labels.items():
             return False
         try:
             # Tagging it again counts as a need at this moment.
-            self.driver.docker.tag(image.id, build.name)
+            self.docker.tag(image.id, build.name)
         except DockerRefused:
             return False  # The image was removed a moment ago.
         progress.log(f"image {build.name} has the same content and is used again")
         return True
 
     def _name_again(self, build: ImageBuild, progress: BuildProgress) -> bool:
-        docker = self.driver.docker
+        docker = self.docker
         for image in docker.list_images(build.labels):
             try:
                 docker.tag(image.id, build.name)

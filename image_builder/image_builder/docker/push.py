@@ -49,23 +49,29 @@ class RegistryPusher:
         lines = error.last_lines[-1:]
         if is_about_absence(lines):
             return explain_refusal(lines)
-        return ImageNotPushed(f"{name} can't be pushed: {self._describe_cause(lines)}", lines)
+        cause = describe_push_refusal(
+            self.registry,
+            lines,
+            "the Docker engine",
+            "name it in the engine's `insecure-registries`",
+        )
+        return ImageNotPushed(f"{name} can't be pushed: {cause}", lines)
 
-    def _describe_cause(self, lines: Sequence[str]) -> str:
-        text = "\n".join(lines)
-        if _DENIED.search(text):
-            return (
-                f"the registry {self.registry} refuses the credentials of the Image Builder, or has none; "
-                f"run `docker login {self.registry}` for its user, or mount a config.json"
-            )
-        if _PLAIN_HTTP.search(text):
-            return (
-                f"the registry {self.registry} speaks HTTP only; "
-                "give it a certificate, or name it in the engine's `insecure-registries`"
-            )
-        if _UNREACHABLE.search(text):
-            return (
-                f"the registry {self.registry} does not answer the Docker engine; "
-                "start it, or correct DOCKER_REGISTRY"
-            )
-        return "the registry refuses it"
+
+def describe_push_refusal(
+    registry: str, lines: Sequence[str], pusher: str, advice_on_http: str
+) -> str:
+    """Return why a registry did not take an image, and what to do; `pusher` is the program that pushed it."""
+    text = "\n".join(lines)
+    if _DENIED.search(text):
+        return (
+            f"the registry {registry} refuses the credentials of the Image Builder, or has none; "
+            f"run `docker login {registry}` for its user, or mount a config.json"
+        )
+    if _PLAIN_HTTP.search(text):
+        return (
+            f"the registry {registry} speaks HTTP only; give it a certificate, or {advice_on_http}"
+        )
+    if _UNREACHABLE.search(text):
+        return f"the registry {registry} does not answer {pusher}; start it, or correct DOCKER_REGISTRY"
+    return "the registry refuses it"
