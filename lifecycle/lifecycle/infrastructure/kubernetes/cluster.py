@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kubernetes import client as sdk
@@ -189,11 +190,22 @@ class Cluster:
         with self._lock:
             if self._client is None:
                 configuration = sdk.Configuration()
-                file = str(self._kubeconfig) if self._kubeconfig else None
-                load: Callable[..., None] = sdk_config.load_config
-                load(config_file=file, client_configuration=configuration)
+                _configure(configuration, self._kubeconfig)
                 self._client = sdk.ApiClient(configuration)
             return self._client
+
+
+def _configure(configuration: sdk.Configuration, kubeconfig: Path | None) -> None:
+    """Read a kubeconfig file, or the service account where there is none."""
+    from_file: Callable[..., None] = sdk_config.load_kube_config
+    from_pod: Callable[..., None] = sdk_config.load_incluster_config
+    if kubeconfig is not None:
+        return from_file(str(kubeconfig), client_configuration=configuration)
+    try:
+        from_file(client_configuration=configuration)
+    except sdk_config.ConfigException:
+        # The SDK's own function for both looks for no service account when it is given the file None.
+        from_pod(client_configuration=configuration)
 
 
 def _select(labels: Mapping[str, str]) -> str:

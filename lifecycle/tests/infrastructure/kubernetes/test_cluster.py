@@ -1,4 +1,5 @@
 import pytest
+from kubernetes.config import incluster_config, kube_config
 from lifecycle.infrastructure.kubernetes.cluster import (
     POD,
     SECRET,
@@ -79,3 +80,29 @@ def test_a_missing_kubeconfig_is_told_with_its_setting(cluster_config, tmp_path)
     config = cluster_config.model_copy(update={"kubernetes_config": tmp_path / "none"})
     with pytest.raises(ClusterUnavailable, match="KUBERNETES_CONFIG"):
         Cluster(config).list_objects(POD, {})
+
+
+def test_in_a_pod_the_service_account_is_used(cluster_config, monkeypatch, tmp_path):
+    port = free_port()
+    for name, content in (("TOKEN", "a token"), ("CERT", "a certificate")):
+        path = tmp_path / name
+        path.write_text(content)
+        monkeypatch.setattr(incluster_config, f"SERVICE_{name}_FILENAME", str(path))
+    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(port))
+    cluster = Cluster(cluster_config.model_copy(update={"kubernetes_config": None}))
+
+    with pytest.raises(ClusterUnavailable, match=rf"does not answer.*port={port}"):
+        cluster.list_objects(POD, {})
+
+
+def test_without_a_kubeconfig_and_outside_a_pod_no_cluster_is_known(
+    cluster_config, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    cluster = Cluster(cluster_config.model_copy(update={"kubernetes_config": None}))
+
+    with pytest.raises(ClusterUnavailable, match=r"no cluster is known.*set KUBERNETES_CONFIG"):
+        cluster.list_objects(POD, {})
