@@ -174,8 +174,8 @@ test-unit: setup ## unit tests; `make test-unit T=lifecycle/tests/job` for some
 	tests/with-postgres $(BIN)/pytest -q -n 2 -m "not kubernetes" $(T)
 
 .PHONY: test-kubernetes
-test-kubernetes: setup ## the target `kubernetes` on a real cluster, which ../shared/kubernetes/setup starts on this machine
-	$(BIN)/pytest -q -x -rs -m kubernetes $(or $(T),lifecycle/tests/infrastructure/kubernetes)
+test-kubernetes: setup ## the target `kubernetes` and the install on a real cluster, which ../shared/kubernetes/setup starts on this machine
+	$(BIN)/pytest -q -x -rs -m kubernetes $(or $(T),lifecycle/tests/infrastructure/kubernetes tests/e2e/cluster)
 
 .PHONY: test-packages
 ARRAY_CASES := env PYTHONPATH=job_wrapper python -W error job_wrapper/tests/array_cases.py
@@ -192,7 +192,7 @@ test-browser: setup ## pages of jobs in Chromium, where this machine has it; T=â
 	$(BIN)/pytest -q -x -rs $(or $(T),tests/browser)
 
 test-e2e: setup ## user journeys on an embedded stack of their own; T=â€¦ for some
-	$(ALONE) $(BIN)/pytest -q -x -m "not docker" $(or $(T),tests/e2e)
+	$(ALONE) $(BIN)/pytest -q -x -m "not docker and not kubernetes" $(or $(T),tests/e2e)
 
 .PHONY: compose-test compose-test-e2e
 compose-test: test-unit compose-test-e2e ## unit tests, then the journeys on compose

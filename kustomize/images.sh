@@ -4,7 +4,7 @@
 build_images() {
   local name id
   echo "building the images of the services"
-  : >"$install/images"
+  mv "$install/images" "$install/images-before" 2>/dev/null || true
   for name in "${images[@]}"; do
     id=$(docker build --quiet --target "$name" --build-arg "GIT_VERSION=$GIT_VERSION" "$root") ||
       fail "The image of $name can't be built: \`docker build --target $name .\` shows why."
@@ -13,6 +13,14 @@ build_images() {
     docker tag "$id" "$(name_image "$name")"
     name_image "$name" >>"$install/images"
   done
+  remove_former_images
+}
+
+# The cluster has its own copies of what it still runs.
+remove_former_images() {
+  [ -e "$install/images-before" ] || return 0
+  grep -vxFf "$install/images" "$install/images-before" | xargs -r docker rmi >/dev/null 2>&1 || true
+  rm "$install/images-before"
 }
 
 # name_image NAME: as the cluster knows it.

@@ -25,6 +25,7 @@ name_shape() { if in_kind; then echo kind; elif [ -n "$INGRESS_HOST" ]; then ech
 # list_components: those of KUBE_COMPONENTS, and what follows from the cluster and from each other; later ones change earlier ones.
 list_components() {
   local name
+  if [ "$KUBE_BUILDKIT" = true ] && ! has_component buildkit; then echo "  - ../../../kustomize/components/buildkit"; fi
   for name in ${KUBE_COMPONENTS//,/ }; do
     if [ -d "$root/kustomize/components/$name" ]; then
       echo "  - ../../../kustomize/components/$name"
