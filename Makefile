@@ -200,9 +200,12 @@ compose-test: test-unit compose-test-e2e ## unit tests, then the journeys on com
 compose-test-e2e: setup ## user journeys on a compose stack of their own; T=… for some
 	$(BIN)/pytest -q -x -m docker $(or $(T),tests/e2e)
 
-.PHONY: bench-deploy bench-lists
+.PHONY: bench-deploy bench-kubernetes bench-lists
 bench-deploy: setup ## seconds from `racetrack deploy` of changed code to the first 200, on the running stack; TARGET=docker for compose
 	@$(BIN)/python tests/performance/bench_deploy.py --target $(or $(TARGET),process)
+
+bench-kubernetes: setup ## how 5 000 jobs are watched in the cluster of KUBECONFIG, whose nodes run none of them; JOBS=… for another number
+	@$(BIN)/python tests/performance/bench_kubernetes.py --jobs $(or $(JOBS),5000)
 
 bench-lists: setup ## milliseconds of lists of 10 000 jobs on SQLite and PostgreSQL, and of the commit before; JOBS=… for another number
 	@tests/with-postgres $(BIN)/python tests/performance/bench_lists.py --jobs $(or $(JOBS),10000)

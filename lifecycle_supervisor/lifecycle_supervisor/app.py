@@ -27,15 +27,17 @@ def create_app(config: SupervisorConfig) -> FastAPI:
         slots=1, lease_seconds=config.lease_seconds, leave_fresh_seconds=LEAVE_FRESH_SECONDS
     )
     deployments = create_deployments(core, worker)
-    tasks = SupervisorTasks(config, core, deployments).list_all()
-    runner = TaskRunner(tasks, core.metrics_registry)
+    tasks = SupervisorTasks(config, core, deployments)
+    runner = TaskRunner(tasks.list_all(), core.metrics_registry)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         deployments.start_worker()
+        tasks.watch_targets()
         runner.start()
         yield
         runner.stop()
+        tasks.stop_watching()
         deployments.stop()
         core.close()
 

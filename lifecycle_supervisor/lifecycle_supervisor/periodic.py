@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter
 from racetrack_client.log.logs import get_logger
 
 logger = get_logger(__name__)
 STOP_SECONDS = 5
+REST_SECONDS = 0.2
+"""Seconds between two runs of a task that is woken again and again, as when many jobs change."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class PeriodicTask:
     action: Callable[[], object]
     delay_seconds: float = 0
     """Seconds before the first run, for tasks that need another service, which may be starting, too."""
+    woken: threading.Event = field(default_factory=threading.Event)
+    """An event that lets the next run begin before its interval is over."""
 
 
 class TaskRunner:
@@ -46,6 +50,8 @@ class TaskRunner:
     def stop(self) -> None:
         """Wait up to `STOP_SECONDS` for each running task, and start no further runs."""
         self._stopping.set()
+        for task in self._tasks:
+            task.woken.set()
         for thread in self._threads:
             thread.join(STOP_SECONDS)
 
@@ -61,5 +67,8 @@ class TaskRunner:
     def _repeat(self, task: PeriodicTask) -> None:
         self._stopping.wait(task.delay_seconds)
         while not self._stopping.is_set():
+            task.woken.clear()
             self.run_once(task)
-            self._stopping.wait(task.interval_seconds)
+            rest = min(REST_SECONDS, task.interval_seconds)
+            self._stopping.wait(rest)
+            task.woken.wait(task.interval_seconds - rest)

@@ -2,9 +2,10 @@
 
 import os
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -36,13 +37,20 @@ class SupervisorTasks:
     config: SupervisorConfig
     core: Core
     deployments: DeploymentServices
+    jobs_changed: threading.Event = field(default_factory=threading.Event)
+    """An event that targets set when they have seen a job change, so that the next sync begins at once."""
 
     def list_all(self) -> list[PeriodicTask]:
         """List the tasks with their intervals."""
         config = self.config
         tasks = [
             *self._list_keeper_tasks(),
-            PeriodicTask("sync-jobs", config.sync_interval_seconds, self.sync_jobs),
+            PeriodicTask(
+                "sync-jobs",
+                config.sync_interval_seconds,
+                self.sync_jobs,
+                woken=self.jobs_changed,
+            ),
             PeriodicTask("forget-old-rows", config.cleaning_interval_seconds, self.forget_old_rows),
             PeriodicTask("end-leftovers", config.cleaning_interval_seconds, self.end_leftovers),
             PeriodicTask(
@@ -56,6 +64,18 @@ class SupervisorTasks:
             reconcile = self.deployments.existing_jobs.reconcile
             tasks.append(PeriodicTask("reconcile", config.reconcile_interval_seconds, reconcile))
         return tasks
+
+    def watch_targets(self) -> None:
+        """Let the targets tell when a job changes; those of plugins that are installed later are asked at intervals."""
+        for target in self.core.infrastructure.collect_targets().values():
+            if target.job_monitor is not None:
+                target.job_monitor.watch_jobs(self.jobs_changed.set)
+
+    def stop_watching(self) -> None:
+        """End the threads of the targets that watch jobs."""
+        for target in self.core.infrastructure.collect_targets().values():
+            if target.job_monitor is not None:
+                target.job_monitor.stop_watching()
 
     def sync_jobs(self) -> None:
         """Update the registry to the state of the targets, and write the addresses of jobs for Prometheus."""

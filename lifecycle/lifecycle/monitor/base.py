@@ -29,6 +29,22 @@ class JobMonitor(ABC):
         Called from the thread of the supervisor's task `sync-jobs`.
         """
 
+    def watch_jobs(self, on_change: Callable[[], None]) -> None:  # noqa: B027 - targets may do without
+        """From now on, call `on_change` soon after the state of a job has changed, from any thread; targets may do without.
+
+        Returns nothing, at once. `on_change` returns at once, too, and `list_jobs` is called soon after.
+        Raises nothing, also when the target can't be reached.
+        Called once, at the start of the supervisor, whose main thread it is.
+        """
+
+    def stop_watching(self) -> None:  # noqa: B027 - targets may do without
+        """Call `on_change` no more, and end the threads of `watch_jobs`.
+
+        Returns nothing, within seconds.
+        Raises nothing.
+        Called at the end of the supervisor, from its main thread.
+        """
+
     @abstractmethod
     def check_job_condition(
         self,

@@ -2,25 +2,35 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from kubernetes import client as sdk
 from kubernetes import config as sdk_config
 from racetrack_client.log.errors import ServiceUnavailable
 from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
 
 from lifecycle.config import Config
 
 NOT_FOUND = 404
+GONE = 410
 _NO_LOG_YET = 400
 _FIELD_MANAGER = "racetrack"
 _TIMEOUT_SECONDS = 30
-_PAGE = 500
+_PAGE = 1000
+_LIST_ATTEMPTS = 3
+_LATE_SECONDS = 15
+"""Seconds after its end in which a watch must have ended; then its connection is taken for broken."""
+_APPLY, _MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
+_CHUNK_BYTES = 64 * 1024
 Timeout = float | tuple[float, float | None]
+Labels = Mapping[str, str | Collection[str]]
+"""The labels that objects are chosen by; of several values, any will do."""
+ParsedT = TypeVar("ParsedT")
 
 
 class ClusterUnavailable(ServiceUnavailable):
@@ -58,14 +68,45 @@ EVENT = ObjectKind("v1", "Event", "events")
 KINDS = {kind.name: kind for kind in (DEPLOYMENT, REPLICA_SET, POD, SERVICE, SECRET, EVENT)}
 
 
+@dataclass(frozen=True)
+class Listing(Generic[ParsedT]):
+    """The objects of a kind at one moment."""
+
+    objects: list[ParsedT]
+    version: str
+    """The moment, from which a watch goes on."""
+
+
+class OpenAnswer:
+    """An answer that arrives piece by piece, such as a followed log; one thread reads it, any may interrupt it."""
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+
+    def read_pieces(self) -> Iterator[bytes]:
+        """Yield what arrives until the server or `interrupt` ends it; raise ClusterUnavailable when it breaks off."""
+        with _translating():
+            yield from self._response.stream(_CHUNK_BYTES)
+
+    def interrupt(self) -> None:
+        """End the pieces, also from another thread."""
+        with suppress(OSError, ValueError, RuntimeError):  # It may have ended just now.
+            self._response.shutdown()
+
+    def close(self) -> None:
+        """Close the connection; to be called by the thread that reads."""
+        self._response.close()
+
+
 class Cluster:
     """The objects in the namespace of jobs. Each method may raise ClusterUnavailable or ClusterRefusal.
 
     It connects at its first use; several threads may use it.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
         self.namespace = config.job_k8s_namespace
+        self._timeout_seconds = timeout_seconds
         self._kubeconfig = config.kubernetes_config
         self._lock = threading.Lock()
         self._client: sdk.ApiClient | None = None
@@ -76,14 +117,49 @@ class Cluster:
         question = {"fieldManager": _FIELD_MANAGER, "force": "true"}
         return self._ask("PATCH", self._make_path(kind, name), question, wanted)
 
-    def list_objects(self, kind: ObjectKind, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    def scale_to_zero(self, name: str) -> None:
+        """Let the cluster end the pods of a Deployment, each in its own time; do nothing if it is gone."""
+        wanted = {"spec": {"replicas": 0}}
+        try:
+            self._ask("PATCH", self._make_path(DEPLOYMENT, name), {}, wanted, _MERGE)
+        except ClusterRefusal as refusal:
+            if refusal.status_code != NOT_FOUND:
+                raise
+
+    def list_objects(self, kind: ObjectKind, labels: Labels) -> list[dict[str, Any]]:
         """List the objects of a kind that have all these labels."""
-        return list(self._list_pages(kind, {"labelSelector": _select(labels)}))
+        return self.read_listing(kind, labels, lambda found: found).objects
+
+    def read_listing(
+        self,
+        kind: ObjectKind,
+        labels: Labels,
+        parse: Callable[[dict[str, Any]], ParsedT],
+    ) -> Listing[ParsedT]:
+        """List the objects of a kind, each as `parse` returns it: whole objects of thousands of jobs take much memory."""
+        return self._read_all(kind, {"labelSelector": _select(labels)}, parse)
+
+    def open_watch(
+        self, kind: ObjectKind, labels: Labels, version: str, seconds: int
+    ) -> OpenAnswer:
+        """Ask for the changes of objects since a listing, for some seconds: a line of JSON for each.
+
+        Raise ClusterRefusal with the status GONE when the server does not know that moment any more.
+        """
+        question = {
+            "labelSelector": _select(labels),
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(seconds),
+        }
+        timeout = (_TIMEOUT_SECONDS, seconds + _LATE_SECONDS)
+        return OpenAnswer(self._send("GET", self._make_path(kind), question, timeout=timeout))
 
     def list_warnings(self, object_name: str) -> list[str]:
         """List what the cluster warns of about an object, the oldest first; it forgets after an hour."""
         question = {"fieldSelector": f"involvedObject.name={object_name},type=Warning"}
-        found = list(self._list_pages(EVENT, question))
+        found = self._read_all(EVENT, question, lambda event: event).objects
         found.sort(key=lambda one: one.get("lastTimestamp") or one.get("eventTime") or "")
         return [one.get("message") or "" for one in found]
 
@@ -96,7 +172,7 @@ class Cluster:
                 raise
 
     def delete_objects(
-        self, kind: ObjectKind, labels: Mapping[str, str], grace_seconds: int | None = None
+        self, kind: ObjectKind, labels: Labels, grace_seconds: int | None = None
     ) -> None:
         """Delete the objects of a kind that have all these labels; pods get `grace_seconds`, by default their own."""
         question = {"labelSelector": _select(labels), "propagationPolicy": "Background"}
@@ -110,12 +186,18 @@ class Cluster:
         The question is that of the API, such as `tailLines` and `previous`.
         """
         try:
-            with self._open_log(pod, container, question) as response:
+            response = self._open_log(pod, container, question)
+            with _translating(), closing(response):
                 return bytes(response.read())
         except ClusterRefusal as refusal:
             if refusal.status_code in {NOT_FOUND, _NO_LOG_YET}:
                 return b""
             raise
+
+    def follow_log(self, pod: str, container: str, question: Mapping[str, str]) -> OpenAnswer:
+        """Ask for the log of a container as it is written, until the container ends."""
+        timeout = (_TIMEOUT_SECONDS, None)
+        return OpenAnswer(self._open_log(pod, container, {"follow": "true", **question}, timeout))
 
     def close(self) -> None:
         """Close the connections; the next use opens them again."""
@@ -124,26 +206,49 @@ class Cluster:
                 self._client.rest_client.close()
                 self._client = None
 
-    def _list_pages(self, kind: ObjectKind, question: dict[str, str]) -> Iterator[dict[str, Any]]:
-        page = {"limit": str(_PAGE)}
+    def _read_all(
+        self,
+        kind: ObjectKind,
+        question: dict[str, str],
+        parse: Callable[[dict[str, Any]], ParsedT],
+    ) -> Listing[ParsedT]:
+        """List all pages; begin again when the server has forgotten the moment of the first one."""
+        for _ in range(_LIST_ATTEMPTS - 1):
+            try:
+                return self._read_pages(kind, question, parse)
+            except ClusterRefusal as refusal:
+                if refusal.status_code != GONE:
+                    raise
+        return self._read_pages(kind, question, parse)
+
+    def _read_pages(
+        self,
+        kind: ObjectKind,
+        question: dict[str, str],
+        parse: Callable[[dict[str, Any]], ParsedT],
+    ) -> Listing[ParsedT]:
+        page, objects = {"limit": str(_PAGE)}, []
         while True:
             answer = self._ask("GET", self._make_path(kind), question | page)
-            yield from answer.get("items") or []
+            objects += [parse(found) for found in answer.get("items") or []]
             token = answer["metadata"].get("continue")
             if not token:
-                return
+                return Listing(objects, answer["metadata"].get("resourceVersion", ""))
             page = {"limit": str(_PAGE), "continue": token}
 
     def _make_path(self, kind: ObjectKind, name: str = "") -> str:
         path = f"{kind.api_path}/namespaces/{self.namespace}/{kind.plural}"
         return f"{path}/{name}" if name else path
 
-    @contextmanager
-    def _open_log(self, pod: str, container: str, question: Mapping[str, str]) -> Iterator[Any]:
+    def _open_log(
+        self,
+        pod: str,
+        container: str,
+        question: Mapping[str, str],
+        timeout: Timeout | None = None,
+    ) -> Any:
         path = f"{self._make_path(POD, pod)}/log"
-        response = self._send("GET", path, {"container": container, **question})
-        with _translating(), closing(response):
-            yield response
+        return self._send("GET", path, {"container": container, **question}, timeout=timeout)
 
     def _ask(
         self,
@@ -151,8 +256,9 @@ class Cluster:
         path: str,
         question: Mapping[str, str],
         body: dict[str, Any] | None = None,
+        content_type: str = _APPLY,
     ) -> dict[str, Any]:
-        response = self._send(method, path, question, body)
+        response = self._send(method, path, question, body, content_type)
         with _translating(), closing(response):
             answer: dict[str, Any] = json.loads(response.read())
         return answer
@@ -163,13 +269,16 @@ class Cluster:
         path: str,
         question: Mapping[str, str],
         body: dict[str, Any] | None = None,
-        timeout: Timeout = _TIMEOUT_SECONDS,
+        content_type: str = _APPLY,
+        *,
+        timeout: Timeout | None = None,
     ) -> Any:
         """Return the response, of which nothing is read yet; raise ClusterRefusal when it is a refusal."""
         headers = {"Accept": "application/json"}
         if method == "PATCH":
-            headers["Content-Type"] = "application/apply-patch+yaml"
-        content = None if body is None else json.dumps(body)
+            headers["Content-Type"] = content_type
+        # The SDK makes JSON itself of what it knows to become JSON.
+        content = json.dumps(body) if body and content_type == _APPLY else body
         with _translating():
             client = self._connect()
             request = client.param_serialize(
@@ -180,7 +289,9 @@ class Cluster:
                 body=content,
                 auth_settings=["BearerToken"],
             )
-            response = client.call_api(*request, _request_timeout=timeout).response
+            response = client.call_api(
+                *request, _request_timeout=timeout or self._timeout_seconds
+            ).response
             if not 200 <= response.status < 300:
                 with closing(response):
                     raise ClusterRefusal(response.status, _read_explanation(response))
@@ -191,6 +302,8 @@ class Cluster:
             if self._client is None:
                 configuration = sdk.Configuration()
                 _configure(configuration, self._kubeconfig)
+                # A connection that was idle may break at its next use. The SDK would wait for an answer four times.
+                configuration.retries = Retry(1)
                 self._client = sdk.ApiClient(configuration)
             return self._client
 
@@ -208,8 +321,11 @@ def _configure(configuration: sdk.Configuration, kubeconfig: Path | None) -> Non
         from_pod(client_configuration=configuration)
 
 
-def _select(labels: Mapping[str, str]) -> str:
-    return ",".join(f"{name}={value}" for name, value in labels.items())
+def _select(labels: Labels) -> str:
+    return ",".join(
+        f"{name}={value}" if isinstance(value, str) else f"{name} in ({','.join(value)})"
+        for name, value in labels.items()
+    )
 
 
 def _read_explanation(response: Any) -> str:

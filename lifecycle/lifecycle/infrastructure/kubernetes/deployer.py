@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from pydantic import TypeAdapter
 from racetrack_client.client.run import JOB_INTERNAL_PORT
+from racetrack_client.log.errors import ServiceUnavailable
 from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest import Manifest
 from racetrack_commons.clock import Clock
@@ -27,18 +29,25 @@ from lifecycle.infrastructure.kubernetes.cluster import (
     SERVICE,
     Cluster,
     ClusterRefusal,
+    Labels,
 )
-from lifecycle.infrastructure.kubernetes.diagnosis import Fault, PodDiagnostician, describe_quota
+from lifecycle.infrastructure.kubernetes.diagnosis import (
+    AskedDetails,
+    Fault,
+    PodDiagnostician,
+    describe_quota,
+)
 from lifecycle.infrastructure.kubernetes.identity import (
     ReplicaIdentity,
     find_identity,
     make_instance_labels,
     make_platform_labels,
 )
-from lifecycle.infrastructure.kubernetes.pods import JobPod, find_setback
-from lifecycle.infrastructure.kubernetes.workload import make_workload
+from lifecycle.infrastructure.kubernetes.pods import JobPod, choose_present, find_setback
+from lifecycle.infrastructure.kubernetes.workload import make_workload, own
 
 logger = get_logger(__name__)
+_SPEC = TypeAdapter(InstanceSpec)
 _POLL_SECONDS = 0.2
 _BEYOND_GRACE_SECONDS = 15
 """Seconds after their grace in which pods must be gone; then they are removed without the word of their node."""
@@ -69,7 +78,7 @@ class KubernetesDeployer(BuiltInDeployer):
         super().__init__(uow, secrets)
         self.config = config
         self.cluster = cluster
-        self.diagnostician = PodDiagnostician(cluster)
+        self.diagnostician = PodDiagnostician(AskedDetails(cluster))
         self._clock = clock
 
     def check_manifest(self, manifest: Manifest) -> None:
@@ -77,33 +86,52 @@ class KubernetesDeployer(BuiltInDeployer):
         compute_resources(manifest, self.config)
 
     def start_instance(self, spec: InstanceSpec) -> Instance:
-        """Apply the objects of the instance; raise InstanceNotStarted when the cluster refuses one."""
-        workload = make_workload(spec, self.config)
-        with self._explaining_refusals():
-            self.cluster.apply(workload.secret)
-            services = [self.cluster.apply(service) for service in workload.services]
-            for deployment in workload.deployments:
-                self.cluster.apply(deployment)
-        started = _describe([one for each in services if (one := self._parse_service(each))])
-        logger.info(f"job {started.job_name} {started.job_version} runs at {started.internal_name}")
-        return started
+        """Apply the objects of the instance; store the spec for `revive_instance`.
+
+        Raise InstanceNotStarted when the cluster refuses one; then nothing of the instance is left.
+        """
+        content = self.secrets.encrypt(_SPEC.dump_json(spec))
+        with self.uow() as uow:
+            uow.instance_specs.save(spec.instance_id, content)
+        try:
+            return self._apply(spec)
+        except InstanceNotStarted:
+            self._clean_up(spec.instance_id)
+            raise
+
+    def revive_instance(self, instance_id: str) -> None:
+        """Apply objects that were removed; raise InstanceNotStarted when that is impossible."""
+        with self.uow.reading() as uow:
+            content = uow.instance_specs.find(instance_id)
+        if content is None:
+            raise InstanceNotStarted("it is not known how it was started; reprovision the job")
+        self._apply(_SPEC.validate_json(self.secrets.decrypt(content)))
+        with self.uow.reading() as uow:
+            is_wanted = uow.instance_specs.find(instance_id) is not None
+        if not is_wanted:  # The instance was stopped meanwhile.
+            self._remove(instance_id, grace_seconds=0)
 
     def ask_to_end(self, instance_id: str) -> None:
         """Ask the pods to end; the cluster leaves each the time that its manifest gives to running calls."""
-        self._end_pods(self._select(instance_id), None)
+        with self.uow() as uow:
+            uow.instance_specs.remove(instance_id)
+        labels = self._select(instance_id)
+        deployments = self.cluster.list_objects(DEPLOYMENT, labels)
+        # Pods that are deleted while their Deployment wants them may be made again.
+        for deployment in deployments:
+            self.cluster.scale_to_zero(deployment["metadata"]["name"])
+        if not deployments:
+            self._end_pods(labels, None)
 
     def has_ended(self, instance_id: str) -> bool:
-        """Return whether the cluster has no pod of the instance any more."""
-        return not self.cluster.list_objects(POD, self._select(instance_id))
+        """Return whether no container of the instance runs or may yet start."""
+        return not self._list_living(self._select(instance_id))
 
     def stop_instance(self, instance_id: str, grace_seconds: float) -> None:
         """Ask the pods to end, kill those that have not after `grace_seconds`, and remove all objects."""
-        labels = self._select(instance_id)
-        self._end_pods(labels, max(1, round(grace_seconds)))
-        self._wait_until_gone(labels, grace_seconds + _BEYOND_GRACE_SECONDS)
-        for service in self.cluster.list_objects(SERVICE, labels):
-            self.cluster.delete_object(SERVICE, service["metadata"]["name"])
-        self.cluster.delete_objects(SECRET, labels)
+        with self.uow() as uow:
+            uow.instance_specs.remove(instance_id)
+        self._remove(instance_id, grace_seconds)
 
     def has_instance(self, instance_id: str) -> bool:
         """Return whether the cluster has a Service of the instance."""
@@ -130,15 +158,42 @@ class KubernetesDeployer(BuiltInDeployer):
                 instances.setdefault(service.replica.instance_id, []).append(service)
         return [_describe(services) for services in instances.values()]
 
-    def list_pods(self, labels: Mapping[str, str]) -> list[JobPod]:
+    def list_pods(self, labels: Labels) -> list[JobPod]:
         """List the pods that have all these labels, replica by replica, without those that are ending."""
-        found = [JobPod.parse(each) for each in self.cluster.list_objects(POD, labels)]
-        pods = [pod for pod in found if pod and (pod.eviction or not pod.is_ending)]
-        return sorted(pods, key=lambda pod: (pod.replica.replica, pod.created))
+        return choose_present(self.cluster.read_listing(POD, labels, JobPod.parse).objects)
 
     def name_address(self, replica: ReplicaIdentity) -> str:
         """Return the address of a replica's Service inside the cluster."""
         return f"{replica.object_name}.{self.cluster.namespace}.svc:{JOB_INTERNAL_PORT}"
+
+    def _apply(self, spec: InstanceSpec) -> Instance:
+        """Apply the objects; the first Service, by which instances are found, comes first and goes last."""
+        workload = make_workload(spec, self.config)
+        with self._explaining_refusals():
+            services = [self.cluster.apply(workload.services[0])]
+            self.cluster.apply(own(workload.secret, services[0]))
+            services += [self.cluster.apply(service) for service in workload.services[1:]]
+            for deployment in workload.deployments:
+                self.cluster.apply(deployment)
+        started = _describe([one for each in services if (one := self._parse_service(each))])
+        logger.info(f"job {started.job_name} {started.job_version} runs at {started.internal_name}")
+        return started
+
+    def _clean_up(self, instance_id: str) -> None:
+        try:
+            self.stop_instance(instance_id, grace_seconds=0)
+        except (ClusterRefusal, ServiceUnavailable) as error:
+            logger.warning(f"objects of instance {instance_id} are left for later: {error}")
+
+    def _remove(self, instance_id: str, grace_seconds: float) -> None:
+        labels = self._select(instance_id)
+        self._end_pods(labels, max(1, round(grace_seconds)))
+        self._wait_until_gone(labels, grace_seconds + _BEYOND_GRACE_SECONDS)
+        self.cluster.delete_objects(SECRET, labels)
+        services = self.cluster.list_objects(SERVICE, labels)
+        names = sorted(service["metadata"]["name"] for service in services)
+        for name in reversed(names):
+            self.cluster.delete_object(SERVICE, name)
 
     def _end_pods(self, labels: Mapping[str, str], grace_seconds: int | None) -> None:
         """Delete the pods and all that would make them again, from the top: the cluster itself would take its time."""
@@ -148,17 +203,21 @@ class KubernetesDeployer(BuiltInDeployer):
 
     def _wait_until_gone(self, labels: Mapping[str, str], seconds: float) -> None:
         deadline = self._clock.monotonic() + seconds
-        while pods := self.cluster.list_objects(POD, labels):
+        while pods := self._list_living(labels):
             if self._clock.monotonic() > deadline:
                 names = ", ".join(pod["metadata"]["name"] for pod in pods)
                 logger.warning(f"pods {names} did not end in time; their node may be gone")
                 self.cluster.delete_objects(POD, labels, 0)
                 return
             if any("deletionTimestamp" not in pod["metadata"] for pod in pods):
-                self.cluster.delete_objects(
-                    POD, labels, 1
-                )  # Made while its ReplicaSet was deleted.
+                # Made while its ReplicaSet was deleted.
+                self.cluster.delete_objects(POD, labels, 1)
             self._clock.sleep(_POLL_SECONDS)
+
+    def _list_living(self, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+        """List the pods with containers that run or may yet start; a node removes those that ended at its leisure."""
+        found = ((each, JobPod.parse(each)) for each in self.cluster.list_objects(POD, labels))
+        return [each for each, pod in found if pod is None or not pod.has_ended]
 
     def _check_deployments(self, instance_id: str, present: set[int]) -> None:
         """Raise JobCrashed when the cluster has no Deployment of a replica without a pod, or can't make the pod."""

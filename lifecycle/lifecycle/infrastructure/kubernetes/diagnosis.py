@@ -1,14 +1,28 @@
 """Diagnosing the pods of jobs: what keeps them from serving, in the cluster's words, and what users can do."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
+
+from racetrack_client.log.logs import get_logger
+from racetrack_commons.clock import Clock
 
 from lifecycle.infrastructure.container_end import describe_end
-from lifecycle.infrastructure.kubernetes.cluster import Cluster
+from lifecycle.infrastructure.kubernetes.cluster import (
+    Cluster,
+    ClusterRefusal,
+    ClusterUnavailable,
+)
 from lifecycle.infrastructure.kubernetes.log_lines import LogSource, read_end
 from lifecycle.infrastructure.kubernetes.pods import JobPod, PodContainer, Setback
 
+logger = get_logger(__name__)
 _EVIDENCE_LINES = 20
+_DETAILS_OF_PASS = 5
+"""The number of details that one look at all jobs may ask for: a look has to be short, also when many jobs fail."""
+_PAUSE_SECONDS = 30
+"""Seconds without further questions after one that was not answered, such as one about a pod whose node is away."""
 _CRASHED = {"CrashLoopBackOff", "RunContainerError"}
 _NO_IMAGE = {"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"}
 _NOT_CREATED = {"CreateContainerConfigError", "CreateContainerError"}
@@ -31,11 +45,80 @@ class Fault:
         return f"{self.cause}{evidence}{hint}"
 
 
-class PodDiagnostician:
-    """Examines pods; asks the cluster for logs and events only when there is a fault."""
+class FaultDetails(Protocol):
+    """The words of the cluster about a fault, for which it is asked."""
+
+    def read_end(self, pod: JobPod, container: PodContainer) -> str:
+        """Return the last lines that a container wrote before its end."""
+
+    def list_warnings(self, pod: JobPod, container: PodContainer) -> list[str]:
+        """List what the cluster warns of about the pod of a container that waits, the oldest first."""
+
+
+class AskedDetails:
+    """Details that the cluster is asked for each time."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+
+    def read_end(self, pod: JobPod, container: PodContainer) -> str:
+        """Ask for the end of the log."""
+        return read_end(self._cluster, LogSource(pod, container), _EVIDENCE_LINES)
+
+    def list_warnings(self, pod: JobPod, container: PodContainer) -> list[str]:  # noqa: ARG002 - the protocol's
+        """Ask for the events."""
+        return self._cluster.list_warnings(pod.name)
+
+
+class RememberedDetails:
+    """Details that are asked for once for each end and each kind of waiting, and only a few in each look at all pods.
+
+    What is left out of one look follows in the next; one thread uses it. The cluster should be one of a short timeout.
+    """
+
+    def __init__(self, cluster: Cluster, clock: Clock) -> None:
+        self._asked = AskedDetails(cluster)
+        self._clock = clock
+        self._known: dict[tuple[str, str, int, str], list[str]] = {}
+        self._left = _DETAILS_OF_PASS
+        self._rests_until = 0.0
+
+    def begin_pass(self, pods: Iterable[JobPod]) -> None:
+        """Begin a look at these pods; details of others are forgotten."""
+        names = {pod.name for pod in pods}
+        self._known = {key: found for key, found in self._known.items() if key[0] in names}
+        self._left = _DETAILS_OF_PASS
+
+    def read_end(self, pod: JobPod, container: PodContainer) -> str:
+        """Return the end of the log as it was at the container's last end; perhaps nothing yet."""
+        key = (pod.name, container.name, container.restarts, "end")
+        return "".join(self._recall(key, lambda: [self._asked.read_end(pod, container)]))
+
+    def list_warnings(self, pod: JobPod, container: PodContainer) -> list[str]:
+        """Return the warnings when the container began to wait; perhaps none yet."""
+        key = (pod.name, container.name, container.restarts, container.waits_for)
+        return self._recall(key, lambda: self._asked.list_warnings(pod, container))
+
+    def _recall(self, key: tuple[str, str, int, str], ask: Callable[[], list[str]]) -> list[str]:
+        if key in self._known:
+            return self._known[key]
+        if not self._left or self._clock.monotonic() < self._rests_until:
+            return []
+        self._left -= 1
+        try:
+            self._known[key] = ask()
+        except (ClusterRefusal, ClusterUnavailable) as error:
+            logger.debug(f"the cluster does not explain the fault of pod {key[0]}: {error}")
+            self._rests_until = self._clock.monotonic() + _PAUSE_SECONDS
+            return []
+        return self._known[key]
+
+
+class PodDiagnostician:
+    """Examines pods; asks for details only when there is a fault."""
+
+    def __init__(self, details: FaultDetails) -> None:
+        self._details = details
 
     def find_fault(self, pod: JobPod) -> Fault | None:
         """Return what keeps a pod from serving; None when it serves, or may only need time to start."""
@@ -51,7 +134,7 @@ class PodDiagnostician:
         end = container.last_end
         cause = describe_end(end, container.memory_bytes) if end else f"ended: {container.message}"
         again = f"; it was started again {container.restarts} times" if container.restarts else ""
-        evidence = read_end(self._cluster, LogSource(pod, container), _EVIDENCE_LINES)
+        evidence = self._details.read_end(pod, container)
         return Fault(f"the job {cause}{again}", evidence=evidence)
 
     def _find_fault_of_container(self, pod: JobPod, container: PodContainer) -> Fault | None:
@@ -66,7 +149,7 @@ class PodDiagnostician:
         return None
 
     def _describe_missing_image(self, pod: JobPod, container: PodContainer) -> Fault:
-        warnings = self._cluster.list_warnings(pod.name)
+        warnings = self._details.list_warnings(pod, container)
         pulls = [text for text in warnings if container.image in text]
         words = (pulls or warnings or [container.message])[-1]
         return Fault(

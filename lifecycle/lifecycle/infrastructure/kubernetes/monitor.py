@@ -1,6 +1,6 @@
 """The monitor of the target `kubernetes`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from racetrack_client.log.errors import EntityNotFound
@@ -12,15 +12,26 @@ from lifecycle.config import BuiltInTarget, Config
 from lifecycle.domain.instance import JobInstance
 from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
 from lifecycle.infrastructure.container_end import describe_end
+from lifecycle.infrastructure.kubernetes.cluster import Labels
 from lifecycle.infrastructure.kubernetes.deployer import KubernetesDeployer
-from lifecycle.infrastructure.kubernetes.identity import make_job_labels, make_platform_labels
+from lifecycle.infrastructure.kubernetes.diagnosis import PodDiagnostician, RememberedDetails
+from lifecycle.infrastructure.kubernetes.identity import (
+    KubernetesLabel,
+    make_job_labels,
+    make_platform_labels,
+)
+from lifecycle.infrastructure.kubernetes.keeper import RevivalFailures
 from lifecycle.infrastructure.kubernetes.log_lines import (
     LogSource,
     list_sources,
     read_merged,
     read_merged_since,
 )
-from lifecycle.infrastructure.kubernetes.pods import JobPod
+from lifecycle.infrastructure.kubernetes.pod_watch import PodWatch
+from lifecycle.infrastructure.kubernetes.pods import JobPod, choose_present, group_by_instance
+
+_MOST_ASKED_AT_ONCE = 50
+_PodsOfInstances = dict[str, list[JobPod]]
 
 
 class KubernetesMonitor(BuiltInMonitor):
@@ -31,35 +42,56 @@ class KubernetesMonitor(BuiltInMonitor):
 
     target = BuiltInTarget.KUBERNETES
 
-    def __init__(self, deployer: KubernetesDeployer, clock: Clock) -> None:
+    def __init__(
+        self,
+        deployer: KubernetesDeployer,
+        pods: PodWatch,
+        details: RememberedDetails,
+        failures: RevivalFailures,
+        clock: Clock,
+    ) -> None:
         self._deployer = deployer
+        self._pods = pods
+        self._details = details
+        self._diagnostician = PodDiagnostician(details)
+        self._failures = failures
         self._clock = clock
+        self._confirmed: set[str] = set()
+        """The ids of instances that the cluster has confirmed to have no pod."""
+        self._shown: dict[str, tuple[str, str]] = {}
+        """The last problem of each instance, and its text without secrets."""
         self._longest_start = timedelta(seconds=deployer.config.timeout_until_job_ready)
 
-    def list_jobs(self, config: Config) -> Iterable[JobDto]:
+    def list_jobs(self, config: Config) -> Iterable[JobDto]:  # noqa: ARG002 - the port's signature
         """List the jobs that have a serving instance, in their present state, and the orphaned ones.
 
-        A job without any pod is left out, because it is lost.
+        A job without any pod is left out, because it is lost; but if the keeper has failed to
+        bring it back, it is listed as lost with the reason.
         """
         # The pods are read before the rows, so each pod that is found has its row already.
-        pods = self._deployer.list_pods(make_platform_labels(config.platform_name))
+        pods = choose_present(self._pods.list_pods())
+        self._details.begin_pass(pods)
         with self._deployer.uow.reading() as uow:
             serving = [one for one in uow.instances.list_serving() if _is_in_cluster(one)]
             known_ids = uow.instances.list_ids()
             known_jobs = {(job.name, job.version) for job in uow.jobs.list_all()}
-        of_instances: dict[str, list[JobPod]] = {}
-        for pod in pods:
-            of_instances.setdefault(pod.replica.instance_id, []).append(pod)
-        jobs = [
-            self._observe(instance, of_instances[instance.id])
-            for instance in serving
-            if instance.id in of_instances
-        ]
-        return jobs + [
+        of_instances = group_by_instance(pods)
+        of_instances |= self._look_for({one.id for one in serving} - of_instances.keys())
+        self._shown = {one.id: self._shown[one.id] for one in serving if one.id in self._shown}
+        jobs = [self._observe(instance, of_instances.get(instance.id, [])) for instance in serving]
+        return [job for job in jobs if job is not None] + [
             self._describe_orphaned(of_instances[instance_id][0])
             for instance_id in sorted(of_instances.keys() - known_ids)
             if _job_of(of_instances[instance_id][0]) not in known_jobs
         ]
+
+    def watch_jobs(self, on_change: Callable[[], None]) -> None:
+        """Keep a copy of the pods from now on, and call `on_change` when one has changed."""
+        self._pods.start(on_change)
+
+    def stop_watching(self) -> None:
+        """Forget the copy, and end its thread."""
+        self._pods.stop()
 
     def read_recent_logs(self, job: JobDto, tail: int = 20) -> str:
         """Return the last `tail` lines of all containers of the job, in the order of time."""
@@ -85,12 +117,28 @@ class KubernetesMonitor(BuiltInMonitor):
         wanted = serving if serving in present and job.status != JobStatus.STARTING else newest
         return list_sources(pod for pod in pods if pod.replica.instance_id == wanted)
 
-    def _observe(self, instance: JobInstance, pods: list[JobPod]) -> JobDto:
+    def _look_for(self, missing: set[str]) -> _PodsOfInstances:
+        """Return the pods of instances that the copy lacks: it may be a moment behind the database."""
+        unsure = missing - self._confirmed
+        self._confirmed &= missing
+        if not unsure or not self._pods.is_started:
+            return {}
+        labels: Labels = make_platform_labels(self._deployer.config.platform_name)
+        if len(unsure) <= _MOST_ASKED_AT_ONCE:
+            labels = {**labels, KubernetesLabel.INSTANCE: sorted(unsure)}
+        found = group_by_instance(self._deployer.list_pods(labels))
+        self._confirmed |= unsure - found.keys()
+        return {instance_id: found[instance_id] for instance_id in unsure & found.keys()}
+
+    def _observe(self, instance: JobInstance, pods: list[JobPod]) -> JobDto | None:
+        if not pods:
+            reason = self._failures.find_reason(instance.id)
+            return self._describe_lost(instance, reason) if reason else None
         problem = self._find_problem(pods)
         is_starting = problem is None and not all(pod.is_ready for pod in pods)
         observed = {
             "status": _choose_status(problem, is_starting),
-            "error": self._mask(instance).redact(problem) if problem else None,
+            "error": self._redact(instance, problem) if problem else None,
             "notice": "the job is not ready yet" if is_starting else _find_notice(pods),
             "internal_name": instance.internal_name,
             "replica_internal_names": instance.replica_internal_names,
@@ -101,13 +149,24 @@ class KubernetesMonitor(BuiltInMonitor):
                 ),
             },
         }
+        return self._describe(instance).model_copy(update=observed)
+
+    def _describe(self, instance: JobInstance) -> JobDto:
         created = int(instance.create_time.timestamp())
-        job = self.describe_running(instance.job_name, instance.job_version, created)
-        return job.model_copy(update=observed)
+        return self.describe_running(instance.job_name, instance.job_version, created)
+
+    def _describe_lost(self, instance: JobInstance, reason: str) -> JobDto:
+        observed = {
+            "status": JobStatus.LOST,
+            "error": f"the job's pods are gone, and can't be made again: {reason}",
+            "internal_name": instance.internal_name,
+            "replica_internal_names": instance.replica_internal_names,
+        }
+        return self._describe(instance).model_copy(update=observed)
 
     def _find_problem(self, pods: list[JobPod]) -> str | None:
         for pod in pods:
-            if fault := self._deployer.diagnostician.find_fault(pod):
+            if fault := self._diagnostician.find_fault(pod):
                 return str(fault)
             age = self._clock.now() - pod.main.started_at
             if pod.main.is_running and not pod.is_ready and age > self._longest_start:
@@ -117,7 +176,14 @@ class KubernetesMonitor(BuiltInMonitor):
             return f"{expected - len(present)} of {expected} replicas of the job are missing"
         return None
 
-    def _mask(self, instance: JobInstance) -> SecretRedactor:
+    def _redact(self, instance: JobInstance, problem: str) -> str:
+        known = self._shown.get(instance.id)
+        if known is None or known[0] != problem:
+            known = (problem, self._make_mask(instance).redact(problem))
+            self._shown[instance.id] = known
+        return known[1]
+
+    def _make_mask(self, instance: JobInstance) -> SecretRedactor:
         try:
             secrets = self._deployer.get_job_secrets(instance.job_name, instance.job_version)
         except EntityNotFound:

@@ -1,5 +1,6 @@
 """The pods of jobs, as the cluster describes them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -14,7 +15,7 @@ _OUT_OF_MEMORY = "OOMKilled"
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PodContainer:
     """One container of a pod."""
 
@@ -48,7 +49,7 @@ class Setback:
     since: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class JobPod:
     """A pod that runs one replica, or is to run it."""
 
@@ -57,6 +58,8 @@ class JobPod:
     created: datetime
     is_ending: bool
     """True if it was asked to end, or has ended for good."""
+    has_ended: bool
+    """True if its containers have ended for good. Nodes may take a minute longer to remove the pod itself."""
     is_ready: bool
     """True if all its containers are ready for calls."""
     eviction: str
@@ -83,17 +86,33 @@ class JobPod:
             return None
         status, metadata = found.get("status") or {}, found["metadata"]
         conditions = {one["type"]: one for one in status.get("conditions") or []}
-        has_ended = status.get("phase") in {"Failed", "Succeeded"}
+        is_over = status.get("phase") in {"Failed", "Succeeded"}
+        is_deleted = "deletionTimestamp" in metadata
         return cls(
             name=metadata["name"],
             replica=replica,
             created=parse_time(metadata.get("creationTimestamp")),
-            is_ending="deletionTimestamp" in metadata or has_ended,
+            is_ending=is_deleted or is_over,
+            has_ended=is_over or (is_deleted and _have_containers_ended(status)),
             is_ready=conditions.get("Ready", {}).get("status") == "True",
-            eviction=status.get("message", status.get("reason", "")) if has_ended else "",
+            eviction=status.get("message", status.get("reason", "")) if is_over else "",
             unscheduled=find_setback(conditions.get("PodScheduled"), "False"),
             containers=_parse_containers(found["spec"], status),
         )
+
+
+def choose_present(pods: Iterable[JobPod | None]) -> list[JobPod]:
+    """Return the pods that are not ending, replica by replica."""
+    present = [pod for pod in pods if pod and (pod.eviction or not pod.is_ending)]
+    return sorted(present, key=lambda pod: (pod.replica.replica, pod.created))
+
+
+def group_by_instance(pods: Iterable[JobPod]) -> dict[str, list[JobPod]]:
+    """Return the pods of each instance, by its id."""
+    groups: dict[str, list[JobPod]] = {}
+    for pod in pods:
+        groups.setdefault(pod.replica.instance_id, []).append(pod)
+    return groups
 
 
 def parse_time(text: str | None) -> datetime:
@@ -106,6 +125,16 @@ def find_setback(condition: dict[str, Any] | None, bad_status: str) -> Setback |
     if condition is None or condition["status"] != bad_status or not condition.get("message"):
         return None
     return Setback(condition["message"], parse_time(condition.get("lastTransitionTime")))
+
+
+def _have_containers_ended(status: dict[str, Any]) -> bool:
+    """Return whether the containers of a deleted pod, which are not started again, have run and ended.
+
+    Nodes may forget a container before they tell of its end: then it is said to wait, as before its start.
+    """
+    statuses = status.get("containerStatuses") or []
+    has_run = status.get("phase") == "Running"
+    return has_run and not any("running" in (one.get("state") or {}) for one in statuses)
 
 
 def _parse_containers(spec: dict[str, Any], status: dict[str, Any]) -> list[PodContainer]:

@@ -28,7 +28,7 @@ _PROBE_TIMEOUT_SECONDS = 5
 
 @dataclass(frozen=True)
 class Workload:
-    """The objects of one instance; `secret` goes to the cluster first, because pods read it when they start."""
+    """The objects of one instance; `deployments` go to the cluster last, because pods read the Secret when they start."""
 
     secret: dict[str, Any] = field(repr=False)
     services: list[dict[str, Any]]
@@ -45,6 +45,17 @@ def make_workload(spec: InstanceSpec, config: Config) -> Workload:
         [_make_service(replica, config) for replica in replicas],
         [_make_deployment(replica, pod, config) for replica in replicas],
     )
+
+
+def own(wanted: dict[str, Any], owner: dict[str, Any]) -> dict[str, Any]:
+    """Return an object so that the cluster removes it with its owner, which the cluster has already."""
+    reference = {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+    }
+    return wanted | {"metadata": wanted["metadata"] | {"ownerReferences": [reference]}}
 
 
 def name_images(spec: InstanceSpec, config: Config) -> list[str]:

@@ -10,7 +10,11 @@ from lifecycle.domain.instance import InstanceSpec, InstanceState
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.kubernetes.cluster import Cluster
 from lifecycle.infrastructure.kubernetes.deployer import KubernetesDeployer
+from lifecycle.infrastructure.kubernetes.diagnosis import RememberedDetails
+from lifecycle.infrastructure.kubernetes.identity import make_platform_labels
+from lifecycle.infrastructure.kubernetes.keeper import KubernetesKeeper, RevivalFailures
 from lifecycle.infrastructure.kubernetes.monitor import KubernetesMonitor
+from lifecycle.infrastructure.kubernetes.pod_watch import PodWatch
 from lifecycle.testing.databases import open_sqlite_copy
 from lifecycle.testing.deployer_contract import TIMESTAMP, a_contract_manifest
 from lifecycle.testing.fake_api_server import FakeApiServer, serve_fake_api
@@ -104,8 +108,30 @@ def ask() -> Callable[..., dict | None]:
 
 
 @pytest.fixture
-def monitor(deployer: KubernetesDeployer) -> KubernetesMonitor:
-    return KubernetesMonitor(deployer, Clock())
+def pods(cluster: Cluster, cluster_config: Config) -> Iterator[PodWatch]:
+    pods = PodWatch(cluster, make_platform_labels(cluster_config.platform_name))
+    yield pods
+    pods.stop()
+
+
+@pytest.fixture
+def failures() -> RevivalFailures:
+    return RevivalFailures()
+
+
+@pytest.fixture
+def monitor(
+    deployer: KubernetesDeployer, pods: PodWatch, failures: RevivalFailures, cluster: Cluster
+) -> KubernetesMonitor:
+    details = RememberedDetails(cluster, Clock())
+    return KubernetesMonitor(deployer, pods, details, failures, Clock())
+
+
+@pytest.fixture
+def keeper(
+    deployer: KubernetesDeployer, pods: PodWatch, failures: RevivalFailures
+) -> KubernetesKeeper:
+    return KubernetesKeeper(deployer, pods, failures, Clock())
 
 
 @pytest.fixture
@@ -125,7 +151,13 @@ def serve(
             internal_name=instance.internal_name,
             replica_internal_names=instance.replica_internal_names,
         )
-        job = a_job(instance.job_name, instance.job_version, infrastructure_target="kubernetes")
+        job = a_job(
+            instance.job_name,
+            instance.job_version,
+            infrastructure_target="kubernetes",
+            internal_name=instance.internal_name,
+            replica_internal_names=instance.replica_internal_names,
+        )
         with unit_of_work() as uow:
             uow.instances.save(row)
             return uow.jobs.save(job)

@@ -40,6 +40,19 @@ def test_lists_are_read_page_by_page(cluster, api):
     assert len([one for one in api.asked if one.method == "GET"]) == 3
 
 
+def test_a_list_begins_again_when_the_server_has_forgotten_its_first_page(cluster, api):
+    api.page_length, api.expired_pages = 2, 1
+    for number in range(3):
+        cluster.apply(a_secret(f"s{number}"))
+
+    names = [one["metadata"]["name"] for one in cluster.list_objects(SECRET, {})]
+    assert names == ["s0", "s1", "s2"]
+
+    api.expired_pages = 9
+    with pytest.raises(ClusterRefusal, match="too old"):
+        cluster.list_objects(SECRET, {})
+
+
 def test_what_is_gone_is_deleted_without_an_error(cluster):
     cluster.delete_object(SERVICE, "gone")
     cluster.delete_objects(POD, {"of": "me"}, 5)

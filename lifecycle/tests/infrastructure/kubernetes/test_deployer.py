@@ -77,10 +77,45 @@ def test_an_instance_that_is_asked_to_end_keeps_its_own_time(deployer, make_spec
 
     deployer.ask_to_end(instance.instance_id)
 
+    # The cluster itself deletes the pods, and does not make them again.
+    assert not list(filter(is_pods_deletion, api.asked))
+    assert [one["spec"]["replicas"] for one in api.list_of("deployments")] == [0]
+    assert deployer.has_ended(instance.instance_id)
+    assert deployer.has_instance(instance.instance_id)
+
+
+def test_without_a_deployment_the_pods_are_asked_to_end(deployer, make_spec, api):
+    instance = deployer.start_instance(make_spec())
+    (deployment,) = api.list_of("deployments")
+    api.remove("deployments", deployment["metadata"]["name"])
+
+    deployer.ask_to_end(instance.instance_id)
+
     (deletion,) = filter(is_pods_deletion, api.asked)
     assert "gracePeriodSeconds" not in deletion.question
     assert deployer.has_ended(instance.instance_id)
-    assert deployer.has_instance(instance.instance_id)
+
+
+@pytest.mark.parametrize(
+    ("phase", "state", "has_ended"),
+    [
+        ("Running", {"running": {"startedAt": LONG_AGO}}, False),
+        ("Running", {"terminated": {"exitCode": 0}}, True),
+        # Nodes forget the container before they tell of its end, and remove the pod a minute later.
+        ("Running", {"waiting": {"reason": "ContainerCreating"}}, True),
+        ("Pending", {"waiting": {"reason": "ContainerCreating"}}, False),
+    ],
+)
+def test_a_deleted_pod_has_ended_when_its_containers_have(
+    deployer, make_spec, api, phase, state, has_ended
+):
+    instance = deployer.start_instance(make_spec())
+    (pod,) = api.list_of("pods")
+    pod["metadata"]["deletionTimestamp"] = LONG_AGO
+    pod["status"] |= {"phase": phase, "containerStatuses": [{"name": "job", "state": state}]}
+    api.put("pods", pod)
+
+    assert deployer.has_ended(instance.instance_id) == has_ended
 
 
 @pytest.mark.parametrize(
@@ -93,7 +128,22 @@ def test_a_refused_object_is_told_in_the_clusters_words(
     api.refusals["PATCH", refused] = (status, "admission webhook denied it")
 
     with pytest.raises(InstanceNotStarted, match=f"admission webhook denied it.*{hint}"):
-        deployer.start_instance(make_spec())
+        deployer.start_instance(make_spec(manifest=a_contract_manifest(replicas=2)))
+    assert api.objects == {}
+
+
+def test_a_start_that_is_killed_leaves_nothing_that_is_not_found(deployer, make_spec, api):
+    """The Secret goes with the first Service, by which the clean-up finds the instance."""
+    instance = deployer.start_instance(make_spec())
+    (secret,), (service,) = api.list_of("secrets"), api.list_of("services")
+
+    (owner,) = secret["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["uid"]) == ("Service", service["metadata"]["uid"])
+    applied = [one.path.split("/")[-2] for one in api.asked if one.method == "PATCH"]
+    assert applied == ["services", "secrets", "deployments"]
+    deployer.stop_instance(instance.instance_id, 0)
+    removed = [one.path for one in api.asked if one.method == "DELETE"]
+    assert removed[-1].endswith(service["metadata"]["name"])
 
 
 def test_too_much_memory_is_refused_before_anything_is_built(deployer):
@@ -122,7 +172,7 @@ def test_after_a_restart_the_log_before_it_is_told(told, api):
 def write_logs(api):
     for pod in api.list_of("pods"):
         name = pod["metadata"]["name"]
-        api.logs |= {name: "now\n", f"{name} previous": "before\n"}
+        api.logs |= {name: f"{LONG_AGO} now\n", f"{name} previous": f"{LONG_AGO} before\n"}
 
 
 def test_a_kill_for_memory_names_the_limit(told):

@@ -1,10 +1,13 @@
 """The target on a real cluster, which nothing about Kubernetes can be taken on trust without."""
 
+import json
 import secrets
+import threading
 
 import pytest
 from lifecycle.config import Config
-from lifecycle.deployer.instances import JobCrashed
+from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
+from lifecycle.infrastructure.kubernetes.logs_streamer import KubernetesLogsStreamer
 from lifecycle.testing.deployer_contract import (
     DeployerHarness,
     InstanceDeployerContract,
@@ -13,6 +16,7 @@ from lifecycle.testing.deployer_contract import (
 )
 from lifecycle.testing.tiny_job import build_tiny_image
 from pydantic import SecretStr
+from racetrack_commons.entities.dto import JobStatus
 from racetrack_commons.testing.serving import wait_until
 from stacks.cluster import start_cluster
 
@@ -132,3 +136,115 @@ def test_a_job_that_uses_too_much_memory_is_told_so(deployer, make_spec, ask):
 
     told = wait_for_crash(deployer, instance.instance_id)
     assert "out of memory: limit 64.0 MiB" in told
+
+
+def test_a_change_in_the_cluster_is_seen_within_a_second(
+    serve, make_spec, monitor, cluster_config, ask, local_cluster
+):
+    changed = threading.Event()
+    monitor.watch_jobs(changed.set)
+    job = serve(make_spec())
+    wait_until(lambda: status_of(monitor, cluster_config) == JobStatus.RUNNING, seconds=30)
+    changed.clear()
+
+    ask(job.internal_name, "/end?3")
+
+    pods = ("--namespace", cluster_config.job_k8s_namespace, "get", "pods", "--output=json")
+    wait_until(lambda: is_any_restarted(json.loads(local_cluster.kubectl(*pods))), seconds=30)
+    assert changed.wait(1)
+    assert count_restarts(monitor, cluster_config) == 1
+    monitor.stop_watching()
+
+
+def is_any_restarted(listing):
+    statuses = [one for pod in listing["items"] for one in pod["status"]["containerStatuses"]]
+    return any(one["restartCount"] for one in statuses)
+
+
+def status_of(monitor, config):
+    return next((job.status for job in monitor.list_jobs(config)), None)
+
+
+def count_restarts(monitor, config):
+    (job,) = monitor.list_jobs(config)
+    return job.infrastructure_stats["number_of_restarts"]
+
+
+def test_a_job_whose_objects_were_deleted_by_hand_comes_back(
+    serve, make_spec, keeper, ask, local_cluster, cluster_config
+):
+    job = serve(make_spec(manifest=a_contract_manifest(replicas=2)))
+    for address in job.replica_internal_names:
+        wait_until(lambda address=address: ask(address), seconds=30)
+    namespace = f"--namespace={cluster_config.job_k8s_namespace}"
+    local_cluster.kubectl(namespace, "delete", "deployments", "--all", "--wait=true")
+
+    wait_until(lambda: deployments_of(local_cluster, namespace) == 0)
+    wait_until(lambda: keep(keeper, local_cluster, namespace) == 2, seconds=60)
+
+    for address in job.replica_internal_names:
+        wait_until(lambda address=address: ask(address), seconds=60)
+
+
+def keep(keeper, local_cluster, namespace):
+    keeper.keep_deployments()
+    return deployments_of(local_cluster, namespace)
+
+
+def deployments_of(local_cluster, namespace):
+    return len(local_cluster.kubectl(namespace, "get", "deployments", "--output=name").split())
+
+
+def test_nothing_is_left_of_a_job_that_the_cluster_refuses(
+    deployer, make_spec, local_cluster, cluster_config
+):
+    namespace = f"--namespace={cluster_config.job_k8s_namespace}"
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "few", "namespace": cluster_config.job_k8s_namespace},
+        "spec": {"hard": {"services": "1"}},
+    }
+    local_cluster.apply(quota)
+    kinds = "deployments,services,pods"
+    wait_until(lambda: "services" in local_cluster.kubectl(namespace, "describe", "quota"))
+
+    with pytest.raises(InstanceNotStarted, match="exceeded quota: few"):
+        deployer.start_instance(make_spec(manifest=a_contract_manifest(replicas=2)))
+
+    assert local_cluster.kubectl(namespace, "get", kinds, "--output=name") == ""
+    assert "opaque" not in local_cluster.kubectl(namespace, "get", "secrets").lower()
+
+
+def test_the_secret_goes_with_the_first_service(deployer, make_spec, local_cluster, cluster_config):
+    namespace = f"--namespace={cluster_config.job_k8s_namespace}"
+    deployer.start_instance(make_spec())
+    assert "Opaque" in local_cluster.kubectl(namespace, "get", "secrets")
+
+    local_cluster.kubectl(namespace, "delete", "services", "--all")
+
+    wait_until(
+        lambda: "Opaque" not in local_cluster.kubectl(namespace, "get", "secrets"), seconds=60
+    )
+
+
+def test_lines_of_replicas_are_followed_across_a_crash(serve, make_spec, deployer, monitor, ask):
+    job = serve(make_spec(manifest=a_contract_manifest(replicas=2), colour="blue"))
+    for address in job.replica_internal_names:
+        wait_until(lambda address=address: ask(address), seconds=30)
+    lines, streamer = [], KubernetesLogsStreamer(deployer, monitor)
+    names = {"job_name": job.name, "job_version": job.version}
+    streamer.create_session("a", names, lambda _, line: lines.append(line))
+    wait_until(lambda: sorted(lines) == ["r0 | serving blue", "r1 | serving blue"])
+
+    ask(job.replica_internal_names[1], "/say?one")
+    wait_until(lambda: lines[2:] == ["r1 | one"])
+    ask(job.replica_internal_names[1], "/end?3")
+    wait_until(lambda: lines[3:] == ["r1 | told to end", "r1 | serving blue"], seconds=60)
+    ask(job.replica_internal_names[0], "/say?two")
+    wait_until(lambda: lines[5:] == ["r0 | two"])
+
+    streamer.close_session("a")
+    wait_until(lambda: not [one for one in threading.enumerate() if "log" in one.name])
+    recent = monitor.read_recent_logs(job)
+    assert sorted(recent.splitlines()) == sorted(lines)
