@@ -1,5 +1,6 @@
 """The periodic tasks of the Supervisor, and the file in which Prometheus finds the jobs to scrape."""
 
+import json
 import os
 import tempfile
 import threading
@@ -8,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
 from lifecycle.core import Core
 from lifecycle.deployment.upkeep.retention import (
     Retention,
@@ -134,7 +134,8 @@ class SupervisorTasks:
 
 def write_discovery_file(path: Path, jobs: list[JobDto]) -> None:
     """Replace the file in one step, unless its content is the same."""
-    text = yaml.safe_dump(
+    # JSON is YAML, too, and made a hundred times faster, which counts with thousands of jobs.
+    text = json.dumps(
         [_describe(job) for job in jobs if job.status != JobStatus.LOST and job.internal_name]
     )
     if path.exists() and path.read_text() == text:
