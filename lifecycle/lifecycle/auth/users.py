@@ -206,6 +206,8 @@ class FirstAdminSettings:
 
 def create_first_admin(uow: UnitOfWork, settings: FirstAdminSettings, tokens: Tokens) -> str | None:
     """Add the user admin to an installation without users; return its password if one was generated."""
+    # Two replicas may start at the same time.
+    uow.users.lock_first()
     if not uow.users.is_empty():
         return None
     password, generated = _choose_password(settings)

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from lifecycle.audit import describe_event
 from lifecycle.auth.authenticate import ANONYMOUS_SUBJECT, AuthSubject, make_subject
@@ -150,6 +152,15 @@ def test_elsewhere_the_first_admin_gets_a_password_of_its_own(users, unit_of_wor
 def test_the_password_of_the_first_admin_can_be_set(users, unit_of_work, clock):
     assert create_admin(unit_of_work, clock, SecretStr(PASSWORD)) is None
     users.log_in(as_admin(PASSWORD))
+
+
+def test_of_two_services_that_start_together_one_adds_the_admin(unit_of_work, clock):
+    with ThreadPoolExecutor(2) as threads:
+        starts = [threads.submit(create_admin, unit_of_work, clock) for _ in range(2)]
+    passwords = [start.result() for start in starts]
+    assert passwords.count(None) == 1
+    with unit_of_work.reading() as uow:
+        assert [user.username for user in uow.users.list_all()] == ["admin"]
 
 
 def test_where_somebody_is_no_admin_is_added(unit_of_work, clock, anna):

@@ -7,7 +7,7 @@ from typing import Any
 
 from racetrack_client.log.errors import AlreadyExists, EntityNotFound
 from racetrack_commons.auth.token import AuthSubjectType
-from sqlalchemy import Row, Select, SQLColumnExpression, bindparam, delete, func, or_, select
+from sqlalchemy import Row, Select, SQLColumnExpression, bindparam, delete, func, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from lifecycle.database.session import execute_counting, require_found
@@ -16,6 +16,7 @@ from lifecycle.database.tables.job import JobFamilyRow
 from lifecycle.domain.auth import AuthSubjectDto, EscDto, UserDto, UserRights
 
 _AT_ONCE = 500
+_FIRST_USER_LOCK = 7202_0004
 
 
 class UserRepository:
@@ -42,6 +43,12 @@ class UserRepository:
         """Return whether a user has that name, in any mix of capitals and small letters."""
         query = select(UserRow.id).where(func.lower(UserRow.username) == username.lower())
         return self._session.scalar(query.limit(1)) is not None
+
+    def lock_first(self) -> None:
+        """Block other transactions that are about to add the first user until this one ends."""
+        if self._session.get_bind().dialect.name == "postgresql":
+            statement = text("SELECT pg_advisory_xact_lock(:number)")
+            self._session.execute(statement, {"number": _FIRST_USER_LOCK})
 
     def is_empty(self) -> bool:
         """Return whether there are no users yet."""
