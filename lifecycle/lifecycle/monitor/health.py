@@ -21,9 +21,8 @@ UNTIL_READY_SECONDS = 600
 _OF_GATEWAYS = (502, 504)
 """Statuses by which the gateway of a remote target tells that the job does not answer yet."""
 _REQUEST_TIMEOUT_SECONDS = 3
-_FIRST_PAUSE_SECONDS = 0.02
+_SHORTEST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
-_PAUSE_GROWTH = 1.3
 _SHOWN_CHARACTERS = 300
 _PORTS = {"http": 80, "https": 443}
 
@@ -116,21 +115,21 @@ class JobProber:
         self._wait(self._is_ready, limit_seconds, "get ready")
 
     def _wait(self, is_fulfilled: Callable[[str], bool], limit_seconds: float, what: str) -> None:
-        deadline = self._pace.monotonic() + limit_seconds
-        pause_seconds = _FIRST_PAUSE_SECONDS
+        began = self._pace.monotonic()
         waiting = list(self._base_urls)
         while True:
             self._pace.check_running()
             waiting = [base_url for base_url in waiting if not is_fulfilled(base_url)]
             if not waiting:
                 return
-            if self._pace.monotonic() > deadline:
+            waited = self._pace.monotonic() - began
+            if waited > limit_seconds:
                 raise JobNotHealthy(
                     f"the job did not {what} within {limit_seconds:g} s{self._last_fault}",
                     hint="look at its log for what it waits for, or load less in its constructor",
                 )
-            self._pace.pause(pause_seconds)
-            pause_seconds = min(pause_seconds * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS)
+            # A job that starts within a second must not wait for a good part of one to be seen.
+            self._pace.pause(min(max(_SHORTEST_PAUSE_SECONDS, waited / 20), _LONGEST_PAUSE_SECONDS))
 
     def _is_alive(self, base_url: str) -> bool:
         challenge = make_challenge()

@@ -46,6 +46,24 @@ def prove(request, response, secret, port=80) -> httpx.Response:
     return response
 
 
+@pytest.mark.parametrize("starting_seconds", [0.5, 1, 2, 60])
+def test_a_started_job_is_seen_after_a_twentieth_of_its_start(make_prober, clock, starting_seconds):
+    begun_at = clock.monotonic()
+    asked = 0
+
+    def answer(_url):
+        nonlocal asked
+        asked += 1
+        if clock.monotonic() - begun_at < starting_seconds:
+            raise httpx.ConnectError("refused")
+        return READY
+
+    make_prober(answer).wait_until_ready(900)
+
+    assert clock.monotonic() - begun_at <= starting_seconds * 1.05 + 0.02
+    assert asked < 200
+
+
 def test_every_replica_is_waited_for(make_prober):
     asked = []
 
