@@ -83,7 +83,7 @@ class SupervisorTasks:
         job_types = self._find_job_types()
         result = sync_jobs(core.unit_of_work, core.infrastructure, self.config, job_types)
         with core.unit_of_work.reading() as uow:
-            jobs = uow.jobs.list_all()
+            jobs = uow.jobs.list_states()
         counts = Counter(JobStatus(job.status) for job in jobs)
         counts[JobStatus.ORPHANED] = len(result.orphaned)
         for status in JobStatus:

@@ -56,12 +56,12 @@ def sync_jobs(
     deleted while the targets were asked are left alone, because the reports are older than they are.
     """
     with unit_of_work.reading() as uow:
-        before = {(job.name, job.version): job for job in uow.jobs.list_all()}
+        before = {(job.name, job.version): job for job in uow.jobs.list_states()}
     observed = observe(infrastructure.collect_targets(), config)
     with unit_of_work.reading() as uow:
         decided = [
             (job, _decide(job, observed, available_job_types))
-            for job in uow.jobs.list_all()
+            for job in uow.jobs.list_states()
             # The deployment in progress decides about the status of a job that starts for the first time.
             if _is_unchanged(job, before.get((job.name, job.version))) and not job.is_first_start
         ]
@@ -152,7 +152,7 @@ def _later(known: int | None, seen: int | None) -> int | None:
 
 
 def _store(uow: UnitOfWork, old: JobDto, new: JobDto) -> bool:
-    if not _is_unchanged(old, uow.jobs.find(old.name, old.version)):
+    if not _is_unchanged(old, uow.jobs.find_state(old.name, old.version)):
         return False
     uow.jobs.save(new)
     if _is_news(old, new):

@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+from lifecycle.database.repositories import jobs
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.infrastructure.registry import InfrastructureRegistry
 from lifecycle.job.sync import sync_jobs
@@ -165,6 +166,28 @@ def test_statistics_alone_are_no_news(unit_of_work, sync, monitor):
     assert len(result.changed) == 1
     assert get(unit_of_work).infrastructure_stats == {"memory_bytes": 1}
     assert count_changes(unit_of_work) == 0
+
+
+def test_a_sync_of_many_jobs_reads_no_manifest(unit_of_work, sync, monitor, monkeypatch):
+    """Reading thousands of manifests takes seconds; the sync needs their texts alone, and keeps these."""
+    saved = save(unit_of_work, a_job(notice=""))
+    monitor.jobs = [a_job(infrastructure_stats={"memory_bytes": 1})]
+    read = []
+    monkeypatch.setattr(jobs, "parse_stored_manifest", read.append)
+
+    with unit_of_work.reading() as uow:
+        assert uow.jobs.list_names() == {("adder", "0.0.1")}
+        assert uow.jobs.list_states() == [uow.jobs.find_state("adder", "0.0.1")]
+        assert uow.jobs.list_states() == [saved.model_copy(update={"manifest": None})]
+    assert read == []
+    sync()
+
+    assert len(read) <= 1  # That of the job that is stored with its new statistics.
+    monkeypatch.undo()
+    assert (get(unit_of_work).manifest, get(unit_of_work).manifest_yaml) == (
+        saved.manifest,
+        saved.manifest_yaml,
+    )
 
 
 def test_nothing_is_written_when_nothing_changed(unit_of_work, sync, monitor):

@@ -1,11 +1,12 @@
 """Jobs, job families, the secrets of jobs, and deleted jobs."""
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
 from racetrack_commons.entities.dto import DeploymentStatus, JobDto, JobFamilyDto, JobStatus
-from sqlalchemy import Select, delete, exists, select, update
+from sqlalchemy import Row, Select, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting, insert_if_absent, require_found
@@ -29,6 +30,10 @@ _COLUMNS_AS_IN_DTO = (
     "replica_internal_names",
     "job_type_version",
     "infrastructure_stats",
+)
+_OTHER_COLUMNS = (
+    *("id", "name", "version", "status", "manifest"),
+    *("create_time", "update_time", "last_call_time"),
 )
 _SECONDS_A_DAY = 86400
 _KEPT_IN_TRASH = {
@@ -56,6 +61,20 @@ class JobRepository:
     def list_all(self) -> list[JobDto]:
         """List all jobs, the last deployed first."""
         return self._list(select(JobRow).order_by(JobRow.update_time.desc(), JobRow.name))
+
+    def find_state(self, name: str, version: str) -> JobDto | None:
+        """Return the job as `list_states` lists it, or None."""
+        row = self._find_row(name, version)
+        return _to_state(row) if row else None
+
+    def list_states(self) -> list[JobDto]:
+        """List all jobs with the texts of their manifests only: reading thousands of these would take seconds."""
+        return [_to_state(row) for row in self._session.execute(_select_states())]
+
+    def list_names(self) -> set[tuple[str, str]]:
+        """List the names and versions of all jobs."""
+        rows = self._session.execute(select(JobRow.name, JobRow.version))
+        return {(name, version) for name, version in rows}
 
     def list_family(self, name: str) -> list[JobDto]:
         """List all versions of a job family."""
@@ -252,6 +271,16 @@ class JobSecretRepository:
 
 
 def _to_dto(row: JobRow) -> JobDto:
+    return _to_state(row).model_copy(update={"manifest": parse_stored_manifest(row.manifest)})
+
+
+@cache
+def _select_states() -> Select[Any]:
+    """Select columns, because thousands of rows with an identity in the session take longer."""
+    return select(*(getattr(JobRow, name) for name in (*_COLUMNS_AS_IN_DTO, *_OTHER_COLUMNS)))
+
+
+def _to_state(row: JobRow | Row[Any]) -> JobDto:
     values: dict[str, Any] = {column: getattr(row, column) for column in _COLUMNS_AS_IN_DTO}
     return JobDto(
         **values | {"infrastructure_stats": row.infrastructure_stats or {}},
@@ -262,7 +291,6 @@ def _to_dto(row: JobRow) -> JobDto:
         create_time=row.create_time,
         update_time=row.update_time,
         last_call_time=row.last_call_time,
-        manifest=parse_stored_manifest(row.manifest),
         manifest_yaml=row.manifest,
     )
 

@@ -51,7 +51,7 @@ class DockerMonitor(BuiltInMonitor):
         with self._deployer.uow.reading() as uow:
             serving = [one for one in uow.instances.list_serving() if _is_on_docker(one)]
             known_ids = uow.instances.list_ids()
-            known_jobs = {(job.name, job.version) for job in uow.jobs.list_all()}
+            known_jobs = uow.jobs.list_names()
         with ThreadPoolExecutor(_JOBS_AT_ONCE, "observe-containers") as pool:
             observed = pool.map(lambda one: self._observe(one, containers), serving)
             jobs = [job for job in observed if job is not None]

@@ -74,7 +74,7 @@ class KubernetesMonitor(BuiltInMonitor):
         with self._deployer.uow.reading() as uow:
             serving = [one for one in uow.instances.list_serving() if _is_in_cluster(one)]
             known_ids = uow.instances.list_ids()
-            known_jobs = {(job.name, job.version) for job in uow.jobs.list_all()}
+            known_jobs = uow.jobs.list_names()
         of_instances = group_by_instance(pods)
         of_instances |= self._look_for({one.id for one in serving} - of_instances.keys())
         self._shown = {one.id: self._shown[one.id] for one in serving if one.id in self._shown}
