@@ -116,7 +116,7 @@ class KubernetesLogSession:
                     return
                 self._marks[source.key] = line
                 self._reader.take(mark_line(source, line.text, siblings))
-        except (ClusterUnavailable, ClusterRefusal) as error:
+        except (ClusterUnavailable, EntityNotFound, ClusterRefusal) as error:
             logger.debug(f"the log of pod {source.pod.name} broke off: {error}")
 
     def _read_new_lines(self, source: LogSource) -> Iterator[PodLogLine]:
@@ -127,11 +127,18 @@ class KubernetesLogSession:
         mark = self._marks.get(source.key)
         question = {"timestamps": "true"} | ({"sinceTime": mark.time} if mark else {})
         answer = self._cluster.follow_log(source.pod.name, source.container.name, question)
+        if self._was_started_again(source):
+            answer.close()  # What the former start wrote last comes first, at the next look.
+            return
         self._starts[source.key] = source.container.restarts
         for line in self._assemble(source.key, answer):
             # The server knows times in whole seconds, and repeats the lines of the last one.
             if mark is None or line.time > mark.time:
                 yield line
+
+    def _was_started_again(self, source: LogSource) -> bool:
+        present = {one.key: one.container.restarts for one in self._list_sources()}
+        return present.get(source.key, source.container.restarts) != source.container.restarts
 
     def _assemble(self, key: _Key, answer: OpenAnswer) -> Iterator[PodLogLine]:
         with self._lock:
