@@ -149,9 +149,9 @@ kind-test: setup ## unit tests, and a deployment in the cluster of `make kind-up
 .PHONY: check test test-unit test-contract test-browser test-e2e lint format typecheck
 check: lint typecheck test-unit ## format and lint, strict types, import contracts, unit tests on SQLite and PostgreSQL
 
-test: check ## check, then browser, contract and end-to-end tests, on Docker and kind, too, where they run
-	@# Each of them waits more than it computes: two run at a time, the longest first.
-	@$(MAKE) --no-print-directory --jobs=2 test-e2e test-browser test-contract
+test: check test-browser ## check, then browser, contract and end-to-end tests, on Docker and kind, too, where they run
+	@# Both wait more than they compute.
+	@$(MAKE) --no-print-directory --jobs=2 test-contract test-e2e
 	@$(MAKE) --no-print-directory compose-test-e2e
 	@if kustomize/stack kind-runs; then kustomize/stack kind deploy-sample; fi
 
@@ -189,7 +189,7 @@ test-contract: setup ## what older clients and plugins rely on; T=… for some
 	$(ALONE) $(BIN)/pytest -q -x $(or $(T),tests/contract)
 
 test-browser: setup ## pages of jobs in Chromium, where this machine has it; T=… for some
-	$(ALONE) $(BIN)/pytest -q -x -rs $(or $(T),tests/browser)
+	$(BIN)/pytest -q -x -rs $(or $(T),tests/browser)
 
 test-e2e: setup ## user journeys on an embedded stack of their own; T=… for some
 	$(ALONE) $(BIN)/pytest -q -x -m "not docker and not kubernetes" $(or $(T),tests/e2e)
