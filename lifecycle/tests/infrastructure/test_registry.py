@@ -2,9 +2,10 @@ import pytest
 from lifecycle.config import BuiltInTarget
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.answer_watch import AnswerWatch
-from lifecycle.infrastructure.docker.keeper import DockerKeeper, Failures
+from lifecycle.infrastructure.docker.keeper import DockerKeeper
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.infrastructure.registry import InfrastructureRegistry, load_targets
+from lifecycle.infrastructure.revival_failures import RevivalFailures
 from racetrack_client.log.errors import ValidationError
 from racetrack_commons.clock import Clock
 
@@ -41,7 +42,7 @@ def test_a_target_of_a_plugin_replaces_the_built_in_one_and_its_keeper():
 
 
 def test_a_built_in_keeper_rests_a_second_after_a_plugin_has_replaced_its_target(clock):
-    keeper = DockerKeeper(None, Failures(), AnswerWatch(), Clock())
+    keeper = DockerKeeper(None, RevivalFailures(), AnswerWatch(), Clock())
     of_plugins = {}
     built_in = {"docker": InfrastructureTarget(keeper=keeper)}
     asked = []

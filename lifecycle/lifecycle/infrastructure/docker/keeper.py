@@ -1,7 +1,5 @@
 """The keeper of the target `docker`, for all that the engine's restart policy does not cover."""
 
-from dataclasses import dataclass, field
-
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
 
@@ -14,6 +12,7 @@ from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.engine_connection import EngineRefusal
 from lifecycle.infrastructure.docker.identity import JobContainer
 from lifecycle.infrastructure.model import KeeperTask, TargetKeeper
+from lifecycle.infrastructure.revival_failures import RevivalFailures
 from lifecycle.monitor.health import check_answers
 
 logger = get_logger(__name__)
@@ -21,30 +20,7 @@ KEEP_SECONDS = 2
 LEFTOVERS_SECONDS = 30
 STOP_SECONDS = 5
 SETTLING_SECONDS = 30
-_FIRST_PAUSE_SECONDS = 2
-_LONGEST_PAUSE_SECONDS = 60
 _KEPT_BY_ENGINE = {"running", "restarting", "paused", "removing"}
-
-
-@dataclass(frozen=True)
-class Failure:
-    """The failed attempts to bring an instance back."""
-
-    reason: str
-    attempts: int
-    retry_at: float
-
-
-@dataclass
-class Failures:
-    """The failures by instance; the monitor shows their reasons at the jobs."""
-
-    of_instances: dict[str, Failure] = field(default_factory=dict)
-
-    def find_reason(self, instance_id: str) -> str | None:
-        """Return the reason why an instance is not back; None when there was no failure."""
-        failure = self.of_instances.get(instance_id)
-        return failure.reason if failure else None
 
 
 class DockerKeeper(TargetKeeper):
@@ -53,7 +29,7 @@ class DockerKeeper(TargetKeeper):
     def __init__(
         self,
         deployer: DockerDeployer,
-        failures: Failures,
+        failures: RevivalFailures,
         answers: AnswerWatch,
         clock: Clock,
         settling_seconds: float = SETTLING_SECONDS,
@@ -76,7 +52,7 @@ class DockerKeeper(TargetKeeper):
         """Bring back the serving instances that have a missing or stopped container."""
         with self._deployer.uow.reading() as uow:
             serving = [one for one in uow.instances.list_serving() if _is_on_docker(one)]
-        self._forget_others(serving)
+        self._failures.forget_others(one.id for one in serving)
         if not serving:
             return
         containers: dict[str, list[JobContainer]] = {}
@@ -149,21 +125,12 @@ class DockerKeeper(TargetKeeper):
             self._deployer.revive_instance(instance.id)
         except (InstanceNotStarted, EngineRefusal) as error:
             logger.error(f"job {name} can't be brought back: {error}")
-            former = self._failures.of_instances.get(instance.id)
-            attempts = former.attempts + 1 if former else 1
-            pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(attempts, 10))
-            failure = Failure(str(error), attempts, self._clock.monotonic() + pause)
-            self._failures.of_instances[instance.id] = failure
+            self._failures.note(instance.id, str(error), self._clock.monotonic())
         else:
-            self._failures.of_instances.pop(instance.id, None)
+            self._failures.forget(instance.id)
 
     def _is_due(self, instance: JobInstance) -> bool:
-        failure = self._failures.of_instances.get(instance.id)
-        return failure is None or self._clock.monotonic() >= failure.retry_at
-
-    def _forget_others(self, serving: list[JobInstance]) -> None:
-        for instance_id in self._failures.of_instances.keys() - {one.id for one in serving}:
-            del self._failures.of_instances[instance_id]
+        return self._failures.is_due(instance.id, self._clock.monotonic())
 
 
 def has_all_containers(containers: list[JobContainer]) -> bool:

@@ -15,8 +15,8 @@ from lifecycle.infrastructure.built_in_monitor import BuiltInMonitor
 from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnosis, Diagnostician
 from lifecycle.infrastructure.docker.identity import JobContainer
-from lifecycle.infrastructure.docker.keeper import Failures
 from lifecycle.infrastructure.docker.log_lines import read_merged, read_merged_since
+from lifecycle.infrastructure.revival_failures import RevivalFailures
 from lifecycle.monitor.metric_parser import find_last_call
 
 _JOBS_AT_ONCE = 8
@@ -31,7 +31,7 @@ class DockerMonitor(BuiltInMonitor):
         self,
         deployer: DockerDeployer,
         diagnostician: Diagnostician,
-        failures: Failures,
+        failures: RevivalFailures,
         answers: AnswerWatch,
     ) -> None:
         self._deployer = deployer

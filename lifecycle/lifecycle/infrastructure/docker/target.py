@@ -11,10 +11,11 @@ from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnostician
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
 from lifecycle.infrastructure.docker.engine_connection import EngineConnection
-from lifecycle.infrastructure.docker.keeper import DockerKeeper, Failures
+from lifecycle.infrastructure.docker.keeper import DockerKeeper
 from lifecycle.infrastructure.docker.logs_streamer import DockerLogsStreamer
 from lifecycle.infrastructure.docker.monitor import DockerMonitor
 from lifecycle.infrastructure.model import InfrastructureTarget
+from lifecycle.infrastructure.revival_failures import RevivalFailures
 
 
 def make_target(
@@ -24,7 +25,7 @@ def make_target(
     connection = EngineConnection(config.docker_host)
     engine = DockerEngine(connection, clock, config.docker_wait_seconds)
     deployer = DockerDeployer(config, unit_of_work, secret_box, engine, clock)
-    failures, answers = Failures(), AnswerWatch()
+    failures, answers = RevivalFailures(), AnswerWatch()
     monitor = DockerMonitor(deployer, Diagnostician(deployer, clock), failures, answers)
     return InfrastructureTarget(
         name=BuiltInTarget.DOCKER.value,

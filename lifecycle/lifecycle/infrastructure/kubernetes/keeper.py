@@ -1,7 +1,7 @@
 """The keeper of the target `kubernetes`, for all that the cluster's own controllers do not cover."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,7 @@ from lifecycle.infrastructure.kubernetes.identity import (
 from lifecycle.infrastructure.kubernetes.pod_watch import PodWatch
 from lifecycle.infrastructure.kubernetes.pods import choose_present, group_by_instance, parse_time
 from lifecycle.infrastructure.model import KeeperTask, TargetKeeper
+from lifecycle.infrastructure.revival_failures import RevivalFailures
 
 logger = get_logger(__name__)
 KEEP_SECONDS = 2
@@ -36,29 +37,6 @@ LEFTOVERS_SECONDS = 30
 SETTLING_SECONDS = 30
 _STOP_SECONDS = 5
 _MOST_ASKED_AT_ONCE = 50
-_FIRST_PAUSE_SECONDS = 2
-_LONGEST_PAUSE_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class RevivalFailure:
-    """The failed attempts to bring an instance back."""
-
-    reason: str
-    attempts: int
-    retry_at: float
-
-
-@dataclass
-class RevivalFailures:
-    """The failures by instance; the monitor shows their reasons at the jobs."""
-
-    of_instances: dict[str, RevivalFailure] = field(default_factory=dict)
-
-    def find_reason(self, instance_id: str) -> str | None:
-        """Return the reason why an instance is not back; None when there was no failure."""
-        failure = self.of_instances.get(instance_id)
-        return failure.reason if failure else None
 
 
 @dataclass(frozen=True)
@@ -101,7 +79,7 @@ class KubernetesKeeper(TargetKeeper):
             logger.debug(f"missing pods are not looked for: {error}")  # The watch has warned once.
             return
         serving = self._list_serving()
-        self._forget_others(serving)
+        self._failures.forget_others(serving)
         lacking = {
             one.id: one
             for one in serving.values()
@@ -183,21 +161,12 @@ class KubernetesKeeper(TargetKeeper):
             self._deployer.revive_instance(instance.id)
         except (InstanceNotStarted, ClusterRefusal) as error:
             logger.error(f"job {name} can't be brought back: {error}")
-            former = self._failures.of_instances.get(instance.id)
-            attempts = former.attempts + 1 if former else 1
-            pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(attempts, 10))
-            failure = RevivalFailure(str(error), attempts, self._clock.monotonic() + pause)
-            self._failures.of_instances[instance.id] = failure
+            self._failures.note(instance.id, str(error), self._clock.monotonic())
         else:
-            self._failures.of_instances.pop(instance.id, None)
+            self._failures.forget(instance.id)
 
     def _is_due(self, instance: JobInstance) -> bool:
-        failure = self._failures.of_instances.get(instance.id)
-        return failure is None or self._clock.monotonic() >= failure.retry_at
-
-    def _forget_others(self, serving: Iterable[str]) -> None:
-        for instance_id in self._failures.of_instances.keys() - set(serving):
-            self._failures.of_instances.pop(instance_id, None)
+        return self._failures.is_due(instance.id, self._clock.monotonic())
 
 
 def _parse_service(found: dict[str, Any]) -> _FoundService | None:

@@ -20,7 +20,6 @@ from lifecycle.infrastructure.kubernetes.identity import (
     make_job_labels,
     make_platform_labels,
 )
-from lifecycle.infrastructure.kubernetes.keeper import RevivalFailures
 from lifecycle.infrastructure.kubernetes.log_lines import (
     LogSource,
     list_sources,
@@ -29,6 +28,7 @@ from lifecycle.infrastructure.kubernetes.log_lines import (
 )
 from lifecycle.infrastructure.kubernetes.pod_watch import PodWatch
 from lifecycle.infrastructure.kubernetes.pods import JobPod, choose_present, group_by_instance
+from lifecycle.infrastructure.revival_failures import RevivalFailures
 
 _MOST_ASKED_AT_ONCE = 50
 _PodsOfInstances = dict[str, list[JobPod]]

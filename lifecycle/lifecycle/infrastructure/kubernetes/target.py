@@ -10,11 +10,12 @@ from lifecycle.infrastructure.kubernetes.cluster import Cluster
 from lifecycle.infrastructure.kubernetes.deployer import KubernetesDeployer
 from lifecycle.infrastructure.kubernetes.diagnosis import RememberedDetails
 from lifecycle.infrastructure.kubernetes.identity import make_platform_labels
-from lifecycle.infrastructure.kubernetes.keeper import KubernetesKeeper, RevivalFailures
+from lifecycle.infrastructure.kubernetes.keeper import KubernetesKeeper
 from lifecycle.infrastructure.kubernetes.logs_streamer import KubernetesLogsStreamer
 from lifecycle.infrastructure.kubernetes.monitor import KubernetesMonitor
 from lifecycle.infrastructure.kubernetes.pod_watch import PodWatch
 from lifecycle.infrastructure.model import InfrastructureTarget
+from lifecycle.infrastructure.revival_failures import RevivalFailures
 
 _DETAIL_SECONDS = 0.7
 """Seconds in which the cluster must explain a fault to the monitor, whose look at all jobs has to be short."""

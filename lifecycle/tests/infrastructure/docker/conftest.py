@@ -15,8 +15,9 @@ from lifecycle.infrastructure.docker.diagnosis import Diagnostician
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
 from lifecycle.infrastructure.docker.engine_connection import EngineConnection
 from lifecycle.infrastructure.docker.identity import JobContainer
-from lifecycle.infrastructure.docker.keeper import DockerKeeper, Failures
+from lifecycle.infrastructure.docker.keeper import DockerKeeper
 from lifecycle.infrastructure.docker.monitor import DockerMonitor
+from lifecycle.infrastructure.revival_failures import RevivalFailures
 from lifecycle.testing.databases import open_sqlite_copy
 from lifecycle.testing.deployer_contract import TIMESTAMP, a_contract_manifest
 from lifecycle.testing.instances import an_instance
@@ -173,8 +174,8 @@ def containers_of(deployer: DockerDeployer) -> Callable[[str], list[JobContainer
 
 
 @pytest.fixture
-def failures() -> Failures:
-    return Failures()
+def failures() -> RevivalFailures:
+    return RevivalFailures()
 
 
 @pytest.fixture
@@ -183,10 +184,14 @@ def answers() -> AnswerWatch:
 
 
 @pytest.fixture
-def keeper(deployer: DockerDeployer, failures: Failures, answers: AnswerWatch) -> DockerKeeper:
+def keeper(
+    deployer: DockerDeployer, failures: RevivalFailures, answers: AnswerWatch
+) -> DockerKeeper:
     return DockerKeeper(deployer, failures, answers, Clock(), settling_seconds=0)
 
 
 @pytest.fixture
-def monitor(deployer: DockerDeployer, failures: Failures, answers: AnswerWatch) -> DockerMonitor:
+def monitor(
+    deployer: DockerDeployer, failures: RevivalFailures, answers: AnswerWatch
+) -> DockerMonitor:
     return DockerMonitor(deployer, Diagnostician(deployer, Clock()), failures, answers)

@@ -7,10 +7,10 @@ from lifecycle.infrastructure.docker.deployer import DockerDeployer
 from lifecycle.infrastructure.docker.diagnosis import Diagnostician
 from lifecycle.infrastructure.docker.engine_client import DockerEngine
 from lifecycle.infrastructure.docker.engine_connection import EngineUnavailable
-from lifecycle.infrastructure.docker.keeper import Failure, Failures
 from lifecycle.infrastructure.docker.monitor import DockerMonitor
 from lifecycle.infrastructure.model import InfrastructureTarget
 from lifecycle.infrastructure.registry import InfrastructureRegistry
+from lifecycle.infrastructure.revival_failures import RevivalFailure, RevivalFailures
 from lifecycle.job.sync import sync_jobs
 from lifecycle.testing.deployer_contract import NAME, VERSION, a_contract_manifest
 from racetrack_commons.clock import Clock
@@ -117,7 +117,7 @@ def test_a_job_whose_containers_were_removed_is_lost(
     deployer.engine.remove_container(containers_of(spec.instance_id)[0].id)
     assert observe() is None
 
-    failures.of_instances[spec.instance_id] = Failure("its image is gone", 1, 0)
+    failures.of_instances[spec.instance_id] = RevivalFailure("its image is gone", 1, 0)
     registry = InfrastructureRegistry({"docker": InfrastructureTarget(job_monitor=monitor)})
     sync_jobs(unit_of_work, registry, Config())
 
@@ -162,7 +162,7 @@ def test_an_engine_that_is_away_leaves_jobs_as_they_were(
     before = serve(make_spec())
     engine = DockerEngine(connection_to_no_engine, Clock(), wait_seconds=0)
     away = DockerDeployer(deployer.config, deployer.uow, deployer.secrets, engine, Clock())
-    monitor = DockerMonitor(away, Diagnostician(away, Clock()), Failures(), AnswerWatch())
+    monitor = DockerMonitor(away, Diagnostician(away, Clock()), RevivalFailures(), AnswerWatch())
     registry = InfrastructureRegistry({"docker": InfrastructureTarget(job_monitor=monitor)})
 
     with pytest.raises(EngineUnavailable):

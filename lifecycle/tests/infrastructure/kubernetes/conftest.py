@@ -12,9 +12,10 @@ from lifecycle.infrastructure.kubernetes.cluster import Cluster
 from lifecycle.infrastructure.kubernetes.deployer import KubernetesDeployer
 from lifecycle.infrastructure.kubernetes.diagnosis import RememberedDetails
 from lifecycle.infrastructure.kubernetes.identity import make_platform_labels
-from lifecycle.infrastructure.kubernetes.keeper import KubernetesKeeper, RevivalFailures
+from lifecycle.infrastructure.kubernetes.keeper import KubernetesKeeper
 from lifecycle.infrastructure.kubernetes.monitor import KubernetesMonitor
 from lifecycle.infrastructure.kubernetes.pod_watch import PodWatch
+from lifecycle.infrastructure.revival_failures import RevivalFailures
 from lifecycle.testing.databases import open_sqlite_copy
 from lifecycle.testing.deployer_contract import TIMESTAMP, a_contract_manifest
 from lifecycle.testing.fake_api_server import FakeApiServer, serve_fake_api
