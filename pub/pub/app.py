@@ -18,11 +18,13 @@ from pub.async_calls.poll import AsyncCallPoller, Completions
 from pub.async_calls.report import OutcomeReporter
 from pub.async_calls.runner import AsyncCallRunner
 from pub.async_calls.start import AsyncCallStarter
+from pub.async_calls.visits import AsyncCallVisits
 from pub.call_reports import CallReporter
 from pub.changes import ChangeFollower
 from pub.config import PubConfig
 from pub.endpoints.async_calls import AsyncCallRoutes
 from pub.endpoints.login import LoginRoutes
+from pub.endpoints.own_async_calls import OwnAsyncCallRoutes
 from pub.metrics import PubMetrics
 from pub.proxy.connect import JobConnector, Replicas
 from pub.proxy.dispatch import Proxy
@@ -57,6 +59,7 @@ class AsyncCallParts:
     runner: AsyncCallRunner
     completions: Completions
     routes: AsyncCallRoutes
+    own_routes: OwnAsyncCallRoutes
     stopping: asyncio.Event
 
 
@@ -75,6 +78,7 @@ def create_app(
         lifespan=lambda _: _work_in_background(parts, async_calls),
     )
     api.include_router(async_calls.routes.router())
+    api.include_router(async_calls.own_routes.router())
     api.include_router(LoginRoutes(parts.lifecycle).router())
     return _create_proxy(parts, api)
 
@@ -139,8 +143,10 @@ def _create_async_calls(parts: GatewayParts, stopping: asyncio.Event) -> AsyncCa
     runner = AsyncCallRunner(store, attempts, reporter, config, parts.clock, metrics)
     starter = AsyncCallStarter(parts.connector, parts.rules, store, runner, config, metrics)
     poller = AsyncCallPoller(store, completions, parts.resolver, stopping, config, parts.clock)
-    routes = AsyncCallRoutes(starter, poller, config, metrics)
-    return AsyncCallParts(runner, completions, routes, stopping)
+    visits = AsyncCallVisits(store, parts.clock)
+    routes = AsyncCallRoutes(starter, poller, visits, config, metrics)
+    own_routes = OwnAsyncCallRoutes(visits)
+    return AsyncCallParts(runner, completions, routes, own_routes, stopping)
 
 
 def _create_proxy(parts: GatewayParts, api: FastAPI) -> Proxy:
@@ -154,7 +160,9 @@ async def _work_in_background(
     parts: GatewayParts, async_calls: AsyncCallParts
 ) -> AsyncIterator[None]:
     """Follow changes and run async calls while the app serves; then finish and close the connections."""
-    follower = ChangeFollower(parts.lifecycle, parts.resolver, async_calls.completions)
+    follower = ChangeFollower(
+        parts.lifecycle, parts.resolver, async_calls.completions, async_calls.runner
+    )
     tally, seconds = parts.metrics.tally, parts.config.call_report_seconds
     reporter = CallReporter(tally, parts.lifecycle, seconds)
     loops = (

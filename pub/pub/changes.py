@@ -1,4 +1,4 @@
-"""Lifecycle's stream of changes: it invalidates cached decisions and wakes pollers of async calls within milliseconds."""
+"""Lifecycle's stream of changes: it invalidates cached decisions, wakes pollers of async calls, and ends cancelled calls."""
 
 import asyncio
 
@@ -8,6 +8,7 @@ from racetrack_commons.entities.dto import ChangeEvent, ChangeKind
 from racetrack_commons.entities.lifecycle_client import LifecycleClient
 
 from pub.async_calls.poll import Completions
+from pub.async_calls.runner import AsyncCallRunner
 from pub.routing.resolver import RouteResolver
 
 logger = get_logger(__name__)
@@ -20,11 +21,16 @@ class ChangeFollower:
     """Follows the stream of changes, and connects again whenever it breaks."""
 
     def __init__(
-        self, lifecycle: LifecycleClient, resolver: RouteResolver, completions: Completions
+        self,
+        lifecycle: LifecycleClient,
+        resolver: RouteResolver,
+        completions: Completions,
+        runner: AsyncCallRunner,
     ) -> None:
         self._lifecycle = lifecycle
         self._resolver = resolver
         self._completions = completions
+        self._runner = runner
         self._pause_seconds = FIRST_PAUSE_SECONDS
         self._last_problem: str | None = None
 
@@ -64,11 +70,13 @@ class ChangeFollower:
 
     def _note(self, change: ChangeEvent) -> None:
         if change.kind == ChangeKind.ASYNC_CALL and change.subject:
+            self._runner.note_end(change.subject)
             self._completions.announce(change.subject)
         self._resolver.note_change(change)
 
     def _begin(self) -> None:
         self._resolver.start_watching()
+        self._runner.note_missed_ends()
         self._completions.announce_all()
         self._pause_seconds = FIRST_PAUSE_SECONDS
         if self._last_problem is not None:

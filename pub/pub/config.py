@@ -49,15 +49,24 @@ class PubConfig(Settings):
     """Seconds between two attempts of an async call."""
     async_max_running: int = Field(default=100, ge=1)
     """The most async calls that one gateway runs at once; further calls wait in the database."""
+    async_max_running_of_job: int | None = Field(default=None, ge=1)
+    """The most async calls of one job that one gateway runs at once; without a value, half of ASYNC_MAX_RUNNING."""
     async_max_body_bytes: int = Field(default=16 * 1024**2, ge=0)
     """The largest body of an async call, else 413, and of its answer, else the call fails."""
     async_call_timeout_seconds: float = Field(default=7200, gt=0)
     """Seconds that one attempt of an async call may take."""
     async_poll_seconds: float = Field(default=30, ge=0)
     """Seconds that a poll waits for an async call to complete."""
+    async_open_poll: bool = True
+    """Answer every poll that knows the id of an async call; False demands the token of the caller who started the call."""
     async_keep_seconds: float = Field(default=30, ge=0, le=86400)
     """Seconds for which the answer of an async call can be fetched again."""
     async_lease_seconds: float = Field(default=15, ge=1, le=3600)
     """Seconds until an async call whose gateway vanished is run by another gateway."""
     async_look_seconds: float = Field(default=1, gt=0)
     """Seconds between two looks for async calls that no gateway runs."""
+
+    @property
+    def most_running_of_job(self) -> int:
+        """The most async calls of one job that run here at once."""
+        return self.async_max_running_of_job or max(1, self.async_max_running // 2)

@@ -1,8 +1,9 @@
-"""Async calls end, whoever is killed meanwhile."""
+"""Async calls end, whoever is killed meanwhile; their callers repeat starts, list and cancel them."""
 
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -36,12 +37,14 @@ NOT_YET = (202, 408, 504)
 def start(stack):
     """Start an async call; gives its id."""
 
-    def start(path: str, payload: object = None, content: bytes | None = None) -> str:
+    def start(
+        path: str, payload: object = None, content: bytes | None = None, **headers: str
+    ) -> str:
         answer = httpx.post(
             f"{stack.pub_url}/async/new/job/{path}",
             json=payload,
             content=content,
-            headers={"X-Racetrack-Auth": stack.admin_token},
+            headers={"X-Racetrack-Auth": stack.admin_token} | headers,
             timeout=30,
         )
         assert answer.status_code == 201, answer.text
@@ -129,3 +132,43 @@ def test_a_call_ends_while_its_job_is_deployed_anew(start, finish, deploy):
     deploy_again()
 
     assert finish(task_id).json() == 7
+
+
+def test_starts_with_one_key_at_the_same_moment_are_one_call(stack, start, finish, deploy):
+    deploy("async-once")
+    once = {"Idempotency-Key": str(uuid.uuid4())}
+
+    with ThreadPoolExecutor(8) as pool:
+        started = [
+            pool.submit(start, "async-once/latest/api/v1/perform", {"x": 7}, **once)
+            for _ in range(8)
+        ]
+        ids = {each.result() for each in started}
+
+    [task_id] = ids
+    assert [each["task_id"] for each in own_calls(stack, job="async-once")] == [task_id]
+    assert finish(task_id).json() == 7
+
+
+def test_a_cancelled_call_ends_at_once(stack, start, finish, deploy):
+    deploy("async-cancelled")
+    task_id = start("async-cancelled/latest/api/v1/perform", {"seconds": 30})
+    headers = {"X-Racetrack-Auth": stack.admin_token}
+    url = f"{stack.pub_url}/async/task/{task_id}"
+    began = time.monotonic()
+
+    assert httpx.delete(url).status_code == 401
+    assert httpx.delete(url, headers=headers).json()["status"] == "failed"
+
+    failed = finish(task_id)
+    assert failed.json()["error"] == "the call was cancelled by User admin"
+    assert time.monotonic() - began < 20
+    shown = own_calls(stack, job="async-cancelled", status="failed")
+    assert [each["task_id"] for each in shown] == [task_id]
+
+
+def own_calls(stack, **wanted: str) -> list[dict[str, object]]:
+    headers = {"X-Racetrack-Auth": stack.admin_token}
+    answer = httpx.get(f"{stack.pub_url}/async/task", params=wanted, headers=headers, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return list(answer.json())

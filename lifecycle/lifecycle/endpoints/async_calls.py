@@ -16,21 +16,34 @@ from racetrack_commons.entities.async_calls import (
     AsyncCallRenewal,
     AsyncCallState,
     AsyncCallStatus,
+    AsyncCallVisitor,
     AsyncJobCallDto,
     ClaimedAsyncCall,
     HeldAsyncCalls,
     NewAsyncCall,
+    OwnAsyncCalls,
+    OwnAsyncCallsQuery,
+    StartedAsyncCall,
 )
 from racetrack_commons.entities.dto import ChangeKind
 
-from lifecycle.config import Config
-from lifecycle.domain.async_call_quota import AsyncCallQuota
+from lifecycle.auth.authenticate import AuthSubject
+from lifecycle.database.connections import ConflictingRow
 from lifecycle.endpoints.dependencies import (
     AsyncCaller,
+    LifecycleServices,
     ReadingDep,
     ServicesDep,
     UnitOfWorkDep,
     make_router,
+)
+from lifecycle.job.async_calls import (
+    AsyncCallVisitors,
+    cancel_call,
+    check_may_touch,
+    make_quota,
+    read_own_calls,
+    start_call,
 )
 
 _PREFIX = "/api/v1/job/async"
@@ -68,15 +81,17 @@ def remove_async_call(call_id: str, _: AsyncCaller, uow: UnitOfWorkDep) -> None:
 
 
 @router.post("/new")
-def add_leased_call(
-    new: NewAsyncCall, _: AsyncCaller, services: ServicesDep, uow: UnitOfWorkDep
-) -> None:
-    """Store a new call with its first lease, unless the disk or a quota is full."""
-    size = len(new.call.request_body)
-    services.config.disk_space.check_room(size)
-    leases, now = uow.async_call_leases, services.clock.now()
-    make_quota(services.config).check_new(leases.measure_use(new.call.job_name, new.caller), size)
-    leases.add(new.call, new.lease, now, new.caller)
+def add_leased_call(new: NewAsyncCall, _: AsyncCaller, services: ServicesDep) -> StartedAsyncCall:
+    """Store a new call with its first lease, unless its key is known, or the disk or a quota is full."""
+    start = AsyncCallVisitors(services.sessions).make_start(new)
+    config, now = services.config, services.clock.now()
+    try:
+        with services.unit_of_work() as uow:
+            return StartedAsyncCall(call_id=start_call(uow, new, start, config, now))
+    except ConflictingRow:
+        # Another gateway has stored a call with the same key at the same moment: this time it is found.
+        with services.unit_of_work() as uow:
+            return StartedAsyncCall(call_id=start_call(uow, new, start, config, now))
 
 
 @router.post("/claim")
@@ -90,7 +105,7 @@ def claim_calls(
             return []  # Gateways ask all the time: most of them need not wait for a writer.
     with services.unit_of_work() as uow:
         uow.async_call_leases.remove_delivered(now)
-        return uow.async_call_leases.claim(claim.lease, claim.limit, now)
+        return uow.async_call_leases.claim(claim, now)
 
 
 @router.post("/renew")
@@ -147,6 +162,41 @@ def note_delivery(
     uow.async_call_leases.note_delivery(call_id, forget_at)
 
 
-def make_quota(config: Config) -> AsyncCallQuota:
-    """Read the settings of what may be kept."""
-    return AsyncCallQuota(config.async_max_calls, config.async_max_bytes)
+@router.post("/own")
+def show_own_calls(
+    query: OwnAsyncCallsQuery, _: AsyncCaller, services: ServicesDep, uow: ReadingDep
+) -> OwnAsyncCalls:
+    """List the calls that the visitor of a gateway has started, the newest first, without bodies."""
+    return read_own_calls(uow, AsyncCallVisitors(services.sessions).require(query.token), query)
+
+
+@router.post("/call/{call_id}/visit")
+def check_visitor(
+    call_id: str, visitor: AsyncCallVisitor, _: AsyncCaller, services: ServicesDep
+) -> None:
+    """Check that the visitor of a gateway may read the answer of a call."""
+    _admit_visitor(call_id, visitor, services)
+
+
+@router.put("/call/{call_id}/cancel")
+def cancel_visited_call(
+    call_id: str, visitor: AsyncCallVisitor, _: AsyncCaller, services: ServicesDep
+) -> AsyncCallState:
+    """End a call of the visitor of a gateway; one that has ended already stays as it is."""
+    subject = _admit_visitor(call_id, visitor, services)
+    with services.unit_of_work() as uow:
+        return AsyncCallState(status=cancel_call(uow, call_id, subject, services.clock.now()))
+
+
+def _admit_visitor(
+    call_id: str, visitor: AsyncCallVisitor, services: LifecycleServices
+) -> AuthSubject | None:
+    """Return the visitor, or None if it is not known who started the call: then its id is the only proof."""
+    with services.unit_of_work.reading() as uow:
+        caller_id = uow.async_call_leases.get_caller_id(call_id)
+    if not caller_id:
+        return None
+    subject = AsyncCallVisitors(services.sessions).require(visitor.token)
+    with services.unit_of_work.reading() as uow:
+        check_may_touch(uow, subject, caller_id, call_id)
+    return subject

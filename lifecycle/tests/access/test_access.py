@@ -80,6 +80,9 @@ EXAMPLES = {
         {"holder": "a", "claimable_after_seconds": 0}, answer=409
     ),
     "PUT /api/v1/job/async/call/{call_id}/delivery": Example({"forget_after_seconds": 30}),
+    "POST /api/v1/job/async/own": Example({"limit": 0}, answer=422),
+    "POST /api/v1/job/async/call/{call_id}/visit": Example({}, answer=404),
+    "PUT /api/v1/job/async/call/{call_id}/cancel": Example({}, answer=404),
     "DELETE /api/v1/job/{job_name}/{job_version}": Example(answer=409),
     "PUT /api/v1/job/{job_name}/{job_version}/manifest": Example({"manifest_yaml": ""}, answer=400),
     "POST /api/v1/job/{job_name}/{job_version}/move": Example(

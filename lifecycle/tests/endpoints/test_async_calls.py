@@ -7,7 +7,7 @@ import pytest
 from lifecycle.app import create_app
 from lifecycle.maintenance import set_maintenance_mode
 from racetrack_client.log.errors import EntityNotFound
-from racetrack_commons.entities.async_calls import AsyncCallLease, AsyncJobCallDto
+from racetrack_commons.entities.async_calls import AsyncCallClaim, AsyncCallLease, AsyncJobCallDto
 from racetrack_commons.testing.serving import running_server, wait_until
 from sqlalchemy import event
 
@@ -282,13 +282,13 @@ def test_a_lease_that_ran_out_is_taken_over_by_one(unit_of_work, clock):
     later = now + timedelta(seconds=9)
 
     with unit_of_work() as uow:
-        assert uow.async_call_leases.claim(AsyncCallLease(holder="b", seconds=9), 9, now) == []
+        assert uow.async_call_leases.claim(a_claim("b", 9), now) == []
     with unit_of_work() as uow:
         expires_at = later + timedelta(seconds=9)
-        [taken] = uow.async_call_leases.claim(AsyncCallLease(holder="b", seconds=9), 9, later)
+        [taken] = uow.async_call_leases.claim(a_claim("b", 9), later)
         assert (taken.is_abandoned, taken.attempts) == (True, 2)
     with unit_of_work() as uow:
-        assert uow.async_call_leases.claim(AsyncCallLease(holder="c", seconds=9), 9, later) == []
+        assert uow.async_call_leases.claim(a_claim("c", 9), later) == []
         assert uow.async_call_leases.renew({ID: "a"}, expires_at) == []
 
 
@@ -313,13 +313,13 @@ def test_gateways_that_claim_at_the_same_time_get_different_calls(unit_of_work, 
     def claim_some(number: int) -> list[str]:
         at_once.wait(10)
         with unit_of_work() as uow:
-            lease = AsyncCallLease(holder=str(number), seconds=9)
-            return [call.id for call in uow.async_call_leases.claim(lease, 10, now)]
+            claimed = uow.async_call_leases.claim(a_claim(str(number), 10), now)
+            return [call.id for call in claimed]
 
     with ThreadPoolExecutor(4) as pool:
         claimed = [call_id for some in pool.map(claim_some, range(4)) for call_id in some]
     with unit_of_work() as uow:
-        left = uow.async_call_leases.claim(AsyncCallLease(holder="last", seconds=9), 20, now)
+        left = uow.async_call_leases.claim(a_claim("last", 20), now)
     assert sorted([*claimed, *(call.id for call in left)]) == ids
 
 
@@ -349,6 +349,10 @@ def test_routine_questions_leave_the_log_alone(send, caplog):
     wait_until(lambda: "/delivery 200" in caplog.text)
     logged = [each.message for each in caplog.records if each.name.endswith("access_log")]
     assert not [line for line in logged if "claim" in line or "renew" in line]
+
+
+def a_claim(holder, limit, **turns):
+    return AsyncCallClaim(lease=AsyncCallLease(holder=holder, seconds=9), limit=limit, **turns)
 
 
 def lease(holder):

@@ -1,14 +1,22 @@
 """Running async calls under leases: calls started at this gateway, and calls whose gateway vanished."""
 
 import asyncio
+import math
 import socket
 import uuid
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from racetrack_client.log.logs import get_logger
 from racetrack_commons.clock import Clock
-from racetrack_commons.entities.async_calls import AsyncCallLease, AsyncJobCallDto, ClaimedAsyncCall
+from racetrack_commons.entities.async_calls import (
+    AsyncCallClaim,
+    AsyncCallLease,
+    AsyncJobCallDto,
+    ClaimedAsyncCall,
+)
 from racetrack_commons.entities.async_calls_client import AsyncCallsClient
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
@@ -22,6 +30,7 @@ logger = get_logger(__name__)
 _CLAIMED_AT_ONCE = 10
 _RENEWALS_IN_A_LEASE = 5
 _LAST_WORDS_SECONDS = 3
+_REMEMBERED_ENDS = 1000
 
 
 @dataclass
@@ -35,29 +44,43 @@ class AsyncCallRunner:
     clock: Clock
     metrics: PubMetrics
     _running: dict[str, RunningCall] = field(default_factory=dict)
-    _reserved: set[str] = field(default_factory=set)
-    """The holders of leases that are being stored in Lifecycle."""
+    _reserved: dict[str, str] = field(default_factory=dict)
+    """The jobs of leases that are being stored in Lifecycle, by holder."""
+    _ended: dict[str, None] = field(default_factory=dict)
+    """The ids of the calls that ended last, at any gateway: none of them is begun any more."""
+    _done_since_claim: int = 0
+    _is_backlogged: bool = False
+    """True if calls may wait: the last claim found some or had no room for any, or one was stored since."""
+    _may_claim: asyncio.Event = field(default_factory=asyncio.Event)
     _renewed_at: float = 0.0
     _is_stopping: bool = False
     _problem: str | None = None
     _claims_from: float = 0.0
 
-    def reserve(self) -> AsyncCallLease | None:
-        """Reserve room for one call and return its lease; None when the gateway is full or stops."""
-        if self._is_stopping or self._room <= 0:
+    def reserve(self, job_name: str) -> AsyncCallLease | None:
+        """Reserve room for one call and return its lease; None when the gateway is full, also of this job, or stops."""
+        if self._is_stopping or not self._has_room_for(job_name):
             return None
         lease = self._make_lease()
-        self._reserved.add(lease.holder)
+        self._reserved[lease.holder] = job_name
         return lease
 
     def cancel_reservation(self, lease: AsyncCallLease | None) -> None:
         """Give up a reservation; None is ignored."""
         if lease is not None:
-            self._reserved.discard(lease.holder)
+            self._reserved.pop(lease.holder, None)
+
+    def note_waiting(self, job_name: str) -> None:
+        """Note that a call waits in Lifecycle, which is to run as soon as there is room."""
+        self._is_backlogged = True
+        if self._has_room_for(job_name):
+            self._may_claim.set()
 
     def begin(self, call: AsyncJobCallDto, lease: AsyncCallLease) -> None:
         """Start to run a call whose lease this gateway holds."""
         self.cancel_reservation(lease)
+        if call.id in self._ended:
+            return
         known = self._running.get(call.id)
         if known is not None:
             # Its lease expired while Lifecycle was away, and no other gateway claimed it.
@@ -66,6 +89,22 @@ class AsyncCallRunner:
         running = RunningCall(call, lease.holder)
         self._running[call.id] = running
         running.task = asyncio.create_task(self._attempt_and_report(running))
+
+    def note_end(self, call_id: str) -> None:
+        """Abort a call that ended without this gateway: it was cancelled, or another gateway had taken it over."""
+        self._ended[call_id] = None
+        while len(self._ended) > _REMEMBERED_ENDS:
+            del self._ended[next(iter(self._ended))]
+        running = self._running.get(call_id)
+        if running is not None and not running.is_over:
+            logger.info(
+                f"async call {call_id} has ended, perhaps by its caller: its attempt is aborted"
+            )
+            running.cancel()
+
+    def note_missed_ends(self) -> None:
+        """Renew all leases at the next look, because calls may have ended unnoticed."""
+        self._renewed_at = -math.inf
 
     async def renew_and_claim(self) -> None:
         """Renew leases and claim calls that no gateway runs, until the task is cancelled."""
@@ -82,7 +121,7 @@ class AsyncCallRunner:
             elif problem != self._problem:
                 logger.info("leases of async calls are renewed and claimed again")
             self._problem = problem
-            await asyncio.sleep(self.config.async_look_seconds)
+            await self._rest()
 
     async def finish(self, seconds: float) -> None:
         """Start no more calls; let running ones end within `seconds`, and give the others back."""
@@ -98,6 +137,30 @@ class AsyncCallRunner:
             await asyncio.wait(tasks, timeout=_LAST_WORDS_SECONDS)
         for task in self._tasks():
             task.cancel()
+
+    async def _rest(self) -> None:
+        """Wait for the next look, which comes early when calls wait and there is room for them."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.config.async_look_seconds):
+                await self._may_claim.wait()
+        self._may_claim.clear()
+        self._done_since_claim = 0
+
+    def _note_done(self) -> None:
+        self._done_since_claim += 1
+        enough = min(_CLAIMED_AT_ONCE, self.config.most_running_of_job)
+        if self._is_backlogged and self._done_since_claim >= enough:
+            self._may_claim.set()
+
+    def _has_room_for(self, job_name: str) -> bool:
+        of_job = self._count_running()[job_name]
+        return self._room > 0 and of_job < self.config.most_running_of_job
+
+    def _count_running(self) -> Counter[str]:
+        """Count the calls that run or are about to, by job."""
+        counted = Counter(running.call.job_name for running in self._running.values())
+        counted.update(self._reserved.values())
+        return counted
 
     @property
     def _room(self) -> int:
@@ -143,8 +206,18 @@ class AsyncCallRunner:
                 running.cancel()
 
     async def _claim(self) -> None:
-        lease = self._make_lease()
-        claimed = await self.store.claim(lease, max(0, min(self._room, _CLAIMED_AT_ONCE)))
+        lease, most_of_job = self._make_lease(), self.config.most_running_of_job
+        claim = AsyncCallClaim(
+            lease=lease,
+            limit=max(0, min(self._room, _CLAIMED_AT_ONCE)),
+            running=self._count_running(),
+            most_of_job=most_of_job,
+        )
+        claimed = await self.store.claim(claim)
+        is_full = not claim.limit or max(claim.running.values(), default=0) >= most_of_job
+        self._is_backlogged = bool(claimed) or is_full
+        if claimed and len(claimed) == claim.limit:
+            self._may_claim.set()
         self._count(claimed)
         for call in claimed:
             if self._is_stopping:
@@ -177,3 +250,4 @@ class AsyncCallRunner:
             await self.reporter.give_back(running)
         finally:
             self._running.pop(running.call.id, None)
+            self._note_done()

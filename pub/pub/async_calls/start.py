@@ -10,11 +10,13 @@ from racetrack_commons.entities.async_calls import (
     AsyncCallStatus,
     AsyncJobCallDto,
     BodyEncoding,
+    NewAsyncCall,
 )
 from racetrack_commons.entities.async_calls_client import AsyncCallsClient
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 
 from pub.async_calls.attempt import fold
+from pub.async_calls.idempotency import make_fingerprint, read_idempotency_key
 from pub.async_calls.runner import AsyncCallRunner
 from pub.config import PubConfig
 from pub.metrics import PubMetrics
@@ -30,6 +32,8 @@ _LONGEST_SHOWN_PATH = 512
 _LONGEST_CALLER = 600
 _RETRY_SECONDS = {429: 10, 507: 30}
 """The seconds after which a caller may try again, by the status of Lifecycle's refusal."""
+_WRONG_KEYS = {"IdempotencyKeyReused": 422, "KeyWithoutCaller": 400}
+"""The statuses of wrong idempotency keys, by the type of Lifecycle's refusal."""
 
 
 @dataclass(frozen=True)
@@ -43,32 +47,53 @@ class AsyncCallStarter:
     config: PubConfig
     metrics: PubMetrics
 
-    async def start(self, call: Call) -> AsyncJobCallDto:
-        """Accept a call and return its stored form; raise CallFailed when it is not allowed or can't be stored."""
+    async def start(self, call: Call) -> str:
+        """Accept a call and return its id; raise CallFailed when it is not allowed or can't be stored.
+
+        A start with an idempotency key that the caller has used before returns the id of the call from then.
+        """
+        key = read_idempotency_key(call)
         route = await self.connector.authorize(call.route_query)
-        kept = self._describe(call, route, await self._read_body(call))
-        lease = self.runner.reserve()
-        if lease is not None:
-            kept = kept.model_copy(update={"attempts": 1})
+        body = await self._read_body(call)
+        lease = self.runner.reserve(route.name)
         try:
-            await self._keep(kept, lease, route.caller)
-            if lease is not None:
-                self.runner.begin(kept, lease)
+            new = self._make(call, route, body, lease)
+            call_id = await self._keep(new.model_copy(update={"idempotency_key": key}))
+            if call_id != new.call.id:
+                logger.info(f"{call} repeats async call {call_id}", extra={"id": call.tracing_id})
+                return call_id
+            if lease is None:
+                self.runner.note_waiting(route.name)
+            else:
+                self.runner.begin(new.call, lease)
         finally:
             self.runner.cancel_reservation(lease)
+        self._note_start(call, route, call_id)
+        return call_id
+
+    def _make(
+        self, call: Call, route: Route, body: bytes, lease: AsyncCallLease | None
+    ) -> NewAsyncCall:
+        kept = self._describe(call, route, body)
+        return NewAsyncCall(
+            call=kept.model_copy(update={"attempts": 0 if lease is None else 1}),
+            lease=lease,
+            caller=(route.caller or "")[:_LONGEST_CALLER],
+            token=call.token,
+            fingerprint=make_fingerprint(call, body),
+        )
+
+    def _note_start(self, call: Call, route: Route, call_id: str) -> None:
         self.metrics.count_for("pub_async_job_calls_started", route.name, route.version)
         self.metrics.tally.note(route.name, route.version, route.caller, call.job.path)
         logger.info(
-            f"{call} accepted as async call {kept.id} {route.caller or '-'}",
+            f"{call} accepted as async call {call_id} {route.caller or '-'}",
             extra={"id": call.tracing_id},
         )
-        return kept
 
-    async def _keep(
-        self, kept: AsyncJobCallDto, lease: AsyncCallLease | None, caller: str | None
-    ) -> None:
+    async def _keep(self, new: NewAsyncCall) -> str:
         try:
-            await self.store.add(kept, lease, (caller or "")[:_LONGEST_CALLER])
+            return await self.store.add(new)
         except LifecycleUnreachable as error:
             raise _not_kept() from error
         except LifecycleError as error:
@@ -130,6 +155,8 @@ def _not_kept(error: LifecycleError | None = None) -> CallFailed:
     if error is not None and error.status in _RETRY_SECONDS:
         text = f"Proxy request error: the async call is not accepted: {error}"
         return CallFailed(error.status, text, retry_after=_RETRY_SECONDS[error.status])
+    if error is not None and error.type in _WRONG_KEYS:
+        return CallFailed(_WRONG_KEYS[error.type], f"Proxy request error: {error}")
     if error is not None and error.status < 500:
         return CallFailed(500, f"Proxy request error: failed to create async task: {error}")
     text = "Proxy request error: Lifecycle can't keep the call now, try again"

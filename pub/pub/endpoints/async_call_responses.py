@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from racetrack_commons.api.tracing import current_tracing_id
+from racetrack_commons.auth.token import AUTH_HEADER
 from racetrack_commons.entities.async_calls import AsyncCallStatus, AsyncJobCallDto
 from racetrack_commons.entities.lifecycle_client import LifecycleError
 from starlette.responses import JSONResponse, Response
@@ -16,6 +17,8 @@ STATUS_HEADER = "X-Racetrack-Task-Status"
 """The header that distinguishes a job's own 202, 408 or 504 from a poll that came too early."""
 _BODILESS = (204, 304)
 _BAD_GATEWAY = 502
+_VISITOR_UNKNOWN = "VisitorUnknown"
+"""Lifecycle's type of refusals of the caller; other refusals concern the gateway."""
 
 
 class TaskState(BaseModel):
@@ -58,6 +61,9 @@ def answer_status(
 def answer_read_error(error: LifecycleError, what: str) -> Response:
     if error.status == 404:
         return answer_error(404, "Task not found in Lifecycle: Async task not found")
+    if error.type == _VISITOR_UNKNOWN:
+        hint = f"send the token of the caller who started the task in the header {AUTH_HEADER}"
+        return answer_error(401, f"Unauthenticated: {error}: {hint}")
     return answer_error(500, f"Failed to {what}: {error}")
 
 
@@ -90,13 +96,14 @@ def _describe_failure(call: AsyncJobCallDto) -> dict[str, Any]:
         "job_version": call.job_version,
         "job_path": call.job_path,
         "http_method": call.request_method,
-        "started_at": _format_time(call.started_at),
-        "ended_at": _format_time(ended_at),
+        "started_at": format_time(call.started_at),
+        "ended_at": format_time(ended_at),
         "duration": f"{max(0, ended_at - call.started_at)}s",
         "error": call.error,
         "attempts": call.attempts,
     }
 
 
-def _format_time(seconds: int) -> str:
+def format_time(seconds: int) -> str:
+    """Return a time as ISO 8601 text in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

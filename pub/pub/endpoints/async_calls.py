@@ -1,17 +1,23 @@
-"""Routes of async calls. Knowing an id is enough to read the answer: ids are random, and older clients poll without a token."""
+"""Routes of async calls: starting, status and answer.
 
-import re
+Knowing an id is enough to read the answer, because ids are random and older clients poll without a token. With
+`ASYNC_OPEN_POLL=false`, the answer is for the caller who started the call.
+"""
+
 from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
 from racetrack_commons.api.guard_first import LARGE_BODY_BYTES
+from racetrack_commons.entities.async_calls import LONGEST_IDEMPOTENCY_KEY, AsyncCallStatus
 from racetrack_commons.entities.lifecycle_client import LifecycleError, LifecycleUnreachable
 from starlette.responses import Response
 from starlette.types import Scope
 
+from pub.async_calls.idempotency import IDEMPOTENCY_HEADER
 from pub.async_calls.poll import AsyncCallPoller
 from pub.async_calls.start import AsyncCallStarter
+from pub.async_calls.visits import AsyncCallVisits, check_id
 from pub.config import PubConfig
 from pub.endpoints.async_call_responses import (
     POLL_RESPONSES,
@@ -24,6 +30,7 @@ from pub.endpoints.async_call_responses import (
 )
 from pub.metrics import PubMetrics
 from pub.proxy.call import Call, read_call
+from pub.proxy.cookies import read_token
 from pub.proxy.errors import CallFailed, explain, overloaded
 
 _NEW = "/async/new"
@@ -32,13 +39,22 @@ _NEW_PATHS = {
     f"{_NEW}/job/{{job_name}}/{{job_version}}": _OF_JOB,
     f"{_NEW}/job/{{job_name}}/{{job_version}}/{{path:path}}": (*_OF_JOB, "path"),
 }
+_KEY = {
+    "name": IDEMPOTENCY_HEADER,
+    "in": "header",
+    "description": "A text that is new for each call, such as a UUID: a start that is repeated with it starts no second call.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_IDEMPOTENCY_KEY},
+}
+_START_RESPONSES: dict[int | str, dict[str, Any]] = {
+    422: {"description": "The key was used for another request"},
+    502: {"description": "The job can't be reached from here"},
+}
 _VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")
 _OTHER_VERBS = (
     *("CONNECT", "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "SEARCH", "UNLOCK"),
     *("BIND", "REBIND", "UNBIND", "ACL", "REPORT", "MKACTIVITY", "CHECKOUT", "MERGE"),
     *("MKCALENDAR", "LINK", "UNLINK", "PURGE", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE"),
 )
-_ID = re.compile(r"[0-9A-Za-z-]{1,36}")
 
 
 class AsyncCallRoutes:
@@ -48,11 +64,13 @@ class AsyncCallRoutes:
         self,
         starter: AsyncCallStarter,
         poller: AsyncCallPoller,
+        visits: AsyncCallVisits,
         config: PubConfig,
         metrics: PubMetrics,
     ) -> None:
         self._starter = starter
         self._poller = poller
+        self._visits = visits
         self._config = config
         self._metrics = metrics
         self._at_once = 0
@@ -80,8 +98,8 @@ class AsyncCallRoutes:
                 max_body_size=LARGE_BODY_BYTES,  # The setting for async calls limits it.
                 response_model=TaskState,
                 operation_id=f"start_call_{method.lower()}_{parameters[-1]}",
-                responses={502: {"description": "The job can't be reached from here"}},
-                openapi_extra={"parameters": [_describe(name) for name in parameters]},
+                responses=_START_RESPONSES,
+                openapi_extra={"parameters": [*map(_describe, parameters), _KEY]},
             )
         others = list(_OTHER_VERBS)
         router.add_api_route(
@@ -101,18 +119,19 @@ class AsyncCallRoutes:
         try:
             if self._at_once > self._config.max_concurrent_calls:
                 raise overloaded()
-            kept = await self._starter.start(call)
+            call_id = await self._starter.start(call)
         except CallFailed as failure:
             return self._refuse(call, explain(failure, call), request)
         finally:
             self._at_once -= 1
         headers = {call.tracing_header: call.tracing_id}
-        return answer_status(kept.id, kept.status, 201, headers)
+        # Also for a call that has ended since an earlier start with the same key: the answer is that of then.
+        return answer_status(call_id, AsyncCallStatus.ONGOING, 201, headers)
 
-    async def show_status(self, task_id: str) -> Response:
+    async def show_status(self, task_id: str, request: Request) -> Response:
         """Return the status of a call at once."""
         try:
-            _check_id(task_id)
+            await self._admit(task_id, request)
             return answer_status(task_id, await self._poller.get_status(task_id))
         except LifecycleError as error:
             return answer_read_error(error, "check async task in task storage")
@@ -120,11 +139,11 @@ class AsyncCallRoutes:
             text = "Failed to check async task in task storage: Lifecycle does not answer"
             return answer_error(503, text, {"Retry-After": "2"})
 
-    async def poll(self, task_id: str) -> Response:
+    async def poll(self, task_id: str, request: Request) -> Response:
         """Return the job's own answer, waiting for it up to half a minute; 202 when it takes longer."""
         self._at_once += 1
         try:
-            _check_id(task_id)
+            await self._admit(task_id, request)
             if self._at_once > self._config.max_concurrent_calls:
                 return answer_ongoing(task_id, retry_after=5)
             call = await self._poller.wait(task_id)
@@ -136,6 +155,11 @@ class AsyncCallRoutes:
         finally:
             self._at_once -= 1
         return answer_poll(call) if call else answer_ongoing(task_id, retry_after=0)
+
+    async def _admit(self, task_id: str, request: Request) -> None:
+        check_id(task_id)
+        if not self._config.async_open_poll:
+            await self._visits.check(task_id, read_token(request.scope))
 
     def _refuse(self, call: Call, failure: CallFailed, request: Request) -> Response:
         if failure.status != 404:
@@ -165,8 +189,3 @@ def _without_new(scope: Scope) -> Scope:
 
 async def _never_send(_: object) -> None:
     raise RuntimeError("async calls are answered by their route")
-
-
-def _check_id(task_id: str) -> None:
-    if not _ID.fullmatch(task_id):
-        raise LifecycleError(404, "no such id")

@@ -87,6 +87,8 @@ class SlowJob:
         self.failures = 0
         """The number of next calls whose answers break off."""
         self.let_go = threading.Event()
+        self.left = 0
+        """The number of callers that disconnected from `/hold`."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -106,7 +108,7 @@ class SlowJob:
         if what.isdecimal():
             return Response(b"as told", status_code=int(what))
         if what == "hold":
-            await asyncio.to_thread(self.let_go.wait)
+            await self._hold(request)
         if what == "redirect":
             return Response(status_code=302, headers={"location": "/elsewhere"})
         if what == "echo":
@@ -116,6 +118,13 @@ class SlowJob:
         query = request.scope["query_string"].decode()
         content = {"query": query, "headers": dict(request.headers), "method": request.method}
         return JSONResponse(content)
+
+    async def _hold(self, request: Request) -> None:
+        while not self.let_go.is_set():
+            if await request.is_disconnected():
+                self.left += 1
+                return
+            await asyncio.sleep(0.01)
 
 
 async def _echo(request: Request) -> Response:

@@ -13,6 +13,7 @@ from racetrack_client.log.errors import ValidationError
 from racetrack_commons.entities.dto import UnixSeconds
 
 _LONGEST_LEASE_SECONDS = 3600
+LONGEST_IDEMPOTENCY_KEY = 255
 
 
 class AsyncCallStatus(StrEnum):
@@ -97,6 +98,18 @@ class NewAsyncCall(BaseModel):
     lease: AsyncCallLease | None = None
     caller: str = Field("", max_length=600)
     """The name of the caller, by which calls are counted; older gateways leave it out."""
+    token: str = Field("", repr=False)
+    """The token that the caller has shown; of it, only the id of its holder is stored."""
+    idempotency_key: str | None = Field(None, min_length=1, max_length=LONGEST_IDEMPOTENCY_KEY)
+    """The key by which the caller repeats the start without starting a second call."""
+    fingerprint: str = Field("", max_length=64)
+    """The digest of what the caller sent; a key is good for one request."""
+
+
+class StartedAsyncCall(BaseModel):
+    """The answer to a new call: itself, or the call that the same caller started with the same key before."""
+
+    call_id: str
 
 
 class AsyncCallClaim(BaseModel):
@@ -104,6 +117,10 @@ class AsyncCallClaim(BaseModel):
 
     lease: AsyncCallLease
     limit: int = Field(ge=0, le=1000)
+    running: dict[str, int] = {}
+    """The number of calls that the gateway runs, by job: jobs with few come first."""
+    most_of_job: int | None = Field(None, ge=1)
+    """The most calls of one job that the gateway runs; None: any number."""
 
 
 class ClaimedAsyncCall(AsyncJobCallDto):
@@ -158,3 +175,46 @@ class AsyncCallState(BaseModel):
     """The state of a call."""
 
     status: AsyncCallStatus
+
+
+class AsyncCallVisitor(BaseModel):
+    """A caller who asks a gateway about async calls."""
+
+    token: str = Field("", repr=False)
+    """The token that the caller has shown; empty without one."""
+
+
+class OwnAsyncCallsQuery(AsyncCallVisitor):
+    """A caller's request for a page of the calls that it has started."""
+
+    job_name: str = ""
+    """Without a name, calls of all jobs."""
+    job_version: str = ""
+    statuses: list[AsyncCallStatus] = []
+    """Without a status, calls of all."""
+    limit: int = Field(100, ge=1, le=1000)
+    offset: int = Field(0, ge=0, le=2**31 - 1)
+
+
+class AsyncCallSummary(BaseModel):
+    """An async call without headers and bodies."""
+
+    id: str
+    status: AsyncCallStatus
+    job_name: str
+    job_version: str
+    job_path: str
+    request_method: str
+    started_at: UnixSeconds
+    ended_at: UnixSeconds | None
+    error: str | None
+    response_status_code: int | None
+    attempts: int
+
+
+class OwnAsyncCalls(BaseModel):
+    """A page of a caller's async calls, the newest first."""
+
+    calls: list[AsyncCallSummary]
+    total: int
+    """The number of calls on all pages."""

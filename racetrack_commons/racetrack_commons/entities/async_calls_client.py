@@ -12,21 +12,25 @@ from racetrack_commons.entities.async_calls import (
     AsyncCallClaim,
     AsyncCallDelivery,
     AsyncCallEnd,
-    AsyncCallLease,
     AsyncCallRelease,
     AsyncCallRenewal,
     AsyncCallState,
     AsyncCallStatus,
+    AsyncCallVisitor,
     AsyncJobCallDto,
     ClaimedAsyncCall,
     HeldAsyncCalls,
     NewAsyncCall,
+    OwnAsyncCalls,
+    OwnAsyncCallsQuery,
+    StartedAsyncCall,
 )
 from racetrack_commons.entities.lifecycle_client import LifecycleClient
 
 WRITERS_AT_ONCE = 8
 """The most concurrent writes: when many calls end together, they must not occupy all of Lifecycle's threads."""
 _CLAIMED = TypeAdapter(list[ClaimedAsyncCall])
+_STARTED = TypeAdapter(StartedAsyncCall | None)  # An older Lifecycle tells nothing.
 
 
 class AsyncCallsClient:
@@ -36,15 +40,16 @@ class AsyncCallsClient:
         self._lifecycle = lifecycle
         self._writing = asyncio.Semaphore(WRITERS_AT_ONCE)
 
-    async def add(
-        self, call: AsyncJobCallDto, lease: AsyncCallLease | None, caller: str = ""
-    ) -> None:
-        """Store a new call; it is committed when this returns."""
-        await self._write("POST", "new", NewAsyncCall(call=call, lease=lease, caller=caller))
+    async def add(self, new: NewAsyncCall) -> str:
+        """Store a new call, which is committed when this returns; return its id, or that of the call with the same key.
 
-    async def claim(self, lease: AsyncCallLease, limit: int) -> list[ClaimedAsyncCall]:
-        """Claim up to `limit` calls whose lease is free, and return them."""
-        claim = AsyncCallClaim(lease=lease, limit=limit)
+        LifecycleError carries 409 when the key was used for another request.
+        """
+        started = _STARTED.validate_json(await self._write("POST", "new", new))
+        return started.call_id if started else new.call.id
+
+    async def claim(self, claim: AsyncCallClaim) -> list[ClaimedAsyncCall]:
+        """Claim calls whose lease is free, jobs in turns, and return them."""
         return _CLAIMED.validate_json(await self._send("POST", "claim", claim))
 
     async def renew(self, holders: dict[str, str], seconds: float) -> set[str]:
@@ -75,9 +80,25 @@ class AsyncCallsClient:
         delivery = AsyncCallDelivery(forget_after_seconds=forget_after_seconds)
         await self._write("PUT", f"{_path(call_id)}/delivery", delivery)
 
-    async def _write(self, method: str, path: str, body: BaseModel) -> None:
+    async def read_own(self, query: OwnAsyncCallsQuery) -> OwnAsyncCalls:
+        """Return a page of a caller's calls; LifecycleError carries 401 when the token is not valid."""
+        return OwnAsyncCalls.model_validate_json(await self._send("POST", "own", query))
+
+    async def check_visitor(self, call_id: str, visitor: AsyncCallVisitor) -> None:
+        """Check that the visitor started the call, or administers the platform.
+
+        LifecycleError carries 401 when the token is not valid, 404 when the call is another caller's, or not there.
+        """
+        await self._send("POST", f"{_path(call_id)}/visit", visitor)
+
+    async def cancel(self, call_id: str, visitor: AsyncCallVisitor) -> AsyncCallStatus:
+        """End a call of the visitor; return its status. LifecycleError carries the same as of `check_visitor`."""
+        answer = await self._write("PUT", f"{_path(call_id)}/cancel", visitor)
+        return AsyncCallState.model_validate_json(answer).status
+
+    async def _write(self, method: str, path: str, body: BaseModel) -> bytes:
         async with self._writing:
-            await self._send(method, path, body)
+            return await self._send(method, path, body)
 
     async def _send(self, method: str, path: str, body: BaseModel | None = None) -> bytes:
         return await self._lifecycle.request(method, f"job/async/{path}", body)

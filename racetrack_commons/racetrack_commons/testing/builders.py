@@ -10,6 +10,7 @@ from racetrack_client.entities import DeployPayload
 from racetrack_client.manifest import Manifest
 from racetrack_client.manifest.parse import parse_manifest
 
+from racetrack_commons.entities.async_calls import AsyncCallStatus, AsyncJobCallDto
 from racetrack_commons.entities.dto import DeploymentDto, DeploymentStatus, JobDto, JobStatus
 
 A_TIME = 1_770_000_000
@@ -95,3 +96,26 @@ def a_zip(contents: Mapping[str, str | bytes]) -> bytes:
         for path, content in contents.items():
             package.writestr(path, content)
     return buffer.getvalue()
+
+
+def an_async_call(call_id: str = "call-1", **values: Any) -> AsyncJobCallDto:
+    """Make an async call of the job adder 0.0.1, which no gateway has begun."""
+    defaults: dict[str, Any] = {
+        "status": AsyncCallStatus.ONGOING,
+        "started_at": A_TIME,
+        "ended_at": None,
+        "error": None,
+        "job_name": "adder",
+        "job_version": "0.0.1",
+        "job_path": "/api/v1/perform",
+        "request_method": "POST",
+        "request_url": "/pub/job/adder/0.0.1/api/v1/perform",
+        "request_headers": {"cookie": "session=secret"},
+        "request_body": "[40, 2]",
+        "response_status_code": None,
+        "response_headers": None,
+        "response_body": "",
+        "pub_instance_addr": "",
+        "retriable_error": False,
+    }
+    return AsyncJobCallDto(id=call_id, **defaults | values)

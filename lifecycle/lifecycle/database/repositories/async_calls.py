@@ -1,27 +1,37 @@
 """Async calls of jobs, and the leases under which gateways run them."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from racetrack_client.log.errors import AlreadyExists, EntityNotFound
 from racetrack_commons.entities.async_calls import (
+    AsyncCallClaim,
     AsyncCallEnd,
     AsyncCallLease,
     AsyncCallStatus,
+    AsyncCallSummary,
     AsyncJobCallDto,
     BodyEncoding,
     ClaimedAsyncCall,
+    OwnAsyncCalls,
 )
-from sqlalchemy import ColumnElement, delete, func, select, true, update
+from sqlalchemy import ColumnElement, Select, case, delete, func, select, true, update
 from sqlalchemy.orm import Session
 
 from lifecycle.database.session import execute_counting, require_found
 from lifecycle.database.tables.job import AsyncJobCallLeaseRow, AsyncJobCallRow
+from lifecycle.domain.async_call_start import AsyncCallStart, EarlierStart, WantedAsyncCalls
+from lifecycle.domain.listed_jobs import Page
 from lifecycle.domain.stored_amount import KeptCallsUse, StoredAmount
 
 _BODIES = ("request_body", "response_body")
 _OTHERS = {"started_at", "ended_at", "response_headers", "body_encoding", *_BODIES}
 _COLUMNS_AS_IN_DTO = sorted(AsyncJobCallDto.model_fields.keys() - _OTHERS)
+_SHOWN_COLUMNS = [getattr(AsyncJobCallRow, name) for name in AsyncCallSummary.model_fields]
+_OF_NO_ONE = AsyncCallStart()
+_CLAIMED_ELSEWHERE = 100
+"""The calls of a job that other gateways may claim at the same moment; the turns of more calls are not computed."""
 
 
 class AsyncCallTaken(AlreadyExists):
@@ -98,9 +108,16 @@ class AsyncCallLeaseRepository:
         self._session = session
 
     def add(
-        self, call: AsyncJobCallDto, lease: AsyncCallLease | None, now: datetime, caller: str = ""
+        self,
+        call: AsyncJobCallDto,
+        lease: AsyncCallLease | None,
+        now: datetime,
+        start: AsyncCallStart = _OF_NO_ONE,
     ) -> None:
-        """Insert a call with the lease of its gateway, or, without one, for any gateway to claim; raises AlreadyExists."""
+        """Insert a call with the lease of its gateway, or, without one, for any gateway to claim.
+
+        Raises AlreadyExists when there is a call of that id, or of the same caller with the same key.
+        """
         if self._session.get(AsyncJobCallRow, call.id) is not None:
             raise AlreadyExists(f"there is an async call {call.id} already")
         row = AsyncJobCallRow(**_to_values(call))
@@ -108,8 +125,11 @@ class AsyncCallLeaseRepository:
             call_id=call.id,
             expires_at=now,
             job_name=call.job_name,
-            caller=caller,
+            caller=start.caller,
             size=len(row.request_body),
+            caller_id=start.caller_id,
+            idempotency_key=start.idempotency_key,
+            fingerprint=start.fingerprint or None,
         )
         self._session.add(row)
         self._session.flush()
@@ -117,6 +137,35 @@ class AsyncCallLeaseRepository:
             _give(leased, row, lease, now)
         self._session.add(leased)
         self._session.flush()
+
+    def find_started(self, caller_id: str, idempotency_key: str) -> EarlierStart | None:
+        """Return the call that a caller started with a key, or None."""
+        lease = AsyncJobCallLeaseRow
+        query = select(lease.call_id, lease.fingerprint).where(
+            lease.caller_id == caller_id, lease.idempotency_key == idempotency_key
+        )
+        found = self._session.execute(query).one_or_none()
+        return EarlierStart(found.call_id, found.fingerprint or "") if found else None
+
+    def get_caller_id(self, call_id: str) -> str:
+        """Return the id of the auth subject that started a call; empty if it is not known. Raises EntityNotFound."""
+        lease = AsyncJobCallLeaseRow
+        query = (
+            select(func.coalesce(lease.caller_id, ""))
+            .select_from(AsyncJobCallRow)
+            .outerjoin(lease, lease.call_id == AsyncJobCallRow.id)
+            .where(AsyncJobCallRow.id == call_id)
+        )
+        return require_found(self._session.scalar(query), f"there is no async call {call_id}")
+
+    def read_started(self, wanted: WantedAsyncCalls, page: Page) -> OwnAsyncCalls:
+        """Return a page of the calls of a caller, the newest first, and the number of those on all pages."""
+        query = _only_wanted(select(*_SHOWN_COLUMNS), wanted)
+        newest = query.order_by(AsyncJobCallRow.started_at.desc(), AsyncJobCallRow.id)
+        rows = self._session.execute(newest.limit(page.limit).offset(page.offset)).mappings()
+        calls = [AsyncCallSummary.model_validate(dict(row)) for row in rows]
+        total = self._session.scalar(_only_wanted(select(func.count()), wanted))
+        return OwnAsyncCalls(calls=calls, total=total or 0)
 
     def measure_use(self, job_name: str, caller: str) -> KeptCallsUse:
         """Return the number and size of the kept calls of a job, of a caller, and of all."""
@@ -151,17 +200,32 @@ class AsyncCallLeaseRepository:
         )
         return self._session.scalars(query.limit(1)).first() is not None
 
-    def claim(self, lease: AsyncCallLease, limit: int, now: datetime) -> list[ClaimedAsyncCall]:
-        """Claim up to `limit` calls whose lease has expired, those that wait the longest first."""
+    def claim(self, claim: AsyncCallClaim, now: datetime) -> list[ClaimedAsyncCall]:
+        """Claim calls whose lease has expired: jobs take turns, those of which the gateway runs few calls come first.
+
+        Of one job, those that wait the longest come first.
+        """
+        if not claim.limit:
+            return []
+        row, is_free = AsyncJobCallLeaseRow, AsyncJobCallLeaseRow.expires_at <= now
+        place = func.row_number().over(
+            partition_by=row.job_name, order_by=(row.expires_at, row.call_id)
+        )
+        waiting = select(row.call_id, row.job_name, place.label("place")).where(is_free).subquery()
+        turn = waiting.c.place + _count_running(waiting.c.job_name, claim.running)
+        is_allowed = turn <= claim.most_of_job if claim.most_of_job else true()
         free = (
-            select(AsyncJobCallLeaseRow)
-            .where(AsyncJobCallLeaseRow.expires_at <= now)
-            .order_by(AsyncJobCallLeaseRow.expires_at, AsyncJobCallLeaseRow.call_id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)  # Without effect on SQLite, which has one writer.
+            select(row)
+            .join(waiting, waiting.c.call_id == row.call_id)
+            # Asked again: another claim may have taken the row since the places were counted.
+            .where(is_free, waiting.c.place <= claim.limit + _CLAIMED_ELSEWHERE, is_allowed)
+            .order_by(turn, row.expires_at, row.call_id)
+            .limit(claim.limit)
+            # Without effect on SQLite, which has one writer.
+            .with_for_update(of=row, skip_locked=True)
         )
         found = self._session.scalars(free).all()
-        return [self._claim(leased, lease, now) for leased in found]
+        return [self._claim(leased, claim.lease, now) for leased in found]
 
     def renew(self, holders: dict[str, str], expires_at: datetime) -> list[str]:
         """Extend the leases of calls by their ids and holders, even expired ones; return the ids of the calls still held."""
@@ -198,6 +262,24 @@ class AsyncCallLeaseRepository:
             request_headers=None,
             request_body=b"",
         )
+
+    def cancel(self, call_id: str, error: str, now: datetime) -> bool:
+        """End a call as failed, whether it runs or waits, and delete its request; return whether it had not ended yet."""
+        statement = update(AsyncJobCallLeaseRow).where(
+            AsyncJobCallLeaseRow.call_id == call_id, AsyncJobCallLeaseRow.expires_at.is_not(None)
+        )
+        if not execute_counting(self._session, statement.values(expires_at=None, size=0)):
+            return False
+        self._change_call(
+            call_id,
+            status=AsyncCallStatus.FAILED,
+            ended_at=now,
+            error=error,
+            retriable_error=False,
+            request_headers=None,
+            request_body=b"",
+        )
+        return True
 
     def note_delivery(self, call_id: str, forget_at: datetime) -> None:
         """Schedule the deletion of an ended call; only its first delivery counts."""
@@ -248,3 +330,24 @@ def _give(
 ) -> None:
     leased.holder = row.pub_instance_addr = lease.holder
     leased.expires_at = now + timedelta(seconds=lease.seconds)
+
+
+def _only_wanted(query: Select[Any], wanted: WantedAsyncCalls) -> Select[Any]:
+    call, lease = AsyncJobCallRow, AsyncJobCallLeaseRow
+    query = query.select_from(call).join(lease, lease.call_id == call.id)
+    query = query.where(lease.caller_id == wanted.caller_id)
+    if wanted.job_name:
+        query = query.where(call.job_name == wanted.job_name)
+    if wanted.job_version:
+        query = query.where(call.job_version == wanted.job_version)
+    if wanted.statuses:
+        query = query.where(call.status.in_(wanted.statuses))
+    return query
+
+
+def _count_running(
+    job_name: ColumnElement[str], running: Mapping[str, int]
+) -> ColumnElement[int] | int:
+    """Return the number of calls that the gateway runs of a job already."""
+    cases = [(job_name == name, count) for name, count in sorted(running.items())]
+    return case(*cases, else_=0) if cases else 0

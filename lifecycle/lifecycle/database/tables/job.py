@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Float,
+    Index,
     String,
     Text,
     UniqueConstraint,
@@ -210,6 +211,7 @@ class AsyncJobCallLeaseRow(Base):
     """The lease of the gateway that runs an async call; calls of older gateways have none."""
 
     __tablename__ = "registry_asyncjobcalllease"
+    __table_args__ = (Index(None, "caller_id", "idempotency_key", unique=True),)
 
     call_id: Mapped[str] = owned_by("registry_asyncjobcall", primary_key=True)
     holder: Mapped[Str256 | None]
@@ -223,3 +225,8 @@ class AsyncJobCallLeaseRow(Base):
     """The name of the caller; empty for callers without a token."""
     size: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     """The bytes of the call's bodies."""
+    caller_id: Mapped[str] = mapped_column(String(36), default="", server_default="")
+    """The id of the auth subject that started the call; empty for callers without a valid token."""
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
+    """The digest of the request that the key was used for."""
