@@ -1,8 +1,9 @@
 """Calls of jobs: what is sent, and async calls that outlive a broken connection."""
 
 import json
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -17,9 +18,12 @@ from racetrack_client.utils.request import (
 )
 
 STATUS_HEADER = "X-Racetrack-Task-Status"
+IDEMPOTENCY_HEADER = "Idempotency-Key"
 MOST_SILENT_SECONDS = 60
+MOST_START_SECONDS = 10
 _POLL_SECONDS = 60
 _PAUSE_SECONDS = 1.0
+_OUTAGE = 503
 _CALL_AGAIN = (202, 408, 504)
 ERROR_CONTEXT = "Job response error"
 
@@ -64,9 +68,11 @@ class JobCall:
         separator = "&" if "?" in url else "?"
         return cls(method, f"{url}{separator}{query}" if query else url, None)
 
-    def send(self, session: Session) -> Response:
+    def send(self, session: Session, headers: Mapping[str, str] | None = None) -> Response:
         """Send the call and wait for the answer, however long it takes."""
-        return session.request(self.method.value, self.url, self.body, timeout_seconds=None)
+        return session.request(
+            self.method.value, self.url, self.body, headers=headers, timeout_seconds=None
+        )
 
 
 class AsyncCall:
@@ -74,13 +80,29 @@ class AsyncCall:
 
     def __init__(self, session: Session, task_id: str) -> None:
         self._session = session
+        self.task_id = task_id
         self.poll_url = f"{session.pub_url}/async/task/{quote(task_id, safe='')}/poll"
 
     @classmethod
-    def start(cls, session: Session, call: JobCall) -> "AsyncCall":
-        """Start a call, whose URL is that of `/async/new`; raises ResponseError when it is refused."""
-        started = parse_response_object(call.send(session), ERROR_CONTEXT)
-        return cls(session, str(started["task_id"]))
+    def start(
+        cls, session: Session, call: JobCall, monotonic: Callable[[], float] = time.monotonic
+    ) -> "AsyncCall":
+        """Start a call, whose URL is that of `/async/new`; raises ResponseError when it is refused.
+
+        During an outage, the start is repeated for a while: its key makes all of them one call.
+        """
+        key = {IDEMPOTENCY_HEADER: os.urandom(16).hex()}
+        give_up_at = monotonic() + MOST_START_SECONDS
+        while True:
+            try:
+                answer = call.send(session, key)
+                if answer.status_code != _OUTAGE or monotonic() > give_up_at:
+                    started = parse_response_object(answer, ERROR_CONTEXT)
+                    return cls(session, str(started["task_id"]))
+            except RequestError:
+                if monotonic() > give_up_at:
+                    raise
+            time.sleep(_PAUSE_SECONDS)
 
     def wait(self, monotonic: Callable[[], float] = time.monotonic) -> Response:
         """Poll until the call has ended, and return the job's answer; raises the error of an outage that lasts."""

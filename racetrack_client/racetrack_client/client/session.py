@@ -1,6 +1,6 @@
 """The session of a command: its remote, its token, and authenticated calls to Lifecycle."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -195,19 +195,20 @@ class Session:
                 error.status_code,
             ) from error
 
-    def request(
+    def request(  # noqa: PLR0913 each is a part of a request
         self,
         method: str,
         url: str,
         body: Any = None,
         *,
         token: str | None = None,
+        headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
         on_sent: OnSent | None = None,
     ) -> Response:
         """Send a request with the token and return any answer, errors included; `body` is bytes, or is sent as JSON."""
         is_raw = isinstance(body, bytes)
-        headers = get_auth_request_headers(self.token if token is None else token)
+        own = get_auth_request_headers(self.token if token is None else token)
         tls = self.tls
         with self._suggesting_remote():
             return Requests.request(
@@ -215,7 +216,7 @@ class Session:
                 url,
                 json=None if is_raw else body,
                 data=body if is_raw else None,
-                headers=headers,
+                headers=own | dict(headers or {}),
                 timeout=timeout_seconds,
                 verify_tls=not tls.insecure,
                 on_sent=on_sent,

@@ -35,6 +35,7 @@ COMMANDS = {
     "attach": "racetrack_client.commands.deployments",
     "cancel": "racetrack_client.commands.deployments",
     "call": "racetrack_client.commands.call",
+    "async": "racetrack_client.commands.call",
     "calls": "racetrack_client.commands.access.calls",
     "login": "racetrack_client.commands.settings",
     "logout": "racetrack_client.commands.settings",

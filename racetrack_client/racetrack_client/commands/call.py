@@ -1,10 +1,11 @@
-"""`racetrack call`: call an endpoint of a job, or print the call as a curl command."""
+"""`racetrack call` calls a job, or prints the call as a curl command; `racetrack async` lists and cancels async calls."""
 
 import json
 import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote, urlencode
 
 import typer
 import yaml
@@ -30,17 +31,26 @@ from racetrack_client.commands.options import (
     OutputOption,
     Remote,
     complete_endpoint,
+    complete_job_name,
+    format_table,
     print_data,
     say,
 )
 from racetrack_client.log.errors import ValidationError
 from racetrack_client.utils.auth import RT_AUTH_HEADER
 from racetrack_client.utils.datamodel import describe_yaml_error
-from racetrack_client.utils.request import Response, parse_response
+from racetrack_client.utils.request import Response, parse_response, parse_response_object
 from racetrack_client.utils.tls import TlsTrust
 
 DEFAULT_ENDPOINT = "/api/v1/perform"
 app = typer.Typer()
+async_app = typer.Typer(
+    no_args_is_help=True,
+    help="List and cancel the async calls that you have started, as by `racetrack call --async`.",
+)
+app.add_typer(async_app, name="async")
+_HEADER = ("ID", "STATUS", "JOB", "PATH", "STARTED", "ENDED", "ERROR")
+_LONGEST_ERROR = 100
 
 
 @app.callback()
@@ -123,12 +133,56 @@ def call(  # noqa: PLR0913 each is an argument or option of the command
             _print_answer(answer, output)
 
 
+@async_app.command("list")
+def print_calls(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Only calls of this job.", metavar="NAME", autocompletion=complete_job_name
+        ),
+    ] = "",
+    remote: Remote = None,
+    status: Annotated[
+        str, typer.Option(help="Only calls that are ongoing, completed or failed.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest.")] = 20,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List your async calls, the newest first, until their answers are forgotten."""
+    session = open_session(remote)
+    wanted = {"job": name, "status": status, "limit": str(limit)}
+    query = urlencode({key: value for key, value in wanted.items() if value})
+    response = session.request("GET", f"{_tasks_url(session)}?{query}")
+    found = parse_response(response, ERROR_CONTEXT)
+    if not found and output == Output.TEXT:
+        say("there are no async calls of yours")
+        return
+    print_data(found, output, format_table(_HEADER, [_make_row(call) for call in found]))
+
+
+@async_app.command("cancel", no_args_is_help=True)
+def cancel(
+    task_id: Annotated[
+        str, typer.Argument(help="Id of the call, as `racetrack async list` shows.")
+    ],
+    remote: Remote = None,
+) -> None:
+    """Cancel an async call: one that waits never runs, one that runs is dropped, one that has ended stays."""
+    session = open_session(remote)
+    url = f"{_tasks_url(session)}/{quote(task_id, safe='')}"
+    status = parse_response_object(session.request("DELETE", url), ERROR_CONTEXT)["status"]
+    say(f"async call {task_id} is over: {status}")
+
+
 def _wait(session: Session, job_call: JobCall) -> Response:
     started = AsyncCall.start(session, job_call)
     try:
         return started.wait()
     except KeyboardInterrupt:
-        say(f"the call goes on; its answer will be at {started.poll_url}")
+        say(
+            f"the call goes on; its answer will be at {started.poll_url}, "
+            f"and `racetrack async cancel {started.task_id}` ends it"
+        )
         raise
 
 
@@ -194,3 +248,14 @@ def _list_curl_trust(tls: TlsTrust) -> list[str]:
     if tls.insecure:
         return ["  --insecure"]
     return [f"  --cacert {shlex.quote(tls.ca_file)}"] if tls.ca_file else []
+
+
+def _tasks_url(session: Session) -> str:
+    return f"{session.pub_url}/async/task"
+
+
+def _make_row(call: dict[str, Any]) -> list[str]:
+    job = f"{call['job_name']} {call['job_version']}"
+    error = " ".join((call["error"] or "").split())[:_LONGEST_ERROR]
+    times = (call["started_at"], call["ended_at"] or "")
+    return [call["task_id"], call["status"], job, call["job_path"], *times, error]

@@ -174,3 +174,15 @@ def test_an_async_call_that_failed_tells_why(logged_in, lifecycle, answer):
 
     assert done.returncode == 70
     assert "job died" in done.stderr
+
+
+def test_a_start_is_repeated_with_its_key(logged_in, lifecycle, answer):
+    path = "/pub/async/new/job/adder/latest/api/v1/perform"
+    away = answer({"error": "Lifecycle can't keep the call now, try again"}, 503)
+    lifecycle.on(f"POST {path}", away, answer({"task_id": "t-1", "status": "ongoing"}, 201))
+
+    assert logged_in("call", "adder", "--detach").returncode == 0
+
+    keys = [each.headers["Idempotency-Key"] for each in lifecycle.requests_to(path)]
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
