@@ -200,7 +200,10 @@ compose-test: test-unit compose-test-e2e ## unit tests, then the journeys on com
 compose-test-e2e: setup ## user journeys on a compose stack of their own; T=… for some
 	$(BIN)/pytest -q -x -m docker $(or $(T),tests/e2e)
 
-.PHONY: bench-deploy bench-kubernetes bench-lists
+.PHONY: bench bench-deploy bench-kubernetes bench-lists
+bench: setup ## calls per second through the gateway, beside nginx and the job alone; BEFORE=commit for an older one beside them
+	@$(BIN)/python tests/performance/bench_gateway.py --before "$(BEFORE)"
+
 bench-deploy: setup ## seconds from `racetrack deploy` of changed code to the first 200, on the running stack; TARGET=docker for compose
 	@$(BIN)/python tests/performance/bench_deploy.py --target $(or $(TARGET),process)
 

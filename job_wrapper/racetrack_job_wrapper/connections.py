@@ -57,6 +57,7 @@ class BoundedConfig(uvicorn.Config):
         super().__init__(app, http=SilentConnection, **options)
         self.limits = limits
         self.watch = ConnectionWatch(limits)
+        self.make_connection: Any = BoundedConnection
 
 
 class SilentConnection(asyncio.Protocol):
@@ -78,13 +79,12 @@ class SilentConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand over to a connection that reads requests."""
         self.connection_lost(None)
-        connection = BoundedConnection(self._config, **self._arguments)
+        connection = self._config.make_connection(self._config, **self._arguments)
         self.transport.set_protocol(connection)
         connection.connection_made(self.transport)
         connection.data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """Forget the connection."""
         self._connections.discard(self)
         self._config.watch.silent.pop(self, None)
 
@@ -123,20 +123,33 @@ class BoundedConnection(HttpToolsProtocol):
         return self.is_in_head and not self.is_answering
 
     @property
+    def has_begun_answer(self) -> bool:
+        """Return whether the client has got the beginning of an answer that has not ended."""
+        return self.is_answering and bool(self.cycle.response_started)
+
+    @property
+    def is_waiting_for_permission(self) -> bool:
+        """Return whether the client was not told yet that it may send the body."""
+        return self.is_answering and bool(self.cycle.waiting_for_100_continue)
+
+    @property
     def is_draining(self) -> bool:
         """Return whether the body of an answered request still arrives."""
         return not self.is_in_head and not self.is_answering
 
     def data_received(self, data: bytes) -> None:
         """Count and parse what arrived."""
-        if self.is_refused:
-            return
-        self.received += len(data)
+        if not self.is_refused:
+            self.received += len(data)
+            self.parse(data)
+
+    def parse(self, data: bytes) -> None:
+        """Parse what arrived, as uvicorn does, within the limits of heads and drained bodies."""
         if self.is_in_head:
             self.head_size += len(data)
         super().data_received(data)
         if not self.is_in_head:
-            self._slow_down(len(data))
+            self.slow_down(len(data))
         elif self.head_size > self.limits.head_bytes:
             self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
@@ -178,18 +191,27 @@ class BoundedConnection(HttpToolsProtocol):
         else:
             super().shutdown()
 
-    def refuse(self, status: HTTPStatus) -> None:
+    def refuse(self, status: HTTPStatus, explanation: str = "") -> None:
         """Answer with an error if no answer has begun, read no more, and close soon."""
         if self.is_refused or self.transport.is_closing():
             return
         self.is_refused = True
-        if self.is_answering and self.cycle.response_started:
+        if self.has_begun_answer:
             self.transport.abort()
             return
+        self.drop_request()
+        self.transport.write(_render_refusal(status, explanation))
+        self.read_no_more()
+
+    def drop_request(self) -> None:
+        """Tell the app, if it answers a request, that the client is gone."""
         if self.is_answering:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self.transport.write(_render_refusal(status))
+
+    def read_no_more(self) -> None:
+        """Close soon: closing at once could make the client's system discard the answer that was just sent."""
+        self.is_refused = True
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.flow.pause_reading()
@@ -201,8 +223,7 @@ class BoundedConnection(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        most = self.limits.requests
-        is_full = most is not None and len(self.tasks) >= most
+        is_full = self.limits.requests is not None and len(self.tasks) >= self.limits.requests
         if is_full:
             self.watch.make_room(self.connections)
         super()._start_asgi_task(cycle, _answer_overload if is_full else app)
@@ -210,7 +231,7 @@ class BoundedConnection(HttpToolsProtocol):
     def _measure_head(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
-    def _slow_down(self, size: int) -> None:
+    def slow_down(self, size: int) -> None:
         """Pause while the body of an answered request arrives: it must not take the time of others."""
         if not self.is_draining:
             return
@@ -245,7 +266,7 @@ class ConnectionProgress:
         """Refuse or close a connection that is late."""
         connection = self._connection
         self._check_reader(now)
-        has_begun = connection.requests_read == 0 or connection.head_size > 0
+        has_begun = not connection.requests_read or connection.head_size > 0
         phase = (connection.requests_read, *_describe(connection), has_begun)
         if phase != self._phase:
             self._phase, self.since, self._received = phase, now, connection.received
@@ -256,12 +277,14 @@ class ConnectionProgress:
         elif connection.is_idle:
             if has_begun and now - self.since >= connection.limits.head_seconds:
                 connection.refuse(HTTPStatus.REQUEST_TIMEOUT)
+            elif not has_begun:
+                self._end_after(connection.timeout_keep_alive, now)
         elif not connection.is_in_head:
             self._check_body(now)
 
     def _check_body(self, now: float) -> None:
         connection, limits = self._connection, self._connection.limits
-        if connection.flow.read_paused or connection.cycle.waiting_for_100_continue:
+        if connection.flow.read_paused or connection.is_waiting_for_permission:
             self.since, self._received = now, connection.received
         elif now - self.since >= limits.body_seconds:
             if connection.received - self._received < limits.body_bytes:
@@ -339,14 +362,12 @@ class ConnectionWatch:
             connection.transport.close()
 
     def _drain(self) -> None:
-        """Read a little of bodies whose request was answered, so that their senders see the answer."""
         turn = [self.draining.popleft() for _ in range(min(_DRAIN_CHUNKS, len(self.draining)))]
         for connection in turn:
             connection.drain(_DRAIN_CHUNKS // len(turn))
 
 
 def _list_bounded(connections: Iterable[Any]) -> list[BoundedConnection]:
-    """List those connections that are not WebSockets."""
     return [one for one in list(connections) if isinstance(one, BoundedConnection)]
 
 
@@ -354,8 +375,8 @@ def _describe(connection: BoundedConnection) -> tuple[bool, bool, bool]:
     return connection.is_in_head, connection.is_answering, connection.is_refused
 
 
-def _render_refusal(status: HTTPStatus) -> bytes:
-    body = json.dumps({"error": _EXPLANATIONS[status]}).encode()
+def _render_refusal(status: HTTPStatus, explanation: str = "") -> bytes:
+    body = json.dumps({"error": explanation or _EXPLANATIONS[status]}).encode()
     head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
     return f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body
 

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import FastAPI
 from racetrack_commons.api.app import create_api_app
 from racetrack_commons.api.metrics import create_registry
 from racetrack_commons.api.probes import ProbeAnswer, Probes
+from racetrack_commons.api.server import MakeConnection
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.async_calls_client import AsyncCallsClient
 from racetrack_commons.entities.lifecycle_client import LifecycleClient
@@ -22,19 +24,35 @@ from pub.async_calls.visits import AsyncCallVisits
 from pub.call_reports import CallReporter
 from pub.changes import ChangeFollower
 from pub.config import PubConfig
+from pub.data_plane.call_head import CallJudge
+from pub.data_plane.call_log import CallLog
+from pub.data_plane.connection import GatewayConnection
+from pub.data_plane.job_answers import AnswerJudge
+from pub.data_plane.job_connections import JobConnections
+from pub.data_plane.plane import DataPlane
 from pub.endpoints.async_calls import AsyncCallRoutes
 from pub.endpoints.login import LoginRoutes
 from pub.endpoints.own_async_calls import OwnAsyncCallRoutes
 from pub.metrics import PubMetrics
 from pub.proxy.connect import JobConnector, Replicas
 from pub.proxy.dispatch import Proxy
-from pub.proxy.forward import HttpForwarder
 from pub.proxy.headers import HeaderRules
+from pub.proxy.refusals import Refusals
 from pub.proxy.upstream import UpstreamClient
 from pub.proxy.websocket import WebSocketForwarder
 from pub.routing.cache import Generations
 from pub.routing.fetcher import RouteFetcher
 from pub.routing.resolver import RouteResolver
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The gateway as a server needs it."""
+
+    app: Proxy
+    """The app of all requests but calls of jobs over HTTP."""
+    make_connection: MakeConnection
+    """The maker of connections, which forward calls of jobs themselves."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +66,10 @@ class GatewayParts:
     fetcher: RouteFetcher
     resolver: RouteResolver
     upstream: UpstreamClient
+    replicas: Replicas
     connector: JobConnector
     rules: HeaderRules
+    refusals: Refusals
 
 
 @dataclass(frozen=True)
@@ -63,24 +83,25 @@ class AsyncCallParts:
     stopping: asyncio.Event
 
 
-def create_app(
+def create_gateway(
     config: PubConfig, clock: Clock | None = None, stopping: asyncio.Event | None = None
-) -> Proxy:
-    """Make the ASGI app of one PUB process; the server sets `stopping` when it begins to stop."""
+) -> Gateway:
+    """Make one PUB process; the server sets `stopping` when it begins to stop."""
     registry = create_registry()
     parts = _create_parts(config, clock or Clock(), PubMetrics(registry))
+    plane = _create_data_plane(parts)
     async_calls = _create_async_calls(parts, stopping or asyncio.Event())
     api = create_api_app(
         title="PUB",
         base_path=f"/{config.service_name}",
         probes=create_probes(config, parts.resolver, parts.metrics),
         registry=registry,
-        lifespan=lambda _: _work_in_background(parts, async_calls),
+        lifespan=lambda _: _work_in_background(parts, plane, async_calls),
     )
     api.include_router(async_calls.routes.router())
     api.include_router(async_calls.own_routes.router())
     api.include_router(LoginRoutes(parts.lifecycle).router())
-    return _create_proxy(parts, api)
+    return Gateway(_create_proxy(parts, api), partial(GatewayConnection, plane))
 
 
 def create_probes(config: PubConfig, resolver: RouteResolver, metrics: PubMetrics) -> Probes:
@@ -118,6 +139,7 @@ def _create_parts(config: PubConfig, clock: Clock, metrics: PubMetrics) -> Gatew
     generations = Generations()
     fetcher = RouteFetcher(lifecycle, generations, clock, metrics)
     resolver = RouteResolver(fetcher, generations, config, clock, metrics)
+    replicas = Replicas(clock)
     return GatewayParts(
         config=config,
         clock=clock,
@@ -130,8 +152,29 @@ def _create_parts(config: PubConfig, clock: Clock, metrics: PubMetrics) -> Gatew
             config.response_timeout_seconds,
             config.websocket_max_message_bytes,
         ),
-        connector=JobConnector(resolver, Replicas(clock), metrics, is_debug=config.auth_debug),
+        replicas=replicas,
+        connector=JobConnector(resolver, replicas, metrics, is_debug=config.auth_debug),
         rules=HeaderRules(config.request_tracing_header, config.caller_name_header),
+        refusals=Refusals(metrics),
+    )
+
+
+def _create_data_plane(parts: GatewayParts) -> DataPlane:
+    config, answers = parts.config, AnswerJudge(parts.rules)
+    return DataPlane(
+        config=config,
+        clock=parts.clock,
+        metrics=parts.metrics,
+        resolver=parts.resolver,
+        connector=parts.connector,
+        replicas=parts.replicas,
+        calls=CallJudge(parts.rules, config, parts.metrics),
+        answers=answers,
+        jobs=JobConnections(
+            answers, config.connect_timeout_seconds, config.response_timeout_seconds
+        ),
+        refusals=parts.refusals,
+        log=CallLog(),
     )
 
 
@@ -150,14 +193,13 @@ def _create_async_calls(parts: GatewayParts, stopping: asyncio.Event) -> AsyncCa
 
 
 def _create_proxy(parts: GatewayParts, api: FastAPI) -> Proxy:
-    shared = (parts.connector, parts.upstream, parts.rules, parts.metrics)
-    http, websocket = HttpForwarder(*shared), WebSocketForwarder(*shared)
-    return Proxy(api, http, websocket, parts.config, parts.metrics)
+    websocket = WebSocketForwarder(parts.connector, parts.upstream, parts.rules, parts.metrics)
+    return Proxy(api, websocket, parts.refusals, parts.config, parts.metrics)
 
 
 @asynccontextmanager
 async def _work_in_background(
-    parts: GatewayParts, async_calls: AsyncCallParts
+    parts: GatewayParts, plane: DataPlane, async_calls: AsyncCallParts
 ) -> AsyncIterator[None]:
     """Follow changes and run async calls while the app serves; then finish and close the connections."""
     follower = ChangeFollower(
@@ -169,6 +211,7 @@ async def _work_in_background(
         follower.follow_changes(),
         async_calls.runner.renew_and_claim(),
         reporter.report_calls(),
+        plane.look_after(),
     )
     working = [asyncio.create_task(each) for each in loops]
     # Polls are open requests that the server waits for: they must be answered before the server can stop.
@@ -181,6 +224,7 @@ async def _work_in_background(
         with suppress(asyncio.CancelledError):
             await task
     await reporter.finish()
+    plane.jobs.close()
     await parts.fetcher.close()
     await parts.upstream.close()
     await parts.lifecycle.close()

@@ -1,9 +1,11 @@
 """Metrics of the gateway. Their names carry no `_total`: dashboards of older installations query them without it."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
+from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.core import Metric
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from pub.call_tally import CallTally
@@ -31,15 +33,59 @@ _PLAIN = {
     "pub_lifecycle_cache_retrieved_responses": "Calls that a remembered answer allowed or refused",
     "pub_lifecycle_cache_recovered_failed_responses": "Calls allowed by an older answer while Lifecycle was away",
 }
-_LABELLED = {
-    "pub_job_proxy_requests": ("Calls that Lifecycle allowed", _PER_JOB),
-    "pub_job_proxy_requests_started": ("Calls sent to jobs", _PER_JOB),
-    "pub_job_proxy_requests_done": ("Calls that ended", _PER_JOB),
-    "pub_async_job_calls_started": ("Async calls that were accepted", _PER_JOB),
-    "pub_async_job_calls_done": ("Async calls that ended", _PER_JOB),
-    "pub_job_call_response_time": ("Seconds of calls", _PER_JOB),
-    "pub_job_proxy_response_codes": ("Answers of jobs by status", (*_PER_JOB, "status_code")),
+_CODES = "pub_job_proxy_response_codes"
+_HISTOGRAM = "pub_job_call_response_time_histogram"
+_BY_JOB = {
+    "pub_job_proxy_requests": ("Calls that Lifecycle allowed", "requests"),
+    "pub_job_proxy_requests_started": ("Calls sent to jobs", "started"),
+    "pub_job_proxy_requests_done": ("Calls that ended", "done"),
+    "pub_async_job_calls_started": ("Async calls that were accepted", "async_started"),
+    "pub_async_job_calls_done": ("Async calls that ended", "async_done"),
+    "pub_job_call_response_time": ("Seconds of calls", "seconds"),
 }
+"""Each counter of a job: its text, and the attribute of `JobCounters` that holds it."""
+_BOUNDS = [0.001 * 2**power for power in range(21)]
+_BUCKETS = [*(str(bound) for bound in _BOUNDS), "+Inf"]
+
+
+class JobCounters:
+    """The counters of one version of a job; each call changes them in place."""
+
+    __slots__ = (
+        "_buckets",
+        "async_done",
+        "async_started",
+        "codes",
+        "done",
+        "requests",
+        "seconds",
+        "started",
+    )
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.started = 0
+        self.done = 0
+        self.async_started = 0
+        self.async_done = 0
+        self.seconds = 0.0
+        self.codes: dict[str, int] = {}
+        self._buckets = [0] * len(_BUCKETS)
+
+    def note_status(self, status: str) -> None:
+        """Count an answer of the job."""
+        self.codes[status] = self.codes.get(status, 0) + 1
+
+    def note_seconds(self, seconds: float) -> None:
+        """Count a call that has ended, and the seconds it took."""
+        self.done += 1
+        self.seconds += seconds
+        self._buckets[bisect_left(_BOUNDS, seconds)] += 1
+
+    def list_buckets(self) -> list[tuple[str, float]]:
+        """List the upper bound of each bucket, and the number of calls below it."""
+        below = accumulate(self._buckets)
+        return [(bound, float(count)) for bound, count in zip(_BUCKETS, below, strict=True)]
 
 
 class PubMetrics(Collector):
@@ -48,31 +94,37 @@ class PubMetrics(Collector):
     def __init__(self, registry: CollectorRegistry) -> None:
         self.tally = CallTally()
         self._plain: dict[str, float] = dict.fromkeys(_PLAIN, 0.0)
-        self._labelled: dict[str, dict[tuple[str, ...], float]] = {name: {} for name in _LABELLED}
+        self._jobs: dict[tuple[str, str], JobCounters] = {}
         registry.register(self)
-        self._response_time = Histogram(
-            "pub_job_call_response_time_histogram",
-            "Seconds of a job call",
-            _PER_JOB,
-            registry=registry,
-            buckets=[0.001 * 2**power for power in range(21)],
-        )
 
     def count(self, name: str, by: float = 1) -> None:
         """Add `by` to a counter."""
         self._plain[name] += by
 
-    def count_for(self, name: str, *labels: str, by: float = 1) -> None:
-        """Add `by` to a counter of a job; `labels` are its name and version, then a status code where there is one."""
-        values = self._labelled[name]
-        values[labels] = values.get(labels, 0) + by
+    def of_job(self, name: str, version: str) -> JobCounters:
+        """Return the counters of a job."""
+        counters = self._jobs.get((name, version))
+        if counters is None:
+            counters = self._jobs[name, version] = JobCounters()
+        return counters
+
+    def count_for(self, name: str, *labels: str) -> None:
+        """Add one to a counter of a job; `labels` are its name and version, then a status code where there is one."""
+        counters = self.of_job(labels[0], labels[1])
+        if name == _CODES:
+            counters.note_status(labels[2])
+        else:
+            attribute = _BY_JOB[name][1]
+            setattr(counters, attribute, getattr(counters, attribute) + 1)
 
     def note_call(self, name: str, version: str, seconds: float) -> None:
+        """Count a call of a job that has ended, and the seconds it took."""
+        self.note_seconds(self.of_job(name, version), seconds)
+
+    def note_seconds(self, counters: JobCounters, seconds: float) -> None:
         """Count a call that has ended, and the seconds it took."""
-        self.count_for("pub_job_proxy_requests_done", name, version)
-        self.count("pub_overall_job_proxy_response_time", seconds)
-        self.count_for("pub_job_call_response_time", name, version, by=seconds)
-        self._response_time.labels(name, version).observe(seconds)
+        counters.note_seconds(seconds)
+        self._plain["pub_overall_job_proxy_response_time"] += seconds
 
     def collect(self) -> Iterable[Metric]:
         """Yield the counters, as prometheus_client asks for them."""
@@ -80,9 +132,29 @@ class PubMetrics(Collector):
             metric = Metric(name, _PLAIN[name], "unknown")
             metric.add_sample(name, {}, value)
             yield metric
-        for name, values in self._labelled.items():
-            text, labels = _LABELLED[name]
+        jobs = list(self._jobs.items())
+        for name, (text, attribute) in _BY_JOB.items():
             metric = Metric(name, text, "unknown")
-            for key, value in list(values.items()):
-                metric.add_sample(name, dict(zip(labels, key, strict=True)), value)
+            for labels, counters in jobs:
+                if value := getattr(counters, attribute):
+                    metric.add_sample(name, dict(zip(_PER_JOB, labels, strict=True)), value)
             yield metric
+        yield _describe_codes(jobs)
+        yield _describe_seconds(jobs)
+
+
+def _describe_codes(jobs: list[tuple[tuple[str, str], JobCounters]]) -> Metric:
+    metric = Metric(_CODES, "Answers of jobs by status", "unknown")
+    for labels, counters in jobs:
+        for code, value in list(counters.codes.items()):
+            named = dict(zip(_PER_JOB, labels, strict=True)) | {"status_code": code}
+            metric.add_sample(_CODES, named, value)
+    return metric
+
+
+def _describe_seconds(jobs: list[tuple[tuple[str, str], JobCounters]]) -> Metric:
+    metric = HistogramMetricFamily(_HISTOGRAM, "Seconds of a job call", labels=_PER_JOB)
+    for labels, counters in jobs:
+        if counters.done:
+            metric.add_metric(labels, counters.list_buckets(), counters.seconds)
+    return metric

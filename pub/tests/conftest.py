@@ -6,18 +6,18 @@ from typing import Any
 
 import httpx
 import pytest
-from pub.app import create_app
+from pub.app import create_gateway
 from pub.config import PubConfig
 from pub.testing.jobs import FakeJob
 from pub.testing.lifecycle import FakeLifecycle
 from pydantic import SecretStr
+from racetrack_commons.api.server import ServerLimits
 from racetrack_commons.testing.clock import FakeClock
 from racetrack_commons.testing.serving import running_servers
-from starlette.types import ASGIApp
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[ASGIApp], str]]:
+def serve() -> Iterator[Callable[..., str]]:
     """A function that serves an app until the end of the test and returns its URL."""
     with running_servers() as serve:
         yield serve
@@ -30,20 +30,20 @@ def resources() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-def lifecycle(serve: Callable[[ASGIApp], str]) -> FakeLifecycle:
+def lifecycle(serve: Callable[..., str]) -> FakeLifecycle:
     fake = FakeLifecycle()
     fake.url = f"{serve(fake.app)}/lifecycle"
     return fake
 
 
 @pytest.fixture
-def start_job(serve: Callable[[ASGIApp], str]) -> Callable[[ASGIApp], str]:
+def start_job(serve: Callable[..., str]) -> Callable[..., str]:
     """A function that serves an app and returns its address."""
     return lambda job: serve(job).removeprefix("http://")
 
 
 @pytest.fixture
-def job(lifecycle: FakeLifecycle, start_job: Callable[[ASGIApp], str]) -> FakeJob:
+def job(lifecycle: FakeLifecycle, start_job: Callable[..., str]) -> FakeJob:
     """The job that Lifecycle knows."""
     job = FakeJob()
     lifecycle.address = start_job(job)
@@ -87,7 +87,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def start_pub(
-    serve: Callable[[ASGIApp], str], resources: ExitStack, lifecycle: FakeLifecycle
+    serve: Callable[..., str], resources: ExitStack, lifecycle: FakeLifecycle
 ) -> Callable[..., httpx.Client]:
     """A function that starts a gateway with settings and returns a client with a token."""
 
@@ -99,7 +99,9 @@ def start_pub(
             **settings,
         )
         headers = {"X-Racetrack-Auth": "a.good.z"}
-        url = serve(create_app(config, clock))
+        gateway = create_gateway(config, clock)
+        limits = ServerLimits(make_connection=gateway.make_connection)
+        url = serve(gateway.app, limits)
         return resources.enter_context(
             httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=20)
         )

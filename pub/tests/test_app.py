@@ -1,7 +1,8 @@
 import httpx
-from pub.app import create_app
+from pub.app import create_gateway
 from pub.config import PubConfig
-from racetrack_commons.testing.serving import api_client, free_port, wait_until
+from racetrack_commons.api.server import ServerLimits
+from racetrack_commons.testing.serving import free_port, running_server, wait_until
 
 METRICS = [
     "pub_job_proxy_requests",
@@ -56,9 +57,9 @@ def test_probes_answer_with_and_without_the_prefix(pub, job):
 
 def test_a_gateway_that_never_met_lifecycle_is_alive_but_not_ready():
     url = f"http://127.0.0.1:{free_port()}/lifecycle"
-    with api_client(create_app(PubConfig(lifecycle_url=url, development_mode=True))) as pub:
-        assert pub.get("/live").status_code == 200
-        assert pub.get("/ready").status_code == 503
-        unknown = pub.get("/pub/job/adder/latest/x")
-        assert unknown.status_code == 503
-        assert isinstance(unknown, httpx.Response)
+    gateway = create_gateway(PubConfig(lifecycle_url=url, development_mode=True))
+    limits = ServerLimits(make_connection=gateway.make_connection)
+    with running_server(gateway.app, limits) as pub:
+        assert httpx.get(f"{pub}/live").status_code == 200
+        assert httpx.get(f"{pub}/ready").status_code == 503
+        assert httpx.get(f"{pub}/pub/job/adder/latest/x").status_code == 503

@@ -37,6 +37,16 @@ class Connected(Generic[Opened]):
     opened: Opened
 
 
+@dataclass(frozen=True, slots=True)
+class FirstAttempt:
+    """The first attempt of a call, whose replica was chosen before."""
+
+    address: str | None
+    """The address of the replica; None if there is none."""
+    error: UpstreamError | None = None
+    """The error of the attempt, if it was made already."""
+
+
 class Replicas:
     """Chooses replicas in turn; one that refused a connection is left out for a while."""
 
@@ -129,31 +139,35 @@ class JobConnector:
         open_: Callable[[Route, str], Awaitable[Opened]],
         *,
         is_repeatable: bool,
+        first: FirstAttempt | None = None,
     ) -> Connected[Opened]:
         """Call `open_` with the route and a replica's address until an attempt succeeds; raise CallFailed when none does.
 
         A refused connection means that the job moved or restarts. A repeatable call is sent once more even when the job
         may have seen it.
         """
-        address = self._replicas.find_address(route)
+        first = first or FirstAttempt(self._replicas.find_address(route))
+        address, error = first.address, first.error
         attempts = _Attempts(set(), list(RESTART_PAUSES_SECONDS), is_repeatable)
         if address is not None and self._replicas.is_given_up(address):
             attempts.pauses.clear()
-        error: UpstreamError | None = None
+        last: UpstreamError | None = None
         while address is not None:
-            try:
-                return Connected(route, address, await open_(route, address))
-            except UpstreamError as caught:
-                error = caught
-                self._note(query, error)
-            if not attempts.may_follow(error):
+            if error is None:
+                try:
+                    return Connected(route, address, await open_(route, address))
+                except UpstreamError as caught:
+                    error = caught
+            last, error = error, None
+            self._note(query, last)
+            if not attempts.may_follow(last):
                 break
             attempts.tried.add(address)
             self._replicas.eject(address)
-            route, address = await self._look_again(query, route, error, attempts)
+            route, address = await self._look_again(query, route, last, attempts)
         if self._resolver.is_lifecycle_away:
-            raise moved_during_outage(route) from error
-        raise unreachable(route, error) from error
+            raise moved_during_outage(route) from last
+        raise unreachable(route, last) from last
 
     async def _look_again(
         self, query: RouteQuery, route: Route, error: UpstreamError, attempts: _Attempts

@@ -1,35 +1,35 @@
-"""The entrance of the gateway: a raw ASGI app that forwards job calls and leaves all other requests to FastAPI."""
+"""The gateway as an ASGI app: it forwards WebSockets of jobs and leaves all other requests to FastAPI.
+
+Other calls of jobs never get here: the data plane forwards them.
+"""
 
 from racetrack_client.log.logs import get_logger
-from racetrack_commons.api.turns import Turns, read_address
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pub.config import PubConfig
 from pub.metrics import PubMetrics
 from pub.proxy.call import Call, read_call
-from pub.proxy.errors import CallFailed, Headers, broken, explain, overloaded
-from pub.proxy.forward import HttpForwarder
-from pub.proxy.login_page import is_for_browser, render_failure
+from pub.proxy.errors import CallFailed, broken, overloaded
+from pub.proxy.refusals import Refusal, Refusals
 from pub.proxy.websocket import WebSocketForwarder
 
 logger = get_logger(__name__)
 
 
 class Proxy:
-    """Forwards job calls, and answers those that fail; `other` is the app of all other requests."""
+    """Forwards WebSockets of jobs, and answers those that fail; `other` is the app of all other requests."""
 
     def __init__(
         self,
         other: ASGIApp,
-        http: HttpForwarder,
         websocket: WebSocketForwarder,
+        refusals: Refusals,
         config: PubConfig,
         metrics: PubMetrics,
     ) -> None:
         self._other = other
-        self._refusals = Turns()
-        self._http = http
         self._websocket = websocket
+        self._refusals = refusals
         self._config = config
         self._metrics = metrics
         self._calls = 0
@@ -37,7 +37,7 @@ class Proxy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as the ASGI server calls it."""
         call = None
-        if scope["type"] in ("http", "websocket"):
+        if scope["type"] == "websocket":
             call = read_call(scope, receive, send, self._config)
         if call is None:
             await self._other(scope, receive, send)
@@ -52,34 +52,20 @@ class Proxy:
         try:
             if self._calls > self._config.max_concurrent_calls:
                 raise overloaded()
-            forwarder = self._http if call.scope["type"] == "http" else self._websocket
-            await forwarder.forward(call)
+            await self._websocket.forward(call)
         except CallFailed as failure:
-            await self._fail(call, explain(failure, call))
+            await _send_refusal(call, await self._refusals.answer(call, failure))
         except Exception:
             self._metrics.count("pub_panic_errors")
             logger.exception(f"{call} failed", extra={"id": call.tracing_id})
-            # Once an answer has begun, this send raises and the server drops the connection: the caller sees a broken answer.
-            await self._fail(call, broken())
-
-    async def _fail(self, call: Call, failure: CallFailed) -> None:
-        if failure.status != 404:
-            self._metrics.count("pub_job_proxy_request_errors")
-        if failure.status == 401 and not failure.is_caller_known:
-            # Beyond the most that wait, refusals are answered at once.
-            await self._refusals.wait(read_address(call.scope))
-        logger.info(f"{call} {failure.status} {failure.error}", extra={"id": call.tracing_id})
-        is_page = is_for_browser(call)
-        headers, body = render_failure(call, failure) if is_page else failure.render(call)
-        await _send_answer(call, failure.status, headers, body)
+            # Once the WebSocket is open, this send raises and the server drops the connection.
+            await _send_refusal(call, await self._refusals.answer(call, broken()))
 
 
-async def _send_answer(call: Call, status: int, headers: Headers, body: bytes) -> None:
-    kind = "http.response"
-    if call.scope["type"] == "websocket":
-        kind = "websocket.http.response"
-        if kind not in (call.scope.get("extensions") or {}):
-            await call.send({"type": "websocket.close"})
-            return
-    await call.send({"type": f"{kind}.start", "status": status, "headers": headers})
-    await call.send({"type": f"{kind}.body", "body": body})
+async def _send_refusal(call: Call, refusal: Refusal) -> None:
+    kind = "websocket.http.response"
+    if kind not in (call.scope.get("extensions") or {}):
+        await call.send({"type": "websocket.close"})
+        return
+    await call.send({"type": f"{kind}.start", "status": refusal.status, "headers": refusal.headers})
+    await call.send({"type": f"{kind}.body", "body": refusal.body})

@@ -1,5 +1,7 @@
 """The rules for headers in both directions: which pass, which are dropped, and which the gateway sets."""
 
+import re
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from racetrack_commons.auth.instance_proof import (
@@ -17,7 +19,7 @@ from pub.proxy.cookies import (
     read_header,
     remove_auth_cookies,
 )
-from pub.proxy.upstream import JOB_HEADER, UpstreamResponse
+from pub.proxy.upstream import JOB_HEADER
 from pub.routing.route import Route
 
 _HOP_BY_HOP = {
@@ -66,9 +68,22 @@ _OF_WHOLE_HOSTS = {
     b"set-login",
     b"strict-transport-security",
 }
-# The ASGI server sets the date of each answer itself.
+# The server sets the date of each answer itself.
 _NEVER_TO_CALLERS = _HOP_BY_HOP | _OF_PROOFS | _OF_WHOLE_HOSTS | {b"date"}
 _BODILESS = {204, 304}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class ReceivedAnswer(Protocol):
+    """The head of a job's answer."""
+
+    @property
+    def status(self) -> int:
+        """The status."""
+
+    @property
+    def headers(self) -> Headers:
+        """The headers."""
 
 
 class HeaderRules:
@@ -83,10 +98,15 @@ class HeaderRules:
         self._never_to_callers = _NEVER_TO_CALLERS | {self._tracing_name}
 
     def to_job(self, call: Call, route: Route) -> list[tuple[str, str]]:
-        """Make the headers of the request to the job.
+        """Make the headers of the request to the job, as text.
 
         Tokens and the caller's claims about itself are dropped; the authorized caller and forwarding headers are added.
         """
+        fields = self.to_job_in_bytes(call, route)
+        return [(name.decode("latin-1"), _decode(value)) for name, value in fields]
+
+    def to_job_in_bytes(self, call: Call, route: Route) -> list[tuple[bytes, bytes]]:
+        """Make the headers of the request to the job; the caller's own stay as they are, byte for byte."""
         headers = call.headers
         left_out = self._never_to_jobs | _named_by_connection(headers)
         passed = []
@@ -94,22 +114,32 @@ class HeaderRules:
             if name in left_out or (b"_" in name and name.replace(b"_", b"-") in left_out):
                 continue  # WSGI servers treat underscores in names as hyphens.
             if name != b"cookie":
-                passed.append((name.decode("latin-1"), _decode(value)))
+                passed.append((name, value))
             elif kept := remove_auth_cookies(value):
-                passed.append(("cookie", _decode(kept)))
-        passed += _forwarded(call)
-        passed.append((self._tracing_header, call.tracing_id))
-        passed.append((JOB_HEADER, f"{route.name} {route.version}"))
+                passed.append((name, kept))
+        passed += [(name.encode(), value.encode("latin-1")) for name, value in _forwarded(call)]
+        passed.append((self._tracing_header.encode(), call.tracing_id.encode()))
+        passed.append((JOB_HEADER.encode(), f"{route.name} {route.version}".encode()))
         if route.caller:
-            passed.append((self._caller_header, route.caller))
+            # A name could be chosen such that it reads like further headers.
+            caller = _CONTROL.sub("?", route.caller)
+            passed.append((self._caller_header.encode(), caller.encode()))
         return passed
 
     def show_secret(self, headers: list[tuple[str, str]], route: Route) -> list[tuple[str, str]]:
         """Add the secret of the route to the headers for a job, which are not to be stored with it."""
         return headers if route.secret is None else [*headers, (SECRET_HEADER, route.secret)]
 
+    def show_secret_in_bytes(
+        self, headers: list[tuple[bytes, bytes]], route: Route
+    ) -> list[tuple[bytes, bytes]]:
+        """Add the secret of the route to the headers for a job."""
+        if route.secret is None:
+            return headers
+        return [*headers, (SECRET_HEADER.encode(), route.secret.encode())]
+
     def to_caller(
-        self, response: UpstreamResponse, address: str, tracing_id: str
+        self, response: ReceivedAnswer, address: str, tracing_id: str
     ) -> list[tuple[bytes, bytes]]:
         """Make the headers of the answer to the caller.
 

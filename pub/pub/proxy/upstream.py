@@ -19,10 +19,11 @@ Opened = TypeVar("Opened")
 IDLE_SECONDS = 1.5
 JOB_HEADER = "X-Racetrack-Job"
 """The header that names the called job, `<name> <version>`; in a refusal of a job wrapper it names the refusing job."""
-_REFUSALS = {
+REFUSALS = {
     421,  # by another job
     401,  # by another instance, which knows another secret
 }
+"""The statuses of refusals; a job may use them for its own purposes, but only the job wrapper adds the header."""
 DNS_SECONDS = 2
 LONGEST_HEADER_BYTES = 64 * 1024
 # aiohttp never repeats these methods: for them, the middleware against repetition would only cost time.
@@ -64,6 +65,10 @@ class Misdirected(UpstreamError):
 
 class ConnectionBroken(UpstreamError):
     """The connection ended before the answer was complete."""
+
+
+class AnswerInvalid(ConnectionBroken):
+    """The answer breaks the rules of HTTP."""
 
 
 class ResponseTimedOut(UpstreamError):
@@ -219,8 +224,7 @@ _SEND_ONCE = (_send_once,)
 
 
 def _is_misdirected(status: int, headers: Mapping[str, str]) -> bool:
-    # A job may use these statuses for its own purposes; only the job wrapper adds the header.
-    return status in _REFUSALS and JOB_HEADER in headers
+    return status in REFUSALS and JOB_HEADER in headers
 
 
 def _translate(error: Exception) -> UpstreamError:

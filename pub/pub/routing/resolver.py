@@ -1,7 +1,7 @@
 """Resolving a call to its route: from the cache of Lifecycle's decisions, or by asking Lifecycle."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from racetrack_commons.clock import Clock
 from racetrack_commons.entities.dto import ChangeEvent, ChangeKind
@@ -18,6 +18,14 @@ UNWATCHED_TTL_SECONDS = 1.0
 REFUSAL_TTL_SECONDS = 1.0
 PATIENCE_SECONDS = 1.0
 DOUBT_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class FreshRoute:
+    """A route that may be used without asking: until that time, and within the epoch in which it was found."""
+
+    route: Route
+    until: float
 
 
 class RouteResolver:
@@ -40,6 +48,8 @@ class RouteResolver:
         self._outage = Outage(clock)
         self._is_watched = False
         self._doubted_at: dict[str, float] = {}
+        self.epoch = 0
+        """The number of events that may have ended the freshness of decisions."""
         self.has_met_lifecycle = False
         """True if Lifecycle has answered at least once."""
 
@@ -73,8 +83,18 @@ class RouteResolver:
             raise LifecycleError(refusal.status, refusal.error, refusal.type)
         return decision.result
 
+    def find_fresh(self, query: RouteQuery) -> FreshRoute | None:
+        """Return the route of a decision that holds; None if Lifecycle has to be asked, or has refused the call."""
+        known = self._cache.find(query.key)
+        if known is None or isinstance(known.result, LifecycleError):
+            return None
+        if not self._is_fresh(known, query.job.name):
+            return None
+        return FreshRoute(known.result, self._compute_end(known))
+
     def start_watching(self) -> None:
         """Note that the stream of changes is connected; earlier changes may have been missed."""
+        self.epoch += 1
         self.has_met_lifecycle = True
         self._is_watched = True
         self._generations.advance_all()
@@ -82,6 +102,7 @@ class RouteResolver:
 
     def stop_watching(self) -> None:
         """Note that the stream of changes is broken; decisions are valid for a second only."""
+        self.epoch += 1
         self._is_watched = False
 
     def note_change(self, change: ChangeEvent) -> None:
@@ -89,6 +110,7 @@ class RouteResolver:
         self._outage.end()
         if change.kind == ChangeKind.ASYNC_CALL:
             return
+        self.epoch += 1
         if change.kind == ChangeKind.JOB and change.subject:
             self._generations.note_change(change.subject)
         else:
@@ -99,15 +121,19 @@ class RouteResolver:
         self._outage.end_pause()  # A decision that leads nowhere can't stand in.
         now = self._clock.monotonic()
         if now - self._doubted_at.get(family, -DOUBT_SECONDS) >= DOUBT_SECONDS:
+            self.epoch += 1
             self._doubted_at[family] = now
             self._generations.advance(family)
 
     def _is_fresh(self, decision: Decision, family: str) -> bool:
         if decision.generation != self._generations.current(family):
             return False
+        return self._clock.monotonic() < self._compute_end(decision)
+
+    def _compute_end(self, decision: Decision) -> float:
         ttl = self._config.lifecycle_cache_ttl_min if self._is_watched else UNWATCHED_TTL_SECONDS
         ttl = min(ttl, REFUSAL_TTL_SECONDS) if decision.is_refusal else ttl
-        return self._clock.monotonic() < min(decision.asked_at + ttl, decision.expires_at)
+        return min(decision.asked_at + ttl, decision.expires_at)
 
     async def _decide(self, query: RouteQuery, known: Decision | None) -> Decision:
         fallback = known if known is not None and self._is_usable(known, query.job.name) else None

@@ -15,7 +15,7 @@ from lifecycle.app import create_app as create_lifecycle
 from lifecycle.config import Config as LifecycleConfig
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.testing.databases import make_sqlite_template
-from pub.app import create_app
+from pub.app import create_gateway
 from pub.config import PubConfig
 from pub.testing.jobs import SlowJob
 from pydantic import SecretStr
@@ -163,11 +163,14 @@ def start_gateway(
             **quick | settings,
         )
         stopping = asyncio.Event()
+        gateway = create_gateway(config, stopping=stopping)
         server = create_server(
-            create_app(config, stopping=stopping),
+            gateway.app,
             "127.0.0.1",
             0,
-            ServerLimits(5, ConnectionLimits(requests=None)),
+            ServerLimits(
+                5, ConnectionLimits(requests=None), make_connection=gateway.make_connection
+            ),
             on_stop=stopping.set,
         )
         served = Served(server)

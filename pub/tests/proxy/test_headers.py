@@ -100,7 +100,7 @@ def test_headers_of_the_answer_pass_except_those_of_the_connection(pub, start_ra
     assert not {"x-of-hop", "keep-alive", "connection"} & answer.headers.keys()
     assert answer.headers["content-encoding"] == "br"
     assert answer.headers.get_list("x-request-tracing-id") == ["mine"]
-    assert "1970" not in answer.headers["date"]
+    assert answer.headers.get_list("date") == ["Thu, 01 Jan 1970 00:00:00 GMT"]
 
 
 def test_redirects_to_the_job_itself_become_relative(pub, job):

@@ -10,11 +10,13 @@ import uvicorn
 from racetrack_client.log.logs import get_logger
 from starlette.types import ASGIApp
 
-from racetrack_commons.api.connections import BoundedConfig, ConnectionLimits
+from racetrack_commons.api.connections import BoundedConfig, BoundedConnection, ConnectionLimits
 
 logger = get_logger(__name__)
 
 GRACE_SECONDS = 3
+MakeConnection = Callable[..., BoundedConnection]
+"""A maker of connections, from the arguments of a `BoundedConnection`."""
 OnStop = Callable[[], None]
 """A function that is called in the event loop of the app when the server begins to stop."""
 
@@ -29,6 +31,8 @@ class ServerLimits:
     """The limits of requests, and of connections without one."""
     websocket_message_bytes: int = 16 * 1024 * 1024
     """The largest message of a WebSocket; a larger one closes the connection with code 1009."""
+    make_connection: MakeConnection | None = None
+    """The maker of connections that do more than hand requests to the app."""
 
 
 def serve_app(
@@ -51,23 +55,23 @@ def create_server(
 ) -> uvicorn.Server:
     """Return a server; port 0 chooses a free port. `on_stop` is called before the server waits for running requests."""
     limits = limits or ServerLimits()
-    return _Server(
-        BoundedConfig(
-            app,
-            limits.connections,
-            host=addr,
-            port=port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # any caller may claim any address
-            backlog=2048,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=limits.grace_seconds,
-            ws_max_size=limits.websocket_message_bytes,
-        ),
-        on_stop,
+    config = BoundedConfig(
+        app,
+        limits.connections,
+        host=addr,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # any caller may claim any address
+        backlog=2048,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=limits.grace_seconds,
+        ws_max_size=limits.websocket_message_bytes,
     )
+    if limits.make_connection is not None:
+        config.make_connection = limits.make_connection
+    return _Server(config, on_stop)
 
 
 class _Server(uvicorn.Server):

@@ -13,7 +13,7 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp, Message
 
-from racetrack_commons.api.server import create_server
+from racetrack_commons.api.server import ServerLimits, create_server
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
@@ -33,12 +33,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_servers() -> Iterator[Callable[[ASGIApp], str]]:
-    """Give a function that serves an app on a free loopback port and returns its URL; stop all servers at the end."""
+def running_servers() -> Iterator[Callable[..., str]]:
+    """Give a function that serves an app, within limits if there are some, and returns its URL; stop all servers at the end."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
-    def serve(app: ASGIApp) -> str:
-        server = create_server(app, "127.0.0.1", 0)
+    def serve(app: ASGIApp, limits: ServerLimits | None = None) -> str:
+        server = create_server(app, "127.0.0.1", 0, limits)
         thread = threading.Thread(target=server.run, name="test-server", daemon=True)
         thread.start()
         running.append((server, thread))
@@ -56,10 +56,10 @@ def running_servers() -> Iterator[Callable[[ASGIApp], str]]:
 
 
 @contextmanager
-def running_server(app: ASGIApp) -> Iterator[str]:
+def running_server(app: ASGIApp, limits: ServerLimits | None = None) -> Iterator[str]:
     """Serve an app on a free loopback port within the block; give its URL."""
     with running_servers() as serve:
-        yield serve(app)
+        yield serve(app, limits)
 
 
 @contextmanager
