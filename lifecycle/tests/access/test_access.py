@@ -1,6 +1,7 @@
 """Every route and every kind of caller, against the two tables of docs/access.md."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +54,7 @@ EXAMPLES = {
     "GET /api/v1/auth/explain": Example(query="job=adder&subject=somebody"),
     "GET /api/v1/auth/permissions": Example(query="subject=somebody"),
     "POST /api/v1/auth/permissions": Example({"subject": "somebody", "scope": "read_job"}),
-    "DELETE /api/v1/auth/permissions/{permission_id}": Example(answer=404),
+    "DELETE /api/v1/auth/permissions/{permission_id:int}": Example(answer=404),
     "POST /api/v1/auth/token/user": Example({"expiry_time": None}),
     "DELETE /api/v1/auth/token/user/{token_id}": Example(answer=404),
     "POST /api/v1/build": Example({"manifest": MANIFEST}),
@@ -246,5 +247,5 @@ def test_where_no_token_is_demanded_everybody_may_do_everything(
 
 def fill_in(path: str, example: Example) -> str:
     for name, value in (PATH_VALUES | example.path).items():
-        path = path.replace(f"{{{name}}}", value).replace(f"{{{name}:path}}", value)
+        path = re.sub(rf"{{{name}(:\w+)?}}", value, path)
     return f"{path}?{example.query}" if example.query else path

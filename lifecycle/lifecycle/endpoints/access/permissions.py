@@ -134,7 +134,7 @@ def grant_permission(
     return _to_payload(holder, grant(uow, holder, wanted, by, services.clock.now()))
 
 
-@router.delete("/permissions/{permission_id}")
+@router.delete("/permissions/{permission_id:int}")
 def revoke_permission(
     permission_id: Annotated[int, Path(le=_HIGHEST_ID)],
     by: Administrator,
