@@ -277,8 +277,8 @@ class ConnectionProgress:
         elif connection.is_idle:
             if has_begun and now - self.since >= connection.limits.head_seconds:
                 connection.refuse(HTTPStatus.REQUEST_TIMEOUT)
-            elif not has_begun:
-                self._end_after(connection.timeout_keep_alive, now)
+            elif not has_begun and now - self.since >= connection.timeout_keep_alive:
+                connection.transport.close()
         elif not connection.is_in_head:
             self._check_body(now)
 

@@ -1,6 +1,7 @@
 """Requests as the job gets them."""
 
 import pytest
+from racetrack_commons.testing.serving import wait_until
 
 PATH = "/pub/job/adder/latest/x"
 AUTH = b"Host: pub\r\nX-Racetrack-Auth: a.good.z\r\n"
@@ -164,3 +165,15 @@ def test_a_request_that_breaks_off_never_reaches_the_job_as_whole(gateway):
 
 def post(headers, body):
     return f"POST {PATH} HTTP/1.1\r\n".encode() + AUTH + CLOSE + headers + b"\r\n" + body
+
+
+def test_a_caller_that_reads_late_gets_each_answer_whole(gateway):
+    size, count = 200_000, 20
+    gateway.job.answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size
+    call = f"GET {PATH} HTTP/1.1\r\n".encode() + AUTH
+    with gateway.connect() as connection:
+        connection.sendall((call + b"\r\n") * (count - 1) + call + CLOSE + b"\r\n")
+        wait_until(lambda: gateway.job.received)
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.count(b"HTTP/1.1 200") == count
+    assert answer.count(b"x" * size) == count
