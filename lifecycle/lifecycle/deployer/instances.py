@@ -1,7 +1,7 @@
 """The port of deployers that hold two instances of a job side by side, for deployments without downtime."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from racetrack_client.manifest import Manifest
 from racetrack_commons.entities.dto import JobDto
@@ -33,6 +33,9 @@ class InstanceDeployer(JobDeployer):
     The deployment whose id the instance has starts it, waits for it, and stops the former one only
     when the new one serves. Each method may be called again after a crash of its caller.
     """
+
+    settling_seconds: ClassVar[float] = 0
+    """Seconds after the start of a new instance in which its address may lead to another program; bad answers don't count."""
 
     def deploy_job(self, *_: Any, **__: Any) -> JobDto:
         """Refuse to replace the job in place.
@@ -128,6 +131,15 @@ class InstanceDeployer(JobDeployer):
         Called before each round of probes while a deployment waits, and after its examples.
         Called from the thread of the worker that carries the deployment on.
         """
+
+    def has_started(self, instance_id: str) -> bool:  # noqa: ARG002 - for targets that override it
+        """Return whether all replicas of the instance run, so that a bad answer may be one of theirs.
+
+        Raises any error when the target can't be reached; the deployment fails with it.
+        Called when a bad answer came from an address of the instance, where `settling_seconds` is more than 0.
+        Called from the thread of the worker that carries the deployment on.
+        """
+        return True
 
     def has_lost_address(self, instance_id: str) -> bool:  # noqa: ARG002 - for targets that override it
         """Return whether another program holds an address of the instance.

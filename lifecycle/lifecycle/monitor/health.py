@@ -56,6 +56,8 @@ class LiveIdentity:
     """The secret of the instance. Older job types don't know it; their timestamp has to do."""
     demands_timestamp: bool = False
     """True if an answer without a timestamp is refused."""
+    settling_seconds: float = 0
+    """Seconds after the start of all replicas in which their addresses may lead to another program yet."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class ProbePace:
 
     check_running: Callable[[], None] = lambda: None
     """Called before each round; raises when a replica has ended, which ends the wait."""
+    has_started: Callable[[], bool] = lambda: True
+    """Called at a bad answer of a doubtful origin; returns whether all replicas run, so that it may be one of theirs."""
     pause: Callable[[float], None] = time.sleep
     """Called with the seconds to wait; may raise to end the wait."""
     monotonic: Callable[[], float] = time.monotonic
@@ -93,6 +97,7 @@ class JobProber:
         self._pace = pace
         self._last_fault = ""
         self._proven: set[str] = set()
+        self._started_at: float | None = None
 
     def is_proven(self) -> bool:
         """Return whether the replicas have proven to know the secret of the instance; older job types don't.
@@ -133,7 +138,9 @@ class JobProber:
 
     def _is_alive(self, base_url: str) -> bool:
         challenge = make_challenge()
-        response = self._get(base_url, "/live", {CHALLENGE_HEADER: challenge})
+        # A connection that was kept would lead to another program for as long as it lasts, wherever new ones lead.
+        headers = {CHALLENGE_HEADER: challenge, "Connection": "close"}
+        response = self._get(base_url, "/live", headers)
         if response is None:
             return False
         # The identity comes first: the error of another program's job would not be this job's.
@@ -141,7 +148,7 @@ class JobProber:
             self._proven.add(base_url)
         elif base_url in self._proven:
             raise _make_taken(base_url)
-        elif not self._is_of_this_deployment(_parse_json(response)):
+        elif self._is_doubtful(response):
             return False
         _check_live(response)
         self._check_tells_timestamp(response)
@@ -182,6 +189,21 @@ class JobProber:
             # The address distinguishes the instance, unless an instance is replaced in place.
             return not (self._identity.demands_timestamp and "deployment_timestamp" in body)
         return not expected or str(timestamp) == str(expected)
+
+    def _is_doubtful(self, response: httpx.Response) -> bool:
+        """Return whether an answer without a proof may be another instance's, or another program's while the address settles."""
+        body = _parse_json(response)
+        if not self._is_of_this_deployment(body):
+            return True
+        is_named = isinstance(body, dict) and body.get("deployment_timestamp") is not None
+        if is_named or (response.status_code == 200 and isinstance(body, dict)):
+            return False
+        self._last_fault = f": another program may answer there with {response.status_code}"
+        if self._started_at is None and self._pace.has_started():
+            self._started_at = self._pace.monotonic()
+        if self._started_at is None:
+            return True
+        return self._pace.monotonic() - self._started_at < self._identity.settling_seconds
 
     def _check_tells_timestamp(self, response: httpx.Response) -> None:
         if not self._identity.deployment_timestamp:

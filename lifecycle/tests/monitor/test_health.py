@@ -24,13 +24,14 @@ READY = httpx.Response(200, json={"ready": True})
 def make_prober(clock: FakeClock):
     """Makes a prober of replicas that answer as `answer(url)` says."""
 
-    def make(answer, count=1, demands_timestamp=False, check_running=lambda: None, secret=""):
+    def make(answer, count=1, check_running=lambda: None, secret="", has_started=None, **expected):
         http = httpx.Client(transport=httpx.MockTransport(lambda request: answer(request.url)))
         if secret:
             http = httpx.Client(transport=httpx.MockTransport(answer))
-        pace = ProbePace(check_running, clock.advance, clock.monotonic)
+        started = has_started or (lambda: True)
+        pace = ProbePace(check_running, started, clock.advance, clock.monotonic)
         urls = [f"http://replica-{number}" for number in range(count)]
-        identity = LiveIdentity(TIMESTAMP, secret, demands_timestamp)
+        identity = LiveIdentity(TIMESTAMP, secret, **expected)
         return JobProber(http, urls, identity, pace)
 
     return make
@@ -150,6 +151,49 @@ def test_the_error_of_an_earlier_instance_is_not_the_new_ones(make_prober):
     make_prober(lambda _: answers.pop(0)).wait_until_alive(10)
 
     assert answers == []
+
+
+@pytest.mark.parametrize("status", [200, 404, 502, 503])
+def test_a_stranger_at_an_address_that_settles_is_waited_out(make_prober, clock, status):
+    asked = []
+
+    def answer(request):
+        asked.append(request.url.path)
+        assert request.headers["Connection"] == "close", "a kept one leads to the stranger for good"
+        if len(asked) < 5:
+            return httpx.Response(status, text="<h1>not your job</h1>")
+        return prove(request, live(deployment_timestamp=TIMESTAMP), "secret")
+
+    prober = make_prober(answer, secret="secret", settling_seconds=20)
+    prober.wait_until_alive(60)
+
+    assert prober.is_proven()
+    assert len(asked) == 5
+
+
+def test_a_bad_answer_that_lasts_is_the_jobs_own_once_it_runs(make_prober, clock):
+    begun_at = clock.monotonic()
+    prober = make_prober(
+        lambda _url: httpx.Response(404),
+        has_started=lambda: clock.monotonic() - begun_at > 60,
+        settling_seconds=20,
+    )
+
+    with pytest.raises(JobNotHealthy, match="answers 404 at /live"):
+        prober.wait_until_alive(900)
+
+    assert 80 <= clock.monotonic() - begun_at < 82
+
+
+def test_an_error_that_names_the_deployment_is_believed_at_once(make_prober, clock):
+    begun_at = clock.monotonic()
+    broken = httpx.Response(500, json={"error": "no model", "deployment_timestamp": TIMESTAMP})
+    prober = make_prober(lambda _url: broken, settling_seconds=20)
+
+    with pytest.raises(JobNotHealthy, match="no model"):
+        prober.wait_until_alive(900)
+
+    assert clock.monotonic() == begun_at
 
 
 def test_a_job_without_a_timestamp_is_refused_only_where_it_is_demanded(make_prober):

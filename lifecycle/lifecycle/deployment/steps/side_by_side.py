@@ -130,8 +130,13 @@ class SideBySideProvisioner:
         prober = JobProber(
             self.http,
             [f"http://{address}" for address in addresses],
-            LiveIdentity(attempt.timestamp, secret),
-            ProbePace(check_running, claim.pause, claim.monotonic),
+            LiveIdentity(attempt.timestamp, secret, settling_seconds=deployer.settling_seconds),
+            ProbePace(
+                check_running,
+                lambda: deployer.has_started(instance.instance_id),
+                claim.pause,
+                claim.monotonic,
+            ),
         )
         prober.wait_until_alive(self.limits.alive_seconds)
         is_proven = prober.is_proven()

@@ -67,6 +67,9 @@ class KubernetesDeployer(BuiltInDeployer):
     So the platform balances calls among replicas, and calls another one again, as on all its targets.
     """
 
+    # Until there is a pod, and each node has the rules for it, packets to a Service may leave the cluster: any server may answer.
+    settling_seconds = 20
+
     def __init__(
         self,
         config: Config,
@@ -148,6 +151,12 @@ class KubernetesDeployer(BuiltInDeployer):
         present = {pod.replica.replica for pod in pods}
         if not pods or len(present) < pods[0].replica.replicas:
             self._check_deployments(instance_id, present)
+
+    def has_started(self, instance_id: str) -> bool:
+        """Return whether each replica has a pod whose container runs."""
+        pods = self.list_pods(self._select(instance_id))
+        running = {pod.replica.replica for pod in pods if pod.main.is_running}
+        return bool(pods) and len(running) == pods[0].replica.replicas
 
     def list_instances(self) -> list[Instance]:
         """List the instances that have a Service."""

@@ -63,6 +63,21 @@ def test_another_program_is_never_taken_for_the_job(platform):
     assert platform.job() is None
 
 
+def test_a_target_says_how_long_another_program_may_answer_first(platform):
+    answers = platform.instances.answers
+
+    def answer(_request):
+        del answers["/live"]
+        return httpx.Response(404)
+
+    answers["/live"] = answer
+    assert "answers 404 at /live" in platform.deploy().error
+
+    answers["/live"] = answer
+    platform.instances.settling_seconds = 20
+    assert platform.deploy().status == DeploymentStatus.DONE
+
+
 def test_an_instance_that_proves_itself_is_stored_as_such_and_an_older_one_is_not(platform):
     platform.deploy()
     assert serving(platform).proves_itself

@@ -72,6 +72,18 @@ def is_pods_deletion(request):
     return request.method == "DELETE" and request.path.endswith("/pods")
 
 
+def test_an_instance_has_started_when_each_replica_runs(deployer, make_spec, api):
+    spec = make_spec(manifest=a_contract_manifest(replicas=2))
+    assert not deployer.has_started(spec.instance_id)
+    deployer.start_instance(spec)
+
+    api.change_pods(set_state(waiting={"reason": "ContainerCreating"}))
+    assert not deployer.has_started(spec.instance_id)
+
+    api.change_pods(set_state(running={"startedAt": LONG_AGO}))
+    assert deployer.has_started(spec.instance_id)
+
+
 def test_an_instance_that_is_asked_to_end_keeps_its_own_time(deployer, make_spec, api):
     instance = deployer.start_instance(make_spec())
 
