@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 from racetrack_client.entities import AuthScope
+from racetrack_client.manifest.rules import NODE_LABEL, TAINT
 from racetrack_client.utils.quantity import Quantity
 from racetrack_commons.deploy.image_places import ImagePlaces
 from racetrack_commons.disk_space import DiskSpace
@@ -18,12 +19,9 @@ from racetrack_commons.settings import CommaSeparated
 from lifecycle.domain.calls import CallerRecording
 
 _DNS_LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
-NodeLabel = Annotated[str, StringConstraints(pattern=r"^[\w./-]+=[\w.-]*$")]
+NodeLabel = Annotated[str, StringConstraints(pattern=rf"^{NODE_LABEL.pattern}$")]
 """A label of a node, `name=value`."""
-Taint = Annotated[
-    str,
-    StringConstraints(pattern=r"^[\w./-]+(=[\w.-]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$"),
-]
+Taint = Annotated[str, StringConstraints(pattern=rf"^{TAINT.pattern}$")]
 """A taint of a node, `key:effect` or `key=value:effect`."""
 
 
@@ -169,6 +167,10 @@ class Config(ImagePlaces):
     """Labels `name=value` that a node must have to run jobs."""
     kubernetes_tolerations: CommaSeparated[Taint] = ()
     """Taints `key:effect` or `key=value:effect` of nodes on which jobs may run all the same."""
+    kubernetes_permitted_tolerations: CommaSeparated[Taint] = ()
+    """Taints that manifests may name in `resources.tolerations`, so that their jobs run on nodes that are closed to the rest."""
+    kubernetes_gpu_resource: str = Field("nvidia.com/gpu", pattern=r"^[\w.-]+/[\w.-]+$")
+    """Name by which the nodes offer the GPUs of `resources.gpu`, such as `amd.com/gpu`."""
     kubernetes_job_user: int = Field(100_000, ge=1)
     """Number of the user and group that jobs run as in the cluster, never 0."""
     kubernetes_read_only_root: bool = False

@@ -80,6 +80,16 @@ def _compute_shared_memory(wanted: Quantity | None, memory_max: Quantity) -> Qua
     return wanted
 
 
+def list_wishes_for_clusters(manifest: Manifest, target: str) -> list[str]:
+    """Return a warning for each key of `resources` that only the target `kubernetes` fulfils, in words for another target."""
+    wanted = manifest.resources or ResourcesManifest()
+    return [
+        f"resources.{key} has no effect on the target {target}: only the target kubernetes has nodes to choose from"
+        for key in ("gpu", "node_selector", "tolerations")
+        if getattr(wanted, key)
+    ]
+
+
 def make_thread_ceilings(manifest: Manifest) -> dict[str, str]:
     """Return variables that keep libraries from starting more threads than the manifest's `cpu_max`; without it, none."""
     # These libraries start a thread, with its buffers, for each CPU of the machine: they ignore a quota. Arrow's own

@@ -42,6 +42,12 @@ class ResourcesManifest(BaseModel):
     """CPU cores that each replica may use at most, such as `2`. The platform's setting is the default."""
     shm_size: Quantity | None = None
     """Shared memory of each replica in a container, `/dev/shm`, part of `memory_max`; half of that by default, 64Mi at least."""
+    gpu: int | None = None
+    """GPUs that each replica has to itself, on the target `kubernetes` only; none by default."""
+    node_selector: dict[str, str] | None = None
+    """Labels `name: value` of the nodes that may run the job, on the target `kubernetes` only. Quote numbers."""
+    tolerations: list[str] | None = None
+    """Taints `key=value:effect` or `key:effect` of nodes that may run the job, on `kubernetes`, if the platform permits it."""
 
 
 class Manifest(BaseModel):
@@ -84,7 +90,7 @@ class Manifest(BaseModel):
     replicas: int = 1
     """Number of running copies among which calls are spread, 1 to 50."""
     resources: ResourcesManifest | None = None
-    """Memory and CPU cores of each replica."""
+    """Memory, CPU cores and GPUs of each replica, and the nodes for them."""
     jobtype_extra: dict[str, Any] | None = None
     """Keys that belong to the job type, such as `entrypoint_path` of `python3`."""
     golang: dict[str, Any] | None = None

@@ -15,6 +15,11 @@ _DEFAULT_VERSION = "0.0.1"
 MAX_RESOURCE_NAME_LENGTH = 63
 """Containers, services and hosts are named after the job, and a DNS label is no longer."""
 MAX_REPLICAS = 50
+MAX_GPUS = 64
+NODE_LABEL = re.compile(r"[\w./-]+=[\w.-]*", re.ASCII)
+"""A label of a cluster's node, `name=value`."""
+TAINT = re.compile(r"[\w./-]+(=[\w.-]*)?:(NoSchedule|PreferNoSchedule|NoExecute)", re.ASCII)
+"""A taint of a cluster's node, `key:effect` or `key=value:effect`."""
 _DURATIONS = {"smoke_test_timeout": (1, 3600), "drain_seconds": (0, 86400)}
 """The least and the most seconds of each key that is a duration."""
 EXTRA_KEYS = ("jobtype_extra", "python", "golang", "wrapper_properties")
@@ -48,6 +53,7 @@ MOVED_KEYS = {
     "environment": "runtime_env",
     "memory": "resources.memory_max",
     "cpu": "resources.cpu_max",
+    "gpu": "resources.gpu",
 }
 """Keys that users expect, and where the setting is."""
 
@@ -237,6 +243,22 @@ def _list_resource_errors(content: dict[str, Any]) -> Errors:
         yield "resources.shm_size", "must be more than 0, such as 256Mi"
     elif shared and memory and memory < shared:
         yield "resources.shm_size", f"{shared} is more than memory_max, {memory}, which includes it"
+    yield from _list_placement_errors(resources)
+
+
+def _list_placement_errors(resources: dict[str, Any]) -> Errors:
+    gpus, labels, taints = (resources.get(key) for key in ("gpu", "node_selector", "tolerations"))
+    if isinstance(gpus, bool) or (isinstance(gpus, int) and not 1 <= gpus <= MAX_GPUS):
+        yield "resources.gpu", f"must be a whole number between 1 and {MAX_GPUS}"
+    for name, value in labels.items() if isinstance(labels, dict) else ():
+        if isinstance(value, str) and not NODE_LABEL.fullmatch(f"{name}={value}"):
+            yield f"resources.node_selector.{name}", "is no label of a node, such as pool: models"
+    for index, taint in enumerate(taints if isinstance(taints, list) else ()):
+        if isinstance(taint, str) and not TAINT.fullmatch(taint):
+            yield (
+                f"resources.tolerations.{index}",
+                f"{taint!r} is no taint such as dedicated=gpu:NoSchedule or spot:NoExecute",
+            )
 
 
 def _list_duration_errors(content: dict[str, Any]) -> Errors:

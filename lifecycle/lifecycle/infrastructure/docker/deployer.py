@@ -8,10 +8,10 @@ from racetrack_client.log.logs import get_logger
 from racetrack_client.manifest import Manifest
 from racetrack_commons.clock import Clock
 
-from lifecycle.config import Config
+from lifecycle.config import BuiltInTarget, Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import ImageGone, InstanceNotStarted, JobCrashed
-from lifecycle.deployer.resources import compute_resources
+from lifecycle.deployer.resources import compute_resources, list_wishes_for_clusters
 from lifecycle.domain.instance import Instance, InstanceSpec
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer
@@ -55,6 +55,10 @@ class DockerDeployer(BuiltInDeployer):
     def check_manifest(self, manifest: Manifest) -> None:
         """Raise InstanceNotStarted when the manifest asks for more than the platform allows."""
         compute_resources(manifest, self.config)
+
+    def list_unmet_wishes(self, manifest: Manifest) -> list[str]:
+        """Return warnings when the manifest asks for GPUs or nodes of a cluster."""
+        return list_wishes_for_clusters(manifest, BuiltInTarget.DOCKER)
 
     def start_instance(self, spec: InstanceSpec) -> Instance:
         """Create and start the missing containers of the instance; store the spec for `revive_instance`."""

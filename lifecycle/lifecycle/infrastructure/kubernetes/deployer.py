@@ -43,6 +43,7 @@ from lifecycle.infrastructure.kubernetes.identity import (
     make_instance_labels,
     make_platform_labels,
 )
+from lifecycle.infrastructure.kubernetes.placement import place_pod
 from lifecycle.infrastructure.kubernetes.pods import JobPod, choose_present, find_setback
 from lifecycle.infrastructure.kubernetes.workload import make_workload, own
 
@@ -87,6 +88,7 @@ class KubernetesDeployer(BuiltInDeployer):
     def check_manifest(self, manifest: Manifest) -> None:
         """Raise InstanceNotStarted when the manifest asks for more than the platform allows."""
         compute_resources(manifest, self.config)
+        place_pod(manifest, self.config)
 
     def start_instance(self, spec: InstanceSpec) -> Instance:
         """Apply the objects of the instance; store the spec for `revive_instance`.

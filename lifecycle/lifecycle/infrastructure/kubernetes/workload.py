@@ -17,6 +17,7 @@ from lifecycle.infrastructure.kubernetes.identity import (
     list_replicas,
     make_instance_labels,
 )
+from lifecycle.infrastructure.kubernetes.placement import count_gpus, place_pod
 
 MAIN_CONTAINER = "job"
 """The container that answers calls; the further ones are called `job-1` and so on."""
@@ -36,7 +37,7 @@ class Workload:
 
 
 def make_workload(spec: InstanceSpec, config: Config) -> Workload:
-    """Make the objects; raise InstanceNotStarted when the manifest asks for too much or sets variables of the platform."""
+    """Make the objects; raise InstanceNotStarted when the manifest asks for too much, or for what is the platform's."""
     replicas = list_replicas(spec)
     secret = _make_secret(spec, replicas[0], config)
     pod = _make_pod(spec, config, secret["metadata"]["name"])
@@ -121,7 +122,10 @@ def _make_deployment(
 
 
 def _make_pod(spec: InstanceSpec, config: Config, secret_name: str) -> dict[str, Any]:
-    resources = compute_resources(spec.manifest, config)
+    resources, gpus = (
+        compute_resources(spec.manifest, config),
+        count_gpus(spec.manifest, config),
+    )
     volumes: list[dict[str, Any]] = [
         {
             "name": "shared-memory",
@@ -131,7 +135,9 @@ def _make_pod(spec: InstanceSpec, config: Config, secret_name: str) -> dict[str,
     ]
     return {
         "containers": [
-            _make_container(index, image, secret_name, resources, config)
+            _make_container(
+                index, image, secret_name, _make_resources(resources, {} if index else gpus), config
+            )
             for index, image in enumerate(name_images(spec, config))
         ],
         "volumes": volumes,
@@ -147,12 +153,18 @@ def _make_pod(spec: InstanceSpec, config: Config, secret_name: str) -> dict[str,
         "enableServiceLinks": False,
         # A pod that is evicted finishes its calls, as an instance does that is replaced.
         "terminationGracePeriodSeconds": max(1, math.ceil(spec.manifest.drain_seconds)),
-        **_place(config),
+        **place_pod(spec.manifest, config),
+        **_name_pull_secrets(config),
     }
 
 
+def _name_pull_secrets(config: Config) -> dict[str, list[dict[str, str]]]:
+    names = [{"name": name} for name in config.kubernetes_image_pull_secrets]
+    return {"imagePullSecrets": names} if names else {}
+
+
 def _make_container(
-    index: int, image: str, secret_name: str, resources: JobResources, config: Config
+    index: int, image: str, secret_name: str, resources: dict[str, Any], config: Config
 ) -> dict[str, Any]:
     port = JOB_INTERNAL_PORT + index
     container = {
@@ -161,7 +173,7 @@ def _make_container(
         "imagePullPolicy": "IfNotPresent",
         "ports": [{"containerPort": port, "protocol": "TCP"}],
         "envFrom": [{"secretRef": {"name": secret_name}}],
-        "resources": _make_resources(resources),
+        "resources": resources,
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -175,10 +187,10 @@ def _make_container(
     return container | (_make_probes(port, config) if index == 0 else {})
 
 
-def _make_resources(resources: JobResources) -> dict[str, dict[str, str]]:
+def _make_resources(resources: JobResources, gpus: dict[str, str]) -> dict[str, dict[str, str]]:
     return {
-        "requests": {"memory": str(resources.memory_min), "cpu": str(resources.cpu_min)},
-        "limits": {"memory": str(resources.memory_max), "cpu": str(resources.cpu_max)},
+        "requests": {"memory": str(resources.memory_min), "cpu": str(resources.cpu_min), **gpus},
+        "limits": {"memory": str(resources.memory_max), "cpu": str(resources.cpu_max), **gpus},
     }
 
 
@@ -198,24 +210,6 @@ def _make_probes(port: int, config: Config) -> dict[str, dict[str, Any]]:
         "livenessProbe": ask(_LIVE, 10, 6),
         "readinessProbe": ask(_READY, 5, 3),
     }
-
-
-def _place(config: Config) -> dict[str, Any]:
-    """Return the fields of a pod that choose its node, and fetch its images, as far as the platform sets them."""
-    fields = {
-        "imagePullSecrets": [{"name": name} for name in config.kubernetes_image_pull_secrets],
-        "priorityClassName": config.kubernetes_priority_class,
-        "nodeSelector": dict(label.split("=", 1) for label in config.kubernetes_node_selector),
-        "tolerations": [_make_toleration(taint) for taint in config.kubernetes_tolerations],
-    }
-    return {name: value for name, value in fields.items() if value}
-
-
-def _make_toleration(taint: str) -> dict[str, str]:
-    name, _, effect = taint.rpartition(":")
-    key, is_valued, value = name.partition("=")
-    match = {"operator": "Equal", "value": value} if is_valued else {"operator": "Exists"}
-    return {"key": key, "effect": effect, **match}
 
 
 def _spread(replica: ReplicaIdentity, config: Config) -> dict[str, Any]:

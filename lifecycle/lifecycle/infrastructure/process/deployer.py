@@ -13,10 +13,10 @@ from racetrack_commons.clock import Clock
 from racetrack_commons.deploy.resource import job_resource_name
 from racetrack_commons.os_users.entrance import Entrance
 
-from lifecycle.config import Config
+from lifecycle.config import BuiltInTarget, Config
 from lifecycle.database.unit_of_work import UnitOfWorkFactory
 from lifecycle.deployer.instances import InstanceNotStarted, JobCrashed
-from lifecycle.deployer.resources import compute_resources
+from lifecycle.deployer.resources import compute_resources, list_wishes_for_clusters
 from lifecycle.domain.instance import Instance, InstanceSpec, JobProcess, ProcessState
 from lifecycle.domain.secrets import SecretBox
 from lifecycle.infrastructure.built_in_deployer import BuiltInDeployer
@@ -86,12 +86,14 @@ class ProcessDeployer(BuiltInDeployer):
         return self._describe(processes)
 
     def list_unmet_wishes(self, manifest: Manifest) -> list[str]:
-        """Return a warning when the manifest asks for shared memory of its own."""
+        """Return warnings when the manifest asks for shared memory of its own, or for nodes of a cluster."""
+        warnings = list_wishes_for_clusters(manifest, BuiltInTarget.PROCESS)
         if manifest.resources is None or manifest.resources.shm_size is None:
-            return []
+            return warnings
         return [
+            *warnings,
             "resources.shm_size has no effect on the target process: all processes share /dev/shm of the"
-            f" machine, {_measure_shared_memory()}; memory_max still bounds each of them"
+            f" machine, {_measure_shared_memory()}; memory_max still bounds each of them",
         ]
 
     def ask_to_end(self, instance_id: str) -> None:

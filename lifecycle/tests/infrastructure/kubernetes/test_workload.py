@@ -114,11 +114,70 @@ def test_settings_place_the_pods(make):
     assert "imagePullSecrets" not in pod_of(make())
 
 
+def test_gpus_are_for_the_container_that_answers_calls(make):
+    manifest = a_contract_manifest(resources={"gpu": 2})
+    main, other = pod_of(make(images=2, manifest=manifest))["containers"]
+
+    assert main["resources"]["limits"]["nvidia.com/gpu"] == "2"
+    assert main["resources"]["requests"]["nvidia.com/gpu"] == "2"
+    assert set(other["resources"]["limits"]) == {"memory", "cpu"}
+    settings = {"kubernetes_gpu_resource": "amd.com/gpu"}
+    pod = pod_of(make(manifest=manifest, settings=settings))
+    assert pod["containers"][0]["resources"]["limits"]["amd.com/gpu"] == "2"
+
+
+def test_a_manifest_chooses_among_the_nodes_of_the_platform(make):
+    manifest = a_contract_manifest(
+        resources={
+            "node_selector": {"disk": "fast", "pool": "jobs"},
+            "tolerations": ["dedicated=gpu:NoSchedule", "spot:NoExecute"],
+        }
+    )
+    settings = {
+        "kubernetes_node_selector": ["pool=jobs"],
+        "kubernetes_tolerations": ["spot:NoExecute"],
+        "kubernetes_permitted_tolerations": ["dedicated=gpu:NoSchedule"],
+    }
+    pod = pod_of(make(manifest=manifest, settings=settings))
+
+    assert pod["nodeSelector"] == {"disk": "fast", "pool": "jobs"}
+    assert pod["tolerations"] == [
+        {"key": "spot", "operator": "Exists", "effect": "NoExecute"},
+        {"key": "dedicated", "operator": "Equal", "value": "gpu", "effect": "NoSchedule"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("resources", "words"),
+    [
+        (
+            {"node_selector": {"pool": "platform"}},
+            "nodes with pool=platform, but all jobs of this platform run on nodes with pool=jobs",
+        ),
+        (
+            {"tolerations": ["node-role.kubernetes.io/master:NoSchedule"]},
+            r"does not permit \(KUBERNETES_PERMITTED_TOLERATIONS: spot:NoExecute\)",
+        ),
+    ],
+    ids=["labels", "taints"],
+)
+def test_a_manifest_does_not_leave_the_nodes_of_the_platform(make, resources, words):
+    settings = {
+        "kubernetes_node_selector": ["pool=jobs"],
+        "kubernetes_permitted_tolerations": ["spot:NoExecute"],
+    }
+
+    with pytest.raises(InstanceNotStarted, match=words):
+        make(manifest=a_contract_manifest(resources=resources), settings=settings)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"kubernetes_tolerations": ["dedicated"]},
         {"kubernetes_node_selector": ["pool"]},
+        {"kubernetes_permitted_tolerations": ["dedicated"]},
+        {"kubernetes_gpu_resource": "gpu"},
         {"kubernetes_job_user": 0},
         {"job_k8s_namespace": "Jobs/.."},
     ],

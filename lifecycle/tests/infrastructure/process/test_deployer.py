@@ -136,6 +136,15 @@ def test_shared_memory_of_its_own_is_a_wish_that_a_process_can_not_have(deployer
     assert "MiB free" in warning
 
 
+def test_nodes_of_a_cluster_are_a_wish_that_a_process_can_not_have(deployer):
+    wished = {"gpu": 1, "node_selector": {"pool": "gpu"}, "tolerations": ["spot:NoExecute"]}
+
+    warnings = deployer.list_unmet_wishes(a_contract_manifest(resources=wished))
+
+    assert [each.split()[0] for each in warnings] == [f"resources.{key}" for key in wished]
+    assert all("no effect on the target process" in each for each in warnings)
+
+
 def test_stopping_ends_the_process_and_frees_its_port(deployer, make_spec, unit_of_work):
     instance = deployer.start_instance(make_spec("one"))
     wait_until(lambda: answers(instance.internal_name))
