@@ -2,6 +2,7 @@ import base64
 import json
 
 import pytest
+from kubernetes.client import V1Deployment, V1Secret, V1Service
 from lifecycle.deployer.instances import InstanceNotStarted
 from lifecycle.infrastructure.kubernetes.workload import make_workload
 from lifecycle.testing.deployer_contract import a_contract_manifest
@@ -66,6 +67,24 @@ def test_resources_become_requests_and_limits(make):
         "limits": {"memory": "128Mi", "cpu": "2"},
     }
     assert pod["volumes"][0]["emptyDir"] == {"medium": "Memory", "sizeLimit": "32Mi"}
+
+
+def test_the_cluster_knows_each_field(make):
+    resources = {"gpu": 1, "node_selector": {"a": "b"}, "tolerations": ["spot:NoExecute"]}
+    manifest = a_contract_manifest(replicas=2, resources=resources)
+    settings = {
+        "kubernetes_image_pull_secrets": ["registry"],
+        "kubernetes_priority_class": "low",
+        "kubernetes_permitted_tolerations": ["spot:NoExecute"],
+    }
+    workload = make(images=2, manifest=manifest, settings=settings)
+
+    # The models of the client are made from the API's own description; they refuse unknown fields and wrong types.
+    V1Secret.model_validate(workload.secret)
+    for service in workload.services:
+        V1Service.model_validate(service)
+    for deployment in workload.deployments:
+        V1Deployment.model_validate(deployment)
 
 
 def test_each_replica_has_a_deployment_and_a_service_that_selects_its_pod(make):
