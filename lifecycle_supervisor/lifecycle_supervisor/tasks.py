@@ -5,7 +5,7 @@ import os
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from lifecycle.deployment.upkeep.retention import (
 )
 from lifecycle.deployment.wiring import DeploymentServices
 from lifecycle.infrastructure.model import KeeperTask, TargetKeeper
+from lifecycle.job.job_states import JobKey, JobStates
 from lifecycle.job.sync import sync_jobs
 from racetrack_commons.deploy.resource import job_resource_name
 from racetrack_commons.entities.dto import JobDto, JobStatus
@@ -30,6 +31,42 @@ IMAGE_BUILDER_STARTS_SECONDS = 60
 """Seconds that the Image Builder may take to start after the Supervisor."""
 
 
+class DiscoveryFile:
+    """The file in which Prometheus finds the jobs to scrape."""
+
+    def __init__(self) -> None:
+        self._written: Mapping[JobKey, JobDto] | None = None
+
+    def write(self, path: Path, jobs: Mapping[JobKey, JobDto]) -> None:
+        """Replace the file in one step, unless it has the same jobs already."""
+        if jobs is self._written and path.exists():
+            return
+        # JSON is YAML, too, and made a hundred times faster, which counts with thousands of jobs.
+        present = [job for job in jobs.values() if job.status != JobStatus.LOST]
+        text = json.dumps([_describe(job) for job in present if job.internal_name])
+        if not path.exists() or path.read_text() != text:
+            _replace(path, text)
+        self._written = jobs
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    Path(temporary).chmod(0o644)
+    Path(temporary).replace(path)
+
+
+def _describe(job: JobDto) -> dict[str, object]:
+    labels = {
+        "job": job_resource_name(job.name, job.version),
+        "job_name": job.name,
+        "job_version": job.version,
+    }
+    return {"targets": job.replica_internal_names or [job.internal_name], "labels": labels}
+
+
 @dataclass(frozen=True)
 class SupervisorTasks:
     """The tasks, which work on the same data as Lifecycle."""
@@ -39,6 +76,9 @@ class SupervisorTasks:
     deployments: DeploymentServices
     jobs_changed: threading.Event = field(default_factory=threading.Event)
     """An event that targets set when they have seen a job change, so that the next sync begins at once."""
+    states: JobStates = field(default_factory=JobStates)
+    """The states of jobs at the last sync, which runs in one thread."""
+    discovery: DiscoveryFile = field(default_factory=DiscoveryFile)
 
     def list_all(self) -> list[PeriodicTask]:
         """List the tasks with their intervals."""
@@ -81,14 +121,16 @@ class SupervisorTasks:
         """Update the registry to the state of the targets, and write the addresses of jobs for Prometheus."""
         core = self.core
         job_types = self._find_job_types()
-        result = sync_jobs(core.unit_of_work, core.infrastructure, self.config, job_types)
+        result = sync_jobs(
+            core.unit_of_work, core.infrastructure, self.config, job_types, self.states
+        )
         with core.unit_of_work.reading() as uow:
-            jobs = uow.jobs.list_states()
-        counts = Counter(JobStatus(job.status) for job in jobs)
+            jobs = self.states.read(uow)
+        counts = Counter(job.status for job in jobs.values())
         counts[JobStatus.ORPHANED] = len(result.orphaned)
         for status in JobStatus:
             core.metrics.jobs_count_by_status.labels(status.value).set(counts[status])
-        write_discovery_file(self.config.plugins_dir / "metrics/sd_config_jobs.yaml", jobs)
+        self.discovery.write(self.config.plugins_dir / "metrics/sd_config_jobs.yaml", jobs)
 
     def forget_old_rows(self) -> None:
         """Remove rows that are older than their retention."""
@@ -130,28 +172,3 @@ class SupervisorTasks:
                 task.run()
 
         return run
-
-
-def write_discovery_file(path: Path, jobs: list[JobDto]) -> None:
-    """Replace the file in one step, unless its content is the same."""
-    # JSON is YAML, too, and made a hundred times faster, which counts with thousands of jobs.
-    text = json.dumps(
-        [_describe(job) for job in jobs if job.status != JobStatus.LOST and job.internal_name]
-    )
-    if path.exists() and path.read_text() == text:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    Path(temporary).chmod(0o644)
-    Path(temporary).replace(path)
-
-
-def _describe(job: JobDto) -> dict[str, object]:
-    labels = {
-        "job": job_resource_name(job.name, job.version),
-        "job_name": job.name,
-        "job_version": job.version,
-    }
-    return {"targets": job.replica_internal_names or [job.internal_name], "labels": labels}

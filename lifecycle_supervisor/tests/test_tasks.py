@@ -10,7 +10,7 @@ from lifecycle.core import create_core
 from lifecycle.deployment.upkeep.retention import DEPLOYMENTS_AT_ONCE
 from lifecycle.deployment.wiring import create_deployments
 from lifecycle.testing.fakes import FakeImageBuilder
-from lifecycle_supervisor.tasks import SupervisorTasks, write_discovery_file
+from lifecycle_supervisor.tasks import DiscoveryFile, SupervisorTasks
 from racetrack_commons.entities.dto import JobImage, JobStatus
 from racetrack_commons.testing.builders import a_deployment, a_job
 
@@ -83,14 +83,18 @@ def test_old_deployments_are_forgotten_to_the_last(supervising):
             assert uow.deployments.list_newest(0) == []
 
 
+def keyed(*jobs):
+    return {(job.name, job.version): job for job in jobs}
+
+
 def test_prometheus_finds_every_replica_of_jobs_that_are_not_lost(tmp_path: Path):
     file = tmp_path / "metrics/jobs.yaml"
-    jobs = [
+    jobs = keyed(
         a_job("adder", "0.0.1", replica_internal_names=["127.0.0.1:7000", "127.0.0.1:7001"]),
         a_job("primer", "0.0.2"),
         a_job("gone", "0.0.3", status=JobStatus.LOST),
-    ]
-    write_discovery_file(file, jobs)
+    )
+    DiscoveryFile().write(file, jobs)
     entries = yaml.safe_load(file.read_text())
     assert [entry["targets"] for entry in entries] == [
         ["127.0.0.1:7000", "127.0.0.1:7001"],
@@ -105,8 +109,19 @@ def test_prometheus_finds_every_replica_of_jobs_that_are_not_lost(tmp_path: Path
 
 def test_an_empty_file_is_valid_and_an_equal_one_is_left_alone(tmp_path: Path):
     file = tmp_path / "jobs.yaml"
-    write_discovery_file(file, [])
+    DiscoveryFile().write(file, {})
     assert yaml.safe_load(file.read_text()) == []
     written = file.stat().st_mtime_ns
-    write_discovery_file(file, [])
+    DiscoveryFile().write(file, {})
     assert file.stat().st_mtime_ns == written
+
+
+def test_a_file_that_was_removed_comes_back(tmp_path: Path):
+    file, discovery, jobs = tmp_path / "jobs.yaml", DiscoveryFile(), keyed(a_job())
+    discovery.write(file, jobs)
+    text = file.read_text()
+    file.unlink()
+
+    discovery.write(file, jobs)
+
+    assert file.read_text() == text

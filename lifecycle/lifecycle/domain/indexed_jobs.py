@@ -1,6 +1,9 @@
-"""Jobs as lists find and sort them, and what changed among them since an earlier reading."""
+"""Jobs as lists find and sort them, and what changed among jobs since an earlier reading."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from racetrack_commons.entities.dto import JobDto
 
 NameKey = tuple[str, bytes, str]
 """A value that sorts jobs by name, the highest version of a family first; no two jobs have the same one."""
@@ -36,6 +39,17 @@ class JobChanges:
     """The jobs that changed since an earlier reading; the deleted ones are only missing in the total."""
 
     changed: tuple[IndexedJob, ...]
+    total: int
+    """The number of all jobs."""
+    next_number: int
+    """The number of the first change that may not be among these yet."""
+
+
+@dataclass(frozen=True)
+class JobStateChanges:
+    """The states of the jobs that changed since an earlier reading; the deleted ones are only missing in the total."""
+
+    changed: Sequence[JobDto]
     total: int
     """The number of all jobs."""
     next_number: int

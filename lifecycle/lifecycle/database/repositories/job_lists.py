@@ -83,12 +83,20 @@ class JobListRepository:
 @cache
 def _select_changes(dialect: str) -> Select[Any]:
     """Return the query of `read_changes`, which each list asks."""
+    return select_since(dialect, _list_columns(_INDEXED))
+
+
+def select_since(dialect: str, columns: Iterable[ColumnElement[Any]]) -> Select[Any]:
+    """Return a query for columns of the jobs that changed since a number, with the next number and the total of jobs.
+
+    There is always a row; the columns of jobs are empty when nothing changed.
+    """
     next_number = _select_next_number(dialect).scalar_subquery()
     total = select(func.count()).select_from(JobRow).scalar_subquery()
     # All in one statement: PostgreSQL lets each statement see what was committed before it.
     state = select(next_number.label("next_number"), total.label("total")).subquery()
     is_changed = JobRow.change_number >= bindparam("since")
-    query: Select[Any] = select(state, *_list_columns(_INDEXED))
+    query: Select[Any] = select(state, *columns)
     return query.join_from(state, JobRow, is_changed, isouter=True)
 
 

@@ -9,6 +9,7 @@ from racetrack_commons.entities.dto import DeploymentStatus, JobDto, JobFamilyDt
 from sqlalchemy import Row, Select, delete, exists, select, update
 from sqlalchemy.orm import Session
 
+from lifecycle.database.repositories.job_lists import select_since
 from lifecycle.database.session import execute_counting, insert_if_absent, require_found
 from lifecycle.database.tables.deployment import DeploymentRow
 from lifecycle.database.tables.job import (
@@ -18,6 +19,7 @@ from lifecycle.database.tables.job import (
     TrashJobRow,
     VersionPinRow,
 )
+from lifecycle.domain.indexed_jobs import JobStateChanges
 from lifecycle.domain.stored_manifest import parse_stored_manifest
 
 _COLUMNS_AS_IN_DTO = (
@@ -70,6 +72,13 @@ class JobRepository:
     def list_states(self) -> list[JobDto]:
         """List all jobs with the texts of their manifests only: reading thousands of these would take seconds."""
         return [_to_state(row) for row in self._session.execute(_select_states())]
+
+    def read_state_changes(self, since: int) -> JobStateChanges:
+        """Read the states of the jobs that the change of this number, or a later one, changed; 0 means all jobs."""
+        query = _select_changed_states(self._session.get_bind().dialect.name)
+        rows = self._session.execute(query, {"since": since}).all()
+        changed = [_to_state(row) for row in rows if row.id is not None]
+        return JobStateChanges(changed, rows[0].total, rows[0].next_number)
 
     def list_names(self) -> set[tuple[str, str]]:
         """List the names and versions of all jobs."""
@@ -278,6 +287,13 @@ def _to_dto(row: JobRow) -> JobDto:
 def _select_states() -> Select[Any]:
     """Select columns, because thousands of rows with an identity in the session take longer."""
     return select(*(getattr(JobRow, name) for name in (*_COLUMNS_AS_IN_DTO, *_OTHER_COLUMNS)))
+
+
+@cache
+def _select_changed_states(dialect: str) -> Select[Any]:
+    return select_since(
+        dialect, [getattr(JobRow, name) for name in (*_COLUMNS_AS_IN_DTO, *_OTHER_COLUMNS)]
+    )
 
 
 def _to_state(row: JobRow | Row[Any]) -> JobDto:

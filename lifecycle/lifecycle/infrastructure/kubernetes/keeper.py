@@ -132,7 +132,8 @@ class KubernetesKeeper(TargetKeeper):
 
     def _list_serving(self) -> dict[str, JobInstance]:
         with self._deployer.uow.reading() as uow:
-            return {one.id: one for one in uow.instances.list_serving() if _is_in_cluster(one)}
+            serving = uow.instances.list_serving(BuiltInTarget.KUBERNETES)
+        return {one.id: one for one in serving}
 
     def _list_services(self) -> list[_FoundService]:
         labels = make_platform_labels(self._deployer.config.platform_name)
@@ -179,7 +180,3 @@ def _parse_service(found: dict[str, Any]) -> _FoundService | None:
 
 def _count_replicas(instance: JobInstance) -> int:
     return max(1, len(instance.replica_internal_names))
-
-
-def _is_in_cluster(instance: JobInstance) -> bool:
-    return instance.infrastructure_target == BuiltInTarget.KUBERNETES

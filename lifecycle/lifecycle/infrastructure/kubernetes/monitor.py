@@ -1,6 +1,7 @@
 """The monitor of the target `kubernetes`."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from racetrack_client.log.errors import EntityNotFound
@@ -34,6 +35,18 @@ _MOST_ASKED_AT_ONCE = 50
 _PodsOfInstances = dict[str, list[JobPod]]
 
 
+@dataclass(frozen=True, slots=True)
+class _SteadyJob:
+    """A job that serves, and what it was described from; without a change of that, its description stays right."""
+
+    instance: JobInstance
+    pods: list[JobPod]
+    job: JobDto
+
+    def is_of(self, instance: JobInstance, pods: list[JobPod]) -> bool:
+        return self.pods == pods and self.instance == instance
+
+
 class KubernetesMonitor(BuiltInMonitor):
     """Observes the pods of serving instances; the nodes probe them, so no job is asked from here.
 
@@ -60,6 +73,8 @@ class KubernetesMonitor(BuiltInMonitor):
         """The ids of instances that the cluster has confirmed to have no pod."""
         self._shown: dict[str, tuple[str, str]] = {}
         """The last problem of each instance, and its text without secrets."""
+        self._steady: dict[str, _SteadyJob] = {}
+        """The jobs that served without a fault at the last look, by the ids of their instances."""
         self._longest_start = timedelta(seconds=deployer.config.timeout_until_job_ready)
 
     def list_jobs(self, config: Config) -> Iterable[JobDto]:  # noqa: ARG002 - the port's signature
@@ -72,13 +87,14 @@ class KubernetesMonitor(BuiltInMonitor):
         pods = choose_present(self._pods.list_pods())
         self._details.begin_pass(pods)
         with self._deployer.uow.reading() as uow:
-            serving = [one for one in uow.instances.list_serving() if _is_in_cluster(one)]
+            serving = uow.instances.list_serving(BuiltInTarget.KUBERNETES)
             known_ids = uow.instances.list_ids()
             known_jobs = uow.jobs.list_names()
         of_instances = group_by_instance(pods)
         of_instances |= self._look_for({one.id for one in serving} - of_instances.keys())
         self._shown = {one.id: self._shown[one.id] for one in serving if one.id in self._shown}
         jobs = [self._observe(instance, of_instances.get(instance.id, [])) for instance in serving]
+        self._steady = {one.id: self._steady[one.id] for one in serving if one.id in self._steady}
         return [job for job in jobs if job is not None] + [
             self._describe_orphaned(of_instances[instance_id][0])
             for instance_id in sorted(of_instances.keys() - known_ids)
@@ -131,9 +147,20 @@ class KubernetesMonitor(BuiltInMonitor):
         return {instance_id: found[instance_id] for instance_id in unsure & found.keys()}
 
     def _observe(self, instance: JobInstance, pods: list[JobPod]) -> JobDto | None:
-        if not pods:
-            reason = self._failures.find_reason(instance.id)
-            return self._describe_lost(instance, reason) if reason else None
+        known = self._steady.pop(instance.id, None)
+        if known is None or not known.is_of(instance, pods):
+            job = self._describe_present(instance, pods) if pods else self._find_lost(instance)
+            if job is None or job.status != JobStatus.RUNNING:
+                return job
+            known = _SteadyJob(instance, pods, job)
+        self._steady[instance.id] = known
+        return known.job
+
+    def _find_lost(self, instance: JobInstance) -> JobDto | None:
+        reason = self._failures.find_reason(instance.id)
+        return self._describe_lost(instance, reason) if reason else None
+
+    def _describe_present(self, instance: JobInstance, pods: list[JobPod]) -> JobDto:
         problem = self._find_problem(pods)
         is_starting = problem is None and not all(pod.is_ready for pod in pods)
         observed = {
@@ -216,7 +243,3 @@ def _find_notice(pods: list[JobPod]) -> str | None:
 
 def _job_of(pod: JobPod) -> tuple[str, str]:
     return pod.replica.job_name, pod.replica.job_version
-
-
-def _is_in_cluster(instance: JobInstance) -> bool:
-    return instance.infrastructure_target == BuiltInTarget.KUBERNETES

@@ -92,6 +92,27 @@ def test_a_past_crash_is_a_notice(serve, make_spec, list_jobs, api):
     assert job.infrastructure_stats["number_of_restarts"] == 2
 
 
+def test_a_steady_job_is_described_again_when_its_pod_or_its_address_changes(
+    serve, make_spec, list_jobs, api, unit_of_work
+):
+    serve(make_spec())
+    (before,) = list_jobs()
+    (again,) = list_jobs()
+    assert again is before, "thousands of jobs are not described at each look"
+
+    (pod,) = api.list_of("pods")
+    pod["status"]["containerStatuses"][0]["restartCount"] = 1
+    (restarted,) = list_jobs()
+    assert restarted.infrastructure_stats["number_of_restarts"] == 1
+
+    with unit_of_work() as uow:
+        (instance,) = uow.instances.list_serving("kubernetes")
+        uow.instances.save(instance.model_copy(update={"internal_name": "elsewhere:7000"}))
+        assert uow.instances.list_serving("docker") == []
+    (moved,) = list_jobs()
+    assert moved.internal_name == "elsewhere:7000"
+
+
 def test_a_missing_replica_is_an_error(serve, make_spec, list_jobs, api):
     serve(make_spec(manifest=a_contract_manifest(replicas=2)))
     (key,) = [key for key in api.objects if key[1].endswith("-r1-x")]
