@@ -138,6 +138,12 @@ class KubernetesDeployer(BuiltInDeployer):
             uow.instance_specs.remove(instance_id)
         self._remove(instance_id, grace_seconds)
 
+    def end_all(self, grace_seconds: float) -> None:
+        """End the pods of all instances, and remove their Deployments; `revive_instance` applies these again."""
+        labels = make_platform_labels(self.config.platform_name)
+        self._end_pods(labels, max(1, round(grace_seconds)))
+        self._wait_until_gone(labels, grace_seconds + _BEYOND_GRACE_SECONDS)
+
     def has_instance(self, instance_id: str) -> bool:
         """Return whether the cluster has a Service of the instance."""
         return bool(self.cluster.list_objects(SERVICE, self._select(instance_id)))

@@ -128,7 +128,8 @@ class KubernetesKeeper(TargetKeeper):
             self._deployer.stop_instance(instance_id, _STOP_SECONDS)
 
     def stop_all(self) -> None:
-        """Leave the jobs alone: they belong to the cluster, and go on while the platform is away."""
+        """End the pods of all jobs. Services and Secrets stay, and the tasks bring the Deployments back."""
+        self._deployer.end_all(_STOP_SECONDS)
 
     def _list_serving(self) -> dict[str, JobInstance]:
         with self._deployer.uow.reading() as uow:

@@ -159,17 +159,26 @@ def test_an_instance_that_was_stopped_meanwhile_is_not_brought_back(
     assert api.list_of("deployments") == []
 
 
-def test_the_tasks_run_often_enough_and_the_end_of_the_platform_ends_no_job(
+def test_the_end_of_the_platform_ends_all_jobs_which_come_back_with_it(
     serve, make_spec, keeper, api
 ):
-    serve(make_spec())
+    job = serve(make_spec())
+
+    keeper.stop_all()
+
+    assert api.list_of("pods") == api.list_of("deployments") == []
+    assert len(api.list_of("services")) == len(api.list_of("secrets")) == 1
+
+    keeper.keep_deployments()
+
+    assert len(api.list_of("pods")) == 1
+    assert job.internal_name.startswith(api.list_of("services")[0]["metadata"]["name"])
+
+
+def test_the_tasks_run_often_enough(keeper):
     seconds = {task.name: task.interval_seconds for task in keeper.list_tasks()}
     assert seconds == {
         "keep-deployments": KEEP_SECONDS,
         "keep-services": LEFTOVERS_SECONDS,
         "remove-leftover-objects": LEFTOVERS_SECONDS,
     }
-
-    keeper.stop_all()
-
-    assert len(api.list_of("pods")) == 1
