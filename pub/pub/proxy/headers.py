@@ -71,6 +71,7 @@ _OF_WHOLE_HOSTS = {
 # The server sets the date of each answer itself.
 _NEVER_TO_CALLERS = _HOP_BY_HOP | _OF_PROOFS | _OF_WHOLE_HOSTS | {b"date"}
 _BODILESS = {204, 304}
+_LENGTH = b"content-length"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -111,7 +112,9 @@ class HeaderRules:
         left_out = self._never_to_jobs | _named_by_connection(headers)
         passed = []
         for name, value in headers:
-            if name in left_out or (b"_" in name and name.replace(b"_", b"-") in left_out):
+            if name in left_out or (
+                b"_" in name and name.replace(b"_", b"-") in (*left_out, _LENGTH)
+            ):
                 continue  # WSGI servers treat underscores in names as hyphens.
             if name != b"cookie":
                 passed.append((name, value))
@@ -149,7 +152,7 @@ class HeaderRules:
         left_out = self._never_to_callers | _named_by_connection(headers)
         if response.status in _BODILESS:
             # Such an answer tells the length of another one, but the server would insist on that many bytes.
-            left_out |= {b"content-length"}
+            left_out |= {_LENGTH}
         passed = []
         for name, value in headers:
             if name in left_out:
@@ -185,12 +188,14 @@ def _forwarded(call: Call) -> list[tuple[str, str]]:
 
 
 def _named_by_connection(headers: Headers) -> set[bytes]:
-    return {
+    """Return the headers that concern the connection. The length never does: without it, a body would be read as a request."""
+    named = {
         part.strip().lower()
         for name, value in headers
         if name == b"connection"
         for part in value.split(b",")
     }
+    return named - {_LENGTH}
 
 
 def _decode(value: bytes) -> str:

@@ -54,6 +54,15 @@ def test_an_answer_that_breaks_off_never_looks_whole(gateway, answer, version):
     assert len(seen.partition(b"\r\n\r\n")[2]) < 9 + len(b"4\r\n\r\n")
 
 
+def test_the_length_of_an_answer_passes_whatever_connection_names(gateway):
+    gateway.job.answer = (
+        b"HTTP/1.1 200 OK\r\nConnection: content-length\r\nContent-Length: 5\r\n\r\nhello"
+    )
+    head, _, body = gateway.exchange(get()).partition(b"\r\n\r\n")
+    assert b"content-length: 5" in head
+    assert body == b"hello"
+
+
 def test_an_answer_in_chunks_stays_in_chunks(gateway):
     gateway.job.answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX-T: 1\r\n\r\n"
     head, _, body = gateway.exchange(get()).partition(b"\r\n\r\n")

@@ -18,8 +18,10 @@ def job(lifecycle) -> Iterator[ClosingJob]:
     thread.start()
     lifecycle.address = asyncio.run_coroutine_threadsafe(job.start(), loop).result(10)
     yield job
+    asyncio.run_coroutine_threadsafe(job.stop(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(10)
+    loop.close()
 
 
 def test_no_call_is_lost_or_doubled_while_the_job_closes_idle_connections(pub, job):

@@ -56,6 +56,15 @@ def test_chunks_pass_without_extensions_and_trailers(gateway, body, pieces):
     assert received.values("content-length") == received.values("x-trailer") == []
 
 
+def test_the_length_of_a_body_passes_whatever_connection_names(gateway):
+    fields = b"Connection: close, content-length\r\nContent_Length: 2\r\n"
+    gateway.exchange(post(fields + b"Content-Length: 5\r\n", b"hello"))
+    [received] = gateway.job.received
+    assert received.body == b"hello"
+    assert received.values("content-length") == ["5"]
+    assert received.values("content_length") == []
+
+
 @pytest.mark.parametrize(("target", "expected"), TARGETS.items())
 def test_path_and_query_pass_byte_for_byte(gateway, target, expected):
     gateway.exchange(f"GET {target} HTTP/1.1\r\n".encode() + AUTH + CLOSE + b"\r\n")
