@@ -2,6 +2,7 @@
 
 import asyncio
 import select
+import socket
 
 from racetrack_commons.auth.instance_proof import (
     CHALLENGE_HEADER,
@@ -27,6 +28,7 @@ IDLE_SECONDS = 0.75
 _PROOF_NAME = PROOF_HEADER.lower().encode()
 _LONGEST_PROOF_BYTES = 1024 * 1024
 _DEFAULT_PORT = 80
+_MOST_HOSTS = 4096
 _FRESH_SECONDS = 0.02
 """A connection that was used so shortly before is not asked whether the job has closed it."""
 
@@ -44,6 +46,8 @@ class JobConnections:
         self._connect_timeout_seconds = connect_timeout_seconds
         self._response_timeout_seconds = response_timeout_seconds
         self._idle: dict[tuple[str, str | None], list[JobConnection]] = {}
+        self._hosts: dict[str, str] = {}
+        """The last address of each host name that was reached, the oldest first."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -105,19 +109,33 @@ class JobConnections:
         host, _, port = address.rpartition(":")
         if not port.isdigit():
             host, port = address, str(_DEFAULT_PORT)
-        loop = asyncio.get_running_loop()
+        connection = JobConnection(address, secret, self._judge)
         try:
             async with asyncio.timeout(self._connect_timeout_seconds):
-                _, connection = await loop.create_connection(
-                    lambda: JobConnection(address, secret, self._judge),
-                    host.strip("[]"),
-                    int(port),
-                )
+                await self._reach(connection, host.strip("[]"), int(port))
         except TimeoutError as error:
             raise ConnectionTimedOut from error
         except (OSError, ValueError) as error:  # no such name, or none that could be one
             raise ConnectionRefused from error
         return connection
+
+    async def _reach(self, connection: JobConnection, host: str, port: int) -> None:
+        """Connect; while no server of names answers, by the last address that the host had.
+
+        A Docker engine that was killed takes the names of containers with it. They run on at their addresses, which
+        nothing else can get meanwhile.
+        """
+        connect = asyncio.get_running_loop().create_connection
+        try:
+            await connect(lambda: connection, host, port)
+        except socket.gaierror as error:
+            if error.errno != socket.EAI_AGAIN or host not in self._hosts:
+                raise
+            await connect(lambda: connection, self._hosts[host], port)
+        self._hosts.pop(host, None)
+        self._hosts[host] = connection.transport.get_extra_info("peername")[0]
+        if len(self._hosts) > _MOST_HOSTS:
+            del self._hosts[next(iter(self._hosts))]
 
     def _is_usable(self, connection: JobConnection) -> bool:
         if connection.transport.is_closing() or self._loop is None:
