@@ -10,7 +10,7 @@ SMUGGLED = b"GET /pub/job/adder/latest/smuggled HTTP/1.1\r\nHost: pub\r\nX-Racet
 END = b"GET /pub/job/adder/latest/end HTTP/1.1\r\nHost: pub\r\nX-Racetrack-Auth: a.good.z\r\nConnection: close\r\n\r\n"
 SILENCE_SECONDS = 0.3
 OFTEN = settings(
-    max_examples=80,
+    max_examples=150,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -61,6 +61,12 @@ class Sent:
     def data(self) -> bytes:
         return self.head + b"\r\n" + self.framed
 
+    @property
+    def framing(self) -> tuple[int, int]:
+        """The places before the line that frames the body, and before its value; between them, a break undoes the framing."""
+        at = max(self.head.find(b"\r\nContent-Length"), self.head.find(b"\r\nTransfer-Encoding"))
+        return (len(self.head),) * 2 if at < 0 else (at, self.head.index(b":", at) + 1)
+
 
 @st.composite
 def requests(draw):
@@ -105,16 +111,17 @@ def test_valid_requests_arrive_once_in_order_and_whole(module_gateway, sent, siz
 @OFTEN
 @given(first=requests(), broken=requests(), at=st.integers(0, 400), junk=breaks)
 def test_no_break_of_a_request_lets_another_one_through(module_gateway, first, broken, at, junk):
-    data = broken.data
+    data, (line, value) = broken.data, broken.framing
     at = min(at, len(broken.head) + len(broken.framed) - len(broken.body))
+    at = value if line < at < value else at
     check(module_gateway, first, data[:at] + junk + data[at:])
 
 
 @OFTEN
 @given(first=requests(), broken=requests(), at=st.integers(0, 400), count=st.integers(1, 4))
 def test_no_loss_of_bytes_lets_another_request_through(module_gateway, first, broken, at, count):
-    data = broken.data
-    at = min(at, len(broken.head))
+    data, (line, _) = broken.data, broken.framing
+    at = max(0, min(at, line - count))
     check(module_gateway, first, data[:at] + data[at + count :])
 
 
@@ -125,12 +132,12 @@ def test_no_second_framing_lets_another_request_through(module_gateway, first, b
 
 
 def check(gateway, first, broken):
-    """Send a valid request and a broken one: what arrives behind the first is the second, and never what is in its body."""
+    """Send a valid request and a broken one: the first arrives, and nothing that is in the body of the second one."""
     gateway.job.reset()
     answers = converse(gateway, first.data + broken)
     received = gateway.job.received
     assert (received[0].line, received[0].body) == (first.line, first.body)
-    assert len(received) <= 2 or b"smuggled" not in b"".join(each.head for each in received)
+    assert b"smuggled" not in b"".join(each.head for each in received)
     assert len(re.findall(rb"HTTP/1.1 \d{3} ", answers)) >= len(received)
     statuses = {int(status) for status in re.findall(rb"HTTP/1.1 (\d{3}) ", answers)}
     assert statuses <= {200, 400, 401, 404, 405, 408, 417, 431, 501, 503, 505}
