@@ -51,7 +51,7 @@ class DockerKeeper(TargetKeeper):
     def keep(self) -> None:
         """Bring back the serving instances that have a missing or stopped container."""
         with self._deployer.uow.reading() as uow:
-            serving = [one for one in uow.instances.list_serving() if _is_on_docker(one)]
+            serving = uow.instances.list_serving(BuiltInTarget.DOCKER)
         self._failures.forget_others(one.id for one in serving)
         if not serving:
             return
@@ -66,7 +66,7 @@ class DockerKeeper(TargetKeeper):
         """Start the containers of serving instances again that run but do not answer."""
         containers = [one for one in self._deployer.list_containers({}) if one.index == 0]
         with self._deployer.uow.reading() as uow:
-            serving = {one.id: one for one in uow.instances.list_serving() if _is_on_docker(one)}
+            serving = {one.id: one for one in uow.instances.list_serving(BuiltInTarget.DOCKER)}
         watched = [
             found
             for container in containers
@@ -138,7 +138,3 @@ def has_all_containers(containers: list[JobContainer]) -> bool:
     return len(containers) >= (containers[0].size if containers else 1) and all(
         container.state in _KEPT_BY_ENGINE for container in containers
     )
-
-
-def _is_on_docker(instance: JobInstance) -> bool:
-    return instance.infrastructure_target == BuiltInTarget.DOCKER

@@ -49,7 +49,7 @@ class DockerMonitor(BuiltInMonitor):
         containers = self._deployer.list_containers({})
         self._diagnostician.forget_others(containers)
         with self._deployer.uow.reading() as uow:
-            serving = [one for one in uow.instances.list_serving() if _is_on_docker(one)]
+            serving = uow.instances.list_serving(BuiltInTarget.DOCKER)
             known_ids = uow.instances.list_ids()
             known_jobs = uow.jobs.list_names()
         with ThreadPoolExecutor(_JOBS_AT_ONCE, "observe-containers") as pool:
@@ -148,7 +148,3 @@ def _find_problem(containers: list[JobContainer], diagnoses: list[Diagnosis]) ->
     if problem is None and missing > 0:
         return f"{missing} of {containers[0].size} containers of the job are missing"
     return problem
-
-
-def _is_on_docker(instance: JobInstance) -> bool:
-    return instance.infrastructure_target == BuiltInTarget.DOCKER
