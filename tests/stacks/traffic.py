@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 import httpx
 
+from stacks.findings import Findings
 from stacks.stack import Stack
 
 CODE = """
@@ -25,18 +25,16 @@ jobtype: python3:latest
 jobtype_extra: {{entrypoint_path: main.py}}
 """
 _PATIENCE_SECONDS = 240
-_MOST_EXAMPLES = 12
 
 
 class Traffic:
     """Deploys jobs and calls them while its block runs; what it saw is counted, and what was wrong is kept."""
 
     def __init__(self, stack: Stack, directory: Path, deployers: int = 2) -> None:
-        self.seen: Counter[str] = Counter()
-        self.wrong: list[str] = []
+        self.findings = Findings()
         self.accepted: dict[str, int] = {}
         self._stack, self._directory = stack, directory
-        self._stopped, self._lock = threading.Event(), threading.Lock()
+        self._stopped = threading.Event()
         self._threads = [
             *(threading.Thread(target=self._deploy, args=(n,)) for n in range(deployers)),
             *(threading.Thread(target=self._call, args=(n,)) for n in range(2)),
@@ -67,20 +65,12 @@ class Traffic:
         for number in (0, 1):
             answer = self._stack.call(f"job-{number}/latest/api/v1/perform", {"x": 5})
             if answer.status_code != 200 or answer.json()[0] != 5:
-                self._note_wrong(f"at the end job-{number} answers {answer.status_code}")
+                self.findings.note_wrong(f"at the end job-{number} answers {answer.status_code}")
         deployments = self._stack.api("GET", "deploy?limit=1000").json()
         for each in deployments:
-            self.seen[f"deployment {each['status']}"] += 1
+            self.findings.count(f"deployment {each['status']}")
             if each["status"] == "in_progress":
-                self._note_wrong(f"deployment {each['id']} has not ended")
-
-    def report(self) -> None:
-        """Print what was seen."""
-        for what, count in sorted(self.seen.items()):
-            print(f"{count:7}  {what}", flush=True)
-        for text in self.wrong[:_MOST_EXAMPLES]:
-            print(f"  WRONG  {text}", flush=True)
-        print(f"{len(self.wrong)} wrong", flush=True)
+                self.findings.note_wrong(f"deployment {each['id']} has not ended")
 
     def _job(self, number: int) -> Path:
         return self._directory / f"job-{number}"
@@ -100,10 +90,10 @@ class Traffic:
                 "deploy", str(self._job(number)), "--force", "--build-context", "local", check=False
             )
             if done.returncode == 0:
-                self._count("deploy: done")
+                self.findings.count("deploy: done")
                 self._check_version(number, version)
             else:
-                self._count(f"deploy: {_shorten(done.stderr)}")
+                self.findings.count(f"deploy: {_shorten(done.stderr)}")
 
     def _check_version(self, number: int, version: int) -> None:
         """A gateway that is down meanwhile proves nothing; a wrong version does."""
@@ -112,13 +102,13 @@ class Traffic:
         except httpx.TransportError:
             return
         if answer.status_code == 200 and answer.json() != [7, version]:
-            self._note_wrong(f"after the deployment of {version}: {answer.text[:80]}")
+            self.findings.note_wrong(f"after the deployment of {version}: {answer.text[:80]}")
 
     def _call(self, number: int) -> None:
         url = f"{self._stack.pub_url}/job/job-{number}/latest/api/v1/perform"
         for x, answer in self._post_repeatedly("call", url, 0.05):
             if answer.status_code == 200 and answer.json()[0] != x:
-                self._note_wrong(f"call of {x}: {answer.text[:80]}")
+                self.findings.note_wrong(f"call of {x}: {answer.text[:80]}")
 
     def _call_async(self) -> None:
         url = f"{self._stack.pub_url}/async/new/job/job-0/latest/api/v1/perform"
@@ -138,9 +128,9 @@ class Traffic:
                 try:
                     answer = http.post(url, json={"x": x})
                 except httpx.TransportError as error:
-                    self._count(f"{what}: {type(error).__name__}")
+                    self.findings.count(f"{what}: {type(error).__name__}")
                     continue
-                self._count(f"{what}: {answer.status_code}")
+                self.findings.count(f"{what}: {answer.status_code}")
                 yield x, answer
 
     def _collect_one(self, call_id: str, x: int, deadline: float) -> None:
@@ -149,23 +139,15 @@ class Traffic:
         while True:
             answer = httpx.get(url, headers=headers, timeout=60)
             if answer.status_code == 200:
-                self._count("async answer: right")
+                self.findings.count("async answer: right")
                 if answer.json()[0] != x:
-                    self._note_wrong(f"async call of {x}: {answer.text[:80]}")
+                    self.findings.note_wrong(f"async call of {x}: {answer.text[:80]}")
                 return
             if answer.status_code == 404 or time.monotonic() > deadline:
                 break
-        self._note_wrong(
+        self.findings.note_wrong(
             f"async call {call_id} of {x} is lost: {answer.status_code} {answer.text[:80]}"
         )
-
-    def _count(self, what: str) -> None:
-        with self._lock:
-            self.seen[what] += 1
-
-    def _note_wrong(self, text: str) -> None:
-        with self._lock:
-            self.wrong.append(text)
 
 
 def _shorten(text: str) -> str:

@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 import httpx
 from racetrack_commons.testing.builders import a_manifest_dict
 from stacks.embedded import start_embedded_stack
+from stacks.findings import Findings
 from stacks.stack import Stack
 
 _SERVICES = ("pub", "lifecycle", "lifecycle-supervisor")
@@ -37,7 +38,6 @@ _PATH = f"{_JOB}/latest/api/v1/perform"
 _PATIENCE_SECONDS = 300
 _CALLERS = 16
 _NOT_YET = (202, 408, 504)
-_MOST_EXAMPLES = 12
 _CODE = """
 import asyncio, os, signal, uuid
 
@@ -64,13 +64,11 @@ class AsyncTraffic:
 
     stack: Stack
     ledger: Path
-    seen: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
+    findings: Findings = field(default_factory=Findings)
     accepted: dict[int, str] = field(default_factory=dict)
     """The id of each call, by its number."""
     runs: dict[int, str] = field(default_factory=dict)
     """The run that gave the result of each call."""
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start_calls(self, count: int, seconds: float) -> None:
         """Start calls evenly over a time; a start without an answer is repeated with the same key until there is one."""
@@ -98,15 +96,15 @@ class AsyncTraffic:
                         continue  # It was dead already.
                 else:
                     self.stack.kill(victim)  # It may be starting just now, and have no process.
-                self._count(f"killed: {victim}")
+                self.findings.count(f"killed: {victim}")
 
     def check_list(self) -> None:
         """Check that the list of own calls has the accepted calls, and no other."""
         listed = [each["task_id"] for each in self._list_all()]
         if len(listed) != len(set(listed)) or set(listed) != set(self.accepted.values()):
             text = f"{len(self.accepted)} calls were accepted, but {len(listed)} are listed"
-            self._note_wrong(text)
-        self._count("calls in the list of the caller's own", len(listed))
+            self.findings.note_wrong(text)
+        self.findings.count("calls in the list of the caller's own", len(listed))
 
     def collect(self) -> None:
         """Fetch each result twice."""
@@ -122,19 +120,13 @@ class AsyncTraffic:
             runs[what][int(number)].add(run)
         for x, run in self.runs.items():
             if run not in runs["done"][x]:
-                self._note_wrong(f"the result of call {x} is of no run that the job has ended")
+                self.findings.note_wrong(
+                    f"the result of call {x} is of no run that the job has ended"
+                )
         for times, calls in Counter(len(each) for each in runs["begun"].values()).items():
-            self._count(f"calls whose method began {times} times", calls)
+            self.findings.count(f"calls whose method began {times} times", calls)
         for times, calls in Counter(len(runs["done"][x]) for x in self.runs).items():
-            self._count(f"calls whose method ended {times} times", calls)
-
-    def report(self) -> None:
-        """Print what was seen."""
-        for what, count in sorted(self.seen.items()):
-            print(f"{count:7}  {what}", flush=True)
-        for text in self.wrong[:_MOST_EXAMPLES]:
-            print(f"  WRONG  {text}", flush=True)
-        print(f"{len(self.wrong)} wrong", flush=True)
+            self.findings.count(f"calls whose method ended {times} times", calls)
 
     def _start_one(self, x: int) -> None:
         payload = {"x": x, "seconds": random.uniform(0, 2), "ledger": str(self.ledger)}
@@ -145,16 +137,15 @@ class AsyncTraffic:
             try:
                 answer = httpx.post(url, json=payload, headers=headers, timeout=30)
             except httpx.TransportError as error:
-                self._count(f"start without an answer: {type(error).__name__}")
+                self.findings.count(f"start without an answer: {type(error).__name__}")
                 time.sleep(0.2)
                 continue
-            self._count(f"start: {answer.status_code}")
+            self.findings.count(f"start: {answer.status_code}")
             if answer.status_code == 201:
-                with self._lock:
-                    self.accepted[x] = answer.json()["task_id"]
+                self.accepted[x] = answer.json()["task_id"]
                 return
             time.sleep(0.2)
-        self._note_wrong(f"call {x} was not accepted within {_PATIENCE_SECONDS} s")
+        self.findings.note_wrong(f"call {x} was not accepted within {_PATIENCE_SECONDS} s")
 
     def _list_all(self) -> Iterator[dict[str, str]]:
         offset = 0
@@ -175,13 +166,13 @@ class AsyncTraffic:
         first, again = (self._poll(self.accepted[x], deadline) for _ in range(2))
         if first.status_code != 200:
             text = f"call {x} ended with {first.status_code}: {first.text[:200]}"
-            self._note_wrong(text)
+            self.findings.note_wrong(text)
         elif first.content != again.content:
-            self._note_wrong(f"call {x} has two results: {first.text} and {again.text}")
+            self.findings.note_wrong(f"call {x} has two results: {first.text} and {again.text}")
         elif first.json()[0] != x:
-            self._note_wrong(f"call {x} has the result of another: {first.text}")
+            self.findings.note_wrong(f"call {x} has the result of another: {first.text}")
         else:
-            self._count("results, each read twice")
+            self.findings.count("results, each read twice")
             self.runs[x] = first.json()[1]
 
     def _poll(self, call_id: str, deadline: float) -> httpx.Response:
@@ -192,14 +183,6 @@ class AsyncTraffic:
 
     def _headers(self) -> dict[str, str]:
         return {"X-Racetrack-Auth": self.stack.admin_token}
-
-    def _count(self, what: str, count: int = 1) -> None:
-        with self._lock:
-            self.seen[what] += count
-
-    def _note_wrong(self, text: str) -> None:
-        with self._lock:
-            self.wrong.append(text)
 
 
 def main() -> None:
@@ -215,10 +198,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as directory:
             traffic = _stress(stack, Path(directory), wanted)
         print(f"{wanted.database}, {wanted.calls} calls, {wanted.seconds:g} s of kills", flush=True)
-        traffic.report()
+        traffic.findings.report()
     finally:
         stack.stop()
-    sys.exit(bool(traffic.wrong))
+    sys.exit(bool(traffic.findings.wrong))
 
 
 def _stress(stack: Stack, directory: Path, wanted: argparse.Namespace) -> AsyncTraffic:

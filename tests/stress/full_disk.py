@@ -33,10 +33,10 @@ def main() -> None:
         stack = start_embedded_stack({"RACETRACK_DATA": str(disk / "data")})
         try:
             traffic = stress(stack, disk, Path(sources), wanted)
-            traffic.report()
+            traffic.findings.report()
         finally:
             stack.stop()
-    sys.exit(bool(traffic.wrong))
+    sys.exit(bool(traffic.findings.wrong))
 
 
 def stress(stack: EmbeddedStack, disk: Path, sources: Path, wanted: argparse.Namespace) -> Traffic:
@@ -50,7 +50,7 @@ def stress(stack: EmbeddedStack, disk: Path, sources: Path, wanted: argparse.Nam
         with full_disk(disk):
             print(f"/ready when full: {ask_ready(stack)}", flush=True)
             time.sleep(wanted.full_seconds)
-        seen_before = dict(traffic.seen)
+        seen_before = dict(traffic.findings.seen)
         print(f"when space was back, so far: {seen_before}", flush=True)
         healed = wait_until_ready(stack, traffic)
         print(f"ready again, with a new deployment, after {healed:.1f} s", flush=True)
@@ -91,12 +91,12 @@ def ask_ready(stack: EmbeddedStack) -> str:
 
 def wait_until_ready(stack: EmbeddedStack, traffic: Traffic) -> float:
     """Wait until the platform is ready and a deployment has ended well; return how long that took."""
-    began, done = time.monotonic(), traffic.seen["deploy: done"]
+    began, done = time.monotonic(), traffic.findings.seen["deploy: done"]
     while time.monotonic() - began < _HEAL_SECONDS:
-        if ask_ready(stack).startswith("200") and traffic.seen["deploy: done"] > done:
+        if ask_ready(stack).startswith("200") and traffic.findings.seen["deploy: done"] > done:
             return time.monotonic() - began
         time.sleep(0.5)
-    traffic.wrong.append(f"not healed after {_HEAL_SECONDS} s: {ask_ready(stack)}")
+    traffic.findings.note_wrong(f"not healed after {_HEAL_SECONDS} s: {ask_ready(stack)}")
     return time.monotonic() - began
 
 

@@ -43,10 +43,10 @@ def main() -> None:
             traffic.collect_async()
             traffic.check_end()
         print(f"killed: {dict(kills)}", flush=True)
-        traffic.report()
+        traffic.findings.report()
     finally:
         stack.stop()
-    sys.exit(bool(traffic.wrong))
+    sys.exit(bool(traffic.findings.wrong))
 
 
 if __name__ == "__main__":
