@@ -156,7 +156,9 @@ def _read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", default="", help="the commit to compare with; none by default")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument(
+        "--seconds", type=int, default=2, help="of each measurement; wrk takes whole ones"
+    )
     parser.add_argument("--only", default="", help="the names of scenarios, separated by commas")
     parser.add_argument("--paths-calls", type=int, default=1_000_000, help="0 leaves that out")
     return parser.parse_args()
@@ -286,7 +288,7 @@ class Bench:
         return code
 
 
-def _note(samples: Samples, target: Target, scenario: Scenario, seconds: float) -> None:
+def _note(samples: Samples, target: Target, scenario: Scenario, seconds: int) -> None:
     before = target.cpu_seconds()
     measured = _load(target, scenario, seconds)
     cpu = target.cpu_seconds() - before
@@ -296,7 +298,7 @@ def _note(samples: Samples, target: Target, scenario: Scenario, seconds: float) 
     samples.cpu_us.append(cpu / max(1, measured["requests"]) * 1e6)
 
 
-def _load(target: Target, scenario: Scenario, seconds: float) -> dict[str, float]:
+def _load(target: Target, scenario: Scenario, seconds: int) -> dict[str, float]:
     """Send load for a while; return what wrk measured."""
     url = f"http://127.0.0.1:{target.port}{scenario.path}"
     command = [
